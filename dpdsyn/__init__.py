@@ -1,0 +1,1 @@
+"""Differentially private table synthesis guided by a downstream task."""

@@ -1,0 +1,86 @@
+"""Where candidate rows come from. Each source is a Synthesizer, so any other method can take its place."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+
+from dpdsyn.privacy import Gaussian
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.schema import Schema
+from dpdsyn.synthesizer import Synthesizer
+
+
+def as_distribution(noisy_counts: np.ndarray) -> np.ndarray:
+    """The distribution nearest to noisy counts: their Euclidean projection on the simplex of the same total.
+
+    (Norm-sub of Wang et al., "Locally differentially private frequency estimation with consistency", 2020.)
+    A total of zero or less gives the uniform distribution. Shape (..., cells) stays.
+    """
+    flat = noisy_counts.ravel()
+    total = flat.sum()
+    if not total > 0:
+        return np.full(noisy_counts.shape, 1 / flat.size)
+    descending = np.sort(flat)[::-1]
+    excess = (np.cumsum(descending) - total) / np.arange(1, flat.size + 1)
+    kept = np.flatnonzero(descending > excess)[-1]
+    positive = np.maximum(flat - excess[kept], 0.0)
+    return (positive / positive.sum()).reshape(noisy_counts.shape)
+
+
+def uniform_rows(schema: Schema, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Codes drawn uniformly from the whole domain, shape (n, columns)."""
+    return np.stack([rng.integers(size, size=n) for size in schema.sizes], axis=1)
+
+
+class Independent(Synthesizer):
+    """Every column drawn on its own from its noisy one-way marginal; the whole budget goes on these."""
+
+    spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "gaussian"
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
+        names = private.schema.names
+        scale = private.ledger.open_calibrated(lambda noise: [Gaussian(noise)])
+        sigma = scale * np.sqrt(len(names))
+        answers = private.noisy_marginals([(name,) for name in names], [sigma] * len(names))
+        self.marginals_ = [as_distribution(answer) for answer in answers]
+        return self
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return np.stack([rng.choice(len(p), size=n, p=p) for p in self.marginals_], axis=1)
+
+
+class Uniform(Synthesizer):
+    """Every code of every column equally likely; needs no private row and spends nothing."""
+
+    spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "nothing"
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
+        self.schema_ = private.schema
+        return self
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return uniform_rows(self.schema_, n, rng)
+
+
+class Permuted(Synthesizer):
+    """Each column of the raw rows permuted on its own: exact one-way marginals, hence no guarantee.
+
+    This is how secondary notes describe the candidates of DPDSyn (arXiv 2604.15660, Algorithm 2). One row with
+    x = 0 instead of x = 1 changes the released column with probability 1.
+    """
+
+    spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "nothing"
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
+        self.rows_ = private.unprotected("raw columns are permuted and released")
+        self.schema_ = private.schema
+        return self
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        if not len(self.rows_):
+            return np.zeros((n, len(self.schema_.columns)), dtype=np.int64)
+        repeats = -(-n // len(self.rows_))
+        columns = [np.concatenate([rng.permutation(column) for _ in range(repeats)])[:n] for column in self.rows_.T]
+        return np.stack(columns, axis=1)

@@ -1,0 +1,187 @@
+"""The guide: a small network that predicts the target, trained by DP-SGD (Abadi et al. 2016).
+
+Rows are integer codes, so the first layer is a sum of one table row per column, and the norm of each row's
+gradient has a closed form (Goodfellow 2015): the norm of a layer's input times that of the error it sends back.
+No per-row gradient and no one-hot matrix is ever made. With m columns (a constant one included), hidden values h
+and errors e (output) and e1 (hidden), the squared norm is m (|e1|^2 + |e|^2) + |h|^2 |e|^2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from dpdsyn.checks import positive, whole_number
+from dpdsyn.privacy import SampledGaussian
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.schema import Schema
+
+GUIDE_IMPORTS = ("torch", "scipy.sparse")
+_CHUNK = 65536  # rows predicted at once
+
+
+@dataclass(frozen=True)
+class Network:
+    """Shapes and arithmetic of the guide: a linear path and, beside it, one hidden ReLU layer.
+
+    sizes: number of codes of each feature column; hidden: units, 0 for plain (multinomial) logistic regression.
+    Parameters are one flat float32 vector: the code table, shape (1 + sum(sizes), hidden + classes), whose row 0
+    is the bias, then the output weights, shape (hidden, classes).
+    """
+
+    sizes: tuple[int, ...]
+    classes: int
+    hidden: int
+
+    @property
+    def rows(self) -> int:
+        return 1 + sum(self.sizes)
+
+    @property
+    def parameters(self) -> int:
+        return self.rows * (self.hidden + self.classes) + self.hidden * self.classes
+
+    def split(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Views of the code table and the output weights."""
+        cut = self.rows * (self.hidden + self.classes)
+        return flat[:cut].reshape(self.rows, -1), flat[cut:].reshape(self.hidden, self.classes)
+
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
+        """He-scaled hidden layer; the linear path and the output weights start at zero and small."""
+        flat = np.zeros(self.parameters, dtype=np.float32)
+        table, output = self.split(flat)
+        table[:, : self.hidden] = rng.normal(0, math.sqrt(2 / (len(self.sizes) + 1)), (self.rows, self.hidden))
+        output[:] = rng.normal(0, 1 / math.sqrt(max(self.hidden, 1)), output.shape)
+        return flat
+
+    def index(self, features: np.ndarray) -> np.ndarray:
+        """Rows of the code table that each row of feature codes adds up, shape (rows, 1 + columns), int64."""
+        offsets = np.cumsum([1, *self.sizes[:-1]])
+        index = np.zeros((len(features), 1 + len(self.sizes)), dtype=np.int64)
+        np.add(features, offsets, out=index[:, 1:], casting="unsafe")
+        return index
+
+    def forward(self, flat: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden values, shape (rows, hidden), and class probabilities, shape (rows, classes)."""
+        import torch
+
+        table, output = self.split(flat)
+        sums = torch.nn.functional.embedding_bag(torch.from_numpy(index), torch.from_numpy(table), mode="sum").numpy()
+        hidden = np.maximum(sums[:, : self.hidden], 0)
+        logits = sums[:, self.hidden :] + hidden @ output
+        logits -= logits.max(axis=1, keepdims=True)
+        np.exp(logits, out=logits)
+        return hidden, logits / logits.sum(axis=1, keepdims=True)
+
+    def clipped_gradient_sum(self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
+        """Sum over rows of the cross-entropy gradient, each scaled down to norm `clip`; shape (parameters,)."""
+        from scipy.sparse import csc_array
+
+        _, output = self.split(flat)
+        hidden, error = self.forward(flat, index)
+        error[np.arange(len(labels)), labels] -= 1
+        back = np.concatenate([(error @ output.T) * (hidden > 0), error], axis=1)
+        columns = index.shape[1]
+        error_square = np.einsum("ij,ij->i", error, error)
+        norm = np.sqrt(columns * np.einsum("ij,ij->i", back, back) + np.einsum("ij,ij->i", hidden, hidden) * error_square)
+        scale = np.minimum(1, clip / np.maximum(norm, 1e-30)).astype(np.float32)[:, None]
+        starts = np.arange(0, index.size + 1, columns)
+        picks = csc_array((np.ones(index.size, np.float32), index.ravel(), starts), shape=(self.rows, len(index)))
+        total = np.empty(self.parameters, dtype=np.float32)
+        table_total, output_total = self.split(total)
+        table_total[:] = picks @ (back * scale)
+        output_total[:] = hidden.T @ (error * scale)
+        return total
+
+
+@dataclass(frozen=True)
+class GuideSettings:
+    """How a guide is built and trained; one setting for every table and every budget.
+
+    hidden: units of the ReLU layer, 0 for logistic regression.
+    batch: expected rows per step; the sampling rate is batch / rows_public.
+    passes: expected visits of each row; the number of steps follows and is fixed beforehand.
+    learning_rate, momentum: of heavy-ball SGD on the noisy sum divided by the expected batch size.
+    clip: L2 norm to which each row's gradient is scaled down.
+    average: share of the last steps whose parameters are averaged (free: it is post-processing).
+    """
+
+    hidden: int = 32
+    batch: int = 4096
+    passes: float = 40.0
+    learning_rate: float = 0.35
+    momentum: float = 0.9
+    clip: float = 1.0
+    average: float = 0.5
+
+    def __post_init__(self) -> None:
+        whole_number("hidden", self.hidden, least=0)
+        for name in ("batch", "passes", "learning_rate", "clip", "average"):
+            positive(name, getattr(self, name))
+        if not 0 <= self.momentum < 1 or self.average > 1:
+            raise ValueError(f"momentum is {self.momentum!r} and average {self.average!r}; both are shares of 1")
+
+    @classmethod
+    def of(cls, given: GuideSettings | Mapping[str, Any] | None) -> GuideSettings:
+        """Settings from a mapping (as configuration files give it), from settings, or the defaults."""
+        if isinstance(given, GuideSettings):
+            return given
+        unknown = sorted(set(given or {}) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"the guide has no setting {', '.join(unknown)}; it has {', '.join(f.name for f in fields(cls))}")
+        return cls(**(given or {}))
+
+
+class Guide:
+    """A network for the schema's target, and its private training."""
+
+    def __init__(self, schema: Schema, settings: GuideSettings) -> None:
+        if schema.target is None:
+            raise ValueError("a guide needs a schema with a target")
+        self.settings = settings
+        self.target = schema.target
+        self.features = schema.features
+        self.network = Network(schema.shape(schema.features), schema.classes, settings.hidden)
+        self.rate = min(1.0, settings.batch / schema.rows_public)
+        self.expected_batch = self.rate * schema.rows_public
+        self.steps = max(1, round(settings.passes / self.rate))
+        self.parameters_: np.ndarray | None = None
+
+    def spend(self, noise: float) -> SampledGaussian:
+        """What training costs with noise of `noise` times the clip."""
+        return SampledGaussian(self.rate, noise, self.steps)
+
+    def fit(self, private: PrivateTable, noise: float, rng: np.random.Generator) -> Guide:
+        """Train through `private.noisy_sum`; every use of the rows is inside that door."""
+        features = private.schema.positions(self.features)
+        target = private.schema.position(self.target)
+        flat = self.network.initial(rng)
+        velocity = np.zeros_like(flat)
+        mean = np.zeros(flat.shape)
+        averaged = max(1, round(self.steps * self.settings.average))
+
+        def gradient_sum(batch: np.ndarray, clip: float) -> np.ndarray:
+            return self.network.clipped_gradient_sum(flat, self.network.index(batch[:, features]), batch[:, target], clip)
+
+        for step in range(self.steps):
+            noisy = private.noisy_sum(gradient_sum, self.rate, noise, self.settings.clip)
+            velocity = self.settings.momentum * velocity + noisy / self.expected_batch
+            flat = flat - self.settings.learning_rate * velocity
+            if step >= self.steps - averaged:
+                mean += flat
+        self.parameters_ = (mean / averaged).astype(np.float32)
+        return self
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        """Class probabilities for feature codes, shape (rows, classes)."""
+        if self.parameters_ is None:
+            raise RuntimeError("the guide has not been fitted")
+        parts = [
+            self.network.forward(self.parameters_, self.network.index(features[i : i + _CHUNK]))[1]
+            for i in range(0, len(features), _CHUNK)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, self.network.classes), dtype=np.float32)

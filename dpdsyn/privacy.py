@@ -1,0 +1,349 @@
+"""Budgets, what mechanisms spend, and the ledger that a guarantee is read off.
+
+Adjacency throughout: one row is added or removed. Composition is done by the `dp-accounting` library:
+- Gaussians alone: exactly, as the single Gaussian they amount to (Balle and Wang 2018; Dong, Roth and Su 2022);
+- Gaussians and Poisson-sampled Gaussians: by privacy loss distributions (PLD), rounded pessimistically;
+- anything else: in Renyi DP, where rho-zCDP is the line rho * alpha (Bun and Steinke 2016).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from numbers import Real
+from typing import Any, Protocol
+
+import numpy as np
+
+from dpdsyn.checks import positive
+
+_ROUNDING = 1e-9  # relative slack when charges that should add up to the plan are summed in floating point
+_ORDERS = tuple(1.0 + np.logspace(-2, 5, 700))
+_SAMPLED_ORDERS = (*range(2, 129), 160, 192, 256, 320, 384, 512, 768, 1024)  # whole orders have a closed form
+
+
+class BudgetExceeded(RuntimeError):
+    """A mechanism asked for more than the plan allows. No row has been read."""
+
+
+class Spend(Protocol):
+    """What one mechanism, used `count` times, costs."""
+
+    count: int
+
+    @property
+    def rho(self) -> float:
+        """zCDP that covers all `count` uses."""
+        ...
+
+    def event(self) -> Any:
+        """The same as a `dp_accounting` event."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Gaussian noise on an answer; `noise_multiplier` is its standard deviation over the L2 sensitivity."""
+
+    noise_multiplier: float
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        positive("noise_multiplier", self.noise_multiplier)
+
+    @property
+    def rho(self) -> float:
+        return self.count / (2 * self.noise_multiplier**2)
+
+    def event(self) -> Any:
+        import dp_accounting
+
+        return dp_accounting.GaussianDpEvent(self.noise_multiplier / math.sqrt(self.count))
+
+
+@dataclass(frozen=True)
+class SampledGaussian:
+    """Gaussian noise on a sum over a Poisson sample, every row drawn independently with probability `rate`."""
+
+    rate: float
+    noise_multiplier: float
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        positive("noise_multiplier", self.noise_multiplier)
+        if not 0 < self.rate <= 1:
+            raise ValueError(f"rate is {self.rate!r}; a number above 0 and at most 1 is needed")
+
+    @property
+    def rho(self) -> float:
+        return self.count / (2 * self.noise_multiplier**2)  # without amplification: sampling has no useful zCDP
+
+    def event(self) -> Any:
+        import dp_accounting
+
+        step = dp_accounting.PoissonSampledDpEvent(self.rate, dp_accounting.GaussianDpEvent(self.noise_multiplier))
+        return dp_accounting.SelfComposedDpEvent(step, self.count)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """The exponential mechanism with pure epsilon: epsilon^2/8-zCDP (Cesar and Rogers 2021)."""
+
+    epsilon: float
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        positive("epsilon", self.epsilon)
+
+    @property
+    def rho(self) -> float:
+        return self.count * self.epsilon**2 / 8
+
+    def event(self) -> Any:
+        return ZCDP(self.rho).event()
+
+
+@dataclass(frozen=True)
+class ZCDP:
+    """A cap: whatever happens under it, adaptively, is rho-zCDP together (Feldman and Zrnic 2021)."""
+
+    rho: float
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        positive("rho", self.rho)
+
+    def event(self) -> Any:
+        import dp_accounting
+
+        return dp_accounting.ZCDpEvent(self.rho)
+
+    def excess(self, plan: Sequence[Spend]) -> float:
+        return sum(spend.rho for spend in plan) / self.rho - 1
+
+
+@dataclass(frozen=True)
+class GaussianCap:
+    """A cap under which only Gaussian noise is used; together it is one Gaussian of this noise multiplier."""
+
+    noise_multiplier: float
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        positive("noise_multiplier", self.noise_multiplier)
+
+    @property
+    def rho(self) -> float:
+        return Gaussian(self.noise_multiplier).rho
+
+    def event(self) -> Any:
+        return Gaussian(self.noise_multiplier).event()
+
+    def excess(self, plan: Sequence[Spend]) -> float:
+        if not all(isinstance(spend, Gaussian) for spend in plan):
+            return math.inf
+        return sum(spend.rho for spend in plan) / self.rho - 1
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The allowance of a nested synthesizer that may use no mechanism."""
+
+    rho: float = 0.0
+
+    def excess(self, plan: Sequence[Spend]) -> float:
+        return math.inf if plan else -1.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """(epsilon, delta) for adding or removing one row. Raises ValueError unless epsilon > 0 and 0 < delta < 1."""
+
+    epsilon: float
+    delta: float
+
+    def __post_init__(self) -> None:
+        positive("epsilon", self.epsilon)
+        if isinstance(self.delta, bool) or not isinstance(self.delta, Real) or not 0 < self.delta < 1:
+            raise ValueError(f"delta is {self.delta!r}; a number between 0 and 1, both excluded, is needed")
+
+    @property
+    def rho(self) -> float:
+        """The largest rho for which rho-zCDP implies this budget (Canonne, Kamath and Steinke 2020, Prop. 12)."""
+        return _largest(lambda rho: self.excess([ZCDP(rho)]), tolerance=1e-9)
+
+    def excess(self, plan: Sequence[Spend]) -> float:
+        """How far the plan's epsilon is above this budget's, as a share of it; 0 or less if it is covered."""
+        return compose(plan, self.delta) / self.epsilon - 1
+
+
+Allowance = Budget | ZCDP | GaussianCap | Nothing
+
+
+def compose(plan: Sequence[Spend], delta: float, exact: bool = True) -> float:
+    """The epsilon at `delta` of everything in the plan together; `exact=False` uses the quicker Renyi bound."""
+    return _compose(tuple(plan), delta, exact)
+
+
+@lru_cache(maxsize=256)
+def _compose(plan: tuple[Spend, ...], delta: float, exact: bool) -> float:
+    import dp_accounting
+    from dp_accounting.pld import PLDAccountant
+    from dp_accounting.rdp import RdpAccountant
+
+    if not plan:
+        return 0.0
+    gaussian = [spend for spend in plan if isinstance(spend, Gaussian | GaussianCap)]
+    rest = [spend for spend in plan if not isinstance(spend, Gaussian | GaussianCap)]
+    sampled = [spend for spend in rest if isinstance(spend, SampledGaussian)]
+    merged = [Gaussian(1 / math.sqrt(2 * sum(spend.rho for spend in gaussian)))] if gaussian else []
+    if not rest:
+        return float(dp_accounting.get_epsilon_gaussian(merged[0].noise_multiplier, delta))
+    if exact and len(sampled) == len(rest):
+        accountant: Any = PLDAccountant()
+    else:
+        accountant = RdpAccountant(_SAMPLED_ORDERS if sampled else _ORDERS)
+    for spend in [*merged, *rest]:
+        accountant.compose(spend.event())
+    return float(accountant.get_epsilon(delta))
+
+
+def _largest(excess: Callable[[float], float], tolerance: float, start: float = 1.0, step: float = 4.0) -> float:
+    """The largest x > 0 with excess(x) <= 0 for an increasing function, never above it, to a relative tolerance."""
+    from scipy.optimize import brentq
+
+    low = high = start
+    while excess(low) > 0:
+        high, low = low, low / step
+    while excess(high) <= 0:
+        low, high = high, high * step
+    x = math.exp(brentq(lambda log_x: excess(math.exp(log_x)), math.log(low), math.log(high), xtol=tolerance / 2))
+    while excess(x) > 0:
+        x *= 1 - tolerance / 2
+    return x
+
+
+def calibrate(make_plan: Callable[[float], Sequence[Spend]], allowance: Allowance, tolerance: float = 1e-4) -> float:
+    """The smallest noise scale whose plan the allowance covers, to a relative tolerance, never below it.
+
+    make_plan: a function from the scale of all noise to the plan; the more noise, the less it costs.
+    """
+    if isinstance(allowance, Budget):  # PLDs are costly: look for the neighbourhood with the quicker bound
+        rough = _largest(lambda x: compose(make_plan(1 / x), allowance.delta, exact=False) - allowance.epsilon, 0.01)
+        return 1 / _largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance, start=rough, step=1.1)
+    return 1 / _largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance)
+
+
+class Ledger:
+    """What may be spent on one table, and what has been.
+
+    A ledger is opened once with a plan: either a fixed one (`open`) or a cap under which everything adaptive
+    happens (`cap`). Mechanisms then charge it before they read a row. The guarantee of a result is that of the
+    plan: stopping early may depend on the rows, so what was left over is not given back.
+    """
+
+    def __init__(self, allowance: Allowance, parent: Ledger | None = None) -> None:
+        self.allowance = allowance
+        self._parent = parent
+        self._plan: tuple[Spend, ...] | None = None
+        self._charges: list[tuple[str, Spend]] = []
+        self._exposures: list[str] = []
+        self._claims: list[str] = []
+
+    def open(self, plan: Sequence[Spend]) -> None:
+        """Fix what will be spent. Raises BudgetExceeded if the allowance does not cover it."""
+        if self._plan is not None:
+            raise BudgetExceeded("this ledger already has a plan; a plan cannot be changed once rows may have been read")
+        if self.allowance.excess(plan) > _ROUNDING:
+            raise BudgetExceeded(f"the plan {_listed(plan)} costs more than {self.allowance}")
+        self._plan = tuple(plan)
+
+    def cap(self) -> float:
+        """Open the ledger with one zCDP cap that takes all of the allowance; gives its rho."""
+        rho = self.allowance.rho
+        self.open([self.allowance if isinstance(self.allowance, ZCDP) else ZCDP(rho)])
+        return rho
+
+    def open_calibrated(self, make_plan: Callable[[float], Sequence[Spend]]) -> float:
+        """Open with the plan of the least noise that the allowance covers; gives the noise scale."""
+        scale = calibrate(make_plan, self.allowance)
+        self.open(make_plan(scale))
+        return scale
+
+    def charge(self, spend: Spend, label: str) -> None:
+        """Take a spend out of the plan. Raises BudgetExceeded, and records nothing, if it does not fit."""
+        if self._plan is None:
+            raise BudgetExceeded(f"{label}: no plan was opened, so nothing may be spent")
+        if not self._fits([*(charged for _, charged in self._charges), spend]):
+            raise BudgetExceeded(f"{label}: {spend} does not fit into what is left of the plan {_listed(self._plan)}")
+        if self._charges and self._charges[-1][0] == label and _same_kind(self._charges[-1][1], spend):
+            spend = _counted(spend, self._charges.pop()[1].count + spend.count)
+        self._charges.append((label, spend))
+
+    def _fits(self, charges: Sequence[Spend]) -> bool:
+        """Whether the charges can be taken out of the plan.
+
+        Sampled steps come out of planned steps of the same rate and noise; Gaussians out of the planned Gaussians
+        as one sum (their squared inverse multipliers add up exactly); the rest out of the planned zCDP.
+        """
+        steps: Counter[tuple[float, float]] = Counter()
+        gaussian = capped = 0.0
+        for sign, spend in [*((1, planned) for planned in self._plan or ()), *((-1, charge) for charge in charges)]:
+            if isinstance(spend, SampledGaussian) and (sign > 0 or (spend.rate, spend.noise_multiplier) in steps):
+                steps[spend.rate, spend.noise_multiplier] += sign * spend.count
+            elif isinstance(spend, Gaussian | GaussianCap):
+                gaussian += sign * spend.rho
+            else:
+                capped += sign * spend.rho
+        slack = _ROUNDING * sum(planned.rho for planned in self._plan or ())
+        return all(left >= 0 for left in steps.values()) and capped + min(gaussian, 0.0) >= -slack
+
+    def expose(self, why: str) -> None:
+        """Record that rows left without protection; nothing built on them has a guarantee."""
+        self._exposures.append(why)
+        if self._parent is not None:
+            self._parent.expose(why)
+
+    def hand_over(self, claim: str) -> None:
+        """Record that rows went to code whose guarantee is only claimed."""
+        self._claims.append(claim)
+        if self._parent is not None:
+            self._parent.hand_over(claim)
+
+    @property
+    def guarantee(self) -> str:
+        """dp: all through accounted mechanisms; claimed: an outside library says so; none: rows were exposed."""
+        return "none" if self._exposures else "claimed" if self._claims else "dp"
+
+    @property
+    def spent(self) -> float | None:
+        """Epsilon of the plan at the budget's delta; 0 if no mechanism was used, None if there is no guarantee."""
+        if not isinstance(self.allowance, Budget):
+            raise TypeError("only a ledger with an (epsilon, delta) budget can say its epsilon")
+        if self._exposures:
+            return None
+        if self._claims:
+            return self.allowance.epsilon
+        return compose(self._plan, self.allowance.delta) if self._plan and self._charges else 0.0
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """Every charge in order: label, mechanism and its numbers; exposures and claims last."""
+        rows = [{"label": label, "mechanism": type(spend).__name__, **asdict(spend)} for label, spend in self._charges]  # type: ignore[call-overload]
+        rows += [{"label": why, "mechanism": "HandedOver"} for why in self._claims]
+        return rows + [{"label": why, "mechanism": "Unprotected"} for why in self._exposures]
+
+
+def _same_kind(a: Spend, b: Spend) -> bool:
+    return _counted(a, 1) == _counted(b, 1) and not isinstance(a, ZCDP | GaussianCap)
+
+
+def _counted(spend: Spend, count: int) -> Spend:
+    return replace(spend, count=count)  # type: ignore[type-var]
+
+
+def _listed(plan: Sequence[Spend]) -> str:
+    return "[" + ", ".join(map(str, plan)) + "]"

@@ -1,0 +1,184 @@
+"""The only doors to private rows.
+
+A door is a mechanism: it charges the ledger, reads the rows, adds its noise and lets only the noisy answer out.
+Adjacency: one row is added or removed, so a marginal (a table of counts) has L2 sensitivity 1 and the number of
+rows is private; `schema.rows_public` stands in for it. Doors prevent mistakes, not malice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from dpdsyn.privacy import ZCDP, Exponential, Gaussian, GaussianCap, Ledger, Nothing, SampledGaussian
+from dpdsyn.schema import Column, Schema
+
+Query = tuple[str, ...]
+Score = Callable[[np.ndarray, Query], float]
+ClippedSum = Callable[[np.ndarray, float], np.ndarray]
+
+_CLIP_ROUNDING = 1e-4  # single-precision gradients may exceed their clip by rounding
+
+
+class ClippingError(AssertionError):
+    """A function given to `noisy_sum` is not a sum over rows of vectors of norm at most `clip`."""
+
+
+class PrivateTable:
+    """Training rows behind doors.
+
+    codes: shape (rows, columns), unsigned, in the order of the schema's columns.
+    rng: the source of all noise and of all Poisson samples.
+    verify: also check, row by row, what `noisy_sum` assumes (slow; for tests and `dpdsyn check`).
+    """
+
+    def __init__(
+        self, codes: np.ndarray, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False
+    ) -> None:
+        if codes.ndim != 2 or codes.shape[1] != len(schema.columns):
+            raise ValueError(f"codes have shape {codes.shape}; the schema has {len(schema.columns)} columns")
+        if codes.size and (codes.max(axis=0) >= np.array(schema.sizes)).any():
+            raise ValueError("codes lie outside the schema's domain")
+        self.schema = schema
+        self.ledger = ledger
+        self.__codes = codes
+        self.__rng = rng
+        self.__verify = verify
+
+    def __repr__(self) -> str:
+        return f"PrivateTable({len(self.schema.columns)} columns, about {self.schema.rows_public} rows)"
+
+    def __getstate__(self) -> object:
+        raise TypeError("a PrivateTable is not to be pickled: it would carry private rows with it")
+
+    # --- doors: each charges, then reads -----------------------------------------------------------------------
+
+    def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
+        """Counts of every combination of codes of each query's columns, plus N(0, sigma^2) in each cell.
+
+        Each answer has the shape `schema.shape(query)`. L2 sensitivity 1; charges one Gaussian per query.
+        Raises BudgetExceeded, before any row is read, if the plan does not cover all of them.
+        """
+        if len(queries) != len(sigmas):
+            raise ValueError(f"{len(queries)} queries but {len(sigmas)} sigmas")
+        shapes = [self.schema.shape(query) for query in queries]
+        if queries:
+            total = sum(Gaussian(sigma).rho for sigma in sigmas)
+            self.ledger.charge(Gaussian(1 / math.sqrt(2 * total)), f"{len(queries)} noisy marginals")
+        return [
+            self.__marginal(query) + self.__rng.normal(0.0, sigma, shape)
+            for query, sigma, shape in zip(queries, sigmas, shapes, strict=True)
+        ]
+
+    def select(self, queries: Sequence[Query], score: Score, sensitivity: float, epsilon: float) -> int:
+        """Index of a query with a high score(exact marginal, query), by the exponential mechanism.
+
+        The chance of a query is proportional to exp(epsilon * score / (2 * sensitivity)), where `sensitivity`
+        bounds how far one row can move any score. Charges Exponential(epsilon).
+        """
+        if not queries:
+            raise ValueError("nothing to select from")
+        self.ledger.charge(Exponential(epsilon), "selection")
+        scores = np.array([score(self.__marginal(query), query) for query in queries], dtype=float)
+        return int(np.argmax(scores * (epsilon / (2 * sensitivity)) + self.__rng.gumbel(size=len(scores))))
+
+    def noisy_scores(self, queries: Sequence[Query], score: Score, l2_sensitivity: float, sigma: float) -> np.ndarray:
+        """All scores plus N(0, sigma^2), shape (queries,); one row moves the vector by at most `l2_sensitivity`.
+
+        Charges Gaussian(sigma / l2_sensitivity).
+        """
+        self.ledger.charge(Gaussian(sigma / l2_sensitivity), "noisy scores")
+        exact = np.array([score(self.__marginal(query), query) for query in queries], dtype=float)
+        return exact + self.__rng.normal(0.0, sigma, len(exact))
+
+    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
+        """f(batch, clip) of a Poisson sample of the rows, plus N(0, sigma^2 clip^2) in each coordinate.
+
+        Every row enters the batch independently with probability `rate`; the batch may be empty. `f` must be a
+        sum over the batch's rows of vectors of L2 norm at most `clip`. Charges SampledGaussian(rate, sigma).
+        """
+        self.ledger.charge(SampledGaussian(rate, sigma), "noisy sum over a Poisson sample")
+        batch = self.__codes[poisson_sample(len(self.__codes), rate, self.__rng)]
+        total = f(batch, clip)
+        if self.__verify:
+            _check_clipped_sum(f, batch, clip, total)
+        return total + self.__rng.standard_normal(total.shape, dtype=total.dtype) * (sigma * clip)
+
+    # --- ways out without our guarantee ------------------------------------------------------------------------
+
+    def hand_over(self, claim: str) -> np.ndarray:
+        """A copy of the codes for an outside library that claims `claim`; the result is `claimed`."""
+        self.ledger.hand_over(claim)
+        return self.__codes.copy()
+
+    def unprotected(self, why: str) -> np.ndarray:
+        """A copy of the codes; nothing built on it has a guarantee."""
+        self.ledger.expose(why)
+        return self.__codes.copy()
+
+    # --- views: no row is read, nothing is charged -------------------------------------------------------------
+
+    def child(self, cap: ZCDP | GaussianCap | Nothing, columns: Sequence[str]) -> PrivateTable:
+        """A table of some columns with a ledger of its own, its cap charged to this table's ledger at once."""
+        if not isinstance(cap, Nothing):
+            self.ledger.charge(cap, "reserved for a nested synthesizer")
+        ledger = Ledger(cap, parent=self.ledger)
+        positions = self.schema.positions(columns)
+        return PrivateTable(
+            self.__codes[:, positions], self.schema.select(columns), ledger, self.__rng.spawn(1)[0], self.__verify
+        )
+
+    def recode(self, mappings: Mapping[str, np.ndarray]) -> PrivateTable:
+        """The same rows and ledger with some columns' codes merged.
+
+        mappings: for a column, the new code of each old code, shape (size,); new codes run from 0 without gaps.
+        A mapping may depend on noisy answers, never on rows.
+        """
+        codes, columns = self.__codes.copy(), list(self.schema.columns)
+        for name, mapping in mappings.items():
+            position = self.schema.position(name)
+            codes[:, position] = np.asarray(mapping)[codes[:, position]]
+            columns[position] = Column(name, "categorical", categories=tuple(range(int(np.max(mapping)) + 1)))
+        schema = Schema(tuple(columns), None, self.schema.rows_public)
+        return PrivateTable(codes, schema, self.ledger, self.__rng, self.__verify)
+
+    def __marginal(self, query: Query) -> np.ndarray:
+        return marginal(self.__codes, self.schema, query)
+
+
+def marginal(codes: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
+    """Exact counts of every combination of codes of the query's columns, shape `schema.shape(query)`, float."""
+    shape = schema.shape(query)
+    cells = np.zeros(len(codes), dtype=np.int64)
+    for position, size in zip(schema.positions(query), shape, strict=True):
+        cells = cells * size + codes[:, position]
+    return np.bincount(cells, minlength=math.prod(shape)).astype(float).reshape(shape)
+
+
+def poisson_sample(rows: int, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """Indices, ascending, of rows each drawn independently with probability `rate`.
+
+    Gaps between the successes of independent trials are geometric, so the cost is that of the rows drawn.
+    """
+    parts: list[np.ndarray] = []
+    last = -1
+    while last < rows:
+        expected = (rows - last) * rate
+        gaps = rng.geometric(rate, size=int(expected + 5 * math.sqrt(expected) + 10))
+        parts.append(last + np.cumsum(gaps))
+        last = int(parts[-1][-1])
+    indices = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    return indices[indices < rows]
+
+
+def _check_clipped_sum(f: ClippedSum, batch: np.ndarray, clip: float, total: np.ndarray) -> None:
+    parts = [f(batch[i : i + 1], clip) for i in range(len(batch))]
+    for i, part in enumerate(parts):
+        norm = float(np.linalg.norm(part))
+        if not norm <= clip * (1 + _CLIP_ROUNDING):
+            raise ClippingError(f"row {i} of the batch adds a vector of norm {norm:.6g}; the clip is {clip:.6g}")
+    expected = np.sum(parts, axis=0) if parts else np.zeros_like(total)
+    if not np.allclose(total, expected, atol=clip * _CLIP_ROUNDING * (1 + len(batch)), rtol=1e-3):
+        raise ClippingError("the function's value on the batch is not the sum of its values on the rows")

@@ -1,0 +1,104 @@
+"""What every method is: fit on a private table, then sample codes."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from dpdsyn.privacy import Allowance
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.schema import Schema
+
+GROUP = "dpdsyn.synthesizers"
+
+
+class Synthesizer(ABC):
+    """A method. Parameters are stored by `__init__` under their own names, unchanged.
+
+    version: raised whenever the output for the same seed changes.
+    spends: how the method uses its ledger; "gaussian": only Gaussian noise of a fixed scale; "zcdp": anything
+    that a zCDP cap covers; "nothing": no mechanism at all, so that epsilon makes no difference.
+    """
+
+    version: ClassVar[int] = 1
+    spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "zcdp"
+
+    @abstractmethod
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
+        """Learn from the private table through its doors. All other randomness comes from `rng`."""
+
+    @abstractmethod
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Codes of n synthetic rows, shape (n, columns), in the domain of the schema fitted on."""
+
+    def skip(self, schema: Schema, budget: Allowance) -> str | None:
+        """Why this method cannot run on such a table or budget, or None if it can."""
+        return None
+
+    def imports(self) -> tuple[str, ...]:
+        """Modules that the method imports while it works; a clock that is to leave imports out loads them first."""
+        return ()
+
+    def parameters(self) -> dict[str, Any]:
+        """The values given to `__init__`, defaults included."""
+        own = type(self).__init__ is not object.__init__
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters} if own else {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.parameters().items())})"
+
+
+class ContractError(RuntimeError):
+    """A synthesizer broke its contract."""
+
+
+def load(target: str) -> type[Synthesizer]:
+    """The class named "module.Class" or "module:Class". Raises ValueError if it is not there or no Synthesizer."""
+    module_name, _, class_name = target.replace(":", ".").rpartition(".")
+    try:
+        found = getattr(import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"cannot load {target!r} ({error}); give MODULE:CLASS of an importable module") from error
+    if not (isinstance(found, type) and issubclass(found, Synthesizer)):
+        raise ValueError(f"{target!r} is not a subclass of dpdsyn.synthesizer.Synthesizer")
+    return found
+
+
+def find(name: str) -> type[Synthesizer]:
+    """The class registered under an entry-point name. Raises ValueError, listing the names that exist."""
+    registered = entry_points(group=GROUP)
+    if name not in registered.names:
+        raise ValueError(f"no synthesizer is called {name!r}; there are {', '.join(sorted(registered.names))}")
+    return load(registered[name].value)
+
+
+def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Sample n rows, hold them against the contract, and replace codes for undeclared categories.
+
+    A cell with the code `other` gets the column's value of a random row that has a declared one (a random
+    declared one if there is none), so that a category nobody declared is never published.
+    Raises ContractError if the sample has the wrong shape, type or domain.
+    """
+    codes = np.asarray(synthesizer.sample(n, rng))
+    name = type(synthesizer).__name__
+    if codes.shape != (n, len(schema.columns)):
+        raise ContractError(f"{name} gave an array of shape {codes.shape}; ({n}, {len(schema.columns)}) was asked for")
+    if codes.dtype.kind not in "iu":
+        raise ContractError(f"{name} gave {codes.dtype} values; integer codes are needed")
+    if n and ((codes < 0) | (codes >= np.array(schema.sizes))).any():
+        raise ContractError(f"{name} gave codes outside the schema's domain")
+    codes = codes.astype(schema.dtype)
+    for position, column in enumerate(schema.columns):
+        if column.other_code is None:
+            continue
+        undeclared = codes[:, position] == column.other_code
+        if undeclared.any():
+            declared = codes[~undeclared, position]
+            pool = declared if len(declared) else np.arange(column.other_code)
+            codes[undeclared, position] = rng.choice(pool, int(undeclared.sum()))
+    return codes

@@ -1,0 +1,175 @@
+"""One cell: a data set, a method, a budget and a seed, from the file to the record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from dpdsyn.checks import whole_number
+from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.schema import Schema
+from dpdsyn.synthesizer import Synthesizer, draw, load
+from experiments import datasets, evaluate, machine
+from experiments.record import DIRECT, EVALUATORS, Record
+from experiments.store import Fit, Store
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A composed configuration, checked. Building one raises ValueError on the first value that cannot be meant."""
+
+    dataset: Mapping[str, Any]
+    schema: Schema
+    method: str
+    target: str
+    parameters: Mapping[str, Any]
+    synthesizer: Synthesizer
+    budget: Budget
+    evaluation: Mapping[str, Any]
+    seed: int
+    threads: int
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Cell:
+        method = dict(config["synthesizer"])
+        name, target = method.pop("name"), method.pop("_target_")
+        kind = load(target)
+        try:
+            synthesizer = kind(**method)
+        except TypeError as error:
+            raise ValueError(f"synthesizer {name}: {error}") from error
+        unknown = [e for e in config["evaluation"]["evaluators"] if e not in EVALUATORS]
+        if unknown:
+            raise ValueError(f"no evaluator is called {', '.join(unknown)}; there are {', '.join(EVALUATORS)}")
+        return cls(
+            dataset=config["dataset"],
+            schema=datasets.schema_of(config["dataset"]),
+            method=name,
+            target=target,
+            parameters=method,
+            synthesizer=synthesizer,
+            budget=Budget(config["privacy"]["epsilon"], config["privacy"]["delta"]),
+            evaluation=config["evaluation"],
+            seed=whole_number("seed", config["seed"], least=0),
+            threads=whole_number("compute.threads", config["compute"]["threads"], least=1),
+        )
+
+    @property
+    def n_synth(self) -> int:
+        return self.schema.rows_public
+
+    @property
+    def fit_id(self) -> str:
+        """Of everything that can change the synthetic table; epsilon only where the method spends any."""
+        ignores_budget = self.synthesizer.spends == "nothing"
+        return _digest(
+            {
+                "data": datasets.identity(self.dataset),
+                "method": [self.method, self.target, dict(self.parameters), self.synthesizer.version],
+                "privacy": None if ignores_budget else [self.budget.epsilon, self.budget.delta],
+                "n_synth": self.n_synth,
+                "seed": self.seed,
+            }
+        )
+
+    @property
+    def cell_id(self) -> str:
+        """Of the fit, the budget it stands for, and how it is judged."""
+        budget = [self.budget.epsilon, self.budget.delta]
+        return _digest([self.fit_id, budget, dict(self.evaluation), evaluate.VERSION, self.dataset.get("positive")])
+
+
+def run_cell(cell: Cell, store: Store | None = None, say: Callable[[str], None] = lambda text: None) -> Record:
+    """Fit, sample and judge; a fit that the store already holds is not repeated. Never raises what a method raises."""
+    machine.pin_threads(cell.threads)
+    outline: dict[str, Any] = {
+        "cell_id": cell.cell_id,
+        "fit_id": cell.fit_id,
+        "dataset": {"name": cell.dataset["name"], "sha256": dict(cell.dataset["files"]), "split_seed": cell.seed},
+        "method": {"name": cell.method, "target": cell.target, "version": cell.synthesizer.version, "parameters": dict(cell.parameters)},
+        "privacy": {"epsilon": cell.budget.epsilon, "delta": cell.budget.delta},
+        "seed": cell.seed,
+        "n_synth": cell.n_synth,
+        "evaluation": dict(cell.evaluation),
+        "environment": machine.describe(cell.threads),
+    }
+    try:
+        reason = cell.synthesizer.skip(cell.schema, cell.budget)
+        if reason:
+            return Record(**outline, status="skipped", error=reason)
+        split = datasets.load(cell.dataset, cell.seed, say)
+        outline["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test)}
+        fit = store.read_fit(cell.fit_id) if store else None
+        if fit is None:
+            fit = _fit(cell, split)
+            if store:
+                store.write_fit(cell.fit_id, fit)
+        outline["method"] |= {"guarantee": fit.guarantee}
+        outline["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger}
+        return Record(**outline, status="ok", **_judge(cell, split, fit))
+    except MemoryError as error:
+        return Record(**outline, status="out_of_memory", error=str(error) or "MemoryError")
+    except Exception as error:  # a crash is a record, whatever raised it
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return Record(**outline, status="failed", error=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
+
+
+def _fit(cell: Cell, split: datasets.Split) -> Fit:
+    """Fit and sample on the clock, with nothing else on it; imports are made before."""
+    for module in ("dp_accounting.pld", "scipy.optimize", *cell.synthesizer.imports()):
+        import_module(module)
+    machine.pin_threads(cell.threads)
+    noise, method, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(cell.seed).spawn(3))
+    ledger = Ledger(cell.budget)
+    private = PrivateTable(split.train, split.schema, ledger, noise)
+    with machine.PeakMemory() as memory:
+        start = time.perf_counter()
+        fitted = cell.synthesizer.fit(private, method)
+        middle = time.perf_counter()
+        codes = draw(fitted, split.schema, cell.n_synth, sampling)
+        end = time.perf_counter()
+    predicts = getattr(fitted, "predict_proba", None)
+    return Fit(
+        codes=codes,
+        test_probabilities=None if predicts is None else np.asarray(predicts(split.test), dtype=np.float32),
+        guarantee=ledger.guarantee,
+        spent=ledger.spent,
+        ledger=ledger.entries,
+        seconds={"fit": middle - start, "sample": end - middle, "total": end - start, "process": "warm"},
+        peak_memory_mb=memory.megabytes,
+    )
+
+
+def _judge(cell: Cell, split: datasets.Split, fit: Fit) -> dict[str, Any]:
+    """The record's measured part. A method that predicts by itself is scored directly, and its filler rows are not."""
+    schema, labels = split.schema, split.test[:, split.schema.target_position]
+    direct = fit.test_probabilities is not None
+    if direct:
+        metrics = {DIRECT: evaluate.scores(labels, fit.test_probabilities)}  # type: ignore[arg-type]
+    else:
+        evaluation = cell.evaluation
+        metrics = evaluate.utility(fit.codes, split.test, schema, evaluation["evaluators"], evaluation["repeats"], cell.seed)
+    predicted = fit.test_probabilities.argmax(axis=1) if fit.test_probabilities is not None else fit.codes[:, schema.target_position]
+    categories = schema[str(schema.target)].categories
+    positive = categories.index(cell.dataset["positive"]) if "positive" in cell.dataset else len(categories) - 1
+    return {
+        "metrics": metrics,
+        "label_share": float(np.mean(predicted == positive)),
+        "fidelity": {} if direct else evaluate.fidelity(fit.codes, split.train, schema),
+        "synthetic_sha256": hashlib.sha256(np.ascontiguousarray(fit.codes)).hexdigest(),
+        "seconds": fit.seconds,
+        "peak_memory_mb": fit.peak_memory_mb,
+    }
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:20]

@@ -1,0 +1,235 @@
+"""The command line. Heavy libraries are imported by the commands that need them, so that the others answer at once."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+
+from experiments.paths import config_dir, options, read_option, results_dir
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Exit code 0: done; 1: some cells or checks failed; 2: refused, with one line that says why."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    warnings.filterwarnings("ignore", module="mbi")  # it warns of single precision when imported; we fit in double
+    try:
+        if arguments[:1] == ["run"]:  # everything after it is Hydra's, flags included
+            return _run(arguments[1:])
+        given = _parser().parse_args(arguments)
+        return given.command(given)
+    except KeyboardInterrupt:
+        print("dpdsyn: interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in ("dpdsyn", "baselines", "experiments"):
+            raise
+        return _refuse(f"{error.name} is not installed; this command needs: pip install 'dpdsyn[bench]'")
+    except Exception as error:
+        if not _is_for_the_person(error):
+            raise
+        return _refuse(" ".join(str(error).split()))
+
+
+def _is_for_the_person(error: Exception) -> bool:
+    """Whether the message says what was given and what is accepted, so that no traceback is of use."""
+    return isinstance(error, ValueError | FileNotFoundError | PermissionError) or type(error).__name__ in ("DataError", "StoreError")
+
+
+def _refuse(message: str) -> int:
+    print(f"dpdsyn: {message}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dpdsyn", description="Differentially private synthetic tables, and a benchmark of them.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    commands.add_parser("run", help="run cells: dpdsyn run [-m] [HYDRA FLAGS] dataset=NAME synthesizer=NAME ...", add_help=False)
+    commands.add_parser("list", help="names of data sets, methods and experiments").set_defaults(command=_list)
+    commands.add_parser("status", help="what has been run").set_defaults(command=_status)
+
+    records = commands.add_parser("records", help="one flat row a cell")
+    records.add_argument("--format", choices=("csv", "jsonl"), default="csv")
+    records.set_defaults(command=_records)
+    commands.add_parser("export", help="write the working store's records to results/records.jsonl").set_defaults(command=_export)
+    tables = commands.add_parser("tables", help="print the tables and write them to results/tables")
+    tables.set_defaults(command=_tables)
+    for reader in (records, tables):
+        reader.add_argument("--working", action="store_true", help="read the working store instead of results/records.jsonl")
+
+    ui = commands.add_parser("ui", help="open the MLflow dashboard on 127.0.0.1")
+    ui.add_argument("--port", type=int, default=5000)
+    ui.set_defaults(command=_ui)
+
+    data = commands.add_parser("data", help="data sets").add_subparsers(metavar="ACTION", required=True)
+    fetch = data.add_parser("fetch", help="bring data sets to this machine, verified")
+    fetch.add_argument("names", nargs="+", metavar="NAME")
+    fetch.set_defaults(command=_fetch)
+
+    check = commands.add_parser("check", help="hold a method against the contract: dpdsyn check MODULE:CLASS")
+    check.add_argument("target", metavar="MODULE:CLASS")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _run(arguments: list[str]) -> int:
+    from experiments.run import main as run
+
+    return run(arguments)
+
+
+def _list(given: argparse.Namespace) -> int:
+    print("data sets")
+    for name in options("dataset"):
+        print(f"  {name:<20} {read_option('dataset', name)['title']}")
+    print("methods")
+    for name in options("synthesizer"):
+        print(f"  {name:<20} {_summary(name)}")
+    print("experiments (dpdsyn run -m experiment=NAME)")
+    for name in options("experiment"):
+        print(f"  {name:<20} {_remark('experiment', name)}")
+    return 0
+
+
+def _summary(name: str) -> str:
+    """A method's own words: the remark that opens its file, or its class's first line (read, not imported)."""
+    remark, target = _remark("synthesizer", name), read_option("synthesizer", name).get("_target_", "")
+    if remark or not target:
+        return remark
+    import ast
+    from importlib.util import find_spec
+
+    module, _, kind = target.rpartition(".")
+    spec = find_spec(module)
+    if spec is None or not spec.origin:
+        return ""
+    with open(spec.origin, encoding="utf-8") as file:
+        body = ast.parse(file.read()).body
+    texts = [ast.get_docstring(node) for node in body if isinstance(node, ast.ClassDef) and node.name == kind]
+    return (texts[0] or "").partition("\n")[0] if texts else ""
+
+
+def _remark(group: str, name: str) -> str:
+    lines = (config_dir() / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    return next((line[1:].strip() for line in lines if line.startswith("# ") and "@package" not in line), "")
+
+
+def _status(given: argparse.Namespace) -> int:
+    from experiments.store import Store
+
+    store = Store(results_dir())
+    records = list(store.all(lambda text: print(text, file=sys.stderr)))
+    if not records:
+        print(f"no cell has been run in {store.results}; start with: dpdsyn run -m experiment=quickstart")
+        return 0
+    counts = Counter(record.status for record in records)
+    print(f"{store.results}: {len(records)} cells, " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    by_method = Counter((r.dataset["name"], r.method["name"], r.privacy["epsilon"], r.status) for r in records)
+    for (dataset, method, epsilon, status), count in sorted(by_method.items()):
+        print(f"  {dataset:<16} {method:<20} epsilon {epsilon:<6g} {status:<14} {count}")
+    for record in records:
+        if record.error:
+            print(f"  {record.dataset['name']} {record.method['name']} seed {record.seed}: {record.status}: {record.error}")
+    return 0
+
+
+def _load_records(given: argparse.Namespace) -> list:
+    """From the export, or from the working store if asked for or if the results folder is a person's own."""
+    from experiments.store import Store, read_export, sort_key
+
+    if given.working or os.environ.get("DPDSYN_RESULTS"):
+        store = Store(results_dir())
+        records = sorted(store.all(lambda text: print(text, file=sys.stderr)), key=sort_key)
+        if not records:
+            raise FileNotFoundError(f"no records in {store.records}; run some cells first")
+        return records
+    try:
+        return read_export(results_dir())
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"there is no {results_dir() / 'records.jsonl'}; run cells and `dpdsyn export`, or read the working store with --working"
+        ) from None
+
+
+def _records(given: argparse.Namespace) -> int:
+    import json
+
+    rows = [record.flat() for record in _load_records(given)]
+    if given.format == "jsonl":
+        for row in rows:
+            print(json.dumps(row))
+    else:
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return 0
+
+
+def _export(given: argparse.Namespace) -> int:
+    from experiments.store import Store, write_export
+
+    store = Store(results_dir())
+    records = list(store.all(lambda text: print(text, file=sys.stderr)))
+    if not records:
+        raise FileNotFoundError(f"no records in {store.records}; nothing was exported")
+    print(f"{len(records)} records in {write_export(store.results, records)}")
+    return 0
+
+
+def _tables(given: argparse.Namespace) -> int:
+    from experiments.tables import render, write
+
+    records = _load_records(given)
+    print(render(records))
+    for path in write(records, results_dir() / "tables"):
+        print(path)
+    return 0
+
+
+def _ui(given: argparse.Namespace) -> int:
+    import subprocess
+
+    from experiments.track import tracking_uri
+
+    uri = tracking_uri(results_dir())
+    if uri.startswith("sqlite:///") and not (results_dir() / "mlflow.db").exists():
+        raise FileNotFoundError(f"there is no {results_dir() / 'mlflow.db'} yet; run some cells first")
+    print(f"MLflow shows {uri} on http://127.0.0.1:{given.port} (Ctrl-C ends it)", flush=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(given.port)]
+    return subprocess.run(
+        [*command, "--workers", "1"], env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}, check=False
+    ).returncode
+
+
+def _fetch(given: argparse.Namespace) -> int:
+    from experiments.fetch import locate
+
+    descriptions = [read_option("dataset", name) for name in given.names]
+    for description in descriptions:
+        for path in locate(description, print).values():
+            print(f"{path}: verified")
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from dpdsyn.contract import check
+    from dpdsyn.synthesizer import load
+
+    sys.path.insert(0, os.getcwd())
+    broken = 0
+    for name, fault in check(load(given.target)):
+        print(f"{'ok    ' if fault is None else 'BROKEN'} {name}" + (f": {fault}" if fault else ""), flush=True)
+        broken += fault is not None
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

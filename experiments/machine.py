@@ -1,0 +1,85 @@
+"""What a cell runs on: threads pinned, memory watched, versions noted."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("dpdsyn", "numpy", "pandas", "scipy", "torch", "dp-accounting", "mbi", "jax", "scikit-learn", "mlflow", "hydra-core")
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def pin_threads(threads: int) -> None:
+    """Let the numeric libraries of this process, loaded already or not, use this many threads."""
+    import sys
+
+    from threadpoolctl import threadpool_limits
+
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+    if "jax" not in sys.modules:
+        os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()} intra_op_parallelism_threads={threads}"
+    threadpool_limits(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+class PeakMemory:
+    """The most resident memory this process held inside a `with` block, in MiB (Linux; None elsewhere)."""
+
+    megabytes: float | None = None
+
+    def __enter__(self) -> PeakMemory:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
+        except OSError:
+            self._resettable = False
+        else:
+            self._resettable = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._resettable:
+            lines = Path("/proc/self/status").read_text().splitlines()
+            self.megabytes = next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def describe(threads: int) -> dict[str, Any]:
+    """Commit, package versions, processor and threads, for a record."""
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return run.stdout.strip() if run.returncode == 0 else None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -1,0 +1,41 @@
+"""Where things lie: configuration, results, data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def config_dir() -> Path:
+    """The folder of configuration files: in the wheel beside this file, in a checkout one level up."""
+    packaged = Path(__file__).parent / "conf"
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "conf"
+
+
+def results_dir() -> Path:
+    """`DPDSYN_RESULTS`, or `results` under the current folder."""
+    return Path(os.environ.get("DPDSYN_RESULTS") or "results").absolute()
+
+
+def data_dirs() -> tuple[Path | None, Path]:
+    """The person's own data folder (`DPDSYN_DATA`), if set, and the cache that downloads go to."""
+    own = os.environ.get("DPDSYN_DATA")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dpdsyn" / "data"
+    return (Path(own).absolute() if own else None), cache
+
+
+def options(group: str, extra: Path | None = None) -> list[str]:
+    """Names that the configuration group has, those in the folder `extra` included."""
+    folders = [config_dir() / group] + ([extra / group] if extra else [])
+    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+
+
+def read_option(group: str, name: str, extra: Path | None = None) -> dict:
+    """The raw content of one configuration file of a group."""
+    import yaml
+
+    for folder in ([extra] if extra else []) + [config_dir()]:
+        path = folder / group / f"{name}.yaml"
+        if path.is_file():
+            return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    raise FileNotFoundError(f"no {group} is called {name!r}; there are {', '.join(options(group, extra))}")

@@ -1,0 +1,100 @@
+"""One cell's result: the only truth, from which every table, run and report is made."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from statistics import fmean
+from typing import Any
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
+EVALUATORS = ("logistic", "forest", "boosting", "mlp")
+DIRECT = "guide"  # the name under which a method that predicts by itself is scored
+
+STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """Nested values as in the JSON file; see `flat` for one row a cell.
+
+    dataset: name, sha256, n_train, n_test, seed of the split. method: name, target, version, parameters, guarantee.
+    privacy: epsilon, delta, spent, ledger. seconds: fit, sample, total; process says fresh or warm. metrics: per
+    evaluator. fidelity: tvd1, tvd2. environment: commit, packages, processor, threads.
+    """
+
+    cell_id: str
+    fit_id: str
+    status: str
+    dataset: dict[str, Any]
+    method: dict[str, Any]
+    privacy: dict[str, Any]
+    seed: int
+    n_synth: int
+    error: str | None = None
+    seconds: dict[str, Any] = field(default_factory=dict)
+    peak_memory_mb: float | None = None
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    label_share: float | None = None
+    fidelity: dict[str, float] = field(default_factory=dict)
+    synthetic_sha256: str | None = None
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """One line, keys sorted, NaN as null."""
+        return json.dumps(_without_nan(asdict(self)), sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """Raises ValueError unless the text is one whole record."""
+        raw = json.loads(text)
+        names = {f.name for f in fields(cls)}
+        if not isinstance(raw, dict) or not {"cell_id", "fit_id", "status"} <= set(raw) or not set(raw) <= names:
+            raise ValueError("not a record of this version")
+        return cls(**raw)
+
+    def mean(self, metric: str) -> float | None:
+        """Mean of a metric over evaluators."""
+        values = [scores[metric] for scores in self.metrics.values() if scores.get(metric) is not None]
+        return fmean(values) if values else None
+
+    def best(self, metric: str) -> float | None:
+        """The best evaluator's value of a metric."""
+        values = [scores[metric] for scores in self.metrics.values() if scores.get(metric) is not None]
+        return max(values) if values else None
+
+    def flat(self) -> dict[str, Any]:
+        """One row: names, settings, every metric's mean and its value per evaluator, times, memory, error."""
+        row: dict[str, Any] = {
+            "dataset": self.dataset.get("name"),
+            "method": self.method.get("name"),
+            "epsilon": self.privacy.get("epsilon"),
+            "delta": self.privacy.get("delta"),
+            "seed": self.seed,
+            "status": self.status,
+            "guarantee": self.method.get("guarantee"),
+            "epsilon_spent": self.privacy.get("spent"),
+            "n_train": self.dataset.get("n_train"),
+            "n_test": self.dataset.get("n_test"),
+            "n_synth": self.n_synth,
+        }
+        row |= {metric: self.mean(metric) for metric in METRICS}
+        row |= {"accuracy_best": self.best("accuracy"), "label_share": self.label_share}
+        row |= {name: self.fidelity.get(name) for name in ("tvd1", "tvd2")}
+        row |= {f"{part}_seconds": self.seconds.get(part) for part in ("fit", "sample", "total")}
+        row |= {"peak_memory_mb": self.peak_memory_mb, "error": self.error}
+        for metric in METRICS:
+            row |= {f"{metric}.{name}": self.metrics.get(name, {}).get(metric) for name in (*EVALUATORS, DIRECT)}
+        return row | {"synthetic_sha256": self.synthetic_sha256, "cell_id": self.cell_id, "fit_id": self.fit_id}
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,159 @@
+"""Tables from records alone: means over seeds, what failed left visible."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any
+
+from experiments.record import METRICS, Record
+from experiments.store import write_atomically
+
+Table = tuple[str, list[str], list[list[str]]]
+Group = tuple[str, float, float]
+
+_BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
+_NOTES = {"dpdsyn_as_printed": " (as described in secondary notes)"}
+_YARDSTICK = "dpdsyn"
+
+
+def accuracy_tables(records: Iterable[Record]) -> list[Table]:
+    """One table for each data set and budget, best accuracy first."""
+    columns = ["method", "guarantee", "epsilon spent", "seeds", "accuracy", "best evaluator", *METRICS[1:], "label share", "tvd1", "tvd2"]
+
+    def row(method: str, group: list[Record]) -> list[str]:
+        spent = _values(group, "epsilon_spent")
+        return [
+            method,
+            _badge(method, group),
+            f"{max(spent):.3f}" if spent else "-",
+            _seeds(group),
+            *(_mean(_values(group, key), 3) for key in ("accuracy", "accuracy_best", *METRICS[1:], "label_share", "tvd1", "tvd2")),
+        ]
+
+    return _by_group(records, "accuracy", columns, row, lambda group: -(_average(group, "accuracy") or -1.0))
+
+
+def time_tables(records: Iterable[Record]) -> list[Table]:
+    """One table for each data set and budget, quickest first; medians over seeds."""
+    records = list(records)
+    columns = ["method", "seeds", "fit s", "sample s", "total s", f"total / {_YARDSTICK}", "peak MB"]
+    yardsticks = {key: _median(group, "total_seconds") for (key, name), group in _methods(records).items() if name == _YARDSTICK}
+
+    def row(method: str, group: list[Record]) -> list[str]:
+        total, yardstick = _median(group, "total_seconds"), yardsticks.get(_key(group[0]))
+        ratio = f"{total / yardstick:.2f}" if total is not None and yardstick else "-"
+        times = [_number(_median(group, f"{part}_seconds"), 3) for part in ("fit", "sample", "total")]
+        return [method, _seeds(group), *times, ratio, _number(_median(group, "peak_memory_mb"), 0)]
+
+    return _by_group(records, "synthesis time", columns, row, lambda group: _median(group, "total_seconds") or float("inf"))
+
+
+def render(records: Iterable[Record]) -> str:
+    """All tables as Markdown."""
+    records = list(records)
+    return "\n".join(markdown(table) for table in [*accuracy_tables(records), *time_tables(records)])
+
+
+def write(records: Iterable[Record], folder: Path) -> list[Path]:
+    """accuracy and time, each as Markdown and CSV; gives the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records, paths = list(records), []
+    for name, tables in (("accuracy", accuracy_tables(records)), ("time", time_tables(records))):
+        for ending, text in (("md", "\n".join(map(markdown, tables))), ("csv", as_csv(tables))):
+            paths.append(folder / f"{name}.{ending}")
+            write_atomically(paths[-1], text.encode())
+    return paths
+
+
+def markdown(table: Table) -> str:
+    title, columns, rows = table
+    widths = [max(len(line[i]) for line in [columns, *rows]) for i in range(len(columns))]
+    lines = [columns, ["-" * width for width in widths], *rows]
+    body = "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines)
+    return f"### {title}\n\n{body}\n"
+
+
+def as_csv(tables: Sequence[Table]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for i, (title, columns, rows) in enumerate(tables):
+        if i == 0:
+            writer.writerow(["table", *columns])
+        writer.writerows([title, *row] for row in rows)
+    return buffer.getvalue()
+
+
+def _key(record: Record) -> Group:
+    return record.dataset["name"], record.privacy["epsilon"], record.privacy["delta"]
+
+
+def _methods(records: Iterable[Record]) -> dict[tuple[Group, str], list[Record]]:
+    groups: dict[tuple[Group, str], list[Record]] = defaultdict(list)
+    for record in records:
+        groups[_key(record), record.method["name"]].append(record)
+    return groups
+
+
+def _by_group(
+    records: Iterable[Record],
+    what: str,
+    columns: list[str],
+    row: Callable[[str, list[Record]], list[str]],
+    rank: Callable[[list[Record]], float],
+) -> list[Table]:
+    tables: dict[Group, list[tuple[float, str, list[Record]]]] = defaultdict(list)
+    for (key, method), group in _methods(records).items():
+        tables[key].append((rank(group), method, group))
+    return [
+        (
+            f"{dataset}, epsilon {epsilon:g}, delta {delta:g}: {what}",
+            columns,
+            [row(method, group) for _, method, group in sorted(tables[dataset, epsilon, delta], key=lambda entry: entry[:2])],
+        )
+        for dataset, epsilon, delta in sorted(tables)
+    ]
+
+
+def _badge(method: str, group: list[Record]) -> str:
+    given = {record.method.get("guarantee") for record in group if record.status == "ok"}
+    worst = next((name for name in ("none", "claimed", "dp") if name in given), None)
+    return "-" if worst is None else _BADGES[worst] + (_NOTES.get(method, "") if worst == "none" else "")
+
+
+def _seeds(group: list[Record]) -> str:
+    lost: dict[str, int] = defaultdict(int)
+    for record in group:
+        if record.status != "ok":
+            lost[record.status] += 1
+    notes = ", ".join(f"{count} of {len(group)} {status}" for status, count in sorted(lost.items()))
+    return f"{len(group) - sum(lost.values())}" + (f" ({notes})" if notes else "")
+
+
+def _values(group: list[Record], key: str) -> list[float]:
+    flat = (record.flat() for record in group if record.status == "ok")
+    return [row[key] for row in flat if row[key] is not None]
+
+
+def _average(group: list[Record], key: str) -> float | None:
+    values = _values(group, key)
+    return fmean(values) if values else None
+
+
+def _median(group: list[Record], key: str) -> float | None:
+    values = _values(group, key)
+    return median(values) if values else None
+
+
+def _mean(values: list[float], digits: int) -> str:
+    if not values:
+        return "-"
+    return f"{fmean(values):.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if len(values) > 1 else "")
+
+
+def _number(value: Any, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
