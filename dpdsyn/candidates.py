@@ -51,6 +51,42 @@ class Independent(Synthesizer):
         return np.stack([rng.choice(len(p), size=n, p=p) for p in self.marginals_], axis=1)
 
 
+class ClassConditional(Synthesizer):
+    """Columns independent given the label: a label from its noisy marginal, then every column given that label.
+
+    One two-way marginal of each column with the label is measured, all at the same noise; the label's own
+    distribution is the mean of what they say about it.
+    """
+
+    spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "gaussian"
+    uses_target: ClassVar[bool] = True
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
+        schema = private.schema
+        if schema.target is None:
+            raise ValueError("class-conditional candidates need a target column")
+        scale = private.ledger.open_calibrated(lambda noise: [Gaussian(noise)])
+        queries = [(schema.target, name) for name in schema.features]
+        answers = private.noisy_marginals(queries, [scale * np.sqrt(len(queries))] * len(queries))
+        cells = np.array([answer[0].size for answer in answers])
+        labels = np.average([answer.sum(axis=1) for answer in answers], axis=0, weights=1 / cells)
+        self.schema_ = schema
+        self.label_ = as_distribution(labels)
+        self.conditional_ = [np.stack([as_distribution(row) for row in answer]) for answer in answers]
+        return self
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        codes = np.zeros((n, len(self.schema_.columns)), dtype=np.int64)
+        labels = rng.choice(len(self.label_), size=n, p=self.label_)
+        codes[:, self.schema_.target_position] = labels
+        positions = self.schema_.positions(self.schema_.features)
+        for label in range(len(self.label_)):
+            rows = np.flatnonzero(labels == label)
+            for position, conditional in zip(positions, self.conditional_, strict=True):
+                codes[rows, position] = rng.choice(conditional.shape[1], size=len(rows), p=conditional[label])
+        return codes
+
+
 class Uniform(Synthesizer):
     """Every code of every column equally likely; needs no private row and spends nothing."""
 

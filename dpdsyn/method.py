@@ -31,7 +31,7 @@ class GuidedSynthesizer(Synthesizer):
 
     def __init__(
         self,
-        candidates: str = "independent",
+        candidates: str = "class_conditional",
         candidate_share: float = 0.1,
         candidate_parameters: Mapping[str, Any] | None = None,
         labels: Literal["sample", "argmax"] = "sample",
@@ -63,7 +63,9 @@ class GuidedSynthesizer(Synthesizer):
             return [guide.spend(noise)] if isinstance(cap, Nothing) else [cap, guide.spend(noise)]
 
         noise = private.ledger.open_calibrated(plan)
-        self.source_ = source.fit(private.child(cap, schema.features), rng)
+        columns = schema.names if source.uses_target else schema.features
+        self.source_ = source.fit(private.child(cap, columns), rng)
+        self.source_schema_ = schema.select(columns)
         self.guide_ = guide.fit(private, noise, rng)
         self.schema_ = schema
         return self
@@ -84,7 +86,8 @@ class GuidedSynthesizer(Synthesizer):
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         schema = self.schema_
-        features = draw(self.source_, schema.select(schema.features), n, rng)
+        candidates = draw(self.source_, self.source_schema_, n, rng)
+        features = candidates[:, self.source_schema_.positions(schema.features)]
         codes = np.empty((n, len(schema.columns)), dtype=schema.dtype)
         codes[:, schema.positions(schema.features)] = features
         codes[:, schema.target_position] = self._label(self.guide_.predict_proba(features), rng)

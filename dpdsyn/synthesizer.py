@@ -23,10 +23,12 @@ class Synthesizer(ABC):
     version: raised whenever the output for the same seed changes.
     spends: how the method uses its ledger; "gaussian": only Gaussian noise of a fixed scale; "zcdp": anything
     that a zCDP cap covers; "nothing": no mechanism at all, so that epsilon makes no difference.
+    uses_target: whether, as a source of candidates, the method is to see the target column too.
     """
 
     version: ClassVar[int] = 1
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "zcdp"
+    uses_target: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
