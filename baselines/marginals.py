@@ -45,11 +45,9 @@ def merge_rare(noisy: np.ndarray, sigma: float, deviations: float = 3.0) -> np.n
 
 def merged_measurement(measurement: Measurement, mapping: np.ndarray) -> Measurement:
     """The one-way measurement over merged codes; a cell of k merged codes is scaled by 1/sqrt(k) to keep its noise."""
-    merged = np.bincount(mapping)
-    if (merged == 1).all():
-        return measurement
-    weights = 1 / np.sqrt(merged)
-    return Measurement(measurement.clique, np.bincount(mapping, weights=measurement.values) * weights, measurement.sigma, weights)
+    weights = 1 / np.sqrt(np.bincount(mapping))
+    values = np.bincount(mapping, weights=measurement.values) * weights
+    return Measurement(measurement.clique, values, measurement.sigma, None if (weights == 1).all() else weights)
 
 
 def unmerge(codes: np.ndarray, mapping: np.ndarray, rng: np.random.Generator) -> np.ndarray:

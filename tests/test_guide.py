@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from dpdsyn.guide import Guide, GuideSettings, Network
+from dpdsyn.privacy import Budget, Ledger, SampledGaussian, compose
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.schema import Column, Schema
+
+NETWORK = Network(sizes=(3, 5, 2), classes=3, hidden=4)
+
+
+class Reference(torch.nn.Module):
+    """The same network on one-hot rows, as plain torch layers."""
+
+    def __init__(self, network: Network, flat: np.ndarray) -> None:
+        super().__init__()
+        table, output = (torch.from_numpy(part.copy()) for part in network.split(flat))
+        self.hidden = torch.nn.Linear(network.rows, network.hidden, bias=False)
+        self.direct = torch.nn.Linear(network.rows, network.classes, bias=False)
+        self.output = torch.nn.Linear(network.hidden, network.classes, bias=False)
+        with torch.no_grad():
+            self.hidden.weight.copy_(table[:, : network.hidden].T)
+            self.direct.weight.copy_(table[:, network.hidden :].T)
+            self.output.weight.copy_(output.T)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.output(torch.relu(self.hidden(x))) + self.direct(x)
+
+    def flatten(self, hidden: torch.Tensor, direct: torch.Tensor, output: torch.Tensor) -> np.ndarray:
+        table = torch.cat([hidden.T, direct.T], dim=1)
+        return torch.cat([table.flatten(), output.T.flatten()]).numpy()
+
+
+def batch(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
+    features = np.stack([rng.integers(size, size=rows) for size in NETWORK.sizes], axis=1)
+    labels = rng.integers(NETWORK.classes, size=rows)
+    index = NETWORK.index(features)
+    one_hot = torch.zeros(rows, NETWORK.rows).scatter_(1, torch.from_numpy(index), 1.0)
+    return index, labels, one_hot
+
+
+def parameters(rng: np.random.Generator) -> np.ndarray:
+    return rng.normal(0, 0.7, NETWORK.parameters).astype(np.float32)
+
+
+@pytest.mark.parametrize("clip", [0.3, 2.0, 1e6])
+def test_clipped_sums_equal_those_of_naive_per_row_gradients(clip: float, rng: np.random.Generator) -> None:
+    flat, (index, labels, one_hot) = parameters(rng), batch(rng, 40)
+    reference = Reference(NETWORK, flat)
+    total = np.zeros(NETWORK.parameters)
+    for x, y in zip(one_hot, torch.from_numpy(labels), strict=True):
+        loss = torch.nn.functional.cross_entropy(reference(x[None]), y[None])
+        gradient = reference.flatten(*torch.autograd.grad(loss, tuple(reference.parameters())))
+        total += gradient * min(1.0, clip / np.linalg.norm(gradient))
+    assert NETWORK.clipped_gradient_sum(flat, index, labels, clip) == pytest.approx(total, abs=2e-4)
+
+
+def test_clipped_sums_equal_those_of_opacus(rng: np.random.Generator) -> None:
+    from opacus import GradSampleModule
+    from opacus.optimizers import DPOptimizer
+
+    flat, (index, labels, one_hot) = parameters(rng), batch(rng, 64)
+    module = GradSampleModule(Reference(NETWORK, flat), loss_reduction="sum")
+    optimizer = DPOptimizer(
+        torch.optim.SGD(module.parameters(), lr=1.0), noise_multiplier=0.0, max_grad_norm=0.8, expected_batch_size=1, loss_reduction="sum"
+    )
+    torch.nn.functional.cross_entropy(module(one_hot), torch.from_numpy(labels), reduction="sum").backward()
+    optimizer.clip_and_accumulate()
+    theirs = module._module.flatten(*(p.summed_grad for p in module._module.parameters()))
+    assert NETWORK.clipped_gradient_sum(flat, index, labels, 0.8) == pytest.approx(theirs, abs=2e-4)
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 2.0])
+def test_noise_for_a_budget_agrees_with_opacus(epsilon: float) -> None:
+    from opacus.accountants.utils import get_noise_multiplier
+
+    ledger = Ledger(Budget(epsilon, 1e-5))
+    ours = ledger.open_calibrated(lambda noise: [SampledGaussian(0.1, noise, 400)])
+    theirs = get_noise_multiplier(
+        target_epsilon=epsilon, target_delta=1e-5, sample_rate=0.1, steps=400, accountant="prv", epsilon_tolerance=0.001
+    )
+    assert ours == pytest.approx(theirs, rel=0.02)
+
+
+def test_logistic_regression_is_the_network_without_hidden_units(rng: np.random.Generator) -> None:
+    network = Network((3, 5, 2), 3, 0)
+    flat = rng.normal(size=network.parameters).astype(np.float32)
+    index, labels, one_hot = batch(rng, 20)
+    _, probabilities = network.forward(flat, index)
+    logits = one_hot.numpy() @ network.split(flat)[0]
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert probabilities == pytest.approx(expected, abs=1e-5)
+    gradient = one_hot.numpy().T @ (expected - np.eye(3)[labels])
+    assert network.clipped_gradient_sum(flat, index, labels, 1e6) == pytest.approx(gradient.ravel(), abs=1e-4)
+
+
+def xor_table(rng: np.random.Generator, rows: int) -> tuple[Schema, np.ndarray]:
+    columns = [Column(f"x{i}", "categorical", categories=(0, 1)) for i in range(6)]
+    schema = Schema((*columns, Column("y", "categorical", categories=("a", "b"))), "y", rows)
+    bits = rng.integers(2, size=(rows, 6))
+    return schema, np.column_stack([bits, bits[:, 0] ^ bits[:, 3]]).astype(np.uint8)
+
+
+def test_the_hidden_layer_learns_what_no_column_shows_alone(rng: np.random.Generator) -> None:
+    schema, codes = xor_table(rng, 20_000)
+    accuracy = {}
+    for hidden in (0, 32):
+        ledger = Ledger(Budget(2.0, 1e-6))
+        guide = Guide(schema, GuideSettings(hidden=hidden))
+        noise = ledger.open_calibrated(lambda noise, guide=guide: [guide.spend(noise)])
+        guide.fit(PrivateTable(codes, schema, ledger, np.random.default_rng(1)), noise, np.random.default_rng(2))
+        accuracy[hidden] = np.mean(guide.predict_proba(codes[:, :6]).argmax(axis=1) == codes[:, 6])
+        assert ledger.spent == compose([guide.spend(noise)], 1e-6) <= 2.0
+    assert accuracy[32] > 0.95 and accuracy[0] < 0.8  # a line separates three of the four corners
+
+
+@pytest.mark.parametrize("bad", [{"hidden": -1}, {"hidden": 1.5}, {"clip": 0}, {"passes": float("inf")}, {"momentum": 1.0}, {"average": 2}])
+def test_settings_that_cannot_be_meant_are_refused(bad: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        GuideSettings(**bad)
+    with pytest.raises(ValueError, match="no setting depth"):
+        GuideSettings.of({"depth": 3})

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import math
+
+import dp_accounting
+import pytest
+from dp_accounting.pld import PLDAccountant
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from dpdsyn.privacy import (
+    ZCDP,
+    Budget,
+    BudgetExceeded,
+    Exponential,
+    Gaussian,
+    GaussianCap,
+    Ledger,
+    Nothing,
+    SampledGaussian,
+    calibrate,
+    compose,
+)
+
+DELTA = 1e-6
+
+
+def analytic_gaussian_delta(epsilon: float, sigma: float) -> float:
+    """Balle and Wang 2018, theorem 8, sensitivity 1."""
+    return float(norm.cdf(0.5 / sigma - epsilon * sigma) - math.exp(epsilon) * norm.cdf(-0.5 / sigma - epsilon * sigma))
+
+
+@given(st.integers(1, 60), st.floats(1.0, 60.0))
+@settings(max_examples=40, deadline=None)
+def test_equal_gaussians_compose_to_the_exact_one_and_stay_under_the_naive_sum(k: int, sigma: float) -> None:
+    together = compose([Gaussian(sigma)] * k, DELTA)
+    if together > 0:
+        assert analytic_gaussian_delta(together, sigma / math.sqrt(k)) == pytest.approx(DELTA, rel=1e-4)
+    assert together == pytest.approx(compose([Gaussian(sigma, count=k)], DELTA), abs=1e-9)
+    assert together <= k * compose([Gaussian(sigma)], DELTA / k) + 1e-9
+
+
+def test_sampled_steps_agree_with_dp_accounting_and_lie_under_renyi() -> None:
+    plan = [Gaussian(80.0), SampledGaussian(0.026, 2.5, 380)]
+    accountant = PLDAccountant()
+    accountant.compose(dp_accounting.GaussianDpEvent(80.0))
+    accountant.compose(dp_accounting.PoissonSampledDpEvent(0.026, dp_accounting.GaussianDpEvent(2.5)), 380)
+    assert compose(plan, DELTA) == pytest.approx(accountant.get_epsilon(DELTA))
+    assert compose(plan, DELTA) < compose(plan, DELTA, exact=False) < 1.1
+
+
+@pytest.mark.parametrize(("rate", "sigma", "steps"), [(0.01, 1.0, 1000), (0.1, 5.0, 400), (0.004, 0.8, 300)])
+def test_sampled_steps_agree_with_opacus(rate: float, sigma: float, steps: int) -> None:
+    from opacus.accountants import PRVAccountant
+
+    reference = PRVAccountant()
+    for _ in range(steps):
+        reference.step(noise_multiplier=sigma, sample_rate=rate)
+    assert compose([SampledGaussian(rate, sigma, steps)], DELTA) == pytest.approx(reference.get_epsilon(DELTA), rel=0.02)
+
+
+@pytest.mark.parametrize("epsilon", [0.2, 1.0, 4.0])
+def test_zcdp_budget_is_the_best_conversion(epsilon: float) -> None:
+    rho = Budget(epsilon, DELTA).rho
+
+    def delta_of(alpha: float) -> float:  # Canonne, Kamath and Steinke 2020, proposition 12
+        return math.exp(min(500, (alpha - 1) * (alpha * rho - epsilon))) / (alpha - 1) * (1 - 1 / alpha) ** alpha
+
+    best = min(delta_of(1 + 10 ** (x / 500)) for x in range(-500, 2500))
+    assert best == pytest.approx(DELTA, rel=1e-3)
+
+
+@given(st.floats(0.05, 8.0), st.floats(1e-9, 1e-3))
+@settings(max_examples=15, deadline=None)
+def test_calibration_is_tight_and_never_over(epsilon: float, delta: float) -> None:
+    budget = Budget(epsilon, delta)
+    scale = calibrate(lambda noise: [Gaussian(noise), Gaussian(2 * noise)], budget)
+    spent = compose([Gaussian(scale), Gaussian(2 * scale)], delta)
+    assert spent <= epsilon
+    assert compose([Gaussian(scale * 0.999), Gaussian(2 * scale * 0.999)], delta) > epsilon
+
+
+@pytest.mark.parametrize("epsilon", [0.2, 1.0, 4.0])
+def test_the_guide_gets_all_that_fits_beside_the_candidates(epsilon: float) -> None:
+    budget = Budget(epsilon, DELTA)
+    cap = GaussianCap(1 / math.sqrt(2 * 0.1 * budget.rho))
+    ledger = Ledger(budget)
+    noise = ledger.open_calibrated(lambda scale: [cap, SampledGaussian(0.1, scale, 400)])
+    assert 0.999 * epsilon < compose([cap, SampledGaussian(0.1, noise, 400)], DELTA) <= epsilon
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.01, 3.0)), min_size=1, max_size=60), st.floats(0.05, 2.0))
+@settings(deadline=None)
+def test_no_adaptive_sequence_exceeds_a_cap(requests: list[tuple[bool, float]], rho: float) -> None:
+    ledger = Ledger(ZCDP(rho))
+    assert ledger.cap() == rho
+    accepted = 0.0
+    for exponential, size in requests:
+        spend = Exponential(size) if exponential else Gaussian(1 / size)
+        fits = accepted + spend.rho <= rho
+        try:
+            ledger.charge(spend, "x")
+        except BudgetExceeded:
+            assert not fits or accepted + spend.rho > rho * (1 - 1e-6)
+        else:
+            accepted += spend.rho
+        assert accepted <= rho * (1 + 1e-6)
+    assert sum(e["count"] for e in ledger.entries) <= len(requests)
+
+
+def test_nothing_is_answered_without_a_plan_or_outside_it() -> None:
+    ledger = Ledger(Budget(1.0, DELTA))
+    with pytest.raises(BudgetExceeded, match="no plan"):
+        ledger.charge(Gaussian(100.0), "early")
+    with pytest.raises(BudgetExceeded, match="costs more"):
+        ledger.open([Gaussian(0.5)])
+    ledger.open([SampledGaussian(0.1, 10.0, 3), Gaussian(50.0)])
+    with pytest.raises(BudgetExceeded, match="already has a plan"):
+        ledger.open([Gaussian(100.0)])
+    for wrong in (SampledGaussian(0.2, 10.0), SampledGaussian(0.1, 9.0), Exponential(0.1), Gaussian(49.0)):
+        with pytest.raises(BudgetExceeded):
+            ledger.charge(wrong, "not planned")
+    for _ in range(3):
+        ledger.charge(SampledGaussian(0.1, 10.0), "step")
+    with pytest.raises(BudgetExceeded):
+        ledger.charge(SampledGaussian(0.1, 10.0), "one step too many")
+    ledger.charge(Gaussian(50.0 * math.sqrt(2)), "first half")
+    ledger.charge(Gaussian(50.0 * math.sqrt(2)), "second half")
+    with pytest.raises(BudgetExceeded):
+        ledger.charge(Gaussian(1e4), "a crumb")
+    assert [e["count"] for e in ledger.entries] == [3, 1, 1]
+    assert ledger.spent == compose([SampledGaussian(0.1, 10.0, 3), Gaussian(50.0)], DELTA)
+
+
+def test_the_guarantee_is_read_off_the_ledger() -> None:
+    ledger = Ledger(Budget(1.0, DELTA))
+    assert (ledger.guarantee, ledger.spent) == ("dp", 0.0)
+    child = Ledger(Nothing(), parent=ledger)
+    child.hand_over("an outside library")
+    assert (ledger.guarantee, ledger.spent) == ("claimed", 1.0)
+    child.expose("raw rows")
+    assert (ledger.guarantee, ledger.spent) == ("none", None)
+    with pytest.raises(BudgetExceeded):
+        child.open([Gaussian(1e9)])
+
+
+def test_a_gaussian_cap_takes_gaussians_only() -> None:
+    ledger = Ledger(GaussianCap(10.0))
+    with pytest.raises(BudgetExceeded):
+        ledger.open([Exponential(1e-3)])
+    assert ledger.open_calibrated(lambda noise: [Gaussian(noise)]) == pytest.approx(10.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(("epsilon", "delta"), [(0, 0.1), (-1, 0.1), (math.inf, 0.1), (math.nan, 0.1), ("1", 0.1), (True, 0.1),
+                                                (1, 0), (1, 1), (1, -0.1), (1, math.nan), (1, "x")])  # fmt: skip
+def test_a_budget_that_cannot_be_meant_is_refused(epsilon: object, delta: object) -> None:
+    with pytest.raises(ValueError, match="is needed"):
+        Budget(epsilon, delta)  # type: ignore[arg-type]

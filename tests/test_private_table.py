@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from dpdsyn.contract import toy_codes, toy_schema
+from dpdsyn.privacy import ZCDP, Budget, BudgetExceeded, Gaussian, GaussianCap, Ledger, SampledGaussian
+from dpdsyn.private_table import ClippingError, PrivateTable, marginal, poisson_sample
+
+SCHEMA = toy_schema()
+CODES = toy_codes(SCHEMA, 200)
+
+
+def table(plan: list, verify: bool = False, seed: int = 0) -> PrivateTable:
+    ledger = Ledger(ZCDP(1e9))
+    ledger.open(plan)
+    return PrivateTable(CODES, SCHEMA, ledger, np.random.default_rng(seed), verify=verify)
+
+
+def test_a_noisy_marginal_has_the_sigma_that_it_charges_for() -> None:
+    private = table([Gaussian(2.0, count=400)])
+    query = ("colour", "age")
+    exact = np.zeros(SCHEMA.shape(query))
+    np.add.at(exact, (CODES[:, 0], CODES[:, 1]), 1)  # counted naively
+    noise = np.stack([private.noisy_marginals([query], [2.0])[0] - exact for _ in range(400)])
+    assert stats.kstest(noise.ravel() / 2.0, "norm").pvalue > 1e-4
+    assert private.ledger.entries == [{"label": "1 noisy marginals", "mechanism": "Gaussian", "noise_multiplier": 2.0, "count": 400}]
+    with pytest.raises(BudgetExceeded):
+        private.noisy_marginals([query], [2.0])
+
+
+def test_one_row_moves_a_marginal_by_one() -> None:
+    for query in [("colour",), ("age", "label"), ("colour", "age", "income")]:
+        moved = marginal(CODES, SCHEMA, query) - marginal(CODES[1:], SCHEMA, query)
+        assert np.linalg.norm(moved) == 1.0
+
+
+def test_marginals_with_different_sigmas_charge_the_sum_of_their_costs() -> None:
+    private = table([Gaussian(1.0)])
+    private.noisy_marginals([("age",), ("label",)], [2.0, 2.0 / np.sqrt(3)])
+    assert private.ledger.entries[0]["noise_multiplier"] == pytest.approx(1.0)
+
+
+def test_selection_follows_the_exponential_mechanism() -> None:
+    private = table([ZCDP(1e6)])
+    queries = [("colour",), ("age",), ("label",)]
+    scores = {("colour",): 0.0, ("age",): 1.0, ("label",): 3.0}
+    picks = np.bincount([private.select(queries, lambda _, q: scores[q], 2.0, 1.5) for _ in range(20_000)], minlength=3)
+    weights = np.exp(1.5 * np.array([0.0, 1.0, 3.0]) / (2 * 2.0))
+    assert stats.chisquare(picks, 20_000 * weights / weights.sum()).pvalue > 1e-4
+    assert private.ledger.entries == [{"label": "selection", "mechanism": "Exponential", "epsilon": 1.5, "count": 20_000}]
+
+
+def test_noisy_scores_charge_sigma_over_sensitivity() -> None:
+    private = table([Gaussian(3.0)])
+    answer = private.noisy_scores([("age",)], lambda counts, _: counts.sum(), l2_sensitivity=2.0, sigma=6.0)
+    assert abs(answer[0] - len(CODES)) < 40
+    assert private.ledger.entries[0]["noise_multiplier"] == 3.0
+
+
+@pytest.mark.parametrize(("rows", "rate"), [(500, 0.1), (40, 0.9), (1000, 0.003), (7, 1.0), (0, 0.5)])
+def test_poisson_samples_are_independent_trials(rows: int, rate: float, rng: np.random.Generator) -> None:
+    draws = [poisson_sample(rows, rate, rng) for _ in range(2000)]
+    for draw in draws[:50]:
+        assert np.array_equal(draw, np.unique(draw)) and (draw < rows).all()
+    sizes = np.array([len(draw) for draw in draws])
+    assert sizes.mean() == pytest.approx(rows * rate, abs=5 * np.sqrt(rows * rate * (1 - rate) / 2000) + 1e-9)
+    if rows and rate < 1:
+        assert sizes.var() == pytest.approx(rows * rate * (1 - rate), rel=0.25)
+        hits = np.bincount(np.concatenate(draws), minlength=rows)
+        assert stats.chisquare(hits).pvalue > 1e-4 if rate > 0.01 else hits.max() < 30
+
+
+def sums(batch: np.ndarray, clip: float) -> np.ndarray:
+    return np.full(3, clip / np.sqrt(3)) * len(batch)
+
+
+def test_noisy_sum_adds_the_noise_that_it_charges_for() -> None:
+    private = table([SampledGaussian(1.0, 4.0, 500)])
+    noise = np.stack([private.noisy_sum(sums, 1.0, 4.0, clip=2.0) - sums(CODES, 2.0) for _ in range(500)])
+    assert stats.kstest(noise.ravel() / 8.0, "norm").pvalue > 1e-4
+    with pytest.raises(BudgetExceeded):
+        private.noisy_sum(sums, 1.0, 4.0, clip=2.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda batch, clip: 1.01 * sums(batch, clip), "norm 2.02; the clip is 2"),
+        (lambda batch, clip: sums(batch, clip) / max(len(batch), 1), "not the sum"),
+        (lambda batch, clip: sums(batch, clip) if len(batch) < 2 else 3 * sums(batch, clip), "not the sum"),
+        (lambda batch, clip: np.full(3, np.nan) * len(batch), "norm nan"),
+    ],
+)
+def test_noisy_sum_catches_a_function_that_breaks_its_promise(f, message: str) -> None:
+    with pytest.raises(ClippingError, match=message):
+        table([SampledGaussian(0.5, 4.0)], verify=True).noisy_sum(f, 0.5, 4.0, clip=2.0)
+
+
+def test_batches_may_be_empty_and_larger_than_the_public_count() -> None:
+    ledger = Ledger(Budget(50.0, 1e-6))
+    ledger.open([SampledGaussian(0.5, 4.0), SampledGaussian(1.0, 4.0)])
+    empty = PrivateTable(CODES[:0], SCHEMA, ledger, np.random.default_rng(0))
+    assert empty.noisy_sum(sums, 0.5, 4.0, 1.0).shape == (3,)
+    assert empty.noisy_sum(sums, 1.0, 4.0, 1.0).shape == (3,)
+
+
+def test_no_row_is_read_by_a_door_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    private = table([Gaussian(100.0)])
+    monkeypatch.setattr("dpdsyn.private_table.marginal", lambda *_: pytest.fail("rows were read"))
+
+    def never(*_: object) -> float:
+        pytest.fail("rows were read")
+
+    for door in (
+        lambda: private.noisy_marginals([("age",), ("label",)], [100.0, 100.0]),
+        lambda: private.select([("age",)], never, 1.0, 1.0),
+        lambda: private.noisy_scores([("age",)], never, 1.0, 10.0),
+        lambda: private.noisy_sum(never, 0.5, 1.0, 1.0),  # type: ignore[arg-type]
+        lambda: private.child(GaussianCap(50.0), ["age"]),
+    ):
+        with pytest.raises(BudgetExceeded):
+            door()
+    assert private.ledger.entries == []
+
+
+def test_a_child_pays_from_what_its_parent_reserved() -> None:
+    private = table([GaussianCap(10.0), SampledGaussian(0.1, 5.0, 2)])
+    child = private.child(GaussianCap(10.0), ["age", "label"])
+    assert child.schema.names == ("age", "label")
+    child.ledger.open([Gaussian(10.0)])
+    child.noisy_marginals([("age",)], [10.0])
+    with pytest.raises(BudgetExceeded):
+        child.noisy_marginals([("age",)], [10.0])
+    with pytest.raises(BudgetExceeded):
+        private.child(GaussianCap(10.0), ["age"])
+    child.unprotected("to look")
+    assert private.ledger.guarantee == "none"
+
+
+def test_merged_codes_add_up_and_share_the_ledger() -> None:
+    private = table([Gaussian(1e-2)])
+    merged = private.recode({"age": np.array([0, 1, 1, 1, 0])})
+    answer = merged.noisy_marginals([("age",)], [1e-2])[0]
+    exact = marginal(CODES, SCHEMA, ("age",))
+    assert answer == pytest.approx([exact[[0, 4]].sum(), exact[1:4].sum()], abs=0.1)
+    assert private.ledger.entries
+
+
+def test_rows_do_not_leak_by_accident() -> None:
+    private = table([Gaussian(1.0)])
+    assert str(len(CODES)) not in repr(private) and not hasattr(private, "__len__") and not hasattr(private, "codes")
+    with pytest.raises(TypeError, match="not to be pickled"):
+        pickle.dumps(private)
+    with pytest.raises(ValueError, match="outside the schema"):
+        PrivateTable(CODES + 9, SCHEMA, Ledger(Budget(1.0, 1e-6)), np.random.default_rng(0))
