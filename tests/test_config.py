@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from dpdsyn.guide import GuideSettings
+from dpdsyn.synthesizer import load
+from experiments.cell import Cell
+from experiments.overrides import inspect_request
+from experiments.paths import config_dir, options
+
+
+@pytest.fixture(autouse=True)
+def hydra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(os.environ, "DPDSYN_RESULTS", str(tmp_path))
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        yield
+
+
+def composed(*overrides: str) -> dict:
+    return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("dataset", options("dataset"))
+@pytest.mark.parametrize("synthesizer", options("synthesizer"))
+def test_every_cell_composes(dataset: str, synthesizer: str) -> None:
+    cell = Cell.of(composed(f"dataset={dataset}", f"synthesizer={synthesizer}"))
+    assert (cell.dataset["name"], cell.method) == (dataset, synthesizer)
+    assert cell.schema.target in cell.schema.names and cell.dataset.get("positive") in cell.schema[cell.schema.target].categories
+
+
+@pytest.mark.parametrize("synthesizer", options("synthesizer"))
+def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> None:
+    option = composed("dataset=adult", f"synthesizer={synthesizer}")["synthesizer"]
+    name, target = option.pop("name"), option.pop("_target_")
+    defaults = load(target)().parameters()
+    assert set(option) == set(defaults)
+    if "guide" in option:
+        assert GuideSettings(**option.pop("guide")) == GuideSettings()
+        defaults.pop("guide")
+    if name == "dpdsyn_as_printed":
+        defaults["candidates"] = "permuted"
+    assert option == defaults
+
+
+@pytest.mark.parametrize("experiment", options("experiment"))
+def test_every_experiment_names_what_exists(experiment: str) -> None:
+    request = inspect_request(["-m", f"experiment={experiment}"])
+    assert request.cells >= 1
+    for overrides in request.probes():
+        Cell.of(composed(*overrides))
+
+
+def test_quickstart_is_every_method_at_epsilon_one_with_three_seeds() -> None:
+    request = inspect_request(["-m", "experiment=quickstart"])
+    assert set(request.axes["synthesizer"]) == {
+        "dpdsyn", "dpdsyn_as_printed", "mst", "independent", "guide_only", "uniform", "majority", "real",
+    }  # fmt: skip
+    assert request.cells == 24
+
+
+def identifiers(*overrides: str) -> tuple[str, str]:
+    cell = Cell.of(composed("dataset=adult", *overrides))
+    return cell.fit_id, cell.cell_id
+
+
+def test_what_can_change_the_table_changes_the_fit_and_nothing_else_does() -> None:
+    base = identifiers("synthesizer=dpdsyn")
+    for change in ("seed=1", "privacy.epsilon=2", "privacy.delta=1e-7", "synthesizer.guide.hidden=3", "dataset.test_share=0.3",
+                   "dataset.schema.columns.age.bins=8", "synthesizer.labels=argmax"):  # fmt: skip
+        assert identifiers("synthesizer=dpdsyn", change)[0] != base[0], change
+    for change in ("compute.threads=2", "compute.workers=1", "compute.retry=true", "dataset.title=x", "dataset.sources=[]"):
+        assert identifiers("synthesizer=dpdsyn", change) == base, change
+    for change in ("evaluation.repeats=2", "evaluation.evaluators=[forest]"):
+        fit, cell = identifiers("synthesizer=dpdsyn", change)
+        assert fit == base[0] and cell != base[1], change
+
+
+def test_methods_that_spend_nothing_are_fitted_once_for_all_budgets() -> None:
+    one, other = identifiers("synthesizer=real"), identifiers("synthesizer=real", "privacy.epsilon=2")
+    assert one[0] == other[0] and one[1] != other[1]
+
+
+def test_configuration_is_plain_yaml() -> None:
+    for path in config_dir().rglob("*.yaml"):
+        assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict), path

@@ -1,0 +1,101 @@
+"""Every synthesizer of the configuration against the contract, and the contract against synthesizers that break it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from dpdsyn.candidates import Independent, uniform_rows
+from dpdsyn.contract import check
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.synthesizer import Synthesizer, find, load
+from experiments.paths import options, read_option
+
+METHODS = [name for name in options("synthesizer")]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_keeps_the_contract(name: str) -> None:
+    option = read_option("synthesizer", name)
+    kind = load(option["_target_"]) if "_target_" in option else lambda: find("dpdsyn")(candidates=option["candidates"])
+    assert {name: fault for name, fault in check(kind) if fault} == {}
+
+
+def test_class_conditional_candidates_keep_the_contract() -> None:
+    assert {name: fault for name, fault in check(find("class_conditional")) if fault} == {}
+
+
+class Overspends(Independent):
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> Overspends:
+        super().fit(private, rng)
+        private.noisy_marginals([("age",)], [0.01])
+        return self
+
+
+class UsesGlobalRandomness(Independent):
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        np.random.random()  # noqa: NPY002
+        return super().sample(n, rng)
+
+
+class OutsideTheDomain(Independent):
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return super().sample(n, rng) + 1
+
+
+class KeepsTheTable(Independent):
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> KeepsTheTable:
+        self.private_ = private
+        super().fit(private, rng)
+        return self
+
+
+class Unrepeatable(Independent):
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return super().sample(n, np.random.default_rng())
+
+
+class ClipsTooLittle(Synthesizer):
+    spends: ClassVar = "zcdp"
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> ClipsTooLittle:
+        from dpdsyn.privacy import SampledGaussian
+
+        noise = private.ledger.open_calibrated(lambda scale: [SampledGaussian(0.5, scale)])
+        private.noisy_sum(lambda batch, clip: np.array([2 * clip * len(batch)]), 0.5, noise, 1.0)
+        self.schema_ = private.schema
+        return self
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return uniform_rows(self.schema_, n, rng)
+
+
+class Renames(Independent):
+    def __init__(self, strength: float = 1.0) -> None:
+        self.strength = strength * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        (Overspends, "BudgetExceeded"),
+        (UsesGlobalRandomness, "global random state"),
+        (OutsideTheDomain, "outside the schema's domain"),
+        (KeepsTheTable, "keeps the private table in private_"),
+        (Unrepeatable, "two different tables"),
+        (ClipsTooLittle, "ClippingError"),
+        (Renames, "stored as 2.0"),
+    ],
+)
+def test_a_broken_method_is_told_what_is_wrong(kind: type[Synthesizer], fault: str) -> None:
+    assert any(fault in (found or "") for _, found in check(kind))
+
+
+@pytest.mark.parametrize("target", ["nowhere:Nothing", "dpdsyn.schema:Schema", "dpdsyn.method", "baselines.mst:Mst", ":", ""])
+def test_a_name_that_is_no_synthesizer_is_refused(target: str) -> None:
+    with pytest.raises(ValueError, match="cannot load|not a subclass"):
+        load(target)
+    with pytest.raises(ValueError, match=r"there are .*independent.*mst"):
+        find("nothing")
