@@ -68,9 +68,7 @@ class MST(Synthesizer):
         each = sigma * math.sqrt(len(queries))
         answers = private.noisy_marginals(queries, [each] * len(queries))
         position = private.schema.position
-        return [
-            Measurement(tuple(map(position, query)), answer, each) for query, answer in zip(queries, answers, strict=True)
-        ]
+        return [Measurement(tuple(map(position, query)), answer, each) for query, answer in zip(queries, answers, strict=True)]
 
     def _select_tree(self, private: PrivateTable, one_way: list[np.ndarray], total: float, rho: float) -> list[Query]:
         names = private.schema.names

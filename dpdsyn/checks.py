@@ -16,6 +16,6 @@ def whole_number(name: str, value: Any, least: int) -> int:
 
 def positive(name: str, value: Any) -> float:
     """The value, if it is a finite number above 0; else ValueError."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise ValueError(f"{name} is {value!r}; a finite number above 0 is needed")
     return float(value)

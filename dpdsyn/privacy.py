@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -27,21 +27,6 @@ _SAMPLED_ORDERS = (*range(2, 129), 160, 192, 256, 320, 384, 512, 768, 1024)  # w
 
 class BudgetExceeded(RuntimeError):
     """A mechanism asked for more than the plan allows. No row has been read."""
-
-
-class Spend(Protocol):
-    """What one mechanism, used `count` times, costs."""
-
-    count: int
-
-    @property
-    def rho(self) -> float:
-        """zCDP that covers all `count` uses."""
-        ...
-
-    def event(self) -> Any:
-        """The same as a `dp_accounting` event."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -146,6 +131,10 @@ class GaussianCap:
         if not all(isinstance(spend, Gaussian) for spend in plan):
             return math.inf
         return sum(spend.rho for spend in plan) / self.rho - 1
+
+
+# What mechanisms cost. `rho` is zCDP that covers all `count` uses; `event()` says the same to `dp_accounting`.
+Spend = Gaussian | SampledGaussian | Exponential | ZCDP | GaussianCap
 
 
 @dataclass(frozen=True)
@@ -332,7 +321,7 @@ class Ledger:
     @property
     def entries(self) -> list[dict[str, Any]]:
         """Every charge in order: label, mechanism and its numbers; exposures and claims last."""
-        rows = [{"label": label, "mechanism": type(spend).__name__, **asdict(spend)} for label, spend in self._charges]  # type: ignore[call-overload]
+        rows = [{"label": label, "mechanism": type(spend).__name__, **asdict(spend)} for label, spend in self._charges]
         rows += [{"label": why, "mechanism": "HandedOver"} for why in self._claims]
         return rows + [{"label": why, "mechanism": "Unprotected"} for why in self._exposures]
 
@@ -342,7 +331,7 @@ def _same_kind(a: Spend, b: Spend) -> bool:
 
 
 def _counted(spend: Spend, count: int) -> Spend:
-    return replace(spend, count=count)  # type: ignore[type-var]
+    return replace(spend, count=count)
 
 
 def _listed(plan: Sequence[Spend]) -> str:

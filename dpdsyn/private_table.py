@@ -34,9 +34,7 @@ class PrivateTable:
     verify: also check, row by row, what `noisy_sum` assumes (slow; for tests and `dpdsyn check`).
     """
 
-    def __init__(
-        self, codes: np.ndarray, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False
-    ) -> None:
+    def __init__(self, codes: np.ndarray, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False) -> None:
         if codes.ndim != 2 or codes.shape[1] != len(schema.columns):
             raise ValueError(f"codes have shape {codes.shape}; the schema has {len(schema.columns)} columns")
         if codes.size and (codes.max(axis=0) >= np.array(schema.sizes)).any():

@@ -172,7 +172,9 @@ class Column:
         if not self.ordered:
             labels = list(self.categories) + [None] * (self.missing == "own_code") + [OTHER_LABEL] * self.other
             plain = self.missing is None and not self.other
-            return pd.Series(np.array(labels, dtype=object)[codes], name=self.name, dtype=None if plain else object).infer_objects()
+            return pd.Series(
+                np.array(labels, dtype=object)[codes], name=self.name, dtype=None if plain else object
+            ).infer_objects()
         edges = self.edges
         bins = np.minimum(codes, self.bins - 1)
         low, high = edges[bins], edges[bins + 1]
@@ -224,7 +226,9 @@ class Schema:
         if len(column.categories) < 2:
             raise SchemaError(f"target {self.target!r} has one class; at least two are needed")
         if column.missing == "own_code" or column.other:
-            raise SchemaError(f"target {self.target!r} can have neither `missing: own_code` nor `other`: a label is a declared class")
+            raise SchemaError(
+                f"target {self.target!r} can have neither `missing: own_code` nor `other`: a label is a declared class"
+            )
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Schema:
@@ -315,7 +319,8 @@ class Schema:
         extra = [name for name in frame.columns if name not in self.names and name not in self.ignore]
         if extra:
             raise SchemaError(
-                f"the data have columns that the schema does not know: {_shortened(extra)}; describe them or list them under `ignore`"
+                f"the data have columns that the schema does not know: {_shortened(extra)}; "
+                "describe them or list them under `ignore`"
             )
 
     def encode(self, frame: pd.DataFrame) -> np.ndarray:

@@ -95,7 +95,12 @@ def run_cell(cell: Cell, store: Store | None = None, say: Callable[[str], None] 
         "cell_id": cell.cell_id,
         "fit_id": cell.fit_id,
         "dataset": {"name": cell.dataset["name"], "sha256": dict(cell.dataset["files"]), "split_seed": cell.seed},
-        "method": {"name": cell.method, "target": cell.target, "version": cell.synthesizer.version, "parameters": dict(cell.parameters)},
+        "method": {
+            "name": cell.method,
+            "target": cell.target,
+            "version": cell.synthesizer.version,
+            "parameters": dict(cell.parameters),
+        },
         "privacy": {"epsilon": cell.budget.epsilon, "delta": cell.budget.delta},
         "seed": cell.seed,
         "n_synth": cell.n_synth,
@@ -158,14 +163,16 @@ def _judge(cell: Cell, split: datasets.Split, fit: Fit) -> dict[str, Any]:
     else:
         evaluation = cell.evaluation
         metrics = evaluate.utility(fit.codes, split.test, schema, evaluation["evaluators"], evaluation["repeats"], cell.seed)
-    predicted = fit.test_probabilities.argmax(axis=1) if fit.test_probabilities is not None else fit.codes[:, schema.target_position]
+    predicted = (
+        fit.test_probabilities.argmax(axis=1) if fit.test_probabilities is not None else fit.codes[:, schema.target_position]
+    )
     categories = schema[str(schema.target)].categories
     positive = categories.index(cell.dataset["positive"]) if "positive" in cell.dataset else len(categories) - 1
     return {
         "metrics": metrics,
         "label_share": float(np.mean(predicted == positive)),
         "fidelity": {} if direct else evaluate.fidelity(fit.codes, split.train, schema),
-        "synthetic_sha256": hashlib.sha256(np.ascontiguousarray(fit.codes)).hexdigest(),
+        "synthetic_sha256": hashlib.sha256(fit.codes.tobytes()).hexdigest(),
         "seconds": fit.seconds,
         "peak_memory_mb": fit.peak_memory_mb,
     }

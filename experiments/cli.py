@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from experiments.paths import config_dir, options, read_option, results_dir
 
@@ -40,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _is_for_the_person(error: Exception) -> bool:
     """Whether the message says what was given and what is accepted, so that no traceback is of use."""
-    return isinstance(error, ValueError | FileNotFoundError | PermissionError) or type(error).__name__ in ("DataError", "StoreError")
+    return isinstance(error, ValueError | FileNotFoundError | PermissionError) or type(error).__name__ in (
+        "DataError",
+        "StoreError",
+    )
 
 
 def _refuse(message: str) -> int:
@@ -49,7 +53,9 @@ def _refuse(message: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dpdsyn", description="Differentially private synthetic tables, and a benchmark of them.")
+    parser = argparse.ArgumentParser(
+        prog="dpdsyn", description="Differentially private synthetic tables, and a benchmark of them."
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     commands.add_parser("run", help="run cells: dpdsyn run [-m] [HYDRA FLAGS] dataset=NAME synthesizer=NAME ...", add_help=False)
@@ -111,8 +117,7 @@ def _summary(name: str) -> str:
     spec = find_spec(module)
     if spec is None or not spec.origin:
         return ""
-    with open(spec.origin, encoding="utf-8") as file:
-        body = ast.parse(file.read()).body
+    body = ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body
     texts = [ast.get_docstring(node) for node in body if isinstance(node, ast.ClassDef) and node.name == kind]
     return (texts[0] or "").partition("\n")[0] if texts else ""
 
@@ -155,7 +160,8 @@ def _load_records(given: argparse.Namespace) -> list:
         return read_export(results_dir())
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"there is no {results_dir() / 'records.jsonl'}; run cells and `dpdsyn export`, or read the working store with --working"
+            f"there is no {results_dir() / 'records.jsonl'}; run cells and `dpdsyn export`, "
+            "or read the working store with --working"
         ) from None
 
 
@@ -203,7 +209,18 @@ def _ui(given: argparse.Namespace) -> int:
     if uri.startswith("sqlite:///") and not (results_dir() / "mlflow.db").exists():
         raise FileNotFoundError(f"there is no {results_dir() / 'mlflow.db'} yet; run some cells first")
     print(f"MLflow shows {uri} on http://127.0.0.1:{given.port} (Ctrl-C ends it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(given.port)]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        uri,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(given.port),
+    ]
     return subprocess.run(
         [*command, "--workers", "1"], env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}, check=False
     ).returncode
@@ -223,7 +240,7 @@ def _check(given: argparse.Namespace) -> int:
     from dpdsyn.contract import check
     from dpdsyn.synthesizer import load
 
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     broken = 0
     for name, fault in check(load(given.target)):
         print(f"{'ok    ' if fault is None else 'BROKEN'} {name}" + (f": {fault}" if fault else ""), flush=True)

@@ -67,7 +67,7 @@ def read_frame(dataset: Mapping[str, Any], say: Callable[[str], None] = lambda t
 def test_side(frame: pd.DataFrame, groups: str | tuple[str, ...], share: float, seed: int) -> np.ndarray:
     """Which rows are for testing, shape (rows,), bool: a keyed hash of (seed, group), so no row moves another."""
     if groups == "rows":
-        ids = np.arange(len(frame), dtype=np.uint64)
+        ids: np.ndarray = np.arange(len(frame), dtype=np.uint64)
     else:
         columns = frame if groups == "identical_rows" else frame[list(groups)]
         ids = pd.util.hash_pandas_object(columns, index=False).to_numpy(dtype=np.uint64)

@@ -52,7 +52,8 @@ def verify(path: Path, name: str, sha256: str) -> None:
     actual = hashlib.sha256(read_bytes(path)).hexdigest()
     if actual != sha256:
         raise DataError(
-            f"{path} is truncated or altered: its sha256 is {actual}, that of {name} is {sha256}; delete it to have it fetched again"
+            f"{path} is truncated or altered: its sha256 is {actual}, that of {name} is {sha256}; "
+            "delete it to have it fetched again"
         )
 
 

@@ -84,10 +84,10 @@ def main(arguments: list[str]) -> int:
     _probe(request)
     store = Store(results_dir())
     store.prepare()
+    _fetch_first(request)
     from experiments import track
 
     track.prepare(store)
-    _fetch_first(request)
     with tempfile.TemporaryDirectory(prefix="dpdsyn-sweep-") as folder:
         os.environ[_SWEEP] = folder
         with _progress(Path(folder), request.cells):
@@ -136,7 +136,9 @@ def _hydra(arguments: list[str]) -> None:
 
 
 def _words(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime)]
+    return [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime)
+    ]
 
 
 @contextmanager
@@ -146,7 +148,14 @@ def _progress(folder: Path, total: int) -> Iterator[None]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    columns = (TextColumn("cells"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("cells"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     stop = threading.Event()
     seen: set[Path] = set()
 
@@ -196,5 +205,3 @@ def _report(words: list[dict[str, Any]], store: Store) -> int:
     if failed:
         say("run the same command with compute.retry=true to try again what failed")
     return 2 if refused else 1 if failed else 0
-
-

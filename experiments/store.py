@@ -89,7 +89,7 @@ class Store:
         try:
             with np.load(path, allow_pickle=False) as file:
                 meta = json.loads(str(file["meta"]))
-                probabilities = file["test_probabilities"] if "test_probabilities" in file else None
+                probabilities = file.get("test_probabilities")
                 return Fit(codes=file["codes"], test_probabilities=probabilities, **meta)
         except FileNotFoundError:
             return None
@@ -105,7 +105,7 @@ class Store:
         if fit.test_probabilities is not None:
             arrays["test_probabilities"] = fit.test_probabilities
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
         write_atomically(self.fits / f"{fit_id}.npz", buffer.getvalue())
 
 

@@ -23,7 +23,18 @@ _YARDSTICK = "dpdsyn"
 
 def accuracy_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, best accuracy first."""
-    columns = ["method", "guarantee", "epsilon spent", "seeds", "accuracy", "best evaluator", *METRICS[1:], "label share", "tvd1", "tvd2"]
+    columns = [
+        "method",
+        "guarantee",
+        "epsilon spent",
+        "seeds",
+        "accuracy",
+        "best evaluator",
+        *METRICS[1:],
+        "label share",
+        "tvd1",
+        "tvd2",
+    ]
 
     def row(method: str, group: list[Record]) -> list[str]:
         spent = _values(group, "epsilon_spent")
@@ -32,7 +43,10 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
             _badge(method, group),
             f"{max(spent):.3f}" if spent else "-",
             _seeds(group),
-            *(_mean(_values(group, key), 3) for key in ("accuracy", "accuracy_best", *METRICS[1:], "label_share", "tvd1", "tvd2")),
+            *(
+                _mean(_values(group, key), 3)
+                for key in ("accuracy", "accuracy_best", *METRICS[1:], "label_share", "tvd1", "tvd2")
+            ),
         ]
 
     return _by_group(records, "accuracy", columns, row, lambda group: -(_average(group, "accuracy") or -1.0))
@@ -74,7 +88,9 @@ def markdown(table: Table) -> str:
     title, columns, rows = table
     widths = [max(len(line[i]) for line in [columns, *rows]) for i in range(len(columns))]
     lines = [columns, ["-" * width for width in widths], *rows]
-    body = "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines)
+    body = "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    )
     return f"### {title}\n\n{body}\n"
 
 

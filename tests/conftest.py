@@ -84,5 +84,9 @@ def command(world: Path, *arguments: str) -> list[str]:
 
 
 def process_environment(world: Path, results: Path, **more: str) -> dict[str, str]:
-    own = {"DPDSYN_DATA": str(world / "data"), "DPDSYN_RESULTS": str(results / "results"), "XDG_CACHE_HOME": str(results / "cache")}
+    own = {
+        "DPDSYN_DATA": str(world / "data"),
+        "DPDSYN_RESULTS": str(results / "results"),
+        "XDG_CACHE_HOME": str(results / "cache"),
+    }
     return {**os.environ, "PYTHONPATH": str(ROOT), **own, **more}

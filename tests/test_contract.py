@@ -13,10 +13,8 @@ from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer, find, load
 from experiments.paths import options, read_option
 
-METHODS = [name for name in options("synthesizer")]
 
-
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", options("synthesizer"))
 def test_every_method_keeps_the_contract(name: str) -> None:
     option = read_option("synthesizer", name)
     kind = load(option["_target_"]) if "_target_" in option else lambda: find("dpdsyn")(candidates=option["candidates"])

@@ -92,7 +92,9 @@ def test_the_person_s_folder_comes_first_and_an_altered_file_is_refused_by_name_
 def test_without_data_or_network_one_line_says_what_to_put_where(toy: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DPDSYN_DATA")
     toy = {**toy, "sources": [{"url": "http://127.0.0.1:9/toy.zip", "members": {"toy/toy.csv": "toy.csv"}}]}
-    with pytest.raises(DataError, match=r"toy is not on this machine.*refused.*Put toy/toy.csv .* into .*cache.*DPDSYN_DATA") as caught:
+    with pytest.raises(
+        DataError, match=r"toy is not on this machine.*refused.*Put toy/toy.csv .* into .*cache.*DPDSYN_DATA"
+    ) as caught:
         locate(toy)
     assert "\n" not in str(caught.value)
 

@@ -65,7 +65,11 @@ def test_clipped_sums_equal_those_of_opacus(rng: np.random.Generator) -> None:
     flat, (index, labels, one_hot) = parameters(rng), batch(rng, 64)
     module = GradSampleModule(Reference(NETWORK, flat), loss_reduction="sum")
     optimizer = DPOptimizer(
-        torch.optim.SGD(module.parameters(), lr=1.0), noise_multiplier=0.0, max_grad_norm=0.8, expected_batch_size=1, loss_reduction="sum"
+        torch.optim.SGD(module.parameters(), lr=1.0),
+        noise_multiplier=0.0,
+        max_grad_norm=0.8,
+        expected_batch_size=1,
+        loss_reduction="sum",
     )
     torch.nn.functional.cross_entropy(module(one_hot), torch.from_numpy(labels), reduction="sum").backward()
     optimizer.clip_and_accumulate()
@@ -117,7 +121,9 @@ def test_the_hidden_layer_learns_what_no_column_shows_alone(rng: np.random.Gener
     assert accuracy[32] > 0.95 and accuracy[0] < 0.8  # a line separates three of the four corners
 
 
-@pytest.mark.parametrize("bad", [{"hidden": -1}, {"hidden": 1.5}, {"clip": 0}, {"passes": float("inf")}, {"momentum": 1.0}, {"average": 2}])
+@pytest.mark.parametrize(
+    "bad", [{"hidden": -1}, {"hidden": 1.5}, {"clip": 0}, {"passes": float("inf")}, {"momentum": 1.0}, {"average": 2}]
+)
 def test_settings_that_cannot_be_meant_are_refused(bad: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         GuideSettings(**bad)

@@ -27,7 +27,9 @@ def test_a_noisy_marginal_has_the_sigma_that_it_charges_for() -> None:
     np.add.at(exact, (CODES[:, 0], CODES[:, 1]), 1)  # counted naively
     noise = np.stack([private.noisy_marginals([query], [2.0])[0] - exact for _ in range(400)])
     assert stats.kstest(noise.ravel() / 2.0, "norm").pvalue > 1e-4
-    assert private.ledger.entries == [{"label": "1 noisy marginals", "mechanism": "Gaussian", "noise_multiplier": 2.0, "count": 400}]
+    assert private.ledger.entries == [
+        {"label": "1 noisy marginals", "mechanism": "Gaussian", "noise_multiplier": 2.0, "count": 400}
+    ]
     with pytest.raises(BudgetExceeded):
         private.noisy_marginals([query], [2.0])
 

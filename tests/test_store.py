@@ -50,7 +50,9 @@ def test_a_flat_row_has_means_over_evaluators() -> None:
     assert set(wanted.split()) <= set(row)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cell_id": "a"}', b"\xff\xfe", b'{"cell_id":"a","fit_id":"f","status":"ok","x":1}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"cell_id": "a"}', b"\xff\xfe", b'{"cell_id":"a","fit_id":"f","status":"ok","x":1}']
+)
 def test_garbage_is_set_aside_by_name_and_never_read(store: Store, content: bytes) -> None:
     path = store.records / "a.json"
     path.write_bytes(content)
@@ -61,7 +63,9 @@ def test_garbage_is_set_aside_by_name_and_never_read(store: Store, content: byte
 
 
 def test_a_fit_comes_back_or_is_set_aside(store: Store) -> None:
-    fit = Fit(np.arange(6, dtype=np.uint8).reshape(3, 2), np.ones((2, 2), np.float32), "dp", 0.5, [{"label": "x"}], {"fit": 1.0}, 3.5)
+    fit = Fit(
+        np.arange(6, dtype=np.uint8).reshape(3, 2), np.ones((2, 2), np.float32), "dp", 0.5, [{"label": "x"}], {"fit": 1.0}, 3.5
+    )
     store.write_fit("f", fit)
     back = store.read_fit("f")
     assert back is not None and np.array_equal(back.codes, fit.codes) and back.codes.dtype == np.uint8

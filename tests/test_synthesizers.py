@@ -55,7 +55,9 @@ def test_the_method_as_printed_has_no_guarantee_because_it_publishes_exact_colum
     assert private.ledger.guarantee == "none" and private.ledger.spent is None
     codes = synthesizer.source_.sample(80, np.random.default_rng(0))
     for name in schema.features:
-        assert np.array_equal(marginal(codes, schema.select(schema.features), (name,)), marginal(toy_codes(schema, 80), schema, (name,)))
+        assert np.array_equal(
+            marginal(codes, schema.select(schema.features), (name,)), marginal(toy_codes(schema, 80), schema, (name,))
+        )
 
 
 def test_labels_follow_the_guide() -> None:
