@@ -71,9 +71,14 @@ def dpdsyn(toy_world: Path, tmp_path: Path) -> Callable[..., subprocess.Complete
 
     def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command(toy_world, *arguments), cwd=tmp_path, env=process_environment(toy_world, tmp_path, **environment),
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+            command(toy_world, *arguments),
+            cwd=tmp_path,
+            env=process_environment(toy_world, tmp_path, **environment),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
 
     return call
 

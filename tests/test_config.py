@@ -60,8 +60,15 @@ def test_every_experiment_names_what_exists(experiment: str) -> None:
 def test_quickstart_is_every_method_at_epsilon_one_with_three_seeds() -> None:
     request = inspect_request(["-m", "experiment=quickstart"])
     assert set(request.axes["synthesizer"]) == {
-        "dpdsyn", "dpdsyn_as_printed", "mst", "independent", "guide_only", "uniform", "majority", "real",
-    }  # fmt: skip
+        "dpdsyn",
+        "dpdsyn_as_printed",
+        "mst",
+        "independent",
+        "guide_only",
+        "uniform",
+        "majority",
+        "real",
+    }
     assert request.cells == 24
 
 
@@ -72,8 +79,15 @@ def identifiers(*overrides: str) -> tuple[str, str]:
 
 def test_what_can_change_the_table_changes_the_fit_and_nothing_else_does() -> None:
     base = identifiers("synthesizer=dpdsyn")
-    for change in ("seed=1", "privacy.epsilon=2", "privacy.delta=1e-7", "synthesizer.guide.hidden=3", "dataset.test_share=0.3",
-                   "dataset.schema.columns.age.bins=8", "synthesizer.labels=argmax"):  # fmt: skip
+    for change in (
+        "seed=1",
+        "privacy.epsilon=2",
+        "privacy.delta=1e-7",
+        "synthesizer.guide.hidden=3",
+        "dataset.test_share=0.3",
+        "dataset.schema.columns.age.bins=8",
+        "synthesizer.labels=argmax",
+    ):
         assert identifiers("synthesizer=dpdsyn", change)[0] != base[0], change
     for change in ("compute.threads=2", "compute.workers=1", "compute.retry=true", "dataset.title=x", "dataset.sources=[]"):
         assert identifiers("synthesizer=dpdsyn", change) == base, change

@@ -152,8 +152,22 @@ def test_a_gaussian_cap_takes_gaussians_only() -> None:
     assert ledger.open_calibrated(lambda noise: [Gaussian(noise)]) == pytest.approx(10.0, rel=1e-3)
 
 
-@pytest.mark.parametrize(("epsilon", "delta"), [(0, 0.1), (-1, 0.1), (math.inf, 0.1), (math.nan, 0.1), ("1", 0.1), (True, 0.1),
-                                                (1, 0), (1, 1), (1, -0.1), (1, math.nan), (1, "x")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("epsilon", "delta"),
+    [
+        (0, 0.1),
+        (-1, 0.1),
+        (math.inf, 0.1),
+        (math.nan, 0.1),
+        ("1", 0.1),
+        (True, 0.1),
+        (1, 0),
+        (1, 1),
+        (1, -0.1),
+        (1, math.nan),
+        (1, "x"),
+    ],
+)
 def test_a_budget_that_cannot_be_meant_is_refused(epsilon: object, delta: object) -> None:
     with pytest.raises(ValueError, match="is needed"):
         Budget(epsilon, delta)  # type: ignore[arg-type]

@@ -213,9 +213,13 @@ def test_flags_of_hydra_work(dpdsyn: Dpdsyn) -> None:
 def test_light_commands_load_no_heavy_library(dpdsyn: Dpdsyn, toy_world: Path, tmp_path: Path) -> None:
     for arguments in (["--help"], ["list"], ["status"]):
         done = subprocess.run(
-            [sys.executable, "-X", "importtime", *command(toy_world, *arguments)[1:]], capture_output=True, text=True, check=False,
-            cwd=tmp_path, env=process_environment(toy_world, tmp_path),
-        )  # fmt: skip
+            [sys.executable, "-X", "importtime", *command(toy_world, *arguments)[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env=process_environment(toy_world, tmp_path),
+        )
         assert done.returncode == 0, done.stderr[-500:]
         loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
         assert not loaded & {"torch", "mlflow", "pandas", "sklearn", "hydra", "jax", "mbi", "opacus", "dp_accounting", "scipy"}

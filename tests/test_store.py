@@ -17,11 +17,18 @@ from experiments.store import Fit, Store, StoreError, read_export, sort_key, wri
 
 def record(cell_id: str = "a", **changes: object) -> Record:
     fields = {
-        "cell_id": cell_id, "fit_id": "f", "status": "ok", "seed": 0, "n_synth": 5, "dataset": {"name": "toy", "n_train": 9, "n_test": 3},
-        "method": {"name": "m", "guarantee": "dp", "parameters": {}}, "privacy": {"epsilon": 1.0, "delta": 1e-6, "spent": 0.99},
+        "cell_id": cell_id,
+        "fit_id": "f",
+        "status": "ok",
+        "seed": 0,
+        "n_synth": 5,
+        "dataset": {"name": "toy", "n_train": 9, "n_test": 3},
+        "method": {"name": "m", "guarantee": "dp", "parameters": {}},
+        "privacy": {"epsilon": 1.0, "delta": 1e-6, "spent": 0.99},
         "metrics": {"logistic": {"accuracy": 0.5, "auroc": None}, "forest": {"accuracy": 0.7, "auroc": 0.9}},
-        "seconds": {"fit": 1.0, "sample": 0.5, "total": 1.5}, "fidelity": {"tvd1": 0.1, "tvd2": 0.2},
-    }  # fmt: skip
+        "seconds": {"fit": 1.0, "sample": 0.5, "total": 1.5},
+        "fidelity": {"tvd1": 0.1, "tvd2": 0.2},
+    }
     return Record(**{**fields, **changes})  # type: ignore[arg-type]
 
 
@@ -44,9 +51,9 @@ def test_a_flat_row_has_means_over_evaluators() -> None:
     row = record().flat()
     assert row["accuracy"] == pytest.approx(0.6) and row["accuracy_best"] == 0.7 and row["auroc"] == 0.9
     assert row["accuracy.forest"] == 0.7 and row["accuracy.mlp"] is None
-    wanted = "dataset method epsilon delta seed status guarantee epsilon_spent n_train n_synth accuracy balanced_accuracy macro_f1 auroc "
-    wanted += "accuracy.logistic accuracy.forest accuracy.boosting accuracy.mlp accuracy_best label_share tvd1 tvd2 fit_seconds "
-    wanted += "sample_seconds total_seconds peak_memory_mb error"
+    wanted = """dataset method epsilon delta seed status guarantee epsilon_spent n_train n_synth accuracy balanced_accuracy
+        macro_f1 auroc accuracy.logistic accuracy.forest accuracy.boosting accuracy.mlp accuracy_best label_share tvd1 tvd2
+        fit_seconds sample_seconds total_seconds peak_memory_mb error"""
     assert set(wanted.split()) <= set(row)
 
 

@@ -79,9 +79,12 @@ def test_a_distribution_is_the_projection_on_the_simplex(rng: np.random.Generato
             continue
         target = noisy.sum()
         best = minimize(
-            lambda x, noisy=noisy: ((x - noisy) ** 2).sum(), np.full(6, target / 6), bounds=[(0, None)] * 6,
-            constraints={"type": "eq", "fun": lambda x, target=target: x.sum() - target}, tol=1e-12,
-        )  # fmt: skip
+            lambda x, noisy=noisy: ((x - noisy) ** 2).sum(),
+            np.full(6, target / 6),
+            bounds=[(0, None)] * 6,
+            constraints={"type": "eq", "fun": lambda x, target=target: x.sum() - target},
+            tol=1e-12,
+        )
         assert as_distribution(noisy) == pytest.approx(best.x / target, abs=1e-4)
     assert as_distribution(np.array([-3.0, 1.0])) == pytest.approx([0.5, 0.5])
 

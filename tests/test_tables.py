@@ -10,14 +10,22 @@ from experiments.tables import accuracy_tables, render, time_tables, write
 def many() -> list:
     def one(method: str, seed: int, accuracy: float, guarantee: str = "dp", seconds: float = 1.0, **more: object):
         return record(
-            f"{method}{seed}", seed=seed, method={"name": method, "guarantee": guarantee, "parameters": {}},
-            metrics={"logistic": {"accuracy": accuracy, "auroc": 0.9}}, seconds={"fit": seconds, "sample": 0.0, "total": seconds}, **more,
-        )  # fmt: skip
+            f"{method}{seed}",
+            seed=seed,
+            method={"name": method, "guarantee": guarantee, "parameters": {}},
+            metrics={"logistic": {"accuracy": accuracy, "auroc": 0.9}},
+            seconds={"fit": seconds, "sample": 0.0, "total": seconds},
+            **more,
+        )
 
     return [
-        one("dpdsyn", 0, 0.8), one("dpdsyn", 1, 0.82), one("mst", 0, 0.7, seconds=5.0), one("mst", 1, 0.0, status="failed", error="x"),
-        one("dpdsyn_as_printed", 0, 0.9, "none"), one("snsynth_mst", 0, 0.6, "claimed"),
-    ]  # fmt: skip
+        one("dpdsyn", 0, 0.8),
+        one("dpdsyn", 1, 0.82),
+        one("mst", 0, 0.7, seconds=5.0),
+        one("mst", 1, 0.0, status="failed", error="x"),
+        one("dpdsyn_as_printed", 0, 0.9, "none"),
+        one("snsynth_mst", 0, 0.6, "claimed"),
+    ]
 
 
 def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
