@@ -22,7 +22,7 @@ from dpdsyn.checks import positive
 
 _ROUNDING = 1e-9  # relative slack when charges that should add up to the plan are summed in floating point
 _ORDERS = tuple(1.0 + np.logspace(-2, 5, 700))
-_SAMPLED_ORDERS = (*range(2, 129), 160, 192, 256, 320, 384, 512, 768, 1024)  # whole orders have a closed form
+_SAMPLED_ORDERS = (*range(2, 33), *(round(32 * 1.1**i) for i in range(1, 25)))  # whole orders have a closed form
 
 
 class BudgetExceeded(RuntimeError):
@@ -221,7 +221,7 @@ def calibrate(make_plan: Callable[[float], Sequence[Spend]], allowance: Allowanc
     make_plan: a function from the scale of all noise to the plan; the more noise, the less it costs.
     """
     if isinstance(allowance, Budget):  # PLDs are costly: look for the neighbourhood with the quicker bound
-        rough = _largest(lambda x: compose(make_plan(1 / x), allowance.delta, exact=False) - allowance.epsilon, 0.01)
+        rough = _largest(lambda x: compose(make_plan(1 / x), allowance.delta, exact=False) - allowance.epsilon, 0.03)
         return 1 / _largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance, start=rough, step=1.1)
     return 1 / _largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance)
 

@@ -146,8 +146,21 @@ def _seeds(group: list[Record]) -> str:
     for record in group:
         if record.status != "ok":
             lost[record.status] += 1
+    stale = sum(_is_stale(record) for record in group)
+    if stale:
+        lost["from an older version"] = stale
     notes = ", ".join(f"{count} of {len(group)} {status}" for status, count in sorted(lost.items()))
-    return f"{len(group) - sum(lost.values())}" + (f" ({notes})" if notes else "")
+    return f"{sum(record.status == 'ok' for record in group)}" + (f" ({notes})" if notes else "")
+
+
+def _is_stale(record: Record) -> bool:
+    """Whether the method's output has changed since; unknown for methods that are not installed here."""
+    from dpdsyn.synthesizer import load
+
+    try:
+        return load(record.method["target"]).version != record.method["version"]
+    except (KeyError, ValueError):
+        return False
 
 
 def _values(group: list[Record], key: str) -> list[float]:

@@ -39,6 +39,12 @@ def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
     assert table["snsynth_mst"]["guarantee"] == "claimed"
 
 
+def test_records_of_an_older_version_are_marked() -> None:
+    method = {"name": "real", "guarantee": "none", "parameters": {}, "target": "baselines.references.Real", "version": 1}
+    ((_, columns, rows),) = accuracy_tables([record("a", method=method), record("b", method={**method, "version": 0})])
+    assert dict(zip(columns, rows[0], strict=True))["seeds"] == "2 (1 of 2 from an older version)"
+
+
 def test_times_are_medians_beside_those_of_dpdsyn() -> None:
     ((_, columns, rows),) = time_tables(many())
     table = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}

@@ -1,0 +1,30 @@
+"""A method whose output changes must raise its version: means of a sample from fixed seeds, column by column."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dpdsyn.contract import fit_toy, toy_schema
+from dpdsyn.synthesizer import draw, find
+
+GOLDEN = {
+    "class_conditional": (1, [1.617, 1.954, 2.256, 0.0, 0.497]),
+    "dpdsyn": (1, [1.457, 3.038, 1.8, 0.0, 0.422]),
+    "guide_only": (1, [1.504, 2.015, 1.946, 0.0, 0.559]),
+    "independent": (1, [1.075, 2.156, 1.988, 0.0, 0.361]),
+    "majority": (1, [1.504, 2.015, 1.946, 0.0, 0.0]),
+    "mst": (1, [1.558, 2.002, 2.011, 0.0, 0.493]),
+    "permuted": (1, [1.566, 2.1, 2.188, 0.0, 0.45]),
+    "real": (1, [1.567, 2.1, 2.188, 0.0, 0.45]),
+    "uniform": (1, [1.504, 2.015, 1.946, 0.0, 0.506]),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_output_changes_only_with_the_version(name: str) -> None:
+    version, means = GOLDEN[name]
+    fitted, _ = fit_toy(find(name), toy_schema(), 80, seed=11)
+    codes = draw(fitted, toy_schema(), 2000, np.random.default_rng(12))
+    assert fitted.version == version, "write the new version and the new means here"
+    assert codes.mean(axis=0) == pytest.approx(means, abs=0.004), f"the output of {name} changed: raise its version"
