@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import time
 import traceback
@@ -21,6 +22,8 @@ from dpdsyn.synthesizer import Synthesizer, draw, load
 from experiments import datasets, evaluate, machine
 from experiments.record import DIRECT, EVALUATORS, Record
 from experiments.store import Fit, Store
+
+_fits_before = itertools.count()  # of this process: whether a fit was its first
 
 
 @dataclass(frozen=True)
@@ -149,29 +152,33 @@ def _fit(cell: Cell, split: datasets.Split) -> Fit:
         guarantee=ledger.guarantee,
         spent=ledger.spent,
         ledger=ledger.entries,
-        seconds={"fit": middle - start, "sample": end - middle, "total": end - start, "process": "warm"},
+        seconds={
+            "fit": middle - start,
+            "sample": end - middle,
+            "total": end - start,
+            "process": "warm" if next(_fits_before) else "fresh",
+        },
         peak_memory_mb=memory.megabytes,
     )
 
 
 def _judge(cell: Cell, split: datasets.Split, fit: Fit) -> dict[str, Any]:
     """The record's measured part. A method that predicts by itself is scored directly, and its filler rows are not."""
-    schema, labels = split.schema, split.test[:, split.schema.target_position]
-    direct = fit.test_probabilities is not None
-    if direct:
-        metrics = {DIRECT: evaluate.scores(labels, fit.test_probabilities)}  # type: ignore[arg-type]
-    else:
-        evaluation = cell.evaluation
+    schema, evaluation, probabilities = split.schema, cell.evaluation, fit.test_probabilities
+    if probabilities is None:
         metrics = evaluate.utility(fit.codes, split.test, schema, evaluation["evaluators"], evaluation["repeats"], cell.seed)
-    predicted = (
-        fit.test_probabilities.argmax(axis=1) if fit.test_probabilities is not None else fit.codes[:, schema.target_position]
-    )
+        fidelity = evaluate.fidelity(fit.codes, split.train, schema)
+        labels = fit.codes[:, schema.target_position]
+    else:
+        metrics = {DIRECT: evaluate.scores(split.test[:, schema.target_position], probabilities)}
+        fidelity = {}
+        labels = probabilities.argmax(axis=1)
     categories = schema[str(schema.target)].categories
     positive = categories.index(cell.dataset["positive"]) if "positive" in cell.dataset else len(categories) - 1
     return {
         "metrics": metrics,
-        "label_share": float(np.mean(predicted == positive)),
-        "fidelity": {} if direct else evaluate.fidelity(fit.codes, split.train, schema),
+        "label_share": float(np.mean(labels == positive)),
+        "fidelity": fidelity,
         "synthetic_sha256": hashlib.sha256(fit.codes.tobytes()).hexdigest(),
         "seconds": fit.seconds,
         "peak_memory_mb": fit.peak_memory_mb,

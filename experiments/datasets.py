@@ -47,18 +47,29 @@ def load(dataset: Mapping[str, Any], seed: int, say: Callable[[str], None] = lam
     schema = schema_of(dataset)
     frame = read_frame(dataset, say)
     test = test_side(frame, schema.groups, dataset["test_share"], seed)
+    return Split(_encoded(dataset, schema, frame[~test]), _encoded(dataset, schema, frame[test]), schema)
+
+
+def _encoded(dataset: Mapping[str, Any], schema: Schema, frame: pd.DataFrame) -> np.ndarray:
     try:
-        return Split(schema.encode(frame[~test]), schema.encode(frame[test]), schema)
+        return schema.encode(frame)
     except SchemaError as error:
         raise SchemaError(f"{', '.join(dataset['files'])}: {error}") from error
 
 
-def read_frame(dataset: Mapping[str, Any], say: Callable[[str], None] = lambda text: None) -> pd.DataFrame:
-    """All rows of all files, every cell as text (so that no row changes how another is read)."""
+def check_head(dataset: Mapping[str, Any], say: Callable[[str], None] = lambda text: None, rows: int = 100) -> None:
+    """Have the files on this machine, verified, and hold the first rows of each against the schema; see `load`."""
+    _encoded(dataset, schema_of(dataset), read_frame(dataset, say, rows))
+
+
+def read_frame(
+    dataset: Mapping[str, Any], say: Callable[[str], None] = lambda text: None, rows: int | None = None
+) -> pd.DataFrame:
+    """The rows of all files (or the first of each), every cell as text, so that no row changes how another is read."""
     frames = []
     for name, path in locate(dataset, say).items():
         try:
-            frames.append(pd.read_csv(io.BytesIO(read_bytes(path)), dtype=str, **dataset["read"]))
+            frames.append(pd.read_csv(io.BytesIO(read_bytes(path)), dtype=str, nrows=rows, **dataset["read"]))
         except ValueError as error:  # the parser's own errors, and undecodable bytes
             raise DataError(f"{path} ({name}) is not the table that its description says: {error}") from error
     return pd.concat(frames, ignore_index=True).replace(dataset.get("replace") or {})

@@ -97,12 +97,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _fetch_first(request: Request) -> None:
-    """Have every data set on this machine before the first cell starts."""
-    from experiments.fetch import locate
+    """Have every data set on this machine, with the columns that its schema names, before the first cell starts."""
+    from experiments.datasets import check_head
     from experiments.paths import read_option
 
     for name in request.axes["dataset"]:
-        locate(read_option("dataset", name, request.config_dir), say)
+        check_head(read_option("dataset", name, request.config_dir), say)
 
 
 def _probe(request: Request) -> None:

@@ -124,5 +124,7 @@ def test_rows_that_contradict_the_schema_name_the_file(toy: dict) -> None:
     columns = {**toy["schema"]["columns"], "weight": {"kind": "real", "bounds": [0, 1], "bins": 2}}
     with pytest.raises(SchemaError, match=r"toy/toy.csv: the data lack the column 'weight'; they have colour, size, age, ill"):
         load({**toy, "schema": {**toy["schema"], "columns": columns}}, 0)
+    with pytest.raises(SchemaError, match="lack the column 'weight'"):
+        datasets.check_head({**toy, "schema": {**toy["schema"], "columns": columns}})
     with pytest.raises(SchemaError, match="schema of toy: target 'weight' is not a column"):
         load({**toy, "schema": {**toy["schema"], "target": "weight"}}, 0)
