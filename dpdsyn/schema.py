@@ -241,14 +241,14 @@ class Schema:
             raise SchemaError(f"the schema lacks {', '.join(sorted(missing))}")
         if not isinstance(raw["columns"], Mapping):
             raise SchemaError("`columns` is a mapping from column name to its description")
-        target = raw.get("target")
+        target = None if raw.get("target") is None else str(raw["target"])
         groups = raw.get("groups", "rows")
         return cls(
             columns=tuple(_column(str(name), spec, str(name) == target) for name, spec in raw["columns"].items()),
             target=target,
             rows_public=raw["rows_public"],
-            groups=groups if isinstance(groups, str) else tuple(groups),
-            ignore=tuple(raw.get("ignore") or ()),
+            groups=groups if isinstance(groups, str) else tuple(map(str, groups)),
+            ignore=tuple(map(str, raw.get("ignore") or ())),
         )
 
     @classmethod

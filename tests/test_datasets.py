@@ -109,6 +109,9 @@ def test_downloads_are_verified_cached_and_never_repeated(toy: dict, tmp_path: P
     content = locate(toy)["toy/toy.csv"].read_bytes()
     monkeypatch.delenv("DPDSYN_DATA")
     bad, good = archive(tmp_path / "bad.zip", content + b"x"), archive(tmp_path / "good.zip", content)
+    (tmp_path / "plain.csv").write_bytes(content)
+    plain = {"url": (tmp_path / "plain.csv").as_uri(), "file": "toy/toy.csv"}
+    assert fetch._contents(plain) == fetch._contents(good)
     (tmp_path / "torn.zip").write_bytes((tmp_path / "good.zip").read_bytes()[:50])
     torn = {**good, "url": (tmp_path / "torn.zip").as_uri()}
     said: list[str] = []
