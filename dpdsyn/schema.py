@@ -6,6 +6,7 @@ table and the same table with one more row gives the same domain.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ KINDS = ("categorical", "integer", "real")
 MISSING_RULES = ("drop", "own_code")
 SCALES = ("linear", "log")
 OTHER_LABEL = "other"
+_WHOLE = re.compile(r"^(-?\d+)\.0+$")
 _COLUMN_KEYS = {"kind", "categories", "bounds", "bins", "scale", "missing", "other"}
 _SCHEMA_KEYS = {"columns", "target", "rows_public", "groups", "ignore"}
 
@@ -27,12 +29,12 @@ class SchemaError(ValueError):
 
 
 def canonical(value: Any) -> str:
-    """The text by which a cell is compared with a category: 1, 1.0 and "1" are the same category."""
+    """The text by which a cell is compared with a category: 1, 1.0, "1" and "1.0" are the same category."""
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
-    return str(value).strip()
+    return _WHOLE.sub(r"\1", str(value).strip())
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def schema_of(dataset: Mapping[str, Any]) -> Schema:
 
 def identity(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """Everything of the configuration that decides which codes come out."""
-    keys = ("name", "files", "read", "replace", "schema", "test_share")
+    keys = ("name", "files", "read", "replace", "derive", "deduplicate", "schema", "test_share")
     return {"version": VERSION, **{key: dataset.get(key) for key in keys}}
 
 
@@ -72,7 +72,18 @@ def read_frame(
             frames.append(pd.read_csv(io.BytesIO(read_bytes(path)), dtype=str, nrows=rows, **dataset["read"]))
         except ValueError as error:  # the parser's own errors, and undecodable bytes
             raise DataError(f"{path} ({name}) is not the table that its description says: {error}") from error
-    return pd.concat(frames, ignore_index=True).replace(dataset.get("replace") or {})
+    frame = pd.concat(frames, ignore_index=True).replace(dataset.get("replace") or {})
+    for column, rule in (dataset.get("derive") or {}).items():
+        frame[column] = _derived(frame[column], rule)
+    return frame.drop_duplicates(ignore_index=True) if dataset.get("deduplicate") else frame
+
+
+def _derived(cells: pd.Series, rule: Mapping[str, Any]) -> pd.Series:
+    """A column by a public rule: the first `prefix` characters, or `then` where a number is `above`, `else` elsewhere."""
+    if "prefix" in rule:
+        return cells.str[: rule["prefix"]]
+    labels = pd.Series(np.where(pd.to_numeric(cells) > rule["above"], rule["then"], rule["else"]), index=cells.index, dtype="str")
+    return labels.where(cells.notna())
 
 
 def test_side(frame: pd.DataFrame, groups: str | tuple[str, ...], share: float, seed: int) -> np.ndarray:

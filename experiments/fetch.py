@@ -75,6 +75,8 @@ def _download(dataset: Mapping[str, Any], cache: Path, say: Callable[[str], None
             failures.append(f"{origin}: {' '.join(str(error).split()) or type(error).__name__}")
             say(f"not available: {failures[-1]}")
     wanted = ", ".join(dataset["files"])
+    if not dataset["sources"]:
+        failures.append(f"no program can fetch it; its origin: {dataset.get('origin', 'not stated')}")
     raise DataError(
         f"{dataset['name']} is not on this machine and could not be fetched ({'; '.join(failures)}). "
         f"Put {wanted} (plain or .gz) into {cache}, or into a folder that DPDSYN_DATA names"

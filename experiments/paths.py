@@ -31,11 +31,22 @@ def options(group: str, extra: Path | None = None) -> list[str]:
 
 
 def read_option(group: str, name: str, extra: Path | None = None) -> dict:
-    """The raw content of one configuration file of a group."""
+    """The content of one configuration file of a group, laid over those of the same group that it names in `defaults`."""
     import yaml
 
     for folder in ([extra] if extra else []) + [config_dir()]:
         path = folder / group / f"{name}.yaml"
         if path.is_file():
-            return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            return _merged([read_option(group, base, extra) for base in raw.pop("defaults", []) if isinstance(base, str)], raw)
     raise FileNotFoundError(f"no {group} is called {name!r}; there are {', '.join(options(group, extra))}")
+
+
+def _merged(bases: list[dict], own: dict) -> dict:
+    """The options that a file builds on (`defaults`), with its own values over them."""
+    result: dict = {}
+    for layer in [*bases, own]:
+        for key, value in layer.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = _merged([result[key]], value) if both else value
+    return result

@@ -131,3 +131,18 @@ def test_rows_that_contradict_the_schema_name_the_file(toy: dict) -> None:
         datasets.check_head({**toy, "schema": {**toy["schema"], "columns": columns}})
     with pytest.raises(SchemaError, match="schema of toy: target 'weight' is not a column"):
         load({**toy, "schema": {**toy["schema"], "target": "weight"}}, 0)
+
+
+def test_columns_are_derived_by_public_rules_and_copies_dropped_only_where_asked(toy: dict) -> None:
+    derived = {**toy, "derive": {"age": {"above": 60, "then": "old", "else": "young"}, "colour": {"prefix": 2}}}
+    plain, changed = datasets.read_frame(toy), datasets.read_frame(derived)
+    assert (changed["age"] == np.where(plain["age"].astype(int) > 60, "old", "young")).all()
+    assert set(changed["colour"]) == {"re", "gr", "bl"} and len(changed) == 1200
+    once = datasets.read_frame({**derived, "deduplicate": True})
+    assert len(once) == len(changed.drop_duplicates()) < 1200
+
+
+def test_options_that_build_on_others_are_laid_over_them() -> None:
+    base, over = read_option("dataset", "liver"), read_option("dataset", "liver_published")
+    assert over["schema"]["groups"] == "rows" and len(base["schema"]["groups"]) == 8
+    assert over["schema"]["columns"] == base["schema"]["columns"] and over["files"] == base["files"]

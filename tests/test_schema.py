@@ -76,7 +76,7 @@ def test_bins_are_public_and_cover_the_bounds() -> None:
 
 
 def test_numbers_and_texts_name_the_same_category() -> None:
-    assert {canonical(1), canonical(1.0), canonical("1"), canonical(np.int64(1)), canonical(" 1 ")} == {"1"}
+    assert {canonical(1), canonical(1.0), canonical("1"), canonical(np.int64(1)), canonical(" 1 "), canonical("1.0")} == {"1"}
     column = Column("c", "categorical", categories=("0", "1"))
     assert column.encode(pd.Series([0.0, 1.0])).tolist() == [0, 1]
 
