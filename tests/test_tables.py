@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from conftest import ROOT
 from test_store import record
 
+from experiments.store import read_export
 from experiments.tables import accuracy_tables, render, time_tables, write
 
 
@@ -57,3 +59,8 @@ def test_tables_are_rebuilt_from_records_byte_for_byte(tmp_path: Path) -> None:
     assert set(first) == {"accuracy.md", "accuracy.csv", "time.md", "time.csv"}
     assert first != {path.name: path.read_bytes() for path in write(many()[1:], tmp_path / "c")}
     assert render(many()).count("###") == 2
+
+
+def test_the_committed_tables_are_those_of_the_committed_records(tmp_path: Path) -> None:
+    for path in write(read_export(ROOT / "results"), tmp_path):
+        assert path.read_bytes() == (ROOT / "results" / "tables" / path.name).read_bytes(), f"{path.name}: run `dpdsyn tables`"
