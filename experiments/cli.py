@@ -89,7 +89,14 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: list[str]) -> int:
     from experiments.run import main as run
 
+    _see_own_modules()
     return run(arguments)
+
+
+def _see_own_modules() -> None:
+    """Let a person's method be found in the folder where the command is typed; workers inherit the path."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
 
 
 def _list(given: argparse.Namespace) -> int:
@@ -240,7 +247,7 @@ def _check(given: argparse.Namespace) -> int:
     from dpdsyn.contract import check
     from dpdsyn.synthesizer import load
 
-    sys.path.insert(0, str(Path.cwd()))
+    _see_own_modules()
     broken = 0
     for name, fault in check(load(given.target)):
         print(f"{'ok    ' if fault is None else 'BROKEN'} {name}" + (f": {fault}" if fault else ""), flush=True)

@@ -85,7 +85,7 @@ def dpdsyn(toy_world: Path, tmp_path: Path) -> Callable[..., subprocess.Complete
 
 def command(world: Path, *arguments: str) -> list[str]:
     extra = ["--config-dir", str(world / "conf")] if arguments[0] == "run" else []
-    return [sys.executable, "-m", "experiments.cli", arguments[0], *extra, *arguments[1:]]
+    return [str(Path(sys.executable).with_name("dpdsyn")), arguments[0], *extra, *arguments[1:]]
 
 
 def process_environment(world: Path, results: Path, **more: str) -> dict[str, str]:

@@ -121,9 +121,8 @@ def test_a_crash_is_a_record_and_is_tried_again_on_request(dpdsyn: Dpdsyn, tmp_p
         "        if not Path('mended').exists(): raise RuntimeError('as expected')\n"
         "        return super().fit(private, rng)\n"
     )
-    call = ("run", "--config-dir", "conf", "dataset=toy", "synthesizer=fragile", "evaluation.evaluators=[logistic]")
-    path = {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[1]}"}
-    first = dpdsyn(*call, **path)
+    call = ("run", "-m", "--config-dir", "conf", "dataset=toy", "synthesizer=fragile", "evaluation.evaluators=[logistic]")
+    first = dpdsyn(*call)
     assert first.returncode == 1, first.stderr
     assert (
         "failed" in first.stderr
@@ -131,8 +130,8 @@ def test_a_crash_is_a_record_and_is_tried_again_on_request(dpdsyn: Dpdsyn, tmp_p
         and "0 (1 of 1 failed)" in first.stdout
     )
     (tmp_path / "mended").touch()
-    assert dpdsyn(*call, **path).returncode == 1
-    assert dpdsyn(*call, "compute.retry=true", **path).returncode == 0
+    assert dpdsyn(*call).returncode == 1
+    assert dpdsyn(*call, "compute.retry=true").returncode == 0
     (row,) = rows(dpdsyn)
     assert (row["method"], row["status"], row["epsilon_spent"]) == ("fragile", "ok", "0.0")
 
@@ -219,7 +218,7 @@ def test_flags_of_hydra_work(dpdsyn: Dpdsyn) -> None:
 def test_light_commands_load_no_heavy_library(dpdsyn: Dpdsyn, toy_world: Path, tmp_path: Path) -> None:
     for arguments in (["--help"], ["list"], ["status"]):
         done = subprocess.run(
-            [sys.executable, "-X", "importtime", *command(toy_world, *arguments)[1:]],
+            [sys.executable, "-X", "importtime", *command(toy_world, *arguments)],
             capture_output=True,
             text=True,
             check=False,
