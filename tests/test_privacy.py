@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import dp_accounting
+import dp_accounting.rdp
 import pytest
 from dp_accounting.pld import PLDAccountant
 from hypothesis import given, settings
@@ -171,3 +172,25 @@ def test_a_gaussian_cap_takes_gaussians_only() -> None:
 def test_a_budget_that_cannot_be_meant_is_refused(epsilon: object, delta: object) -> None:
     with pytest.raises(ValueError, match="is needed"):
         Budget(epsilon, delta)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 0.5, 1.0])
+def test_the_exponential_mechanism_costs_its_worst_renyi_divergence(epsilon: float) -> None:
+    """Two outcomes whose scores one row moves apart by twice the sensitivity: the log odds shift by epsilon."""
+    rho = Exponential(epsilon).rho
+    worst = 0.0
+    for bias in (-0.5 * epsilon, 0.0, 0.5 * epsilon):
+        p, q = 1 / (1 + math.exp(-bias)), 1 / (1 + math.exp(-(bias + epsilon)))
+        for alpha in (1.5, 2.0, 4.0, 16.0):
+            moment = p**alpha * q ** (1 - alpha) + (1 - p) ** alpha * (1 - q) ** (1 - alpha)
+            divergence = math.log(moment) / (alpha - 1)
+            assert divergence <= alpha * rho * (1 + 1e-9)
+            worst = max(worst, divergence / (alpha * rho))
+    assert worst > 0.9  # and no more than that
+
+
+def test_costs_of_single_mechanisms() -> None:
+    assert Gaussian(2.0).rho == 1 / 8 and Gaussian(2.0, count=3).rho == 3 / 8
+    assert GaussianCap(2.0).rho == 1 / 8 and Exponential(1.0, count=2).rho == 0.25
+    exponential = dp_accounting.rdp.RdpAccountant().compose(dp_accounting.ZCDpEvent(Exponential(0.5, count=40).rho))
+    assert compose([Exponential(0.5, count=40)], DELTA) == pytest.approx(exponential.get_epsilon(DELTA), rel=0.02)
