@@ -12,6 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
+
+settings.register_profile("shared machine", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("shared machine")
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")

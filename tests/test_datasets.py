@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dpdsyn.schema import SchemaError
@@ -31,7 +31,6 @@ CELLS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3).map(str)), 
 
 
 @given(CELLS, st.tuples(st.text(max_size=5), st.text(max_size=5)), st.integers(0, 10**6))
-@settings(deadline=None)
 def test_one_more_row_moves_no_other_row(rows: list, wild: tuple, seed: int) -> None:
     frame = pd.DataFrame(rows, columns=["a", "b"], dtype="str")
     longer = pd.concat([frame, pd.DataFrame([wild], columns=["a", "b"], dtype="str")], ignore_index=True)
@@ -40,7 +39,6 @@ def test_one_more_row_moves_no_other_row(rows: list, wild: tuple, seed: int) -> 
 
 
 @given(CELLS, st.integers(0, 10**6))
-@settings(deadline=None)
 def test_no_group_stands_on_both_sides(rows: list, seed: int) -> None:
     frame = pd.DataFrame(rows, columns=["a", "b"], dtype="str")
     frame["side"] = test_side(frame, "identical_rows", 0.5, seed)

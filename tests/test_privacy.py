@@ -33,7 +33,7 @@ def analytic_gaussian_delta(epsilon: float, sigma: float) -> float:
 
 
 @given(st.integers(1, 60), st.floats(1.0, 60.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_equal_gaussians_compose_to_the_exact_one_and_stay_under_the_naive_sum(k: int, sigma: float) -> None:
     together = compose([Gaussian(sigma)] * k, DELTA)
     if together > 0:
@@ -73,7 +73,7 @@ def test_zcdp_budget_is_the_best_conversion(epsilon: float) -> None:
 
 
 @given(st.floats(0.05, 8.0), st.floats(1e-9, 1e-3))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_calibration_is_tight_and_never_over(epsilon: float, delta: float) -> None:
     budget = Budget(epsilon, delta)
     scale = calibrate(lambda noise: [Gaussian(noise), Gaussian(2 * noise)], budget)
@@ -92,7 +92,6 @@ def test_the_guide_gets_all_that_fits_beside_the_candidates(epsilon: float) -> N
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.01, 3.0)), min_size=1, max_size=60), st.floats(0.05, 2.0))
-@settings(deadline=None)
 def test_no_adaptive_sequence_exceeds_a_cap(requests: list[tuple[bool, float]], rho: float) -> None:
     ledger = Ledger(ZCDP(rho))
     assert ledger.cap() == rho
