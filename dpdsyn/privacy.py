@@ -96,7 +96,6 @@ class ZCDP:
     """A cap: whatever happens under it, adaptively, is rho-zCDP together (Feldman and Zrnic 2021)."""
 
     rho: float
-    count: int = 1
 
     def __post_init__(self) -> None:
         positive("rho", self.rho)
@@ -115,7 +114,6 @@ class GaussianCap:
     """A cap under which only Gaussian noise is used; together it is one Gaussian of this noise multiplier."""
 
     noise_multiplier: float
-    count: int = 1
 
     def __post_init__(self) -> None:
         positive("noise_multiplier", self.noise_multiplier)
@@ -134,7 +132,8 @@ class GaussianCap:
 
 
 # What mechanisms cost. `rho` is zCDP that covers all `count` uses; `event()` says the same to `dp_accounting`.
-Spend = Gaussian | SampledGaussian | Exponential | ZCDP | GaussianCap
+Repeatable = Gaussian | SampledGaussian | Exponential
+Spend = Repeatable | ZCDP | GaussianCap
 
 
 @dataclass(frozen=True)
@@ -207,6 +206,8 @@ def _largest(excess: Callable[[float], float], tolerance: float, start: float = 
     low = high = start
     while excess(low) > 0:
         high, low = low, low / step
+        if low < 1e-12:
+            raise BudgetExceeded("no amount of noise makes the plan fit: its fixed parts alone cost more than is allowed")
     while excess(high) <= 0:
         low, high = high, high * step
     x = math.exp(brentq(lambda log_x: excess(math.exp(log_x)), math.log(low), math.log(high), xtol=tolerance / 2))
@@ -268,9 +269,12 @@ class Ledger:
             raise BudgetExceeded(f"{label}: no plan was opened, so nothing may be spent")
         if not self._fits([*(charged for _, charged in self._charges), spend]):
             raise BudgetExceeded(f"{label}: {spend} does not fit into what is left of the plan {_listed(self._plan)}")
-        if self._charges and self._charges[-1][0] == label and _same_kind(self._charges[-1][1], spend):
-            spend = _counted(spend, self._charges.pop()[1].count + spend.count)
-        self._charges.append((label, spend))
+        last = self._charges[-1] if self._charges else None
+        joined = _joined(last[1], spend) if last and last[0] == label else None
+        if joined:
+            self._charges[-1] = (label, joined)
+        else:
+            self._charges.append((label, spend))
 
     def _fits(self, charges: Sequence[Spend]) -> bool:
         """Whether the charges can be taken out of the plan.
@@ -287,7 +291,7 @@ class Ledger:
                 gaussian += sign * spend.rho
             else:
                 capped += sign * spend.rho
-        slack = _ROUNDING * sum(planned.rho for planned in self._plan or ())
+        slack = _ROUNDING * sum(planned.rho for planned in self._plan or () if not isinstance(planned, SampledGaussian))
         return all(left >= 0 for left in steps.values()) and capped + min(gaussian, 0.0) >= -slack
 
     def expose(self, why: str) -> None:
@@ -326,12 +330,11 @@ class Ledger:
         return rows + [{"label": why, "mechanism": "Unprotected"} for why in self._exposures]
 
 
-def _same_kind(a: Spend, b: Spend) -> bool:
-    return _counted(a, 1) == _counted(b, 1) and not isinstance(a, ZCDP | GaussianCap)
-
-
-def _counted(spend: Spend, count: int) -> Spend:
-    return replace(spend, count=count)
+def _joined(a: Spend, b: Spend) -> Spend | None:
+    """Both as one spend with a higher count, if they are uses of the same mechanism."""
+    if isinstance(a, Repeatable) and isinstance(b, Repeatable) and replace(a, count=1) == replace(b, count=1):
+        return replace(a, count=a.count + b.count)
+    return None
 
 
 def _listed(plan: Sequence[Spend]) -> str:

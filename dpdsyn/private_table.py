@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from dpdsyn.checks import positive
 from dpdsyn.privacy import ZCDP, Exponential, Gaussian, GaussianCap, Ledger, Nothing, SampledGaussian
 from dpdsyn.schema import Column, Schema
 
@@ -78,6 +79,7 @@ class PrivateTable:
         """
         if not queries:
             raise ValueError("nothing to select from")
+        positive("sensitivity", sensitivity)
         self.ledger.charge(Exponential(epsilon), "selection")
         scores = np.array([score(self.__marginal(query), query) for query in queries], dtype=float)
         return int(np.argmax(scores * (epsilon / (2 * sensitivity)) + self.__rng.gumbel(size=len(scores))))
@@ -87,6 +89,7 @@ class PrivateTable:
 
         Charges Gaussian(sigma / l2_sensitivity).
         """
+        positive("l2_sensitivity", l2_sensitivity)
         self.ledger.charge(Gaussian(sigma / l2_sensitivity), "noisy scores")
         exact = np.array([score(self.__marginal(query), query) for query in queries], dtype=float)
         return exact + self.__rng.normal(0.0, sigma, len(exact))
@@ -97,6 +100,7 @@ class PrivateTable:
         Every row enters the batch independently with probability `rate`; the batch may be empty. `f` must be a
         sum over the batch's rows of vectors of L2 norm at most `clip`. Charges SampledGaussian(rate, sigma).
         """
+        positive("clip", clip)
         self.ledger.charge(SampledGaussian(rate, sigma), "noisy sum over a Poisson sample")
         batch = self.__codes[poisson_sample(len(self.__codes), rate, self.__rng)]
         total = f(batch, clip)

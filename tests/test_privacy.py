@@ -109,6 +109,19 @@ def test_no_adaptive_sequence_exceeds_a_cap(requests: list[tuple[bool, float]], 
     assert sum(e["count"] for e in ledger.entries) <= len(requests)
 
 
+def test_many_sampled_steps_leave_no_room_for_a_crumb() -> None:
+    ledger = Ledger(Budget(1.0, DELTA))
+    ledger.open([SampledGaussian(1e-4, 1.0, 10_000)])
+    assert SampledGaussian(1e-4, 1.0, 10_000).rho == 5000  # without amplification
+    with pytest.raises(BudgetExceeded):
+        ledger.charge(Gaussian(1e4), "a crumb")
+
+
+def test_a_plan_that_no_noise_can_make_fit_is_refused() -> None:
+    with pytest.raises(BudgetExceeded, match="no amount of noise"):
+        Ledger(Budget(0.1, DELTA)).open_calibrated(lambda noise: [GaussianCap(1.0), Gaussian(noise)])
+
+
 def test_nothing_is_answered_without_a_plan_or_outside_it() -> None:
     ledger = Ledger(Budget(1.0, DELTA))
     with pytest.raises(BudgetExceeded, match="no plan"):

@@ -129,6 +129,20 @@ def test_no_row_is_read_by_a_door_that_refuses(monkeypatch: pytest.MonkeyPatch) 
     assert private.ledger.entries == []
 
 
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_sensitivity_that_cannot_be_meant_is_refused(wrong: float) -> None:
+    private = table([ZCDP(1e6)])
+    for door in (
+        lambda: private.select([("age",)], lambda *_: 0.0, wrong, 1.0),
+        lambda: private.noisy_scores([("age",)], lambda *_: 0.0, wrong, 1.0),
+        lambda: private.noisy_sum(sums, 0.5, 1.0, wrong),
+        lambda: private.noisy_marginals([("age",)], [wrong]),
+    ):
+        with pytest.raises(ValueError, match="a finite number above 0 is needed"):
+            door()
+    assert private.ledger.entries == []
+
+
 def test_a_child_pays_from_what_its_parent_reserved() -> None:
     private = table([GaussianCap(10.0), SampledGaussian(0.1, 5.0, 2)])
     child = private.child(GaussianCap(10.0), ["age", "label"])
