@@ -9,9 +9,10 @@ from importlib import import_module
 
 import numpy as np
 
+from dpdsyn.column import Column
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.schema import Column, Schema
+from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw
 
 Factory = Callable[[], Synthesizer]

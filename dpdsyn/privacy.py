@@ -227,6 +227,9 @@ def calibrate(make_plan: Callable[[float], Sequence[Spend]], allowance: Allowanc
     return 1 / _largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance)
 
 
+DRAFTED = "the schema was read off the rows"  # an exposure that every table can have
+
+
 class Ledger:
     """What may be spent on one table, and what has been.
 
@@ -296,7 +299,8 @@ class Ledger:
 
     def expose(self, why: str) -> None:
         """Record that rows left without protection; nothing built on them has a guarantee."""
-        self._exposures.append(why)
+        if why not in self._exposures:
+            self._exposures.append(why)
         if self._parent is not None:
             self._parent.expose(why)
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from dpdsyn.checks import positive
-from dpdsyn.privacy import ZCDP, Exponential, Gaussian, GaussianCap, Ledger, Nothing, SampledGaussian
-from dpdsyn.schema import Column, Schema
+from dpdsyn.column import Column
+from dpdsyn.privacy import DRAFTED, ZCDP, Exponential, Gaussian, GaussianCap, Ledger, Nothing, SampledGaussian
+from dpdsyn.schema import Schema
 
 Query = tuple[str, ...]
 Score = Callable[[np.ndarray, Query], float]
@@ -40,6 +41,8 @@ class PrivateTable:
             raise ValueError(f"codes have shape {codes.shape}; the schema has {len(schema.columns)} columns")
         if codes.size and (codes.max(axis=0) >= np.array(schema.sizes)).any():
             raise ValueError("codes lie outside the schema's domain")
+        if schema.drafted:
+            ledger.expose(DRAFTED)
         self.schema = schema
         self.ledger = ledger
         self.__codes = codes

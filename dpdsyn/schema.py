@@ -1,4 +1,4 @@
-"""The public description of a table: what each column may hold, and how rows become integer codes.
+"""The public description of a table: its columns, its target, and what one protected unit is.
 
 A schema is public knowledge, written by a person in YAML. Nothing in it is learnt from rows, so encoding a
 table and the same table with one more row gives the same domain.
@@ -6,7 +6,6 @@ table and the same table with one more row gives the same domain.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,178 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-KINDS = ("categorical", "integer", "real")
-MISSING_RULES = ("drop", "own_code")
-SCALES = ("linear", "log")
-OTHER_LABEL = "other"
-_WHOLE = re.compile(r"^(-?\d+)\.0+$")
-_COLUMN_KEYS = {"kind", "categories", "bounds", "bins", "scale", "missing", "other"}
-_SCHEMA_KEYS = {"columns", "target", "rows_public", "groups", "ignore"}
+from dpdsyn.column import Column, SchemaError, refuse_unknown, shortened
 
-
-class SchemaError(ValueError):
-    """The schema contradicts itself, or the data contradict the schema."""
-
-
-def canonical(value: Any) -> str:
-    """The text by which a cell is compared with a category: 1, 1.0, "1" and "1.0" are the same category."""
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return _WHOLE.sub(r"\1", str(value).strip())
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the domain.
-
-    Codes run over the categories (or bins), then one code for missing cells (rule `own_code`), then one code
-    for categories nobody declared (`other`, categorical columns only).
-    """
-
-    name: str
-    kind: str
-    categories: tuple[Any, ...] = ()
-    bounds: tuple[float, float] | None = None
-    bins: int = 0
-    scale: str = "linear"
-    missing: str | None = None
-    other: bool = False
-
-    def __post_init__(self) -> None:
-        where = f"column {self.name!r}"
-        if self.kind not in KINDS:
-            raise SchemaError(f"{where}: kind is {self.kind!r}; accepted: {', '.join(KINDS)}")
-        if self.missing is not None and self.missing not in MISSING_RULES:
-            raise SchemaError(f"{where}: missing is {self.missing!r}; accepted: {', '.join(MISSING_RULES)}, or left out")
-        if self.kind == "categorical":
-            self._check_categories(where)
-        else:
-            self._check_bounds(where)
-
-    def _check_categories(self, where: str) -> None:
-        if not self.categories:
-            raise SchemaError(f"{where}: a categorical column needs its list of categories")
-        if any(isinstance(c, bool) for c in self.categories) and not all(isinstance(c, bool) for c in self.categories):
-            raise SchemaError(f"{where}: YAML reads unquoted yes/no/on/off as true/false; quote these categories")
-        texts = [canonical(c) for c in self.categories]
-        if len(set(texts)) < len(texts):
-            twice = sorted({t for t in texts if texts.count(t) > 1})
-            raise SchemaError(f"{where}: categories given twice: {', '.join(twice)}")
-        if self.bounds is not None or self.bins or self.scale != "linear":
-            raise SchemaError(f"{where}: bounds, bins and scale belong to integer and real columns")
-
-    def _check_bounds(self, where: str) -> None:
-        if self.categories or self.other:
-            raise SchemaError(f"{where}: categories and other belong to categorical columns")
-        if self.bounds is None or len(self.bounds) != 2:
-            raise SchemaError(f"{where}: {self.kind} columns need bounds: [lowest, highest]")
-        low, high = self.bounds
-        if not (np.isfinite(low) and np.isfinite(high) and low < high):
-            raise SchemaError(f"{where}: bounds are [{low}, {high}]; the first must be below the second, both finite")
-        if self.kind == "integer" and (low != int(low) or high != int(high)):
-            raise SchemaError(f"{where}: bounds [{low}, {high}] of an integer column must be whole numbers")
-        if self.scale not in SCALES:
-            raise SchemaError(f"{where}: scale is {self.scale!r}; accepted: {', '.join(SCALES)}")
-        if not isinstance(self.bins, int) or self.bins < 1:
-            raise SchemaError(f"{where}: bins is {self.bins!r}; a whole number of at least 1 is needed")
-        if len(self.edges) != self.bins + 1:
-            raise SchemaError(f"{where}: {self.bins} bins do not fit between {low} and {high}; use fewer")
-
-    @property
-    def ordered(self) -> bool:
-        return self.kind != "categorical"
-
-    @property
-    def edges(self) -> np.ndarray:
-        """Lower edges of the bins, then the upper end (exclusive for integers), shape (bins + 1,)."""
-        low, high = self.bounds or (0.0, 0.0)
-        span = high - low + (1 if self.kind == "integer" else 0)
-        steps = np.linspace(0.0, 1.0, self.bins + 1)
-        if self.scale == "log":
-            steps = np.expm1(steps * np.log1p(span)) / span
-        edges = low + span * steps
-        edges[-1] = low + span
-        return np.unique(np.ceil(edges - 1e-9)) if self.kind == "integer" else edges
-
-    @property
-    def values(self) -> int:
-        """Number of codes that stand for a declared category or a bin."""
-        return self.bins if self.ordered else len(self.categories)
-
-    @property
-    def missing_code(self) -> int | None:
-        return self.values if self.missing == "own_code" else None
-
-    @property
-    def other_code(self) -> int | None:
-        return self.values + (self.missing == "own_code") if self.other else None
-
-    @property
-    def size(self) -> int:
-        """Number of codes."""
-        return self.values + (self.missing == "own_code") + self.other
-
-    def encode(self, cells: pd.Series) -> np.ndarray:
-        """Codes of the cells, shape (rows,), int64; -1 where the cell is missing and its row is to be dropped.
-
-        Raises SchemaError for a missing cell without a rule, text in a numeric column, and an undeclared
-        category where the column has no `other`.
-        """
-        absent = cells.isna().to_numpy()
-        if absent.any() and self.missing is None:
-            raise SchemaError(
-                f"column {self.name!r}: {int(absent.sum())} missing cells (first in row {int(absent.argmax()) + 1}) "
-                "and no rule for them; add `missing: own_code` or `missing: drop` to its schema"
-            )
-        codes = self._encode_numbers(cells, absent) if self.ordered else self._encode_categories(cells, absent)
-        codes[absent] = -1 if self.missing_code is None else self.missing_code
-        return codes
-
-    def _encode_numbers(self, cells: pd.Series, absent: np.ndarray) -> np.ndarray:
-        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        wrong = np.isnan(numbers) & ~absent
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise SchemaError(
-                f"column {self.name!r}, row {row + 1}: {cells.iloc[row]!r} is not a number, "
-                f"and the schema says the column is {self.kind}"
-            )
-        return np.clip(np.searchsorted(self.edges, numbers, side="right") - 1, 0, self.bins - 1)
-
-    def _encode_categories(self, cells: pd.Series, absent: np.ndarray) -> np.ndarray:
-        index = {canonical(category): code for code, category in enumerate(self.categories)}
-        positions, distinct = pd.factorize(cells)
-        unknown = -1 if self.other_code is None else self.other_code
-        lookup = np.array([index.get(canonical(value), unknown) for value in distinct] + [0], dtype=np.int64)
-        codes = lookup[positions]
-        if self.other_code is None and (codes[~absent] < 0).any():
-            row = int(((codes < 0) & ~absent).argmax())
-            raise SchemaError(
-                f"column {self.name!r}, row {row + 1}: {cells.iloc[row]!r} is not among its categories "
-                f"({_shortened(self.categories)}) and the column has no code for others"
-            )
-        return codes
-
-    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
-        """Cells in the owner's own types; numbers are uniform inside their bin, missing cells are NaN."""
-        if not self.ordered:
-            labels = list(self.categories) + [None] * (self.missing == "own_code") + [OTHER_LABEL] * self.other
-            plain = self.missing is None and not self.other
-            return pd.Series(
-                np.array(labels, dtype=object)[codes], name=self.name, dtype=None if plain else object
-            ).infer_objects()
-        edges = self.edges
-        bins = np.minimum(codes, self.bins - 1)
-        low, high = edges[bins], edges[bins + 1]
-        numbers = low + (high - low) * rng.random(len(codes))
-        numbers = np.floor(numbers) if self.kind == "integer" else np.minimum(numbers, edges[-1])
-        if self.missing_code is not None:
-            numbers[codes == self.missing_code] = np.nan
-        if self.kind == "integer":
-            numbers = pd.array(numbers, dtype="Int64" if self.missing_code is not None else "int64")
-        return pd.Series(numbers, name=self.name)
+_KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted"}
 
 
 @dataclass(frozen=True)
@@ -199,6 +29,9 @@ class Schema:
     groups: rows of one group stay on one side of a split: "rows" (each row alone), "identical_rows", or a tuple
     of column names.
     ignore: columns of the raw data that are known and left out.
+    person: the column that says whose row it is, if a person may have several; it is no feature. Then one row a
+    person is kept (`dpdsyn.persons`) and the guarantee is for one person; without it, for one row.
+    drafted: parts of the schema were read off the rows, so that no result has a guarantee.
     """
 
     columns: tuple[Column, ...]
@@ -206,6 +39,9 @@ class Schema:
     rows_public: int
     groups: str | tuple[str, ...] = "rows"
     ignore: tuple[str, ...] = ()
+    person: str | None = None
+    max_rows_per_person: int | None = None
+    drafted: bool = False
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -218,10 +54,11 @@ class Schema:
             raise SchemaError(f"groups is {self.groups!r}; accepted: rows, identical_rows, or a list of columns")
         if self.target is not None:
             self._check_target()
+        self._check_person()
 
     def _check_target(self) -> None:
         if self.target not in self.names:
-            raise SchemaError(f"target {self.target!r} is not a column; columns: {_shortened(self.names)}")
+            raise SchemaError(f"target {self.target!r} is not a column; columns: {shortened(self.names)}")
         column = self[self.target]
         if column.kind != "categorical":
             raise SchemaError(f"target {self.target!r} is {column.kind}; a categorical column is needed")
@@ -232,12 +69,28 @@ class Schema:
                 f"target {self.target!r} can have neither `missing: own_code` nor `other`: a label is a declared class"
             )
 
+    def _check_person(self) -> None:
+        most = self.max_rows_per_person
+        if self.person is None and most is not None:
+            raise SchemaError("max_rows_per_person is given but no `person`; name the column that says whose row it is")
+        if self.person is None:
+            return
+        if self.person in self.names:
+            raise SchemaError(f"person {self.person!r} is also among the columns; whose row it is cannot be a feature")
+        if most is None:
+            raise SchemaError("`person` needs `max_rows_per_person: 1`")
+        if isinstance(most, bool) or most != 1:
+            raise SchemaError(
+                f"max_rows_per_person is {most!r}; only 1 is accepted: several rows a person are not charged for, "
+                "so the guarantee would not hold"
+            )
+
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Schema:
         """Build a schema from what a YAML file holds. Raises SchemaError, naming the key at fault."""
         if not isinstance(raw, Mapping):
             raise SchemaError("a schema is a mapping with the keys columns, target and rows_public")
-        _refuse_unknown(raw, _SCHEMA_KEYS, "schema")
+        refuse_unknown(raw, _KEYS, "schema")
         missing = {"columns", "rows_public"} - set(raw)
         if missing:
             raise SchemaError(f"the schema lacks {', '.join(sorted(missing))}")
@@ -245,23 +98,26 @@ class Schema:
             raise SchemaError("`columns` is a mapping from column name to its description")
         target = None if raw.get("target") is None else str(raw["target"])
         groups = raw.get("groups", "rows")
+        if not isinstance(groups, str | list | tuple) or not isinstance(raw.get("ignore") or [], list | tuple):
+            raise SchemaError("`groups` is rows, identical_rows or a list of columns; `ignore` is a list of columns")
         return cls(
-            columns=tuple(_column(str(name), spec, str(name) == target) for name, spec in raw["columns"].items()),
+            columns=tuple(Column.from_mapping(str(name), spec, str(name) == target) for name, spec in raw["columns"].items()),
             target=target,
             rows_public=raw["rows_public"],
             groups=groups if isinstance(groups, str) else tuple(map(str, groups)),
             ignore=tuple(map(str, raw.get("ignore") or ())),
+            person=None if raw.get("person") is None else str(raw["person"]),
+            max_rows_per_person=raw.get("max_rows_per_person"),
+            drafted=bool(raw.get("drafted", False)),
         )
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Schema:
         """Read a schema file. Raises SchemaError naming the file."""
-        import yaml
-
         try:
-            return cls.from_mapping(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, SchemaError) as error:
-            raise SchemaError(f"{path}: {' '.join(str(error).split())}") from error
+            return cls.from_mapping(read_yaml(path))
+        except SchemaError as error:
+            raise SchemaError(f"{path}: {error}") from error
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -280,6 +136,11 @@ class Schema:
         return np.min_scalar_type(max(self.sizes) - 1)
 
     @property
+    def unit(self) -> str:
+        """What the guarantee protects: one row, or one person."""
+        return "row" if self.person is None else "person"
+
+    @property
     def target_position(self) -> int:
         if self.target is None:
             raise SchemaError("the schema has no target")
@@ -296,7 +157,7 @@ class Schema:
         try:
             return self.names.index(name)
         except ValueError:
-            raise SchemaError(f"no column {name!r}; columns: {_shortened(self.names)}") from None
+            raise SchemaError(f"no column {name!r}; columns: {shortened(self.names)}") from None
 
     def positions(self, names: Iterable[str]) -> list[int]:
         return [self.position(name) for name in names]
@@ -314,14 +175,15 @@ class Schema:
         """Raise SchemaError unless the frame has every column of the schema and none that nobody declared."""
         twice = frame.columns[frame.columns.duplicated()].unique()
         if len(twice):
-            raise SchemaError(f"the data have columns of the same name: {_shortened(twice)}")
-        absent = [name for name in self.names if name not in frame.columns]
+            raise SchemaError(f"the data have columns of the same name: {shortened(twice)}")
+        wanted = [*self.names, *([self.person] if self.person else []), *(self.groups if isinstance(self.groups, tuple) else ())]
+        absent = [name for name in dict.fromkeys(wanted) if name not in frame.columns]
         if absent:
-            raise SchemaError(f"the data lack the column {', '.join(map(repr, absent))}; they have {_shortened(frame.columns)}")
-        extra = [name for name in frame.columns if name not in self.names and name not in self.ignore]
+            raise SchemaError(f"the data lack the column {', '.join(map(repr, absent))}; they have {shortened(frame.columns)}")
+        extra = [name for name in frame.columns if name not in wanted and name not in self.ignore]
         if extra:
             raise SchemaError(
-                f"the data have columns that the schema does not know: {_shortened(extra)}; "
+                f"the data have columns that the schema does not know: {shortened(extra)}; "
                 "describe them or list them under `ignore`"
             )
 
@@ -331,10 +193,18 @@ class Schema:
         Rows with a missing cell in a column whose rule is `drop` are left out. Raises SchemaError (see
         `check_frame` and `Column.encode`).
         """
+        return self.encode_all(frame)[0]
+
+    def encode_all(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """As `encode`, and which rows were kept, shape (rows,), bool."""
         self.check_frame(frame)
-        columns = [column.encode(frame[column.name]) for column in self.columns]
-        codes = np.stack(columns, axis=1) if len(frame) else np.empty((0, len(self.columns)), dtype=np.int64)
-        return np.ascontiguousarray(codes[(codes >= 0).all(axis=1)].astype(self.dtype))
+        kept = np.ones(len(frame), dtype=bool)
+        codes = np.empty((len(frame), len(self.columns)), dtype=self.dtype)
+        for i, column in enumerate(self.columns):
+            cells = column.encode(frame[column.name])
+            kept &= cells >= 0
+            codes[:, i] = np.maximum(cells, 0)
+        return codes[kept], kept
 
     def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
         """A frame in the owner's types, from codes of shape (rows, columns)."""
@@ -343,34 +213,23 @@ class Schema:
         )
 
 
-def _column(name: str, spec: Any, is_target: bool) -> Column:
-    if not isinstance(spec, Mapping):
-        raise SchemaError(f"column {name!r}: a description such as {{kind: integer, bounds: [0, 120], bins: 16}} is needed")
-    _refuse_unknown(spec, _COLUMN_KEYS, f"column {name!r}")
-    kind = spec.get("kind", "")
-    bounds = spec.get("bounds")
+def read_yaml(path: str | Path) -> Any:
+    """What a YAML file holds. Raises SchemaError if it cannot be read, is no YAML, or gives a key twice."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for i, key in enumerate(keys):
+                if key in keys[:i]:
+                    raise SchemaError(f"line {node.value[i][0].start_mark.line + 1}: {key!r} is given twice")
+            return super().construct_mapping(node, deep)
+
     try:
-        numeric = None if bounds is None else tuple(float(b) for b in bounds)
-    except (TypeError, ValueError):
-        raise SchemaError(f"column {name!r}: bounds are {bounds!r}; two numbers [lowest, highest] are needed") from None
-    return Column(
-        name=name,
-        kind=kind,
-        categories=tuple(spec.get("categories") or ()),
-        bounds=numeric,  # type: ignore[arg-type]
-        bins=spec.get("bins", 0),
-        scale=spec.get("scale", "linear"),
-        missing=spec.get("missing"),
-        other=bool(spec.get("other", kind == "categorical" and not is_target)),
-    )
-
-
-def _refuse_unknown(raw: Mapping[str, Any], known: set[str], where: str) -> None:
-    unknown = sorted(str(key) for key in raw if key not in known)
-    if unknown:
-        raise SchemaError(f"{where}: unknown key {', '.join(unknown)}; accepted: {', '.join(sorted(known))}")
-
-
-def _shortened(names: Iterable[Any], most: int = 12) -> str:
-    texts = [str(name) for name in names]
-    return ", ".join(texts[:most]) + (f", ... ({len(texts)} in all)" if len(texts) > most else "")
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SchemaError(f"cannot be read as text ({error})") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        if isinstance(error, SchemaError):
+            raise
+        raise SchemaError(f"is not YAML: {' '.join(str(error).split())}") from error

@@ -53,9 +53,10 @@ class Cell:
         unknown = [e for e in config["evaluation"]["evaluators"] if e not in EVALUATORS]
         if unknown:
             raise ValueError(f"no evaluator is called {', '.join(unknown)}; there are {', '.join(EVALUATORS)}")
+        dataset = datasets.resolved(config["dataset"])
         return cls(
-            dataset=config["dataset"],
-            schema=datasets.schema_of(config["dataset"]),
+            dataset=dataset,
+            schema=datasets.schema_of(dataset),
             method=name,
             target=target,
             parameters=method,
@@ -97,14 +98,20 @@ def run_cell(cell: Cell, store: Store | None = None, say: Callable[[str], None] 
     outline: dict[str, Any] = {
         "cell_id": cell.cell_id,
         "fit_id": cell.fit_id,
-        "dataset": {"name": cell.dataset["name"], "sha256": dict(cell.dataset["files"]), "split_seed": cell.seed},
+        "dataset": {
+            "name": cell.dataset["name"],
+            "sha256": dict(cell.dataset.get("files") or {}),
+            "split_seed": cell.seed,
+            "ceiling": datasets.ceiling(cell.dataset),
+            "caution": cell.dataset.get("caution"),
+        },
         "method": {
             "name": cell.method,
             "target": cell.target,
             "version": cell.synthesizer.version,
             "parameters": dict(cell.parameters),
         },
-        "privacy": {"epsilon": cell.budget.epsilon, "delta": cell.budget.delta},
+        "privacy": {"epsilon": cell.budget.epsilon, "delta": cell.budget.delta, "unit": cell.schema.unit},
         "seed": cell.seed,
         "n_synth": cell.n_synth,
         "evaluation": dict(cell.evaluation),
@@ -115,7 +122,7 @@ def run_cell(cell: Cell, store: Store | None = None, say: Callable[[str], None] 
         if reason:
             return Record(**outline, status="skipped", error=reason)
         split = datasets.load(cell.dataset, cell.seed, say)
-        outline["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test)}
+        outline["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test), "leak": split.leak}
         fit = store.read_fit(cell.fit_id) if store else None
         if fit is None:
             fit = _fit(cell, split)
@@ -173,11 +180,9 @@ def _judge(cell: Cell, split: datasets.Split, fit: Fit) -> dict[str, Any]:
         metrics = {DIRECT: evaluate.scores(split.test[:, schema.target_position], probabilities)}
         fidelity = {}
         labels = probabilities.argmax(axis=1)
-    categories = schema[str(schema.target)].categories
-    positive = categories.index(cell.dataset["positive"]) if "positive" in cell.dataset else len(categories) - 1
     return {
         "metrics": metrics,
-        "label_share": float(np.mean(labels == positive)),
+        "label_share": float(np.mean(labels == datasets.positive_class(cell.dataset, schema))),
         "fidelity": fidelity,
         "synthetic_sha256": hashlib.sha256(fit.codes.tobytes()).hexdigest(),
         "seconds": fit.seconds,

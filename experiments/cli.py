@@ -75,10 +75,29 @@ def _parser() -> argparse.ArgumentParser:
     ui.add_argument("--port", type=int, default=5000)
     ui.set_defaults(command=_ui)
 
-    data = commands.add_parser("data", help="data sets").add_subparsers(metavar="ACTION", required=True)
-    fetch = data.add_parser("fetch", help="bring data sets to this machine, verified")
-    fetch.add_argument("names", nargs="+", metavar="NAME")
-    fetch.set_defaults(command=_fetch)
+    data = commands.add_parser("data", help="data sets: list, fetch, verify, describe").add_subparsers(
+        metavar="ACTION", required=True
+    )
+    for action, names, text in (
+        ("list", None, "what there is, what it predicts, and whether it is on this machine"),
+        ("fetch", "+", "bring data sets to this machine, verified"),
+        ("verify", "*", "hold files against their hashes and all rows against the schemas"),
+        ("describe", "+", "origin, licence, balance, copies, split, accuracy of a model trained on real rows"),
+    ):
+        chosen = data.add_parser(action, help=text)
+        if names:
+            chosen.add_argument("names", nargs=names, metavar="NAME")
+        chosen.set_defaults(command=_data, action=action, names=[])
+
+    schema = commands.add_parser("schema", help="schema files").add_subparsers(metavar="ACTION", required=True)
+    draft = schema.add_parser("draft", help="print a schema to begin with, read off a CSV or Parquet file")
+    draft.add_argument("table", type=Path, metavar="FILE")
+    draft.add_argument("--target", help="the column to be predicted")
+    draft.add_argument("--encoding", default="utf-8")
+    draft.add_argument("--sep", help="one character; without it comma, semicolon, tab or bar, by the first line")
+    draft.add_argument("--decimal", default=".", choices=(".", ","))
+    draft.add_argument("--missing", action="append", default=[], metavar="TEXT", help="a text that stands for a missing cell")
+    draft.set_defaults(command=_draft)
 
     check = commands.add_parser("check", help="hold a method against the contract: dpdsyn check MODULE:CLASS")
     check.add_argument("target", metavar="MODULE:CLASS")
@@ -233,13 +252,25 @@ def _ui(given: argparse.Namespace) -> int:
     ).returncode
 
 
-def _fetch(given: argparse.Namespace) -> int:
-    from experiments.fetch import locate
+def _data(given: argparse.Namespace) -> int:
+    from experiments import data_commands
 
-    descriptions = [read_option("dataset", name) for name in given.names]
-    for description in descriptions:
-        for path in locate(description, print).values():
-            print(f"{path}: verified")
+    action = data_commands.overview if given.action == "list" else getattr(data_commands, given.action)
+    return action(given.names)
+
+
+def _draft(given: argparse.Namespace) -> int:
+    from dpdsyn.draft import draft_schema
+    from experiments.table_file import Reading, read_table, with_decimal_points
+
+    reading = Reading(given.encoding, given.sep, given.decimal, tuple(given.missing))
+    frame = read_table(given.table, reading).apply(lambda cells: with_decimal_points(cells, reading))
+    sys.stdout.write(draft_schema(frame, given.table.name, given.target))
+    print(
+        "dpdsyn: this draft was read off the rows and is not private: replace the marked lines by public knowledge, "
+        "then delete the line `drafted: true`",
+        file=sys.stderr,
+    )
     return 0
 
 

@@ -1,8 +1,7 @@
-"""From a data set's configuration to training and test codes."""
+"""From a data set's configuration to training and test codes: published files, a person's own file, or made-up rows."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,80 +9,136 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.schema import Schema, SchemaError
-from experiments.fetch import DataError, locate, read_bytes
+from dpdsyn.column import SchemaError, canonical
+from dpdsyn.keyed_hash import content_ids, keyed_hash
+from dpdsyn.persons import one_row_per_person
+from dpdsyn.schema import Schema
+from experiments import own_table, published, simulated
+from experiments.fetch import DataError
+from experiments.simulated import Simulated
 
 VERSION = 1  # raised when the same configuration would give other codes or another split
+Say = Callable[[str], None]
+
+
+def _silent(text: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class Split:
-    """Codes of shape (rows, columns) on both sides, and the public schema they follow."""
+    """Codes of shape (rows, columns) on both sides, and the public schema they follow.
+
+    leak: the share of test rows that agree with a training row in the columns `leak_by`, if the data set names some.
+    """
 
     train: np.ndarray
     test: np.ndarray
     schema: Schema
+    leak: float | None = None
+
+
+def resolved(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration with all that a person's own files say filled in, checked as far as no row is needed.
+
+    Raises DataError, SchemaError or ValueError, naming what is missing or wrong.
+    """
+    dataset = own_table.resolved(dataset) if "path" in dataset else dataset
+    schema = schema_of(dataset)
+    if schema.target is None:
+        raise SchemaError(f"schema of {dataset['name']}: no target is named; add `target: COLUMN`, or dataset.target=COLUMN")
+    for key in ("positive", "offtask"):
+        _check_choice(dataset, key, schema)
+    return dataset
+
+
+def _check_choice(dataset: Mapping[str, Any], key: str, schema: Schema) -> None:
+    value = dataset.get(key)
+    if value is None:
+        return
+    if key == "positive":
+        accepted = [canonical(category) for category in schema[str(schema.target)].categories]
+    else:
+        accepted = [name for name in schema.features if not schema[name].ordered]
+    if canonical(value) not in accepted:
+        raise ValueError(f"dataset.{key} is {value!r}; accepted for {dataset['name']}: {', '.join(accepted)}")
 
 
 def schema_of(dataset: Mapping[str, Any]) -> Schema:
     """The public schema. Raises SchemaError, naming the data set."""
+    if "generator" in dataset:
+        return Simulated.from_mapping(dataset["generator"]).schema
     try:
         return Schema.from_mapping(dataset["schema"])
     except SchemaError as error:
         raise SchemaError(f"schema of {dataset['name']}: {error}") from error
 
 
+def positive_class(dataset: Mapping[str, Any], schema: Schema) -> int:
+    """Code of the class whose share is reported: `positive`, or the last."""
+    categories = [canonical(category) for category in schema[str(schema.target)].categories]
+    return len(categories) - 1 if dataset.get("positive") is None else categories.index(canonical(dataset["positive"]))
+
+
 def identity(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """Everything of the configuration that decides which codes come out."""
+    if "generator" in dataset:
+        return {"version": [VERSION, simulated.VERSION], "name": dataset["name"], "generator": dict(dataset["generator"])}
     keys = ("name", "files", "read", "replace", "derive", "deduplicate", "schema", "test_share")
     return {"version": VERSION, **{key: dataset.get(key) for key in keys}}
 
 
-def load(dataset: Mapping[str, Any], seed: int, say: Callable[[str], None] = lambda text: None) -> Split:
-    """Read, verify, split and encode. The same seed gives the same split.
+def ceiling(dataset: Mapping[str, Any]) -> float | None:
+    """The accuracy of the best possible model, where it is known."""
+    return Simulated.from_mapping(dataset["generator"]).bayes_accuracy if "generator" in dataset else None
 
-    Raises DataError (absent or altered file) or SchemaError (rows that contradict the schema).
+
+def load(dataset: Mapping[str, Any], seed: int, say: Say = _silent) -> Split:
+    """Read, verify, split and encode a resolved data set. The same seed gives the same split.
+
+    Raises DataError (absent, altered or unreadable file) or SchemaError (rows that contradict the schema).
     """
     schema = schema_of(dataset)
-    frame = read_frame(dataset, say)
-    test = test_side(frame, schema.groups, dataset["test_share"], seed)
-    return Split(_encoded(dataset, schema, frame[~test]), _encoded(dataset, schema, frame[test]), schema)
+    if "generator" in dataset:
+        source = Simulated.from_mapping(dataset["generator"])
+        train, test = source.sample(source.rows, seed, simulated.TRAIN), source.sample(source.test_rows, seed, simulated.TEST)
+        return Split(train, test, schema)
+    frame = one_row_per_person(read_frame(dataset, say), schema, seed)
+    groups = (schema.person,) if schema.person else schema.groups
+    test_rows = test_side(frame, groups, dataset["test_share"], seed)
+    codes, kept = _encoded(dataset, schema, frame)
+    test_codes = test_rows[kept]
+    if test_codes.all() or not test_codes.any():
+        raise DataError(f"{dataset['name']}: {len(codes)} rows are too few to be split into a training and a test part")
+    leak = _leak(frame[dataset["leak_by"]], test_rows) if dataset.get("leak_by") else None
+    return Split(codes[~test_codes], codes[test_codes], schema, leak)
 
 
-def _encoded(dataset: Mapping[str, Any], schema: Schema, frame: pd.DataFrame) -> np.ndarray:
+def check(dataset: Mapping[str, Any], say: Say = _silent) -> None:
+    """Have the files of a resolved data set on this machine, verified, and hold rows against the schema; see `load`.
+
+    The first rows of published files, whose content is known; all rows of a person's own.
+    """
+    if "generator" not in dataset:
+        _encoded(dataset, schema_of(dataset), read_frame(dataset, say, rows=100))
+
+
+def read_frame(dataset: Mapping[str, Any], say: Say = _silent, rows: int | None = None) -> pd.DataFrame:
+    """The rows (or the first of each published file), every cell as text, so that no row changes how another is read."""
+    return own_table.read_frame(dataset) if "path" in dataset else published.read_frame(dataset, say, rows)
+
+
+def _encoded(dataset: Mapping[str, Any], schema: Schema, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     try:
-        return schema.encode(frame)
+        return schema.encode_all(frame)
     except SchemaError as error:
-        raise SchemaError(f"{', '.join(dataset['files'])}: {error}") from error
+        where = own_table.place(dataset, error.row) if "path" in dataset else ", ".join(dataset["files"])
+        raise SchemaError(f"{where}: {error}", error.row) from error
 
 
-def check_head(dataset: Mapping[str, Any], say: Callable[[str], None] = lambda text: None, rows: int = 100) -> None:
-    """Have the files on this machine, verified, and hold the first rows of each against the schema; see `load`."""
-    _encoded(dataset, schema_of(dataset), read_frame(dataset, say, rows))
-
-
-def read_frame(
-    dataset: Mapping[str, Any], say: Callable[[str], None] = lambda text: None, rows: int | None = None
-) -> pd.DataFrame:
-    """The rows of all files (or the first of each), every cell as text, so that no row changes how another is read."""
-    frames = []
-    for name, path in locate(dataset, say).items():
-        try:
-            frames.append(pd.read_csv(io.BytesIO(read_bytes(path)), dtype=str, nrows=rows, **dataset["read"]))
-        except ValueError as error:  # the parser's own errors, and undecodable bytes
-            raise DataError(f"{path} ({name}) is not the table that its description says: {error}") from error
-    frame = pd.concat(frames, ignore_index=True).replace(dataset.get("replace") or {})
-    for column, rule in (dataset.get("derive") or {}).items():
-        frame[column] = _derived(frame[column], rule)
-    return frame.drop_duplicates(ignore_index=True) if dataset.get("deduplicate") else frame
-
-
-def _derived(cells: pd.Series, rule: Mapping[str, Any]) -> pd.Series:
-    """A column by a public rule: the first `prefix` characters, or `then` where a number is `above`, `else` elsewhere."""
-    if "prefix" in rule:
-        return cells.str[: rule["prefix"]]
-    labels = pd.Series(np.where(pd.to_numeric(cells) > rule["above"], rule["then"], rule["else"]), index=cells.index, dtype="str")
-    return labels.where(cells.notna())
+def _leak(frame: pd.DataFrame, test: np.ndarray) -> float:
+    ids = content_ids(frame)
+    return float(np.isin(ids[test], ids[~test]).mean())
 
 
 def test_side(frame: pd.DataFrame, groups: str | tuple[str, ...], share: float, seed: int) -> np.ndarray:
@@ -91,15 +146,5 @@ def test_side(frame: pd.DataFrame, groups: str | tuple[str, ...], share: float, 
     if groups == "rows":
         ids: np.ndarray = np.arange(len(frame), dtype=np.uint64)
     else:
-        columns = frame if groups == "identical_rows" else frame[list(groups)]
-        ids = pd.util.hash_pandas_object(columns, index=False).to_numpy(dtype=np.uint64)
-    key = _mix(np.array([seed], dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15))
-    return _mix(ids ^ key) < np.uint64(int(share * 2**64))
-
-
-def _mix(x: np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every input bit changes every output bit."""
-    with np.errstate(over="ignore"):
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+        ids = content_ids(frame if groups == "identical_rows" else frame[list(groups)])
+    return keyed_hash(ids, seed) < np.uint64(int(share * 2**64))

@@ -9,15 +9,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import urllib.request
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.download import download
 from experiments.paths import data_dirs
-
-_TIMEOUT = 30  # seconds without an answer before the next source is tried
 
 
 class DataError(RuntimeError):
@@ -29,14 +27,20 @@ def locate(dataset: Mapping[str, Any], say: Callable[[str], None] = lambda text:
 
     Raises DataError, naming file and hash, for an altered file, or saying where to put a file that is not to be had.
     """
-    own, cache = data_dirs()
-    found = {name: _find(name, own) or _find(name, cache) for name in dataset["files"]}
+    found = present(dataset)
     if not all(found.values()):
-        _download(dataset, cache, say)
+        cache = data_dirs()[1]
+        _fetch(dataset, cache, say)
         found = {name: path or _find(name, cache) for name, path in found.items()}
     for name, path in found.items():
         verify(path, name, dataset["files"][name])  # type: ignore[arg-type]
     return found  # type: ignore[return-value]
+
+
+def present(dataset: Mapping[str, Any]) -> dict[str, Path | None]:
+    """Where each of the data set's files lies on this machine, not verified; None for those that do not."""
+    own, cache = data_dirs()
+    return {name: _find(name, own) or _find(name, cache) for name in dataset["files"]}
 
 
 def read_bytes(path: Path) -> bytes:
@@ -63,13 +67,13 @@ def _find(name: str, folder: Path | None) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
-def _download(dataset: Mapping[str, Any], cache: Path, say: Callable[[str], None]) -> None:
+def _fetch(dataset: Mapping[str, Any], cache: Path, say: Callable[[str], None]) -> None:
     failures = []
     for source in dataset["sources"]:
         origin = source.get("url") or source["wheel"]
         say(f"fetching {dataset['name']} from {origin}")
         try:
-            _store(_contents(source), dataset["files"], cache)
+            _store(_contents(source, cache), dataset["files"], cache)
             return
         except (OSError, zipfile.BadZipFile, KeyError, DataError, subprocess.SubprocessError) as error:
             failures.append(f"{origin}: {' '.join(str(error).split()) or type(error).__name__}")
@@ -83,18 +87,18 @@ def _download(dataset: Mapping[str, Any], cache: Path, say: Callable[[str], None
     )
 
 
-def _contents(source: Mapping[str, Any]) -> dict[str, bytes]:
-    """What a source holds of the data set: of an archive (`url` or `wheel`) its `members`, of a plain `url` the `file`."""
+def _contents(source: Mapping[str, Any], cache: Path) -> dict[str, bytes]:
+    """What a source holds of the data set.
+
+    Of an archive (`url` or `wheel`) its `members`; of a plain `url` the `file`, written as CSV if it is an `r_table`.
+    """
+    content = download(source["url"], cache) if "url" in source else _wheel(source["wheel"])
+    if "r_table" in source:
+        return {source["file"]: _csv_of_r_table(content, source["r_table"])}
     if "file" in source:
-        return {source["file"]: _bytes_at(source["url"])}
-    archive = io.BytesIO(_bytes_at(source["url"]) if "url" in source else _wheel(source["wheel"]))
-    with zipfile.ZipFile(archive) as file:
+        return {source["file"]: content}
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
         return {name: file.read(member) for name, member in source["members"].items()}
-
-
-def _bytes_at(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
-        return answer.read()
 
 
 def _wheel(requirement: str) -> bytes:
@@ -106,6 +110,24 @@ def _wheel(requirement: str) -> bytes:
         if run.returncode or not wheels:
             raise DataError((run.stderr.strip().splitlines() or ["pip gave no wheel"])[-1])
         return wheels[0].read_bytes()
+
+
+def _csv_of_r_table(content: bytes, name: str) -> bytes:
+    """A data frame of an R data file as CSV; its numbers, all whole, without decimals."""
+    import warnings
+
+    import rdata
+
+    with tempfile.NamedTemporaryFile(suffix=".rda") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of R classes that add nothing to a data frame
+        file.write(content)
+        file.flush()
+        try:
+            frame = rdata.read_rda(file.name)[name]
+        except Exception as error:  # whatever a file that is no R file makes the parser do
+            raise DataError(f"it is no R data file with the table {name} ({type(error).__name__}: {error})") from error
+    numbers = frame.select_dtypes("number").columns
+    return frame.astype(dict.fromkeys(numbers, "int64")).to_csv(index=False, lineterminator="\n").encode()
 
 
 def _store(contents: Mapping[str, bytes], hashes: Mapping[str, str], cache: Path) -> None:

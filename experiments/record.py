@@ -20,9 +20,11 @@ FORMAT = 1
 class Record:
     """Nested values as in the JSON file; see `flat` for one row a cell.
 
-    dataset: name, sha256, n_train, n_test, seed of the split. method: name, target, version, parameters, guarantee.
-    privacy: epsilon, delta, spent, ledger. seconds: fit, sample, total; process says fresh or warm. metrics: per
-    evaluator. fidelity: tvd1, tvd2. environment: commit, packages, processor, threads.
+    dataset: name, sha256, n_train, n_test, seed of the split; ceiling, the best possible accuracy where it is known;
+    leak, the share of test rows whose profile is in training where that is measured; caution, what to know.
+    method: name, target, version, parameters, guarantee. privacy: epsilon, delta, unit (what is protected: a row or a
+    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm. metrics: per evaluator.
+    fidelity: tvd1, tvd2. environment: commit, packages, processor, threads.
     """
 
     cell_id: str
@@ -78,9 +80,12 @@ class Record:
             "status": self.status,
             "guarantee": self.method.get("guarantee"),
             "epsilon_spent": self.privacy.get("spent"),
+            "unit": self.privacy.get("unit", "row"),
             "n_train": self.dataset.get("n_train"),
             "n_test": self.dataset.get("n_test"),
             "n_synth": self.n_synth,
+            "ceiling": self.dataset.get("ceiling"),
+            "leak": self.dataset.get("leak"),
         }
         row |= {metric: self.mean(metric) for metric in METRICS}
         row |= {"accuracy_best": self.best("accuracy"), "label_share": self.label_share}

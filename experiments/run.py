@@ -11,7 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from experiments.cell import Cell
 
 from experiments.overrides import Request, UsageError, inspect_request
 from experiments.paths import config_dir, options, results_dir
@@ -81,10 +84,10 @@ def main(arguments: list[str]) -> int:
         unset = [f"{group}={options(group)[0]}" for group in ("dataset", "synthesizer") if group not in request.axes]
         _hydra(arguments + unset)
         return 0
-    _probe(request)
+    cells = _probe(request)
     store = Store(results_dir())
     store.prepare()
-    _fetch_first(request)
+    _check_data(cells)
     from experiments import track
 
     track.prepare(store)
@@ -96,17 +99,22 @@ def main(arguments: list[str]) -> int:
     return _report(words, store)
 
 
-def _fetch_first(request: Request) -> None:
+def _check_data(cells: list[Cell]) -> None:
     """Have every data set on this machine, with the columns that its schema names, before the first cell starts."""
-    from experiments.datasets import check_head
-    from experiments.paths import read_option
+    from experiments import datasets
 
-    for name in request.axes["dataset"]:
-        check_head(read_option("dataset", name, request.config_dir), say)
+    checked = {json.dumps(datasets.identity(cell.dataset), default=str, sort_keys=True): cell for cell in cells}
+    for cell in checked.values():
+        datasets.check(cell.dataset, say)
+        if cell.schema.drafted:
+            say(
+                f"CAUTION: the schema of {cell.dataset['name']} is a draft, read off the rows: no result has a guarantee. "
+                "Replace what was read by public knowledge and delete the line `drafted: true`"
+            )
 
 
-def _probe(request: Request) -> None:
-    """Compose and check a cell for every value that the sweep names, so that none is refused half way."""
+def _probe(request: Request) -> list[Cell]:
+    """Compose and check a cell for every value that the sweep names, so that none is refused half way; gives them."""
     from hydra import compose, initialize_config_dir
     from hydra.core.plugins import Plugins
     from hydra.errors import HydraException
@@ -116,13 +124,16 @@ def _probe(request: Request) -> None:
     from experiments.cell import Cell
 
     Plugins.instance()
+    cells = []
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         for overrides in request.probes():
             extra = [f"hydra.searchpath=[file://{request.config_dir}]"] if request.config_dir else []
             try:
-                Cell.of(OmegaConf.to_container(compose("config", overrides + extra), resolve=True))  # type: ignore[arg-type]
+                composed = OmegaConf.to_container(compose("config", overrides + extra), resolve=True)
             except (HydraException, OmegaConfBaseException) as error:
                 raise UsageError(" ".join(str(error).split())) from error
+            cells.append(Cell.of(composed))  # type: ignore[arg-type]
+    return cells
 
 
 def _hydra(arguments: list[str]) -> None:

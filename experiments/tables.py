@@ -6,15 +6,27 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
+from dpdsyn.privacy import DRAFTED
 from experiments.record import METRICS, Record
 from experiments.store import write_atomically
 
-Table = tuple[str, list[str], list[list[str]]]
 Group = tuple[str, float, float]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text. notes: what a reader of these numbers has to know."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
 
 _BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
 _NOTES = {"dpdsyn_as_printed": " (as described in secondary notes)"}
@@ -49,7 +61,12 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
             ),
         ]
 
-    return _by_group(records, "accuracy", columns, row, lambda group: -(_average(group, "accuracy") or -1.0))
+    def ceiling(group: list[Record]) -> list[list[str]]:
+        known = [record.dataset["ceiling"] for record in group if record.dataset.get("ceiling") is not None]
+        best = ["best possible", "-", "-", "-", *[_mean(known[:1], 3)] * 2]
+        return [best + ["-"] * (len(columns) - len(best))] if known else []
+
+    return _by_group(records, "accuracy", columns, row, lambda group: -(_average(group, "accuracy") or -1.0), ceiling)
 
 
 def time_tables(records: Iterable[Record]) -> list[Table]:
@@ -85,22 +102,23 @@ def write(records: Iterable[Record], folder: Path) -> list[Path]:
 
 
 def markdown(table: Table) -> str:
-    title, columns, rows = table
-    widths = [max(len(line[i]) for line in [columns, *rows]) for i in range(len(columns))]
-    lines = [columns, ["-" * width for width in widths], *rows]
+    columns = table.columns
+    widths = [max(len(line[i]) for line in [columns, *table.rows]) for i in range(len(columns))]
+    lines = [columns, ["-" * width for width in widths], *table.rows]
     body = "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     )
-    return f"### {title}\n\n{body}\n"
+    notes = "".join(f"\n{note}\n" for note in table.notes)
+    return f"### {table.title}\n\n{body}\n{notes}"
 
 
 def as_csv(tables: Sequence[Table]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    for i, (title, columns, rows) in enumerate(tables):
+    for i, table in enumerate(tables):
         if i == 0:
-            writer.writerow(["table", *columns])
-        writer.writerows([title, *row] for row in rows)
+            writer.writerow(["table", *table.columns, "notes"])
+        writer.writerows([table.title, *row, " ".join(table.notes)] for row in table.rows)
     return buffer.getvalue()
 
 
@@ -121,24 +139,44 @@ def _by_group(
     columns: list[str],
     row: Callable[[str, list[Record]], list[str]],
     rank: Callable[[list[Record]], float],
+    first: Callable[[list[Record]], list[list[str]]] = lambda group: [],
 ) -> list[Table]:
     tables: dict[Group, list[tuple[float, str, list[Record]]]] = defaultdict(list)
     for (key, method), group in _methods(records).items():
         tables[key].append((rank(group), method, group))
-    return [
-        (
-            f"{dataset}, epsilon {epsilon:g}, delta {delta:g}: {what}",
-            columns,
-            [row(method, group) for _, method, group in sorted(tables[dataset, epsilon, delta], key=lambda entry: entry[:2])],
+    result = []
+    for dataset, epsilon, delta in sorted(tables):
+        entries = sorted(tables[dataset, epsilon, delta], key=lambda entry: entry[:2])
+        together = [record for _, _, group in entries for record in group]
+        result.append(
+            Table(
+                title=f"{dataset}, epsilon {epsilon:g}, delta {delta:g}: {what}",
+                columns=columns,
+                rows=first(together) + [row(method, group) for _, method, group in entries],
+                notes=_notes(together),
+            )
         )
-        for dataset, epsilon, delta in sorted(tables)
-    ]
+    return result
+
+
+def _notes(records: list[Record]) -> list[str]:
+    """What is protected, how much of the test part is known from training, and what the data set warns of."""
+    units = sorted({record.privacy.get("unit", "row") for record in records})
+    notes = [f"Guarantees are for one {' or one '.join(units)}, added or removed."]
+    leaks = [record.dataset["leak"] for record in records if record.dataset.get("leak") is not None]
+    if leaks:
+        notes.append(f"Share of test rows whose profile is also in training: {fmean(leaks):.1%}.")
+    cautions = dict.fromkeys(record.dataset["caution"] for record in records if record.dataset.get("caution"))
+    return notes + [f"Caution: {caution}." for caution in cautions]
 
 
 def _badge(method: str, group: list[Record]) -> str:
     given = {record.method.get("guarantee") for record in group if record.status == "ok"}
     worst = next((name for name in ("none", "claimed", "dp") if name in given), None)
-    return "-" if worst is None else _BADGES[worst] + (_NOTES.get(method, "") if worst == "none" else "")
+    if worst != "none":
+        return "-" if worst is None else _BADGES[worst]
+    exposed = {entry["label"] for r in group for entry in r.privacy.get("ledger", ()) if entry["mechanism"] == "Unprotected"}
+    return _BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else _NOTES.get(method, ""))
 
 
 def _seeds(group: list[Record]) -> str:

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpdsyn.schema import SchemaError
+from dpdsyn.column import SchemaError
 from experiments import datasets, fetch
 from experiments.datasets import load, test_side
 from experiments.fetch import DataError, locate

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from dpdsyn.column import Column
 from dpdsyn.guide import Guide, GuideSettings, Network
 from dpdsyn.privacy import Budget, Ledger, SampledGaussian, compose
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.schema import Column, Schema
+from dpdsyn.schema import Schema
 
 NETWORK = Network(sizes=(3, 5, 2), classes=3, hidden=4)
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpdsyn.schema import Column, Schema, SchemaError, canonical
+from dpdsyn.column import Column, SchemaError, canonical
+from dpdsyn.schema import Schema
 
 SCHEMA = Schema.from_mapping(
     {

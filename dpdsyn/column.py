@@ -1,0 +1,303 @@
+"""One column of a table: what it may hold, and how its cells become integer codes and come back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+KINDS = ("categorical", "integer", "real", "date")
+MISSING_RULES = ("drop", "own_code")
+SCALES = ("linear", "log")
+OTHER_LABEL = "other"
+_WHOLE = re.compile(r"^(-?\d+)\.0+$")
+_KEYS = {"kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"}
+
+
+class SchemaError(ValueError):
+    """The schema contradicts itself, or the data contradict the schema.
+
+    row: the first row at fault, counted from 0, where there is one.
+    """
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+def canonical(value: Any) -> str:
+    """The text by which a cell is compared with a category.
+
+    1, 1.0, "1" and "1.0" are the same category; so are True, "True" and "true".
+    """
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    text = _WHOLE.sub(r"\1", str(value).strip())
+    return text.lower() if text.lower() in ("true", "false") else text
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the domain.
+
+    Codes run over the categories (or bins), then one code for missing cells (rule `own_code`), then one code
+    for categories nobody declared (`other`, categorical columns only). A date is the whole number of days since
+    1970-01-01; its time of day is dropped. Its text follows `format` (codes of strftime), or ISO 8601 if that is None.
+    A categorical column may be a number cut into classes: `cut_at` holds the highest number of each class but the last.
+    """
+
+    name: str
+    kind: str
+    categories: tuple[Any, ...] = ()
+    bounds: tuple[float, float] | None = None
+    bins: int = 0
+    scale: str = "linear"
+    format: str | None = None
+    cut_at: tuple[float, ...] = ()
+    missing: str | None = None
+    other: bool = False
+
+    def __post_init__(self) -> None:
+        where = f"column {self.name!r}"
+        if self.kind not in KINDS:
+            raise SchemaError(f"{where}: kind is {self.kind!r}; accepted: {', '.join(KINDS)}")
+        if self.missing is not None and self.missing not in MISSING_RULES:
+            raise SchemaError(f"{where}: missing is {self.missing!r}; accepted: {', '.join(MISSING_RULES)}, or left out")
+        if self.format is not None and (self.kind != "date" or not isinstance(self.format, str)):
+            raise SchemaError(f"{where}: format is {self.format!r}; it is a text such as %d.%m.%Y and belongs to date columns")
+        if self.kind == "categorical":
+            self._check_categories(where)
+        else:
+            self._check_bounds(where)
+
+    @classmethod
+    def from_mapping(cls, name: str, spec: Any, is_target: bool) -> Column:
+        """A column as a YAML file describes it. Raises SchemaError, naming the key at fault."""
+        if not isinstance(spec, Mapping):
+            raise SchemaError(f"column {name!r}: a description such as {{kind: integer, bounds: [0, 120], bins: 16}} is needed")
+        refuse_unknown(spec, _KEYS, f"column {name!r}")
+        kind, categories = spec.get("kind", ""), spec.get("categories")
+        if categories is not None and not isinstance(categories, list | tuple):
+            raise SchemaError(f"column {name!r}: categories are {categories!r}; a list such as [small, large] is needed")
+        return cls(
+            name=name,
+            kind=kind,
+            categories=tuple(categories or ()),
+            bounds=None if spec.get("bounds") is None else _bounds(name, kind, spec["bounds"]),
+            bins=spec.get("bins", 0),
+            scale=spec.get("scale", "linear"),
+            format=spec.get("format"),
+            cut_at=_floats(name, "cut_at", spec["cut_at"]) if "cut_at" in spec else (),
+            missing=spec.get("missing"),
+            other=bool(spec.get("other", kind == "categorical" and not is_target and "cut_at" not in spec)),
+        )
+
+    def _check_categories(self, where: str) -> None:
+        if not self.categories:
+            raise SchemaError(f"{where}: a categorical column needs its list of categories")
+        if any(isinstance(c, bool) for c in self.categories) and not all(isinstance(c, bool) for c in self.categories):
+            raise SchemaError(f"{where}: YAML reads unquoted yes/no/on/off as true/false; quote these categories")
+        if any(c is None or isinstance(c, list | dict) for c in self.categories):
+            raise SchemaError(f"{where}: every category is a text or a number; missing cells have a rule, `missing`")
+        texts = [canonical(c) for c in self.categories]
+        if len(set(texts)) < len(texts):
+            twice = sorted({t for t in texts if texts.count(t) > 1})
+            raise SchemaError(f"{where}: categories given twice: {', '.join(twice)}")
+        if self.bounds is not None or self.bins or self.scale != "linear":
+            raise SchemaError(f"{where}: bounds, bins and scale belong to integer, real and date columns")
+        if self.cut_at:
+            self._check_cuts(where, texts)
+
+    def _check_cuts(self, where: str, texts: list[str]) -> None:
+        if any(low >= high for low, high in pairwise(self.cut_at)) or not np.isfinite(self.cut_at).all():
+            raise SchemaError(f"{where}: cut_at is {list(self.cut_at)}; rising numbers are needed")
+        if len(self.cut_at) != len(texts) - 1 or self.other:
+            raise SchemaError(
+                f"{where}: {len(self.cut_at)} cuts make {len(self.cut_at) + 1} classes and no `other`; given are {len(texts)}"
+            )
+        if not np.isnan(_numbers(pd.Index(texts, dtype=object))).all():
+            raise SchemaError(f"{where}: classes cut out of a number need names that are no numbers")
+
+    def _check_bounds(self, where: str) -> None:
+        if self.categories or self.other or self.cut_at:
+            raise SchemaError(f"{where}: categories, cut_at and other belong to categorical columns")
+        if self.bounds is None or len(self.bounds) != 2:
+            raise SchemaError(f"{where}: {self.kind} columns need bounds: [lowest, highest]")
+        low, high = self.bounds
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise SchemaError(f"{where}: bounds are [{low}, {high}]; the first must be below the second, both finite")
+        if self._whole and (low != int(low) or high != int(high)):
+            raise SchemaError(f"{where}: bounds [{low}, {high}] of an {self.kind} column must be whole numbers")
+        if self.scale not in SCALES:
+            raise SchemaError(f"{where}: scale is {self.scale!r}; accepted: {', '.join(SCALES)}")
+        if isinstance(self.bins, bool) or not isinstance(self.bins, int) or not 1 <= self.bins <= MOST_BINS:
+            raise SchemaError(f"{where}: bins is {self.bins!r}; a whole number from 1 to {MOST_BINS} is needed")
+        if len(self.edges) != self.bins + 1:
+            raise SchemaError(f"{where}: {self.bins} bins do not fit between {low:g} and {high:g}; use fewer")
+
+    @property
+    def ordered(self) -> bool:
+        return self.kind != "categorical"
+
+    @property
+    def _whole(self) -> bool:
+        return self.kind in ("integer", "date")
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Lower edges of the bins, then the upper end (exclusive for whole numbers), shape (bins + 1,)."""
+        low, high = self.bounds or (0.0, 0.0)
+        span = high - low + (1 if self._whole else 0)
+        steps = np.linspace(0.0, 1.0, self.bins + 1)
+        if self.scale == "log":
+            steps = np.expm1(steps * np.log1p(span)) / span
+        edges = low + span * steps
+        edges[-1] = low + span
+        return np.unique(np.ceil(edges - 1e-9)) if self._whole else np.unique(edges)
+
+    @property
+    def values(self) -> int:
+        """Number of codes that stand for a declared category or a bin."""
+        return self.bins if self.ordered else len(self.categories)
+
+    @property
+    def missing_code(self) -> int | None:
+        return self.values if self.missing == "own_code" else None
+
+    @property
+    def other_code(self) -> int | None:
+        return self.values + (self.missing == "own_code") if self.other else None
+
+    @property
+    def size(self) -> int:
+        """Number of codes."""
+        return self.values + (self.missing == "own_code") + self.other
+
+    def encode(self, cells: pd.Series) -> np.ndarray:
+        """Codes of the cells, shape (rows,), int64; -1 where the cell is missing and its row is to be dropped.
+
+        Raises SchemaError for a missing cell without a rule, text in a column of numbers or dates, and an
+        undeclared category where the column has no `other`.
+        """
+        positions, distinct = pd.factorize(cells)
+        absent = positions < 0
+        if absent.any() and self.missing is None:
+            raise SchemaError(
+                f"column {self.name!r}: {int(absent.sum())} missing cells (first in row {int(absent.argmax()) + 1}) "
+                "and no rule for them; add `missing: own_code` or `missing: drop` to its schema, or drop these rows",
+                row=int(absent.argmax()),
+            )
+        codes, wrong = self._codes_of(pd.Index(np.asarray(distinct)))
+        if wrong.any():
+            row = int((wrong[positions] & ~absent).argmax())
+            raise SchemaError(f"column {self.name!r}, row {row + 1}: {_cut(cells.iloc[row])} {self._complaint()}", row=row)
+        missing = -1 if self.missing_code is None else self.missing_code
+        return np.append(codes, missing)[positions]
+
+    def _codes_of(self, distinct: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+        """The code of each distinct cell, int64, and whether it has none."""
+        if not self.ordered:
+            index = {canonical(category): code for code, category in enumerate(self.categories)}
+            unknown = -1 if self.other_code is None else self.other_code
+            codes = np.array([index.get(canonical(value), unknown) for value in distinct], dtype=np.int64)
+            if self.cut_at:
+                numbers = _numbers(distinct)
+                codes = np.where(np.isnan(numbers), codes, np.searchsorted(self.cut_at, numbers, side="left"))
+            return codes, codes < 0
+        numbers = self._days(distinct) if self.kind == "date" else _numbers(distinct)
+        codes = np.clip(np.searchsorted(self.edges, numbers, side="right") - 1, 0, self.bins - 1)
+        return codes.astype(np.int64), np.isnan(numbers)
+
+    def _days(self, distinct: pd.Index) -> np.ndarray:
+        texts = pd.Series(distinct.astype(str).str.strip(), dtype=object)
+        dates = pd.to_datetime(texts, format=self.format or "ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
+        days = (dates.dt.floor("D") - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
+        return days.to_numpy(dtype=float, na_value=np.nan)
+
+    def _complaint(self) -> str:
+        if self.kind == "date":
+            form = f"written as {self.format}" if self.format else "of ISO 8601 such as 2024-03-31 (others: state its `format`)"
+            return f"is not a date {form}, and the schema says the column is one"
+        if self.ordered:
+            return f"is not a number, and the schema says the column is {self.kind}"
+        if self.cut_at:
+            return f"is neither a number nor one of its classes ({shortened(self.categories)})"
+        return f"is not among its categories ({shortened(self.categories)}) and the column has no code for others"
+
+    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        """Cells in the owner's own types; numbers and dates are uniform inside their bin, missing cells are NaN."""
+        if not self.ordered:
+            labels = list(self.categories) + [None] * (self.missing == "own_code") + [OTHER_LABEL] * self.other
+            plain = self.missing is None and not self.other
+            return pd.Series(
+                np.array(labels, dtype=object)[codes], name=self.name, dtype=None if plain else object
+            ).infer_objects()
+        edges = self.edges
+        bins = np.minimum(codes, self.bins - 1)
+        low, high = edges[bins], edges[bins + 1]
+        numbers = low + (high - low) * rng.random(len(codes))
+        numbers = np.floor(numbers) if self._whole else np.minimum(numbers, edges[-1])
+        if self.missing_code is not None:
+            numbers[codes == self.missing_code] = np.nan
+        if self.kind == "date":
+            return self._dates(numbers)
+        if self.kind == "integer":
+            numbers = pd.array(numbers, dtype="Int64" if self.missing_code is not None else "int64")
+        return pd.Series(numbers, name=self.name)
+
+    def _dates(self, days: np.ndarray) -> pd.Series:
+        whole = np.where(np.isnan(days), 0, days).astype("timedelta64[D]") + np.datetime64("1970-01-01", "D")
+        dates = pd.Series(whole.astype("datetime64[s]"), name=self.name).mask(np.isnan(days))
+        return dates if self.format is None else dates.dt.strftime(self.format)
+
+
+MOST_BINS = 1000
+
+
+def refuse_unknown(raw: Mapping[Any, Any], known: set[str], where: str) -> None:
+    unknown = sorted(str(key) for key in raw if key not in known)
+    if unknown:
+        raise SchemaError(f"{where}: unknown key {', '.join(unknown)}; accepted: {', '.join(sorted(known))}")
+
+
+def shortened(names: Iterable[Any], most: int = 12) -> str:
+    """The first of the names, and how many there are in all."""
+    texts = [str(name) for name in names]
+    return ", ".join(texts[:most]) + (f", ... ({len(texts)} in all)" if len(texts) > most else "")
+
+
+def _numbers(distinct: pd.Index) -> np.ndarray:
+    return pd.to_numeric(pd.Series(distinct), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def _bounds(name: str, kind: str, given: Any) -> tuple[float, float]:
+    if kind == "date":
+        given = _days(name, given)
+    numbers = _floats(name, "bounds", given)
+    if len(numbers) != 2:
+        raise SchemaError(f"column {name!r}: bounds are {given!r}; two numbers [lowest, highest] are needed")
+    return numbers[0], numbers[1]
+
+
+def _days(name: str, given: Any) -> list[int]:
+    try:
+        return [int((np.datetime64(str(b), "D") - np.datetime64("1970-01-01", "D")).astype(int)) for b in given]
+    except (TypeError, ValueError, OverflowError):
+        raise SchemaError(f"column {name!r}: bounds are {given!r}; two dates [1990-01-01, 2025-12-31] are needed") from None
+
+
+def _floats(name: str, key: str, given: Any) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in given)
+    except (TypeError, ValueError, OverflowError):
+        raise SchemaError(f"column {name!r}: {key} is {given!r}; a list of numbers is needed") from None
+
+
+def _cut(value: Any, most: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}..."

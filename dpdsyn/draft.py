@@ -1,0 +1,185 @@
+"""The draft of a schema, read off a table: a form for a person to correct, not public knowledge."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from dpdsyn.column import SchemaError, shortened
+
+MARK = "READ OFF THE ROWS"
+MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
+_FEW_NUMBERS = 12  # an integer column with no more values is taken for codes
+_BINS = 16
+_ID_ROWS = 20  # so many rows, all different, make a column an id
+_DATE_FORMATS = (None, "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d")
+_HEAD = """\
+# Draft of a schema for {title}. A schema is public: whoever sees a result may know all of it.
+#
+# NOT PRIVATE YET. Lines marked {mark} were computed from the rows themselves. Replace what stands there by what
+# is known without them (code books, laws, physical limits, what you would publish anyway), then delete the line
+# `drafted: true`. Until then nothing computed with this schema has a privacy guarantee, and every table says so.
+drafted: true
+
+{target}
+rows_public: {rows} # {mark}: about how many rows the table has; rounded, so that one row does not show
+
+# If a person can have several rows, name the column that says whose row it is; one row of each is then used, and the
+# guarantee is for a person instead of a row:
+# person: {person}
+# max_rows_per_person: 1
+"""
+
+
+@dataclass(frozen=True)
+class _Described:
+    """lines: the column's description, or none if it is left out; then `why` says so."""
+
+    lines: tuple[str, ...] = ()
+    why: str = ""
+
+
+def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> str:
+    """A commented schema file for a table whose cells are texts; what it says fits every row of the table.
+
+    Raises SchemaError if the target is no column, or none that can be predicted, or if no column can be described.
+    """
+    if target is not None and target not in frame:
+        raise SchemaError(f"target {target!r} is not a column; columns: {shortened(frame.columns)}")
+    described = {name: _describe(str(name), frame[name], name == target) for name in frame}
+    used = {name: column for name, column in described.items() if column.lines}
+    if target is not None and target not in used:
+        raise SchemaError(f"target {target!r} cannot be predicted: {described[target].why}")
+    if len(used) < 2:
+        reasons = "; ".join(f"{name}: {column.why}" for name, column in list(described.items())[:5] if column.why)
+        raise SchemaError(f"fewer than two columns can be described ({reasons})")
+    ids = [name for name, column in described.items() if column.why.startswith("free text or an id,")]
+    text = _HEAD.format(
+        title=_scalar(title),
+        mark=MARK,
+        target=f"target: {_scalar(target)}"
+        if target
+        else "# target: NAME # the column to be predicted; it has to be categorical",
+        rows=_two_digits(len(frame)),
+        person=_scalar(ids[0]) if ids else "COLUMN",
+    )
+    left_out = [f"  - {_scalar(name)} # {column.why}" for name, column in described.items() if not column.lines]
+    if left_out:
+        text += "\n" + "\n".join(["ignore: # left out; to use one, describe it under `columns`", *left_out]) + "\n"
+    blocks = [f"  {_scalar(name)}:\n" + "\n".join(f"    {line}" for line in column.lines) for name, column in used.items()]
+    return text + "\ncolumns:\n" + "\n".join(blocks) + "\n"
+
+
+def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
+    texts = pd.Series(cells.dropna().unique(), dtype="str")
+    present = int(cells.notna().sum())
+    if not len(texts):
+        return _Described(why="every cell is missing")
+    if len(texts) == 1:
+        return _Described(why="one value throughout")
+    numbers = _as_numbers(texts)
+    few = len(texts) <= (_FEW_NUMBERS if numbers is not None and not is_target else MOST_CATEGORIES)
+    all_differ = len(texts) == present >= _ID_ROWS
+    dates = None if numbers is not None and texts.str.len().ne(8).any() else _as_dates(texts)
+    if few and not all_differ:
+        lines = _categorical(texts, numbers)
+    elif is_target and numbers is None:
+        return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} classes")
+    elif is_target:
+        lines = _cut(numbers[pd.Index(texts).get_indexer(cells.dropna())])
+    elif dates is not None:
+        lines = _date(*dates)
+    elif numbers is None:
+        return _Described(why=f"free text or an id, {len(texts):,} values in {present:,} rows: bin it into few categories first")
+    elif all_differ and (numbers % 1 == 0).all():
+        return _Described(why="free text or an id: whole numbers, every one different")
+    else:
+        lines = _numeric(numbers[pd.Index(texts).get_indexer(cells.dropna())])
+    if lines and present < len(cells):
+        rule = "drop # rows without a label are left out" if is_target else "own_code # empty cells are a value of their own"
+        lines.append(f"missing: {rule}; {MARK}: some cells are empty")
+    return _Described(tuple(lines)) if lines else _Described(why="values so far apart or so close that no bins fit")
+
+
+def _as_numbers(texts: pd.Series) -> np.ndarray | None:
+    """The numbers that the texts write, or None if some do not; 007 is a code, not a number."""
+    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    codes = texts.str.match(r"^[+-]?0\d").any()
+    return None if codes or not np.isfinite(numbers).all() or np.abs(numbers).max() > 1e15 else numbers
+
+
+def _as_dates(texts: pd.Series) -> tuple[str | None, pd.Series] | None:
+    """The first format in which all texts are dates, and the dates."""
+    for form in _DATE_FORMATS:
+        if form is None and not texts.str.match(r"^\d{4}-\d\d-\d\d").all():
+            continue
+        dates = pd.to_datetime(texts, format=form or "ISO8601", errors="coerce", utc=True)
+        if dates.notna().all():
+            return form, dates
+    return None
+
+
+def _categorical(texts: pd.Series, numbers: np.ndarray | None) -> list[str]:
+    if numbers is None:
+        categories: list[Any] = sorted(texts)
+    else:
+        categories = sorted({int(number) if number % 1 == 0 else float(number) for number in numbers})
+    if len(categories) < 2:
+        return []
+    return ["kind: categorical", f"categories: [{', '.join(map(_scalar, categories))}] # {MARK}"]
+
+
+def _numeric(numbers: np.ndarray) -> list[str]:
+    low, high = _outward(numbers.min(), numbers.max())
+    whole = (numbers % 1 == 0).all()
+    if not (np.isfinite(low) and np.isfinite(high)) or high - low < 1e-9 * max(abs(low), abs(high)):
+        return []
+    skewed = float(np.median(numbers)) - low < 0.05 * (high - low)
+    bins = int(min(_BINS, high - low + 1)) if whole else _BINS
+    bounds = f"[{low:.0f}, {high:.0f}]" if whole else f"[{_plain(low)}, {_plain(high)}]"
+    lines = [f"kind: {'integer' if whole else 'real'}", f"bounds: {bounds} # {MARK}; cells outside are clipped", f"bins: {bins}"]
+    return [*lines, f"scale: log # {MARK}: most values are small"] if skewed and bins == _BINS else lines
+
+
+def _cut(numbers: np.ndarray) -> list[str]:
+    cut = float(f"{np.median(numbers):.2g}")
+    if not numbers.min() <= cut < numbers.max():
+        cut = float(numbers.min())
+    return ["kind: categorical", "categories: [low, high]", f"cut_at: [{_plain(cut)}] # {MARK}; the highest number that is low"]
+
+
+def _date(form: str | None, dates: pd.Series) -> list[str]:
+    first, last = int(dates.min().year), int(dates.max().year)
+    if not 1000 <= first <= last <= 9998:
+        return []
+    bounds = f"bounds: [{first}-01-01, {last}-12-31] # {MARK}; cells outside are clipped"
+    return ["kind: date", *([f"format: {_scalar(form)}"] if form else []), bounds, f"bins: {_BINS}"]
+
+
+def _outward(low: float, high: float) -> tuple[float, float]:
+    """Bounds rounded outward to about two digits of their distance, and to 0 where that is near."""
+    step = 10.0 ** (math.floor(math.log10(max(high - low, 1e-300))) - 1)
+    low, high = math.floor(low / step) * step, math.ceil(high / step) * step
+    return (0.0 if 0 < low < 0.2 * high else low), high
+
+
+def _plain(number: float) -> str:
+    text = f"{number:.12g}"
+    return re.sub(r"^(-?\d+)e", r"\1.0e", text)  # YAML takes 1e+20 for text
+
+
+def _two_digits(number: int) -> int:
+    return max(1, int(float(f"{number:.1e}")))
+
+
+def _scalar(value: Any) -> str:
+    """As YAML writes it on one line."""
+    values: Sequence[Any] = [value]
+    return yaml.safe_dump(values, default_flow_style=True, width=10**9, allow_unicode=True).strip()[1:-1]

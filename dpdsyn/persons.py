@@ -1,0 +1,29 @@
+"""From a table of rows to one of persons, so that the guarantee for one row is one for a person."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dpdsyn.column import SchemaError
+from dpdsyn.keyed_hash import content_ids, keyed_hash
+from dpdsyn.schema import Schema
+
+
+def one_row_per_person(frame: pd.DataFrame, schema: Schema, key: int) -> pd.DataFrame:
+    """The frame itself if the schema names no person, else one row of each, in the order of the frame.
+
+    Which of a person's rows is kept is decided by the key and that person's rows alone (the smallest keyed hash
+    of the content), so all rows of a person more or less change at most one kept row.
+    Raises SchemaError for a row without a person.
+    """
+    if schema.person is None:
+        return frame
+    schema.check_frame(frame)
+    persons, _ = pd.factorize(frame[schema.person])
+    if (persons < 0).any():
+        row = int((persons < 0).argmax())
+        raise SchemaError(f"column {schema.person!r}, row {row + 1}: no person is named; name one or drop the row", row=row)
+    order = np.lexsort((keyed_hash(content_ids(frame), key), persons))
+    first = np.r_[True, np.diff(persons[order]) > 0][: len(order)]
+    return frame.iloc[np.sort(order[first])].reset_index(drop=True)

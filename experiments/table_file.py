@@ -1,0 +1,235 @@
+"""A person's own table from a CSV or Parquet file, every cell as text, so that no row changes how another is read.
+
+Only the first line, which holds the names, decides the separator; the encoding is UTF-8 (or what a byte-order mark
+says) unless one is named. What is no clean table is refused with the file, the column and the line at fault.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.fetch import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = (",", ";", "\t", "|")
+MOST_COLUMNS = 1000
+_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
+_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
+          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_BLOCK = 1 << 24  # bytes; the longest row that is read
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a CSV file is written.
+
+    sep: one character, or None to choose among comma, semicolon, tab and bar by the first line. decimal: the decimal
+    mark of its numbers. missing: texts that stand for a missing cell, besides the empty one, NA, NaN, NULL and None.
+    """
+
+    encoding: str = "utf-8"
+    sep: str | None = None
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            codecs.lookup(str(self.encoding))
+        except (LookupError, ValueError):
+            raise DataError(f"no encoding is called {self.encoding!r}; usual ones are utf-8, cp1252 and latin-1") from None
+        if self.sep is not None and (not isinstance(self.sep, str) or len(self.sep) != 1 or self.sep in '"\r\n'):
+            raise DataError(f"sep is {self.sep!r}; one character is needed, or none to choose by the first line")
+        if self.decimal not in (".", ","):
+            raise DataError(f"decimal is {self.decimal!r}; accepted: '.' and ','")
+
+
+def read_table(path: Path, reading: Reading | None = None) -> pd.DataFrame:
+    """The table, cells as text (dictionary-encoded), missing ones as NaN.
+
+    Raises DataError, naming the file and, where there is one, the line.
+    """
+    import pyarrow as pa
+
+    reading = reading or Reading()
+    start = _start(path)
+    try:
+        table = _parquet(path) if start[:4] == b"PAR1" else _csv(path, start, reading)
+        if not table.num_rows:
+            raise DataError(f"{path} holds the names of {table.num_columns} columns and no row")
+        frame = table.to_pandas().apply(lambda cells: _clean(cells, {*_MISSING, *reading.missing}))
+    except (pa.ArrowException, UnicodeError, LookupError, OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as a table: {_plain(path, error, reading)}") from error
+    return frame
+
+
+def _clean(cells: pd.Series, missing: set[str]) -> pd.Series:
+    """Without spaces around the texts, and NaN for those that mean a missing cell."""
+    import pandas as pd
+
+    texts = cells.cat.categories.str.strip()
+    codes, kept = pd.factorize(texts.where(~texts.isin(missing)))
+    codes = np.append(codes, -1)[cells.cat.codes.to_numpy()]
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(kept)), index=cells.index, name=cells.name)
+
+
+def with_decimal_points(cells: pd.Series, reading: Reading) -> pd.Series:
+    """Texts of numbers with a point as decimal mark, whatever the file writes."""
+    return cells if reading.decimal == "." else cells.astype("str").str.replace(",", ".", regex=False)
+
+
+def line_of(path: Path, row: int, reading: Reading | None = None) -> int | None:
+    """The line of the file on which a row (counted from 0, below the names) ends; None for Parquet."""
+    start = _start(path)
+    if start[:4] == b"PAR1":
+        return None
+    encoding, _, sep, _ = _head(path, start, reading or Reading())
+    with _opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as text:
+        reader = csv.reader(text, delimiter=sep)
+        rows = (cells for cells in reader if cells)
+        for _ in range(row + 2):
+            next(rows, None)
+        return reader.line_num
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of the (unpacked) file. Raises DataError for what cannot be a table."""
+    if not path.exists():
+        raise DataError(f"there is no file {path}")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name one CSV or Parquet file")
+    try:
+        with _opened(path) as file:
+            start = file.read(1 << 16)
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read ({error})") from error
+    if not start.strip():
+        raise DataError(f"{path} is empty")
+    if start[:4] == b"PK\x03\x04":
+        raise DataError(f"{path} is an Excel workbook or a zip archive; save the table as CSV (UTF-8) or Parquet")
+    if start[:4] != b"PAR1" and _mark(start) is None and b"\x00" in start:
+        raise DataError(f"{path} is a binary file, neither CSV nor Parquet (a NUL byte is at offset {start.index(0)})")
+    return start
+
+
+def _opened(path: Path) -> Any:
+    import gzip
+
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _mark(start: bytes) -> str | None:
+    return next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
+
+
+def _head(path: Path, start: bytes, reading: Reading) -> tuple[str, list[str], str, int]:
+    """Encoding, column names, separator and number of blank lines before the names. Raises DataError."""
+    encoding = _mark(start) or reading.encoding
+    try:
+        with _opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
+            blank, first = next(((i, line) for i, line in enumerate(text) if line.strip()), (0, ""))
+            candidates = [reading.sep] if reading.sep else SEPARATORS
+            sep = max(candidates, key=lambda candidate: len(next(csv.reader([first], delimiter=candidate))))
+            text.seek(0)
+            names = next((cells for cells in csv.reader(text, delimiter=sep) if cells), [])
+    except (UnicodeError, csv.Error, OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as a table: {_plain(path, error, reading)}") from error
+    names = [name.strip() for name in names]
+    _check_names(path, names)
+    return encoding, names, sep, blank
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{path} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read; keep those that matter")
+    if "" in names:
+        raise DataError(f"{path}, line 1: column {list(names).index('') + 1} has no name")
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise DataError(f"{path}, line 1: columns of the same name: {', '.join(twice[:12])}")
+
+
+def _csv(path: Path, start: bytes, reading: Reading) -> Any:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    encoding, names, sep, blank = _head(path, start, reading)
+    text = pa.dictionary(pa.int32(), pa.string())
+    with _opened(path) as file:
+        table = pc.read_csv(
+            file,
+            pc.ReadOptions(
+                column_names=names,
+                skip_rows=blank,
+                skip_rows_after_names=1,
+                use_threads=False,  # so that its errors name the row
+                block_size=_BLOCK,
+                encoding=encoding,
+            ),
+            pc.ParseOptions(delimiter=sep, newlines_in_values=True),
+            pc.ConvertOptions(column_types=dict.fromkeys(names, text)),
+        )
+    _refuse_unclosed_quote(path, table)
+    return table
+
+
+def _refuse_unclosed_quote(path: Path, table: Any) -> None:
+    """A quote that is never closed swallows the rest of the file into one cell."""
+    if table.num_rows and "\n" in str(table.column(table.num_columns - 1)[-1].as_py() or ""):
+        with _opened(path) as file:
+            quotes = sum(block.count(b'"') for block in iter(lambda: file.read(_BLOCK), b""))
+        if quotes % 2:
+            raise DataError(f"{path}: a quotation mark is opened and never closed; the last row would hold the rest of the file")
+
+
+def _parquet(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(path).read()
+    names = [str(name).strip() for name in table.column_names]
+    _check_names(path, names)
+    columns = []
+    for name, column in zip(names, table.columns, strict=True):
+        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            raise DataError(f"{path}, column {name!r}: holds {column.type} values; numbers, texts, dates and booleans are read")
+        columns.append(column.cast(pa.string()).dictionary_encode())
+    return pa.table(columns, names=names)
+
+
+def _undecodable_line(path: Path, encoding: str) -> int | None:
+    if encoding.startswith(("utf-16", "utf-32")):
+        return None  # their lines cannot be told apart before they are decoded
+    with _opened(path) as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode(encoding)
+            except UnicodeError:
+                return number
+    return None
+
+
+def _plain(path: Path, error: Exception, reading: Reading) -> str:
+    """The parser's words, with the way out where there is one."""
+    text = " ".join(str(error).split())
+    if isinstance(error, UnicodeError) or "invalid UTF8" in text:
+        encoding = _mark(_start(path)) or reading.encoding
+        line = _undecodable_line(path, encoding)
+        where = f"line {line} " if line else "it "
+        return f"{where}is not {encoding} text; name the encoding it is in, often cp1252 (Western European) or utf-16"
+    row = re.match(r"CSV parse error: (?:Row #(\d+): )?Expected (\d+) columns, got (\d+)", text)
+    if row:
+        number, expected, got = row.groups()
+        place = f"line {line_of(path, int(number) - 2, reading)}" if number else "a line"
+        return f"{place} has {got} cells, and the first line names {expected} columns"
+    return text
