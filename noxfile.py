@@ -31,3 +31,10 @@ def quick(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests, on two processes."""
     session.run(sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """The hostile-file test with 10,000 tries."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_table_file.py", "-k", "whatever", *session.posargs]
+    session.run(*command, env={"DPDSYN_FUZZ": "10000"})

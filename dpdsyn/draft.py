@@ -92,16 +92,15 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
         lines = _categorical(texts, numbers)
     elif is_target and numbers is None:
         return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} classes")
-    elif is_target:
-        lines = _cut(numbers[pd.Index(texts).get_indexer(cells.dropna())])
-    elif dates is not None:
+    elif dates is not None and not is_target:
         lines = _date(*dates)
     elif numbers is None:
         return _Described(why=f"free text or an id, {len(texts):,} values in {present:,} rows: bin it into few categories first")
-    elif all_differ and (numbers % 1 == 0).all():
+    elif all_differ and (numbers % 1 == 0).all() and not is_target:
         return _Described(why="free text or an id: whole numbers, every one different")
     else:
-        lines = _numeric(numbers[pd.Index(texts).get_indexer(cells.dropna())])
+        values = numbers[pd.Index(texts).get_indexer(cells.dropna())]
+        lines = _cut(values) if is_target else _numeric(values)
     if lines and present < len(cells):
         rule = "drop # rows without a label are left out" if is_target else "own_code # empty cells are a value of their own"
         lines.append(f"missing: {rule}; {MARK}: some cells are empty")

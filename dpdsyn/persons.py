@@ -10,15 +10,15 @@ from dpdsyn.keyed_hash import content_ids, keyed_hash
 from dpdsyn.schema import Schema
 
 
-def one_row_per_person(frame: pd.DataFrame, schema: Schema, key: int) -> pd.DataFrame:
-    """The frame itself if the schema names no person, else one row of each, in the order of the frame.
+def one_row_per_person(frame: pd.DataFrame, schema: Schema, key: int) -> np.ndarray:
+    """Which rows to use, shape (rows,), bool: all if the schema names no person, else one row of each.
 
-    Which of a person's rows is kept is decided by the key and that person's rows alone (the smallest keyed hash
-    of the content), so all rows of a person more or less change at most one kept row.
+    Which of a person's rows it is, the key and that person's rows alone decide (the smallest keyed hash of the
+    content), so all rows of a person more or less change at most one used row.
     Raises SchemaError for a row without a person.
     """
     if schema.person is None:
-        return frame
+        return np.ones(len(frame), dtype=bool)
     schema.check_frame(frame)
     persons, _ = pd.factorize(frame[schema.person])
     if (persons < 0).any():
@@ -26,4 +26,6 @@ def one_row_per_person(frame: pd.DataFrame, schema: Schema, key: int) -> pd.Data
         raise SchemaError(f"column {schema.person!r}, row {row + 1}: no person is named; name one or drop the row", row=row)
     order = np.lexsort((keyed_hash(content_ids(frame), key), persons))
     first = np.r_[True, np.diff(persons[order]) > 0][: len(order)]
-    return frame.iloc[np.sort(order[first])].reset_index(drop=True)
+    used = np.zeros(len(frame), dtype=bool)
+    used[order[first]] = True
+    return used

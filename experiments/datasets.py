@@ -103,15 +103,15 @@ def load(dataset: Mapping[str, Any], seed: int, say: Say = _silent) -> Split:
         source = Simulated.from_mapping(dataset["generator"])
         train, test = source.sample(source.rows, seed, simulated.TRAIN), source.sample(source.test_rows, seed, simulated.TEST)
         return Split(train, test, schema)
-    frame = one_row_per_person(read_frame(dataset, say), schema, seed)
+    frame = read_frame(dataset, say)
+    codes, used = _encoded(dataset, schema, frame, seed)
     groups = (schema.person,) if schema.person else schema.groups
     test_rows = test_side(frame, groups, dataset["test_share"], seed)
-    codes, kept = _encoded(dataset, schema, frame)
-    test_codes = test_rows[kept]
-    if test_codes.all() or not test_codes.any():
+    test = test_rows[used]
+    if test.all() or not test.any():
         raise DataError(f"{dataset['name']}: {len(codes)} rows are too few to be split into a training and a test part")
     leak = _leak(frame[dataset["leak_by"]], test_rows) if dataset.get("leak_by") else None
-    return Split(codes[~test_codes], codes[test_codes], schema, leak)
+    return Split(codes[~test], codes[test], schema, leak)
 
 
 def check(dataset: Mapping[str, Any], say: Say = _silent) -> None:
@@ -120,7 +120,7 @@ def check(dataset: Mapping[str, Any], say: Say = _silent) -> None:
     The first rows of published files, whose content is known; all rows of a person's own.
     """
     if "generator" not in dataset:
-        _encoded(dataset, schema_of(dataset), read_frame(dataset, say, rows=100))
+        _encoded(dataset, schema_of(dataset), read_frame(dataset, say, rows=100), seed=0)
 
 
 def read_frame(dataset: Mapping[str, Any], say: Say = _silent, rows: int | None = None) -> pd.DataFrame:
@@ -128,9 +128,12 @@ def read_frame(dataset: Mapping[str, Any], say: Say = _silent, rows: int | None 
     return own_table.read_frame(dataset) if "path" in dataset else published.read_frame(dataset, say, rows)
 
 
-def _encoded(dataset: Mapping[str, Any], schema: Schema, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _encoded(dataset: Mapping[str, Any], schema: Schema, frame: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of the rows that are used, and which these are, shape (rows,), bool."""
     try:
-        return schema.encode_all(frame)
+        codes, kept = schema.encode_all(frame)
+        chosen = one_row_per_person(frame, schema, seed)
+        return codes[chosen[kept]], kept & chosen
     except SchemaError as error:
         where = own_table.place(dataset, error.row) if "path" in dataset else ", ".join(dataset["files"])
         raise SchemaError(f"{where}: {error}", error.row) from error

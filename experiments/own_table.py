@@ -59,7 +59,7 @@ def read_frame(dataset: Mapping[str, Any]) -> pd.DataFrame:
 def place(dataset: Mapping[str, Any], row: int | None) -> str:
     """The file and, if a row (counted from 0) is given, its line, for a message."""
     path = Path(dataset["path"])
-    line = None if row is None or dataset["schema"].get("person") else line_of(path, row, _reading(dataset))
+    line = None if row is None else line_of(path, row, _reading(dataset))
     return str(path) if line is None else f"{path}, line {line}"
 
 

@@ -27,6 +27,7 @@ MOST_COLUMNS = 1000
 _MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
 _MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
           (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_LONGEST_NAME = 200
 _BLOCK = 1 << 24  # bytes; the longest row that is read
 
 
@@ -152,8 +153,15 @@ def _head(path: Path, start: bytes, reading: Reading) -> tuple[str, list[str], s
 def _check_names(path: Path, names: Sequence[str]) -> None:
     if len(names) > MOST_COLUMNS:
         raise DataError(f"{path} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read; keep those that matter")
-    if "" in names:
-        raise DataError(f"{path}, line 1: column {list(names).index('') + 1} has no name")
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise DataError(f"{path}, line 1: column {number} has no name")
+        if len(name) > _LONGEST_NAME:
+            raise DataError(
+                f"{path}, line 1: the name of column {number} has {len(name)} characters; at most {_LONGEST_NAME} are read"
+            )
+        if not name.isprintable():
+            raise DataError(f"{path}, line 1: the name of column {number} has a line break or control character in it: {name!r}")
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
         raise DataError(f"{path}, line 1: columns of the same name: {', '.join(twice[:12])}")

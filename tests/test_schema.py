@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,11 +89,30 @@ def test_numbers_and_texts_name_the_same_category() -> None:
     [
         ({"columns": {"a": {"kind": "integer", "bounds": [5, 1], "bins": 2}}}, "first must be below the second"),
         ({"columns": {"a": {"kind": "integer", "bounds": [0, 3], "bins": 9}}}, "9 bins do not fit"),
-        ({"columns": {"a": {"kind": "number"}}}, "accepted: categorical, integer, real"),
+        ({"columns": {"a": {"kind": "number"}}}, "accepted: categorical, integer, real, date"),
         ({"columns": {"a": {"kind": "categorical", "categories": ["x"], "bin": 3}}}, "unknown key bin"),
         ({"columns": {"a": {"kind": "categorical", "categories": ["x", True]}}}, "quote these categories"),
         ({"columns": {"a": {"kind": "categorical", "categories": [1, "1"]}}}, "categories given twice: 1"),
-        ({"columns": {"a": {"kind": "real", "bounds": ["low", 3], "bins": 2}}}, "two numbers"),
+        ({"columns": {"a": {"kind": "real", "bounds": ["low", 3], "bins": 2}}}, "a list of numbers"),
+        ({"columns": {"a": {"kind": "real", "bounds": [3], "bins": 2}}}, "two numbers"),
+        ({"columns": {"a": {"kind": "date", "bounds": ["soon", "later"], "bins": 2}}}, "two dates"),
+        ({"columns": {"a": {"kind": "integer", "bounds": [0, 9], "bins": 2, "format": "%Y"}}}, "belongs to date columns"),
+        ({"columns": {"a": {"kind": "categorical", "categories": "abc"}}}, "a list such as"),
+        ({"columns": {"a": {"kind": "categorical", "categories": ["x", None]}}}, "missing cells have a rule"),
+        (
+            {"columns": {"a": {"kind": "categorical", "categories": ["low", "high"], "cut_at": [1, 2]}}},
+            "2 cuts make 3 classes",
+        ),
+        ({"columns": {"a": {"kind": "categorical", "categories": ["a", "b", "c"], "cut_at": [2, 1]}}}, "rising numbers"),
+        ({"columns": {"a": {"kind": "categorical", "categories": [0, 1], "cut_at": [2]}}}, "names that are no numbers"),
+        ({"person": "id"}, "needs `max_rows_per_person: 1`"),
+        ({"max_rows_per_person": 1}, "no `person`"),
+        ({"person": "id", "max_rows_per_person": 3}, "only 1 is accepted: several rows a person are not charged for"),
+        (
+            {"person": "id", "max_rows_per_person": 1, "columns": {"id": {"kind": "categorical", "categories": ["x"]}}},
+            "cannot be a",
+        ),
+        ({"ignore": "id"}, "`ignore` is a list"),
         ({"target": "b"}, "target 'b' is not a column"),
         ({"rows_public": 0}, "rows_public is 0"),
         ({"groups": "people"}, "accepted: rows, identical_rows"),
@@ -121,3 +142,55 @@ def test_rows_that_contradict_the_schema_are_refused_by_name(edit, message: str)
     assert len(SCHEMA.encode(good)) == 1
     with pytest.raises(SchemaError, match=message):
         SCHEMA.encode(edit(good))
+
+
+def one(**spec: object) -> Column:
+    return Column.from_mapping("a", spec, is_target=False)
+
+
+def test_dates_are_days_in_the_owner_s_own_format(rng: np.random.Generator) -> None:
+    iso = one(kind="date", bounds=["2000-01-01", "2009-12-31"], bins=10)
+    cells = pd.Series(["1999-05-05", "2000-01-01", "2004-02-29T23:59:59", "2009-12-31", "2030-01-01"], dtype="str")
+    assert iso.encode(cells).tolist() == [0, 0, 4, 9, 9]
+    decoded = iso.decode(np.arange(10).repeat(50), rng)
+    assert decoded.between(pd.Timestamp("2000-01-01"), pd.Timestamp("2009-12-31")).all()
+    assert (decoded.dt.normalize() == decoded).all()
+    assert iso.encode(decoded).tolist() == np.arange(10).repeat(50).tolist()
+    german = one(kind="date", bounds=["2000-01-01", "2009-12-31"], bins=10, format="%d.%m.%Y", missing="own_code")
+    assert german.encode(pd.Series(["02.01.2000", None])).tolist() == [0, 10]
+    texts = german.decode(np.array([0, 9, 10]), rng)
+    assert texts.str.match(r"\d\d\.\d\d\.200[09]")[:2].all() and texts.isna()[2]
+    with pytest.raises(SchemaError, match=r"column 'a', row 2: '31.12.2001' is not a date of ISO 8601"):
+        iso.encode(pd.Series(["2001-12-31", "31.12.2001"]))
+
+
+def test_a_number_is_cut_into_classes_and_the_cut_belongs_below(rng: np.random.Generator) -> None:
+    column = one(kind="categorical", categories=["low", "high"], cut_at=[50])
+    assert column.encode(pd.Series(["49.9", "50", "50.1", "1e9", "high"])).tolist() == [0, 0, 1, 1, 1]
+    assert column.encode(column.decode(np.array([0, 1]), rng)).tolist() == [0, 1]
+    with pytest.raises(SchemaError, match="'much' is neither a number nor one of its classes"):
+        column.encode(pd.Series(["much"]))
+
+
+def test_booleans_are_one_category_however_they_are_written() -> None:
+    column = one(kind="categorical", categories=[False, True])
+    assert column.encode(pd.Series([True, False])).tolist() == [1, 0]
+    assert column.encode(pd.Series(["true", "False", "TRUE"])).tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("columns: {a: 1}\nrows_public: 5\nrows_public: 6\n", "people.yaml: line 3: 'rows_public' is given twice"),
+        ("columns: [\n", "people.yaml: is not YAML"),
+        ("", "people.yaml: a schema is a mapping"),
+        ("? [a]\n: 1\n", "people.yaml: "),
+    ],
+)
+def test_a_schema_file_is_refused_by_its_name_and_line(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "people.yaml").write_text(text)
+    with pytest.raises(SchemaError, match=message.replace("(", "\\(")) as caught:
+        Schema.from_yaml(tmp_path / "people.yaml")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(SchemaError, match="cannot be read"):
+        Schema.from_yaml(tmp_path / "absent.yaml")

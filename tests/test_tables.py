@@ -5,8 +5,9 @@ from pathlib import Path
 from conftest import ROOT
 from test_store import record
 
+from dpdsyn.privacy import DRAFTED
 from experiments.store import read_export
-from experiments.tables import accuracy_tables, render, time_tables, write
+from experiments.tables import accuracy_tables, as_csv, markdown, render, time_tables, write
 
 
 def many() -> list:
@@ -31,8 +32,9 @@ def many() -> list:
 
 
 def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
-    ((title, columns, rows),) = accuracy_tables(many())
-    assert title == "toy, epsilon 1, delta 1e-06: accuracy"
+    (made,) = accuracy_tables(many())
+    columns, rows = made.columns, made.rows
+    assert made.title == "toy, epsilon 1, delta 1e-06: accuracy"
     assert [row[0] for row in rows] == ["dpdsyn_as_printed", "dpdsyn", "mst", "snsynth_mst"]
     table = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
     assert table["dpdsyn"]["accuracy"] == "0.810 ± 0.014" and table["dpdsyn"]["guarantee"] == "dp"
@@ -43,13 +45,29 @@ def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
 
 def test_records_of_an_older_version_are_marked() -> None:
     method = {"name": "real", "guarantee": "none", "parameters": {}, "target": "baselines.references.Real", "version": 1}
-    ((_, columns, rows),) = accuracy_tables([record("a", method=method), record("b", method={**method, "version": 0})])
-    assert dict(zip(columns, rows[0], strict=True))["seeds"] == "2 (1 of 2 from an older version)"
+    (made,) = accuracy_tables([record("a", method=method), record("b", method={**method, "version": 0})])
+    assert dict(zip(made.columns, made.rows[0], strict=True))["seeds"] == "2 (1 of 2 from an older version)"
+
+
+def test_what_to_know_of_the_data_stands_beside_their_numbers() -> None:
+    data = {"name": "toy", "ceiling": 0.95, "leak": 0.956, "caution": "inflated by the split"}
+    drafted = [{"label": DRAFTED, "mechanism": "Unprotected"}]
+    privacy = {"epsilon": 1.0, "delta": 1e-6, "unit": "person", "ledger": drafted}
+    method = {"name": "dpdsyn", "guarantee": "none", "parameters": {}}
+    (made,) = accuracy_tables([record("a", dataset=data, privacy=privacy, method=method)])
+    assert made.rows[0][:2] == ["best possible", "-"] and made.rows[0][made.columns.index("accuracy")] == "0.950"
+    assert made.rows[1][made.columns.index("guarantee")] == "no DP guarantee (schema read off the rows)"
+    assert made.notes == [
+        "Guarantees are for one person, added or removed.",
+        "Share of test rows whose profile is also in training: 95.6%.",
+        "Caution: inflated by the split.",
+    ]
+    assert all(note in markdown(made) and note in as_csv([made]) for note in made.notes)
 
 
 def test_times_are_medians_beside_those_of_dpdsyn() -> None:
-    ((_, columns, rows),) = time_tables(many())
-    table = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
+    (made,) = time_tables(many())
+    table = {row[0]: dict(zip(made.columns, row, strict=True)) for row in made.rows}
     assert table["mst"]["total / dpdsyn"] == "5.00" and table["dpdsyn"]["total s"] == "1.000"
 
 
