@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpdsyn.column import Column, SchemaError, canonical
@@ -194,3 +194,34 @@ def test_a_schema_file_is_refused_by_its_name_and_line(text: str, message: str, 
     assert "\n" not in str(caught.value)
     with pytest.raises(SchemaError, match="cannot be read"):
         Schema.from_yaml(tmp_path / "absent.yaml")
+
+
+ANYTHING = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["integer", "a", "date"])
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
+    max_leaves=8,
+)
+COLUMN = st.fixed_dictionaries(
+    {"kind": st.sampled_from(["categorical", "integer", "real", "date", 3, None, []])},
+    optional=dict.fromkeys(("categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"), ANYTHING),
+)
+MAPPING = st.fixed_dictionaries(
+    {"columns": st.one_of(ANYTHING, st.dictionaries(st.sampled_from("abc"), st.one_of(COLUMN, ANYTHING), max_size=3))},
+    optional={
+        key: st.one_of(st.sampled_from(["a", 5, 1]), ANYTHING)
+        for key in ("target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted")
+    },
+)
+
+
+@given(st.one_of(ANYTHING, MAPPING))
+@settings(max_examples=1000)
+def test_whatever_a_schema_file_holds_it_is_a_schema_or_refused_with_a_reason(raw: object) -> None:
+    try:
+        schema = Schema.from_mapping(raw)  # type: ignore[arg-type]
+    except SchemaError as error:
+        assert str(error)
+    else:
+        assert all(size >= 1 for size in schema.sizes)
