@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -50,6 +51,13 @@ class Independent(Synthesizer):
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return np.stack([rng.choice(len(p), size=n, p=p) for p in self.marginals_], axis=1)
 
+    def state(self) -> dict[str, np.ndarray]:
+        return {str(i): p for i, p in enumerate(self.marginals_)}
+
+    def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
+        self.marginals_ = [state[str(i)] for i in range(len(schema.columns))]
+        return self
+
 
 class ClassConditional(Synthesizer):
     """Columns independent given the label: a label from its noisy marginal, then every column given that label.
@@ -86,6 +94,15 @@ class ClassConditional(Synthesizer):
                 codes[rows, position] = rng.choice(conditional.shape[1], size=len(rows), p=conditional[label])
         return codes
 
+    def state(self) -> dict[str, np.ndarray]:
+        return {"label": self.label_} | {str(i): p for i, p in enumerate(self.conditional_)}
+
+    def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
+        self.schema_ = schema
+        self.label_ = state["label"]
+        self.conditional_ = [state[str(i)] for i in range(len(schema.features))]
+        return self
+
 
 class Uniform(Synthesizer):
     """Every code of every column equally likely; needs no private row and spends nothing."""
@@ -98,6 +115,13 @@ class Uniform(Synthesizer):
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return uniform_rows(self.schema_, n, rng)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
+        self.schema_ = schema
+        return self
 
 
 class Permuted(Synthesizer):

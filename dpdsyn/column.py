@@ -97,6 +97,18 @@ class Column:
             other=bool(spec.get("other", kind == "categorical" and not is_target and "cut_at" not in spec)),
         )
 
+    def to_mapping(self) -> dict[str, Any]:
+        """What `from_mapping` takes to give this column again."""
+        raw: dict[str, Any] = {"kind": self.kind}
+        if not self.ordered:
+            raw |= {"categories": list(self.categories), "other": self.other} | (
+                {"cut_at": list(self.cut_at)} if self.cut_at else {}
+            )
+        else:
+            days = [str(np.datetime64("1970-01-01") + int(b)) for b in self.bounds or ()] if self.kind == "date" else self.bounds
+            raw |= {"bounds": list(days or ()), "bins": self.bins, "scale": self.scale}
+        return raw | {key: value for key, value in (("format", self.format), ("missing", self.missing)) if value is not None}
+
     def _check_categories(self, where: str) -> None:
         if not self.categories:
             raise SchemaError(f"{where}: a categorical column needs its list of categories")
@@ -299,5 +311,5 @@ def _floats(name: str, key: str, given: Any) -> tuple[float, ...]:
 
 
 def _cut(value: Any, most: int = 60) -> str:
-    text = repr(value)
+    text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= most else f"{text[:most]}..."

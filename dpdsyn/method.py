@@ -93,6 +93,21 @@ class GuidedSynthesizer(Synthesizer):
         codes[:, schema.target_position] = self._label(self.guide_.predict_proba(features), rng)
         return codes
 
+    def state(self) -> dict[str, np.ndarray]:
+        source = {f"source.{key}": value for key, value in self.source_.state().items()}
+        return {**source, "guide": np.asarray(self.guide_.parameters_)}
+
+    def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
+        self.schema_ = schema
+        source = self._source()
+        self.source_schema_ = schema.select(schema.names if source.uses_target else schema.features)
+        self.source_ = source.restore(self.source_schema_, {k[7:]: v for k, v in state.items() if k.startswith("source.")})
+        self.guide_ = Guide(schema, GuideSettings.of(self.guide))
+        if state["guide"].shape != (self.guide_.network.parameters,):
+            raise ValueError("the saved guide does not fit its schema")
+        self.guide_.parameters_ = np.asarray(state["guide"], dtype=np.float32)
+        return self
+
     def _label(self, probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if self.labels == "argmax":
             return probabilities.argmax(axis=1)

@@ -111,6 +111,19 @@ class Schema:
             drafted=bool(raw.get("drafted", False)),
         )
 
+    def to_mapping(self) -> dict[str, Any]:
+        """What `from_mapping` takes to give this schema again: plain values, for YAML or JSON."""
+        raw = {
+            "target": self.target,
+            "rows_public": self.rows_public,
+            "groups": list(self.groups) if isinstance(self.groups, tuple) else self.groups,
+            "ignore": list(self.ignore),
+            "person": self.person,
+            "max_rows_per_person": self.max_rows_per_person,
+            "drafted": self.drafted,
+        }
+        return {**raw, "columns": {column.name: column.to_mapping() for column in self.columns}}
+
     @classmethod
     def from_yaml(cls, path: str | Path) -> Schema:
         """Read a schema file. Raises SchemaError naming the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Literal, Self
@@ -45,6 +46,14 @@ class Synthesizer(ABC):
     def imports(self) -> tuple[str, ...]:
         """Modules that the method imports while it works; a clock that is to leave imports out loads them first."""
         return ()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What was learnt, as arrays, for saving. Raises ValueError for methods that do not offer it."""
+        raise ValueError(f"{type(self).__name__} cannot be saved; save a table that it samples instead")
+
+    def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
+        """Take back what `state` gave, on the schema that was fitted."""
+        raise ValueError(f"{type(self).__name__} cannot be restored")
 
     def parameters(self) -> dict[str, Any]:
         """The values given to `__init__`, defaults included."""

@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from experiments.paths import config_dir, options, read_option, results_dir
 
@@ -93,11 +94,28 @@ def _parser() -> argparse.ArgumentParser:
     draft = schema.add_parser("draft", help="print a schema to begin with, read off a CSV or Parquet file")
     draft.add_argument("table", type=Path, metavar="FILE")
     draft.add_argument("--target", help="the column to be predicted")
-    draft.add_argument("--encoding", default="utf-8")
-    draft.add_argument("--sep", help="one character; without it comma, semicolon, tab or bar, by the first line")
-    draft.add_argument("--decimal", default=".", choices=(".", ","))
-    draft.add_argument("--missing", action="append", default=[], metavar="TEXT", help="a text that stands for a missing cell")
     draft.set_defaults(command=_draft)
+
+    make = commands.add_parser("synthesize", help="a synthetic table from a CSV or Parquet file and its schema")
+    make.add_argument("table", type=Path, metavar="FILE")
+    make.add_argument("--schema", type=Path, required=True, metavar="YAML")
+    make.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv or .parquet")
+    make.add_argument("--target", help="the column to be predicted, if the schema does not name it")
+    make.add_argument("--epsilon", type=float, required=True)
+    make.add_argument("--delta", type=float, default=1e-6)
+    make.add_argument("--rows", type=int, help="how many to make; rows_public of the schema by default")
+    make.add_argument("--candidates", default="class_conditional", metavar="NAME", help="source of candidate rows")
+    make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
+    make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
+    make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
+    make.set_defaults(command=_synthesize)
+    for reader in (draft, make):
+        reader.add_argument("--encoding", default="utf-8")
+        reader.add_argument("--sep", help="one character; without it comma, semicolon, tab or bar, by the first line")
+        reader.add_argument("--decimal", default=".", choices=(".", ","))
+        reader.add_argument(
+            "--missing", action="append", default=[], metavar="TEXT", help="a text that stands for a missing cell"
+        )
 
     check = commands.add_parser("check", help="hold a method against the contract: dpdsyn check MODULE:CLASS")
     check.add_argument("target", metavar="MODULE:CLASS")
@@ -261,9 +279,9 @@ def _data(given: argparse.Namespace) -> int:
 
 def _draft(given: argparse.Namespace) -> int:
     from dpdsyn.draft import draft_schema
-    from experiments.table_file import Reading, read_table, with_decimal_points
+    from experiments.table_file import read_table, with_decimal_points
 
-    reading = Reading(given.encoding, given.sep, given.decimal, tuple(given.missing))
+    reading = _reading(given)
     frame = read_table(given.table, reading).apply(lambda cells: with_decimal_points(cells, reading))
     sys.stdout.write(draft_schema(frame, given.table.name, given.target))
     print(
@@ -272,6 +290,19 @@ def _draft(given: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return 0
+
+
+def _reading(given: argparse.Namespace) -> Any:
+    from experiments.table_file import Reading
+
+    return Reading(given.encoding, given.sep, given.decimal, tuple(given.missing))
+
+
+def _synthesize(given: argparse.Namespace) -> int:
+    from experiments.synthesize import Request, synthesize
+
+    names = ("table", "schema", "output", "target", "epsilon", "delta", "rows", "candidates", "seed", "overwrite", "draft")
+    return synthesize(Request(**{name: getattr(given, name) for name in names}, reading=_reading(given)))
 
 
 def _check(given: argparse.Namespace) -> int:

@@ -48,7 +48,7 @@ def test_sampled_steps_agree_with_dp_accounting_and_lie_under_renyi() -> None:
     accountant.compose(dp_accounting.GaussianDpEvent(80.0))
     accountant.compose(dp_accounting.PoissonSampledDpEvent(0.026, dp_accounting.GaussianDpEvent(2.5)), 380)
     assert compose(plan, DELTA) == pytest.approx(accountant.get_epsilon(DELTA))
-    assert compose(plan, DELTA) < compose(plan, DELTA, exact=False) < 1.1
+    assert compose(plan, DELTA) < compose(plan, DELTA, interval=3e-3) < 1.1
 
 
 @pytest.mark.parametrize(("rate", "sigma", "steps"), [(0.01, 1.0, 1000), (0.1, 5.0, 400), (0.004, 0.8, 300)])

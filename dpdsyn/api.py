@@ -1,0 +1,174 @@
+"""DPDSyn for pandas: what a person imports."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from dpdsyn.column import SchemaError
+from dpdsyn.guarantee import Guarantee
+from dpdsyn.guide import GuideSettings
+from dpdsyn.method import GuidedSynthesizer
+from dpdsyn.persons import one_row_per_person
+from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.schema import Schema
+from dpdsyn.synthesizer import draw
+
+
+class SeededNoiseWarning(UserWarning):
+    """The noise can be computed again by whoever knows the seed."""
+
+
+class DPDSyn:
+    """A synthetic table to train models on, under (epsilon, delta)-differential privacy.
+
+    epsilon, delta: the budget for everything that is read from the table. target: the column that models are to
+    predict; it may stand in the schema instead. candidates: the source of candidate rows, the name of any
+    Synthesizer (`class_conditional`, `independent`, `mst`, ...); candidate_share: its share of the budget.
+    labels: "sample" or "argmax". guide: settings that are to differ (`dpdsyn.guide.GuideSettings`).
+    random_state: None takes the operating system's entropy; a whole number makes the result reproducible, and is
+    not private against whoever knows it.
+
+    After `fit`: `schema_` and `guarantee_`. Parameters follow the conventions of scikit-learn.
+    """
+
+    def __init__(
+        self,
+        epsilon: float = 1.0,
+        delta: float = 1e-6,
+        target: str | None = None,
+        candidates: str = "class_conditional",
+        candidate_share: float = 0.1,
+        labels: str = "sample",
+        guide: GuideSettings | Mapping[str, Any] | None = None,
+        random_state: int | None = None,
+    ) -> None:
+        self.epsilon = epsilon
+        self.delta = delta
+        self.target = target
+        self.candidates = candidates
+        self.candidate_share = candidate_share
+        self.labels = labels
+        self.guide = guide
+        self.random_state = random_state
+
+    def fit(self, frame: pd.DataFrame, schema: Schema | Mapping[str, Any] | str | Path) -> Self:
+        """Learn from the rows of a table.
+
+        schema: a Schema, what a schema file holds, or the path of one. One row of each person is used if it names a
+        person. Raises ValueError if a parameter, the schema or the frame cannot be meant, before any row is used.
+        """
+        public = with_target(_schema_of(schema), self.target)
+        method = self._method()
+        budget = Budget(self.epsilon, self.delta)
+        reason = method.skip(public, budget)
+        if reason:
+            raise ValueError(reason)
+        seeds = self._entropy().spawn(3)
+        table = _rows(frame, public, int(seeds[0].generate_state(1)[0]))
+        noise, fitting, sampling = (np.random.default_rng(seed) for seed in (*seeds[1].spawn(2), seeds[2]))
+        ledger = Ledger(budget)
+        self.method_ = method.fit(PrivateTable(table, public, ledger, noise), fitting)
+        self.schema_ = public
+        self.guarantee_ = Guarantee.of(ledger, budget, public.unit)
+        self._sampling = sampling
+        return self
+
+    def sample(self, n: int | None = None) -> pd.DataFrame:
+        """n synthetic rows (`rows_public` of the schema by default) in the types and categories of the schema.
+
+        Each call gives other rows; none of them costs budget. Raises ValueError before `fit` or for n below 0.
+        """
+        schema = self._fitted().schema_
+        rows = schema.rows_public if n is None else n
+        if isinstance(rows, bool) or not isinstance(rows, int | np.integer) or rows < 0:
+            raise ValueError(f"n is {n!r}; a whole number of rows, 0 or more, is needed")
+        return schema.decode(draw(self.method_, schema, int(rows), self._sampling), self._sampling)
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """Epsilon, delta, what is protected and every spend; print it."""
+        return self._fitted().guarantee_
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model, which is as private as the rows it samples, to one file."""
+        from dpdsyn.saved import save
+
+        save(self._fitted(), Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path, random_state: int | None = None) -> DPDSyn:
+        """A model that `save` wrote. Raises ValueError for a file that is none, or has been altered."""
+        from dpdsyn.saved import load
+
+        return load(Path(path), random_state)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The values given to `__init__`."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Change parameters. Raises ValueError for a name that is none."""
+        known = self.get_params()
+        unknown = sorted(set(parameters) - set(known))
+        if unknown:
+            raise ValueError(f"no parameter is called {', '.join(unknown)}; there are {', '.join(known)}")
+        for name, value in parameters.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        return f"DPDSyn({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
+
+    def _method(self) -> GuidedSynthesizer:
+        return GuidedSynthesizer(self.candidates, self.candidate_share, None, self.labels, self.guide)  # type: ignore[arg-type]
+
+    def _entropy(self) -> np.random.SeedSequence:
+        if self.random_state is None:
+            return np.random.SeedSequence(secrets.randbits(256))
+        if isinstance(self.random_state, bool) or not isinstance(self.random_state, int | np.integer) or self.random_state < 0:
+            raise ValueError(f"random_state is {self.random_state!r}; None or a whole number, 0 or more, is needed")
+        warnings.warn("seeded noise is not private against whoever knows the seed", SeededNoiseWarning, stacklevel=3)
+        return np.random.SeedSequence(int(self.random_state))
+
+    def _fitted(self) -> DPDSyn:
+        if not hasattr(self, "method_"):
+            raise ValueError("this DPDSyn has not been fitted; call fit first")
+        return self
+
+
+def _schema_of(given: Any) -> Schema:
+    if isinstance(given, Schema):
+        return given
+    if isinstance(given, str | Path):
+        return Schema.from_yaml(given)
+    return Schema.from_mapping(given)
+
+
+def with_target(schema: Schema, target: str | None) -> Schema:
+    """The schema with its target named. Raises SchemaError if it names another, or if there is no such column."""
+    if target is None:
+        return schema
+    if schema.target not in (None, target):
+        raise SchemaError(f"the schema's target is {schema.target!r}, and target={target!r} says otherwise; keep one of them")
+    return schema if schema.target == target else Schema.from_mapping({**schema.to_mapping(), "target": target})
+
+
+def _rows(frame: Any, schema: Schema, key: int) -> np.ndarray:
+    """Codes of the rows that are used, at least two."""
+    if not isinstance(frame, pd.DataFrame):
+        raise ValueError(f"a pandas DataFrame is needed; given is a {type(frame).__name__}")
+    frame = frame.set_axis(frame.columns.map(str), axis=1)
+    codes, kept = schema.encode_all(frame)
+    codes = codes[one_row_per_person(frame, schema, key)[kept]]
+    if len(codes) < 2:
+        raise ValueError(f"{len(codes)} rows can be used; at least two are needed")
+    return codes

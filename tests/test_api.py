@@ -1,0 +1,219 @@
+"""DPDSyn as a person calls it: frames in, frames out, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from dpdsyn import DPDSyn, Schema
+from dpdsyn.api import SeededNoiseWarning
+
+pytestmark = pytest.mark.filterwarnings("ignore:seeded noise")
+SCHEMA = {
+    "target": "grade",
+    "rows_public": 3000,
+    "ignore": ["note"],
+    "columns": {
+        "age": {"kind": "integer", "bounds": [0, 99], "bins": 10},
+        "weight": {"kind": "real", "bounds": [40, 120], "bins": 8, "missing": "own_code"},
+        "member": {"kind": "categorical", "categories": [False, True]},
+        "city": {"kind": "categorical", "categories": ["Ulm", "Köln"]},
+        "since": {"kind": "date", "bounds": ["2000-01-01", "2019-12-31"], "bins": 10},
+        "grade": {"kind": "categorical", "categories": [1, 2, 3]},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def people() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = 3000
+    age = rng.integers(0, 100, rows)
+    grade = 1 + (age > 33) + (age > 66)
+    return pd.DataFrame(
+        {
+            "age": age,
+            "weight": np.where(rng.random(rows) < 0.1, np.nan, rng.normal(80, 12, rows)),
+            "member": rng.random(rows) < 0.5,
+            "city": rng.choice(["Ulm", "Köln", "elsewhere"], rows),
+            "since": pd.to_datetime("2000-01-01") + pd.to_timedelta(rng.integers(0, 7000, rows), unit="D"),
+            "note": "x",
+            "grade": np.where(rng.random(rows) < 0.05, 1 + rng.integers(0, 3, rows), grade),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(people: pd.DataFrame) -> DPDSyn:
+    return DPDSyn(epsilon=4.0, delta=1e-6, random_state=0).fit(people, SCHEMA)
+
+
+def test_rows_come_back_in_the_types_and_categories_that_went_in(fitted: DPDSyn, people: pd.DataFrame) -> None:
+    rows = fitted.sample()
+    assert len(rows) == 3000 and list(rows) == list(SCHEMA["columns"])
+    for name in ("age", "member", "grade"):
+        assert rows[name].dtype == people[name].dtype, name
+    assert rows["weight"].dtype == float and rows["weight"].isna().mean() == pytest.approx(0.1, abs=0.05)
+    assert set(rows["city"]) == {"Ulm", "Köln"}  # "elsewhere" was never declared, so it is never published
+    assert pd.api.types.is_datetime64_any_dtype(rows["since"]) and rows["since"].between("2000-01-01", "2019-12-31").all()
+    assert not fitted.sample(50).equals(fitted.sample(50)) and len(fitted.sample(0)) == 0
+
+
+def test_a_model_trained_on_the_rows_predicts_all_three_classes_of_the_real_ones(fitted: DPDSyn, people: pd.DataFrame) -> None:
+    from sklearn.tree import DecisionTreeClassifier
+
+    made = fitted.sample(10_000)
+    model = DecisionTreeClassifier(max_depth=4).fit(made[["age"]], made["grade"])
+    assert (model.predict(people[["age"]]) == people["grade"]).mean() > 0.85
+    assert made["grade"].value_counts(normalize=True).min() > 0.2
+
+
+def test_the_guarantee_says_what_was_spent_and_on_whom(fitted: DPDSyn) -> None:
+    guarantee = fitted.guarantee
+    assert guarantee.kind == "dp" and guarantee.spent is not None and 3.9 < guarantee.spent <= 4.0
+    text = str(guarantee)
+    for part in ("epsilon 4, delta 1e-06", "one row", "add/remove", "SampledGaussian", "GaussianCap"):
+        assert part in text
+    drafted = DPDSyn().fit(fitted.sample(500), {**SCHEMA, "ignore": [], "drafted": True})
+    assert drafted.guarantee.kind == "none" and "NO privacy guarantee" in str(drafted.guarantee)
+
+
+def test_a_seed_repeats_the_result_and_warns_and_no_seed_never_repeats(people: pd.DataFrame) -> None:
+    def sampled(**parameters: Any) -> pd.DataFrame:
+        return DPDSyn(**parameters).fit(people, SCHEMA).sample(100)
+
+    with pytest.warns(SeededNoiseWarning, match="not private against whoever knows the seed"):
+        first = sampled(random_state=7)
+    assert first.equals(sampled(random_state=7)) and not first.equals(sampled(random_state=8))
+    assert not sampled().equals(sampled())
+
+
+def test_parameters_follow_scikit_learn(fitted: DPDSyn) -> None:
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params() and not hasattr(copy, "method_")
+    assert copy.set_params(epsilon=2.0).epsilon == 2.0 and "epsilon=2.0" in repr(copy)
+    with pytest.raises(ValueError, match="no parameter is called colour"):
+        copy.set_params(colour=1)
+
+
+@pytest.mark.parametrize("candidates", ["class_conditional", "independent", "uniform"])
+def test_a_saved_model_samples_the_same_distribution(candidates: str, people: pd.DataFrame, tmp_path: Path) -> None:
+    model = DPDSyn(candidates=candidates, guide={"hidden": 8}).fit(people, SCHEMA)
+    model.save(tmp_path / "model.dpdsyn")
+    loaded = DPDSyn.load(tmp_path / "model.dpdsyn")
+    assert loaded.schema_ == model.schema_ and loaded.guarantee == model.guarantee
+    assert loaded.candidates == candidates and loaded.guide["hidden"] == 8
+    codes = model.schema_.encode(people.head(200))[:, :-1]
+    assert np.array_equal(loaded.method_.guide_.predict_proba(codes), model.method_.guide_.predict_proba(codes))
+    rows = [m.method_.sample(3000, np.random.default_rng(3)) for m in (model, loaded)]
+    assert np.array_equal(*rows) and list(tmp_path.iterdir()) == [tmp_path / "model.dpdsyn"]
+    assert not loaded.sample(50).equals(DPDSyn.load(tmp_path / "model.dpdsyn").sample(50))
+
+
+def altered(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    change(parts)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+
+
+def test_a_file_that_was_altered_or_is_none_is_refused(fitted: DPDSyn, tmp_path: Path) -> None:
+    path = tmp_path / "model.dpdsyn"
+
+    def flip(parts: dict[str, bytes]) -> None:
+        parts["state.guide.npy"] = parts["state.guide.npy"][:-1] + bytes([parts["state.guide.npy"][-1] ^ 1])
+
+    def claim_less(parts: dict[str, bytes]) -> None:
+        parts["meta.npy"] = parts["meta.npy"].replace("4.0".encode("utf-32-le"), "0.1".encode("utf-32-le"))
+
+    for change, message in (
+        (flip, "has been altered"),
+        (claim_less, "has been altered"),
+        (lambda p: p.clear(), "no saved model"),
+    ):
+        fitted.save(path)
+        altered(path, change)
+        with pytest.raises(ValueError, match=message):
+            DPDSyn.load(path)
+    fitted.save(path)
+    content = path.read_bytes()
+    for broken in (b"", b"text", content[: len(content) // 2]):
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match=r"model.dpdsyn is no saved model, or is damaged"):
+            DPDSyn.load(path)
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="no saved model"):
+        DPDSyn.load(tmp_path / "array.npy")
+    with pytest.raises(ValueError, match="there is no file"):
+        DPDSyn.load(tmp_path / "absent")
+
+
+def changed(**change: Any) -> dict:
+    return {**SCHEMA, **change}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "schema", "frame", "message"),
+    [
+        ({"epsilon": 0}, SCHEMA, None, "epsilon is 0"),
+        ({"epsilon": float("nan")}, SCHEMA, None, "epsilon is nan"),
+        ({"delta": 1}, SCHEMA, None, "delta is 1"),
+        ({"target": "nobody"}, changed(target=None), None, "target 'nobody' is not a column"),
+        ({"target": "city"}, SCHEMA, None, "target is 'grade', and target='city' says otherwise"),
+        ({}, changed(target=None), None, "no target"),
+        ({"candidates": "mts"}, SCHEMA, None, "no synthesizer is called 'mts'"),
+        ({"candidate_share": 2}, SCHEMA, None, "candidate_share is 2"),
+        ({"labels": "best"}, SCHEMA, None, "labels is 'best'"),
+        ({"guide": {"units": 3}}, SCHEMA, None, "no setting units"),
+        ({"random_state": -1}, SCHEMA, None, "random_state is -1"),
+        ({}, {"columns": 3}, None, "lacks rows_public"),
+        ({}, "absent.yaml", None, "absent.yaml: cannot be read"),
+        ({}, SCHEMA, {"age": [1]}, "a pandas DataFrame is needed; given is a dict"),
+        ({}, SCHEMA, lambda f: f.head(0), "0 rows can be used; at least two"),
+        ({}, SCHEMA, lambda f: f.head(1), "1 rows can be used; at least two"),
+        ({}, SCHEMA, lambda f: f.drop(columns="age"), "lack the column 'age'"),
+        ({}, SCHEMA, lambda f: f.assign(age="old"), "column 'age', row 1: 'old' is not a number"),
+        ({}, SCHEMA, lambda f: f.assign(grade=np.nan), "column 'grade': 3000 missing cells"),
+        ({}, SCHEMA, lambda f: f.assign(grade=9), "9 is not among its categories"),
+        ({}, SCHEMA, lambda f: pd.concat([f, f], axis=1), "columns of the same name"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(parameters: dict, schema: Any, frame: Any, message: str, people: pd.DataFrame) -> None:
+    given = people if frame is None else frame(people) if callable(frame) else frame
+    with pytest.raises(ValueError, match=message):
+        DPDSyn(**parameters).fit(given, schema)
+
+
+def test_nothing_can_be_asked_of_what_was_not_fitted(fitted: DPDSyn) -> None:
+    for ask in (lambda m: m.sample(3), lambda m: m.guarantee, lambda m: m.save("x")):
+        with pytest.raises(ValueError, match="has not been fitted"):
+            ask(DPDSyn())
+    for n in (-1, 1.5, "many", True):
+        with pytest.raises(ValueError, match="a whole number of rows"):
+            fitted.sample(n)  # type: ignore[arg-type]
+
+
+def test_one_row_of_a_person_is_used_and_said(people: pd.DataFrame) -> None:
+    schema = changed(person="who", max_rows_per_person=1)
+    model = DPDSyn().fit(people.assign(who=np.arange(len(people)) // 3), schema)
+    assert model.guarantee.unit == "person" and "one person" in str(model.guarantee)
+    with pytest.raises(ValueError, match="1 rows can be used"):
+        DPDSyn().fit(people.assign(who="the same"), schema)
+
+
+def test_schemas_survive_the_way_through_json() -> None:
+    schema = Schema.from_mapping(changed(person="who", max_rows_per_person=1, groups=["city"], drafted=True))
+    assert Schema.from_mapping(json.loads(json.dumps(schema.to_mapping()))) == schema
+    cut = {"kind": "categorical", "categories": ["low", "high"], "cut_at": [3.5]}
+    other = Schema.from_mapping({"rows_public": 5, "columns": {"a": cut, "b": {"kind": "categorical", "categories": [1.5, "x"]}}})
+    assert Schema.from_mapping(json.loads(json.dumps(other.to_mapping()))) == other
