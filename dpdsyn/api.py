@@ -16,9 +16,11 @@ from dpdsyn.column import SchemaError
 from dpdsyn.guarantee import Guarantee
 from dpdsyn.guide import GuideSettings
 from dpdsyn.method import GuidedSynthesizer
+from dpdsyn.parquet import stream
 from dpdsyn.persons import one_row_per_person
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import draw
 
@@ -60,11 +62,11 @@ class DPDSyn:
         self.guide = guide
         self.random_state = random_state
 
-    def fit(self, frame: pd.DataFrame, schema: Schema | Mapping[str, Any] | str | Path) -> Self:
-        """Learn from the rows of a table.
+    def fit(self, table: pd.DataFrame | str | Path, schema: Schema | Mapping[str, Any] | str | Path) -> Self:
+        """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
 
         schema: a Schema, what a schema file holds, or the path of one. One row of each person is used if it names a
-        person. Raises ValueError if a parameter, the schema or the frame cannot be meant, before any row is used.
+        person (frames only). Raises ValueError if a parameter, the schema or the table cannot be meant.
         """
         public = with_target(_schema_of(schema), self.target)
         method = self._method()
@@ -73,10 +75,10 @@ class DPDSyn:
         if reason:
             raise ValueError(reason)
         seeds = self._entropy().spawn(3)
-        table = _rows(frame, public, int(seeds[0].generate_state(1)[0]))
+        rows = _rows(table, public, int(seeds[0].generate_state(1)[0]))
         noise, fitting, sampling = (np.random.default_rng(seed) for seed in (*seeds[1].spawn(2), seeds[2]))
         ledger = Ledger(budget)
-        self.method_ = method.fit(PrivateTable(table, public, ledger, noise), fitting)
+        self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
         self.schema_ = public
         self.guarantee_ = Guarantee.of(ledger, budget, public.unit)
         self._sampling = sampling
@@ -162,13 +164,15 @@ def with_target(schema: Schema, target: str | None) -> Schema:
     return schema if schema.target == target else Schema.from_mapping({**schema.to_mapping(), "target": target})
 
 
-def _rows(frame: Any, schema: Schema, key: int) -> np.ndarray:
-    """Codes of the rows that are used, at least two."""
-    if not isinstance(frame, pd.DataFrame):
-        raise ValueError(f"a pandas DataFrame is needed; given is a {type(frame).__name__}")
-    frame = frame.set_axis(frame.columns.map(str), axis=1)
+def _rows(table: Any, schema: Schema, key: int) -> Rows:
+    """The rows that are used, at least two."""
+    if isinstance(table, str | Path):
+        return stream(Path(table), schema)
+    if not isinstance(table, pd.DataFrame):
+        raise ValueError(f"a pandas DataFrame or the path of a Parquet file is needed; given is a {type(table).__name__}")
+    frame = table.set_axis(table.columns.map(str), axis=1)
     codes, kept = schema.encode_all(frame)
     codes = codes[one_row_per_person(frame, schema, key)[kept]]
     if len(codes) < 2:
         raise ValueError(f"{len(codes)} rows can be used; at least two are needed")
-    return codes
+    return Rows(codes)

@@ -104,23 +104,27 @@ class GuideSettings:
 
     hidden: units of the ReLU layer, 0 for logistic regression.
     batch: expected rows per step; the sampling rate is batch / rows_public.
-    passes: expected visits of each row; the number of steps follows and is fixed beforehand.
-    learning_rate, momentum: of heavy-ball SGD on the noisy sum divided by the expected batch size.
+    steps: how many, fixed beforehand whatever the number of rows.
+    wander: how far noise alone may carry each parameter, as the standard deviation of its random walk. The learning
+    rate follows from it and from the noise, so that a large budget or table learns fast and a small one carefully.
+    learning_rate: its upper limit. momentum: of heavy-ball SGD on the noisy sum divided by the expected batch size.
     clip: L2 norm to which each row's gradient is scaled down.
     average: share of the last steps whose parameters are averaged (free: it is post-processing).
     """
 
     hidden: int = 32
     batch: int = 4096
-    passes: float = 40.0
-    learning_rate: float = 0.35
+    steps: int = 200
+    wander: float = 0.7
+    learning_rate: float = 8.0
     momentum: float = 0.9
     clip: float = 1.0
     average: float = 0.5
 
     def __post_init__(self) -> None:
         whole_number("hidden", self.hidden, least=0)
-        for name in ("batch", "passes", "learning_rate", "clip", "average"):
+        whole_number("steps", self.steps, least=1)
+        for name in ("batch", "wander", "learning_rate", "clip", "average"):
             positive(name, getattr(self, name))
         if not 0 <= self.momentum < 1 or self.average > 1:
             raise ValueError(f"momentum is {self.momentum!r} and average {self.average!r}; both are shares of 1")
@@ -148,12 +152,17 @@ class Guide:
         self.network = Network(schema.shape(schema.features), schema.classes, settings.hidden)
         self.rate = min(1.0, settings.batch / schema.rows_public)
         self.expected_batch = self.rate * schema.rows_public
-        self.steps = max(1, round(settings.passes / self.rate))
         self.parameters_: np.ndarray | None = None
 
     def spend(self, noise: float) -> SampledGaussian:
         """What training costs with noise of `noise` times the clip."""
-        return SampledGaussian(self.rate, noise, self.steps)
+        return SampledGaussian(self.rate, noise, self.settings.steps)
+
+    def learning_rate(self, noise: float) -> float:
+        """The rate at which the noise of all steps together moves a parameter by `wander`, or the limit if that is lower."""
+        settings = self.settings
+        step = noise * settings.clip / self.expected_batch  # of the mean gradient's noise, in each coordinate
+        return min(settings.learning_rate, settings.wander * (1 - settings.momentum) / (step * math.sqrt(settings.steps)))
 
     def fit(self, private: PrivateTable, noise: float, rng: np.random.Generator) -> Guide:
         """Train through `private.noisy_sum`; every use of the rows is inside that door."""
@@ -162,16 +171,17 @@ class Guide:
         flat = self.network.initial(rng)
         velocity = np.zeros_like(flat)
         mean = np.zeros(flat.shape)
-        averaged = max(1, round(self.steps * self.settings.average))
+        steps, learning_rate = self.settings.steps, self.learning_rate(noise)
+        averaged = max(1, round(steps * self.settings.average))
 
         def gradient_sum(batch: np.ndarray, clip: float) -> np.ndarray:
             return self.network.clipped_gradient_sum(flat, self.network.index(batch[:, features]), batch[:, target], clip)
 
-        for step in range(self.steps):
+        for step in range(steps):
             noisy = private.noisy_sum(gradient_sum, self.rate, noise, self.settings.clip)
             velocity = self.settings.momentum * velocity + noisy / self.expected_batch
-            flat = flat - self.settings.learning_rate * velocity
-            if step >= self.steps - averaged:
+            flat = flat - learning_rate * velocity
+            if step >= steps - averaged:
                 mean += flat
         self.parameters_ = (mean / averaged).astype(np.float32)
         return self

@@ -19,7 +19,7 @@ def one_row_per_person(frame: pd.DataFrame, schema: Schema, key: int) -> np.ndar
     """
     if schema.person is None:
         return np.ones(len(frame), dtype=bool)
-    schema.check_frame(frame)
+    schema.check_names(list(frame.columns))
     persons, _ = pd.factorize(frame[schema.person])
     if (persons < 0).any():
         row = int((persons < 0).argmax())

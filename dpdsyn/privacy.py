@@ -357,6 +357,13 @@ class Ledger:
         slack = _ROUNDING * sum(planned.rho for planned in self._plan or () if not isinstance(planned, SampledGaussian))
         return all(left >= 0 for left in steps.values()) and capped + min(gaussian, 0.0) >= -slack
 
+    def steps_left(self, step: SampledGaussian) -> int:
+        """How many steps of this rate and noise the plan still holds, at least 1."""
+        planned = [spend for spend in self._plan or () if isinstance(spend, SampledGaussian)]
+        used = [spend for _, spend in self._charges if isinstance(spend, SampledGaussian)]
+        alike = [sum(s.count for s in spends if replace(s, count=1) == replace(step, count=1)) for spends in (planned, used)]
+        return max(1, alike[0] - alike[1])
+
     def expose(self, why: str) -> None:
         """Record that rows left without protection; nothing built on them has a guarantee."""
         if why not in self._exposures:

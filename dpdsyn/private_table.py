@@ -15,6 +15,7 @@ import numpy as np
 from dpdsyn.checks import positive
 from dpdsyn.column import Column
 from dpdsyn.privacy import DRAFTED, ZCDP, Exponential, Gaussian, GaussianCap, Ledger, Nothing, SampledGaussian
+from dpdsyn.rows import Rows, only, recoded
 from dpdsyn.schema import Schema
 
 Query = tuple[str, ...]
@@ -31,21 +32,22 @@ class ClippingError(AssertionError):
 class PrivateTable:
     """Training rows behind doors.
 
-    codes: shape (rows, columns), unsigned, in the order of the schema's columns.
+    rows: codes of shape (rows, columns), unsigned, in the order of the schema's columns; or Rows that give them.
     rng: the source of all noise and of all Poisson samples.
     verify: also check, row by row, what `noisy_sum` assumes (slow; for tests and `dpdsyn check`).
     """
 
-    def __init__(self, codes: np.ndarray, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False) -> None:
-        if codes.ndim != 2 or codes.shape[1] != len(schema.columns):
-            raise ValueError(f"codes have shape {codes.shape}; the schema has {len(schema.columns)} columns")
-        if codes.size and (codes.max(axis=0) >= np.array(schema.sizes)).any():
-            raise ValueError("codes lie outside the schema's domain")
+    def __init__(
+        self, rows: np.ndarray | Rows, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False
+    ) -> None:
+        if isinstance(rows, np.ndarray):
+            _check_codes(rows, schema)
+            rows = Rows(rows)
         if schema.drafted:
             ledger.expose(DRAFTED)
         self.schema = schema
         self.ledger = ledger
-        self.__codes = codes
+        self.__rows = rows
         self.__rng = rng
         self.__verify = verify
 
@@ -69,10 +71,8 @@ class PrivateTable:
         if queries:
             total = sum(Gaussian(sigma).rho for sigma in sigmas)
             self.ledger.charge(Gaussian(1 / math.sqrt(2 * total)), f"{len(queries)} noisy marginals")
-        return [
-            self.__marginal(query) + self.__rng.normal(0.0, sigma, shape)
-            for query, sigma, shape in zip(queries, sigmas, shapes, strict=True)
-        ]
+        exact = self.__marginals(queries)
+        return [counts + self.__rng.normal(0.0, sigma, shape) for counts, sigma, shape in zip(exact, sigmas, shapes, strict=True)]
 
     def select(self, queries: Sequence[Query], score: Score, sensitivity: float, epsilon: float) -> int:
         """Index of a query with a high score(exact marginal, query), by the exponential mechanism.
@@ -84,7 +84,7 @@ class PrivateTable:
             raise ValueError("nothing to select from")
         positive("sensitivity", sensitivity)
         self.ledger.charge(Exponential(epsilon), "selection")
-        scores = np.array([score(self.__marginal(query), query) for query in queries], dtype=float)
+        scores = np.array([score(*pair) for pair in zip(self.__marginals(queries), queries, strict=True)], dtype=float)
         return int(np.argmax(scores * (epsilon / (2 * sensitivity)) + self.__rng.gumbel(size=len(scores))))
 
     def noisy_scores(self, queries: Sequence[Query], score: Score, l2_sensitivity: float, sigma: float) -> np.ndarray:
@@ -94,7 +94,7 @@ class PrivateTable:
         """
         positive("l2_sensitivity", l2_sensitivity)
         self.ledger.charge(Gaussian(sigma / l2_sensitivity), "noisy scores")
-        exact = np.array([score(self.__marginal(query), query) for query in queries], dtype=float)
+        exact = np.array([score(*pair) for pair in zip(self.__marginals(queries), queries, strict=True)], dtype=float)
         return exact + self.__rng.normal(0.0, sigma, len(exact))
 
     def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
@@ -104,8 +104,10 @@ class PrivateTable:
         sum over the batch's rows of vectors of L2 norm at most `clip`. Charges SampledGaussian(rate, sigma).
         """
         positive("clip", clip)
-        self.ledger.charge(SampledGaussian(rate, sigma), "noisy sum over a Poisson sample")
-        batch = self.__codes[poisson_sample(len(self.__codes), rate, self.__rng)]
+        spend = SampledGaussian(rate, sigma)
+        left = self.ledger.steps_left(spend)
+        self.ledger.charge(spend, "noisy sum over a Poisson sample")
+        batch = self.__rows.batch(rate, left, self.__rng)
         total = f(batch, clip)
         if self.__verify:
             _check_clipped_sum(f, batch, clip, total)
@@ -116,12 +118,12 @@ class PrivateTable:
     def hand_over(self, claim: str) -> np.ndarray:
         """A copy of the codes for an outside library that claims `claim`; the result is `claimed`."""
         self.ledger.hand_over(claim)
-        return self.__codes.copy()
+        return self.__rows.together()
 
     def unprotected(self, why: str) -> np.ndarray:
         """A copy of the codes; nothing built on it has a guarantee."""
         self.ledger.expose(why)
-        return self.__codes.copy()
+        return self.__rows.together()
 
     # --- views: no row is read, nothing is charged -------------------------------------------------------------
 
@@ -131,9 +133,8 @@ class PrivateTable:
             self.ledger.charge(cap, "reserved for a nested synthesizer")
         ledger = Ledger(cap, parent=self.ledger)
         positions = self.schema.positions(columns)
-        return PrivateTable(
-            self.__codes[:, positions], self.schema.select(columns), ledger, self.__rng.spawn(1)[0], self.__verify
-        )
+        rows = self.__rows.changed(only(positions))
+        return PrivateTable(rows, self.schema.select(columns), ledger, self.__rng.spawn(1)[0], self.__verify)
 
     def recode(self, mappings: Mapping[str, np.ndarray]) -> PrivateTable:
         """The same rows and ledger with some columns' codes merged.
@@ -141,16 +142,27 @@ class PrivateTable:
         mappings: for a column, the new code of each old code, shape (size,); new codes run from 0 without gaps.
         A mapping may depend on noisy answers, never on rows.
         """
-        codes, columns = self.__codes.copy(), list(self.schema.columns)
+        columns = list(self.schema.columns)
+        changes = {self.schema.position(name): np.asarray(mapping) for name, mapping in mappings.items()}
         for name, mapping in mappings.items():
-            position = self.schema.position(name)
-            codes[:, position] = np.asarray(mapping)[codes[:, position]]
-            columns[position] = Column(name, "categorical", categories=tuple(range(int(np.max(mapping)) + 1)))
+            columns[self.schema.position(name)] = Column(name, "categorical", categories=tuple(range(int(np.max(mapping)) + 1)))
         schema = Schema(tuple(columns), None, self.schema.rows_public)
-        return PrivateTable(codes, schema, self.ledger, self.__rng, self.__verify)
+        return PrivateTable(self.__rows.changed(recoded(changes)), schema, self.ledger, self.__rng, self.__verify)
 
-    def __marginal(self, query: Query) -> np.ndarray:
-        return marginal(self.__codes, self.schema, query)
+    def __marginals(self, queries: Sequence[Query]) -> list[np.ndarray]:
+        """Exact marginals, in one pass over the rows."""
+        exact = [np.zeros(self.schema.shape(query)) for query in queries]
+        for codes in self.__rows.chunks() if queries else ():
+            for counts, query in zip(exact, queries, strict=True):
+                counts += marginal(codes, self.schema, query)
+        return exact
+
+
+def _check_codes(codes: np.ndarray, schema: Schema) -> None:
+    if codes.ndim != 2 or codes.shape[1] != len(schema.columns):
+        raise ValueError(f"codes have shape {codes.shape}; the schema has {len(schema.columns)} columns")
+    if codes.size and (codes.max(axis=0) >= np.array(schema.sizes)).any():
+        raise ValueError("codes lie outside the schema's domain")
 
 
 def marginal(codes: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
@@ -160,22 +172,6 @@ def marginal(codes: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
     for position, size in zip(schema.positions(query), shape, strict=True):
         cells = cells * size + codes[:, position]
     return np.bincount(cells, minlength=math.prod(shape)).astype(float).reshape(shape)
-
-
-def poisson_sample(rows: int, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Indices, ascending, of rows each drawn independently with probability `rate`.
-
-    Gaps between the successes of independent trials are geometric, so the cost is that of the rows drawn.
-    """
-    parts: list[np.ndarray] = []
-    last = -1
-    while last < rows:
-        expected = (rows - last) * rate
-        gaps = rng.geometric(rate, size=int(expected + 5 * math.sqrt(expected) + 10))
-        parts.append(last + np.cumsum(gaps))
-        last = int(parts[-1][-1])
-    indices = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-    return indices[indices < rows]
 
 
 def _check_clipped_sum(f: ClippedSum, batch: np.ndarray, clip: float, total: np.ndarray) -> None:

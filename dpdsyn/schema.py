@@ -6,6 +6,7 @@ table and the same table with one more row gives the same domain.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -184,16 +185,16 @@ class Schema:
         target = self.target if self.target in names else None
         return replace(self, columns=tuple(self[name] for name in names), target=target)
 
-    def check_frame(self, frame: pd.DataFrame) -> None:
-        """Raise SchemaError unless the frame has every column of the schema and none that nobody declared."""
-        twice = frame.columns[frame.columns.duplicated()].unique()
-        if len(twice):
+    def check_names(self, names: Sequence[str]) -> None:
+        """Raise SchemaError unless there is every column of the schema, none twice, and none that nobody declared."""
+        twice = sorted({name for name, count in Counter(names).items() if count > 1})
+        if twice:
             raise SchemaError(f"the data have columns of the same name: {shortened(twice)}")
         wanted = [*self.names, *([self.person] if self.person else []), *(self.groups if isinstance(self.groups, tuple) else ())]
-        absent = [name for name in dict.fromkeys(wanted) if name not in frame.columns]
+        absent = [name for name in dict.fromkeys(wanted) if name not in names]
         if absent:
-            raise SchemaError(f"the data lack the column {', '.join(map(repr, absent))}; they have {shortened(frame.columns)}")
-        extra = [name for name in frame.columns if name not in wanted and name not in self.ignore]
+            raise SchemaError(f"the data lack the column {', '.join(map(repr, absent))}; they have {shortened(names)}")
+        extra = [name for name in names if name not in wanted and name not in self.ignore]
         if extra:
             raise SchemaError(
                 f"the data have columns that the schema does not know: {shortened(extra)}; "
@@ -204,13 +205,13 @@ class Schema:
         """Codes, shape (rows kept, columns), of the smallest unsigned type that fits.
 
         Rows with a missing cell in a column whose rule is `drop` are left out. Raises SchemaError (see
-        `check_frame` and `Column.encode`).
+        `check_names` and `Column.encode`).
         """
         return self.encode_all(frame)[0]
 
     def encode_all(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """As `encode`, and which rows were kept, shape (rows,), bool."""
-        self.check_frame(frame)
+        self.check_names(list(frame.columns))
         kept = np.ones(len(frame), dtype=bool)
         codes = np.empty((len(frame), len(self.columns)), dtype=self.dtype)
         for i, column in enumerate(self.columns):

@@ -41,6 +41,10 @@ class Request:
     overwrite: bool
     draft: bool
 
+    def streamed(self, schema: Schema) -> bool:
+        """Whether the table is read piece by piece: Parquet, unless rows have to be chosen by person."""
+        return self.table.suffix == ".parquet" and schema.person is None
+
     @property
     def statement(self) -> Path:
         return self.output.with_name(f"{self.output.stem}.privacy.json")
@@ -62,17 +66,17 @@ def synthesize(request: Request) -> int:
         random_state=request.seed,
     )
     _say(f"reading {request.table}")
-    frame = _frame(request, schema)
+    table = request.table if request.streamed(schema) else _frame(request, schema)
     _say("learning under differential privacy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeededNoiseWarning)
         try:
-            model.fit(frame, schema)
+            model.fit(table, schema)
         except ValueError as error:
             row = getattr(error, "row", None)
             line = None if row is None else line_of(request.table, row, request.reading)
             raise ValueError(f"{request.table}{'' if line is None else f', line {line}'}: {error}") from error
-    del frame
+    del table
     rows = model.schema_.rows_public if request.rows is None else request.rows
     _write(request, model, rows)
     print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")

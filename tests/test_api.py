@@ -178,7 +178,7 @@ def changed(**change: Any) -> dict:
         ({"random_state": -1}, SCHEMA, None, "random_state is -1"),
         ({}, {"columns": 3}, None, "lacks rows_public"),
         ({}, "absent.yaml", None, "absent.yaml: cannot be read"),
-        ({}, SCHEMA, {"age": [1]}, "a pandas DataFrame is needed; given is a dict"),
+        ({}, SCHEMA, {"age": [1]}, "a pandas DataFrame or the path of a Parquet file is needed; given is a dict"),
         ({}, SCHEMA, lambda f: f.head(0), "0 rows can be used; at least two"),
         ({}, SCHEMA, lambda f: f.head(1), "1 rows can be used; at least two"),
         ({}, SCHEMA, lambda f: f.drop(columns="age"), "lack the column 'age'"),

@@ -8,7 +8,8 @@ from scipy import stats
 
 from dpdsyn.contract import toy_codes, toy_schema
 from dpdsyn.privacy import ZCDP, Budget, BudgetExceeded, Gaussian, GaussianCap, Ledger, SampledGaussian
-from dpdsyn.private_table import ClippingError, PrivateTable, marginal, poisson_sample
+from dpdsyn.private_table import ClippingError, PrivateTable, marginal
+from dpdsyn.rows import poisson_sample
 
 SCHEMA = toy_schema()
 CODES = toy_codes(SCHEMA, 200)
