@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,9 +33,10 @@ class DPDSyn:
     """A synthetic table to train models on, under (epsilon, delta)-differential privacy.
 
     epsilon, delta: the budget for everything that is read from the table. target: the column that models are to
-    predict; it may stand in the schema instead. candidates: the source of candidate rows, the name of any
-    Synthesizer (`class_conditional`, `independent`, `mst`, ...); candidate_share: its share of the budget.
-    labels: "sample" or "argmax". guide: settings that are to differ (`dpdsyn.guide.GuideSettings`).
+    predict; it may stand in the schema instead. other_targets: more columns to predict, served by the same release.
+    candidates: the source of candidate rows, the name of any Synthesizer (`class_conditional`, `independent`, `mst`,
+    ...); candidate_share: its share of the budget. labels: "sample" draws them from the guide's probabilities,
+    "argmax" takes the likeliest. guide: settings that are to differ (`dpdsyn.guide.GuideSettings`).
     random_state: None takes the operating system's entropy; a whole number makes the result reproducible, and is
     not private against whoever knows it.
 
@@ -50,6 +51,7 @@ class DPDSyn:
         candidates: str = "class_conditional",
         candidate_share: float = 0.1,
         labels: str = "sample",
+        other_targets: Sequence[str] = (),
         guide: GuideSettings | Mapping[str, Any] | None = None,
         random_state: int | None = None,
     ) -> None:
@@ -59,6 +61,7 @@ class DPDSyn:
         self.candidates = candidates
         self.candidate_share = candidate_share
         self.labels = labels
+        self.other_targets = other_targets
         self.guide = guide
         self.random_state = random_state
 
@@ -131,7 +134,7 @@ class DPDSyn:
         return f"DPDSyn({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
 
     def _method(self) -> GuidedSynthesizer:
-        return GuidedSynthesizer(self.candidates, self.candidate_share, None, self.labels, self.guide)  # type: ignore[arg-type]
+        return GuidedSynthesizer(self.candidates, self.candidate_share, None, self.labels, self.other_targets, self.guide)  # type: ignore[arg-type]
 
     def _entropy(self) -> np.random.SeedSequence:
         if self.random_state is None:

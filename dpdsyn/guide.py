@@ -1,4 +1,4 @@
-"""The guide: a small network that predicts the target, trained by DP-SGD (Abadi et al. 2016).
+"""The guide: a small network that predicts the target (or several), trained by DP-SGD (Abadi et al. 2016).
 
 Rows are integer codes, so the first layer is a sum of one table row per column, and the norm of each row's
 gradient has a closed form (Goodfellow 2015): the norm of a layer's input times that of the error it sends back.
@@ -8,8 +8,9 @@ and errors e (output) and e1 (hidden), the squared norm is m (|e1|^2 + |e|^2) + 
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -28,14 +29,25 @@ _CHUNK = 65536  # rows predicted at once
 class Network:
     """Shapes and arithmetic of the guide: a linear path and, beside it, one hidden ReLU layer.
 
-    sizes: number of codes of each feature column; hidden: units, 0 for plain (multinomial) logistic regression.
-    Parameters are one flat float32 vector: the code table, shape (1 + sum(sizes), hidden + classes), whose row 0
-    is the bias, then the output weights, shape (hidden, classes).
+    sizes: number of codes of each feature column; heads: number of classes of each target; hidden: units, 0 for plain
+    (multinomial) logistic regression. Parameters are one flat float32 vector: the code table, shape (1 + sum(sizes),
+    hidden + classes), whose row 0 is the bias, then the output weights, shape (hidden, classes), with the classes of
+    all heads side by side.
     """
 
     sizes: tuple[int, ...]
-    classes: int
+    heads: tuple[int, ...]
     hidden: int
+
+    @property
+    def classes(self) -> int:
+        return sum(self.heads)
+
+    @property
+    def slices(self) -> list[slice]:
+        """Where each head's classes stand."""
+        ends = list(itertools.accumulate(self.heads))
+        return [slice(end - size, end) for end, size in zip(ends, self.heads, strict=True)]
 
     @property
     def rows(self) -> int:
@@ -66,24 +78,31 @@ class Network:
         return index
 
     def forward(self, flat: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden values, shape (rows, hidden), and class probabilities, shape (rows, classes)."""
+        """Hidden values, shape (rows, hidden), and each head's class probabilities, together of shape (rows, classes)."""
         import torch
 
         table, output = self.split(flat)
         sums = torch.nn.functional.embedding_bag(torch.from_numpy(index), torch.from_numpy(table), mode="sum").numpy()
         hidden = np.maximum(sums[:, : self.hidden], 0)
         logits = sums[:, self.hidden :] + hidden @ output
-        logits -= logits.max(axis=1, keepdims=True)
-        np.exp(logits, out=logits)
-        return hidden, logits / logits.sum(axis=1, keepdims=True)
+        for head in self.slices:
+            part = logits[:, head]
+            part -= part.max(axis=1, keepdims=True)
+            np.exp(part, out=part)
+            part /= part.sum(axis=1, keepdims=True)
+        return hidden, logits
 
     def clipped_gradient_sum(self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
-        """Sum over rows of the cross-entropy gradient, each scaled down to norm `clip`; shape (parameters,)."""
+        """Sum over rows of the gradient of all heads' cross-entropies, each row's scaled down to norm `clip`.
+
+        labels: shape (rows, heads). Shape of the sum: (parameters,).
+        """
         from scipy.sparse import csc_array
 
         _, output = self.split(flat)
         hidden, error = self.forward(flat, index)
-        error[np.arange(len(labels)), labels] -= 1
+        for head, own in zip(self.slices, labels.T, strict=True):
+            error[np.arange(len(labels)), head.start + own.astype(np.int64)] -= 1
         back = np.concatenate([(error @ output.T) * (hidden > 0), error], axis=1)
         columns = index.shape[1]
         error_square = np.einsum("ij,ij->i", error, error)
@@ -141,15 +160,17 @@ class GuideSettings:
 
 
 class Guide:
-    """A network for the schema's target, and its private training."""
+    """A network for the schema's target and, beside it, `other_targets`; and its private training."""
 
-    def __init__(self, schema: Schema, settings: GuideSettings) -> None:
+    def __init__(self, schema: Schema, settings: GuideSettings, other_targets: Sequence[str] = ()) -> None:
         if schema.target is None:
             raise ValueError("a guide needs a schema with a target")
         self.settings = settings
-        self.target = schema.target
-        self.features = schema.features
-        self.network = Network(schema.shape(schema.features), schema.classes, settings.hidden)
+        self.targets = (schema.target, *other_targets)
+        self.features = tuple(name for name in schema.names if name not in self.targets)
+        if len(set(self.targets)) < len(self.targets) or not self.features:
+            raise ValueError(f"targets are {', '.join(self.targets)}; different columns are needed, and one more to learn from")
+        self.network = Network(schema.shape(self.features), schema.shape(self.targets), settings.hidden)
         self.rate = min(1.0, settings.batch / schema.rows_public)
         self.expected_batch = self.rate * schema.rows_public
         self.parameters_: np.ndarray | None = None
@@ -167,7 +188,7 @@ class Guide:
     def fit(self, private: PrivateTable, noise: float, rng: np.random.Generator) -> Guide:
         """Train through `private.noisy_sum`; every use of the rows is inside that door."""
         features = private.schema.positions(self.features)
-        target = private.schema.position(self.target)
+        targets = private.schema.positions(self.targets)
         flat = self.network.initial(rng)
         velocity = np.zeros_like(flat)
         mean = np.zeros(flat.shape)
@@ -175,7 +196,7 @@ class Guide:
         averaged = max(1, round(steps * self.settings.average))
 
         def gradient_sum(batch: np.ndarray, clip: float) -> np.ndarray:
-            return self.network.clipped_gradient_sum(flat, self.network.index(batch[:, features]), batch[:, target], clip)
+            return self.network.clipped_gradient_sum(flat, self.network.index(batch[:, features]), batch[:, targets], clip)
 
         for step in range(steps):
             noisy = private.noisy_sum(gradient_sum, self.rate, noise, self.settings.clip)
@@ -187,11 +208,16 @@ class Guide:
         return self
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
-        """Class probabilities for feature codes, shape (rows, classes)."""
+        """Class probabilities of the schema's target for feature codes, shape (rows, classes)."""
+        return self.predict_all(features)[0]
+
+    def predict_all(self, features: np.ndarray) -> list[np.ndarray]:
+        """Class probabilities of each target."""
         if self.parameters_ is None:
             raise RuntimeError("the guide has not been fitted")
         parts = [
             self.network.forward(self.parameters_, self.network.index(features[i : i + _CHUNK]))[1]
             for i in range(0, len(features), _CHUNK)
         ]
-        return np.concatenate(parts) if parts else np.empty((0, self.network.classes), dtype=np.float32)
+        together = np.concatenate(parts) if parts else np.empty((0, self.network.classes), dtype=np.float32)
+        return [together[:, head] for head in self.network.slices]

@@ -26,6 +26,7 @@ class GuidedSynthesizer(Synthesizer):
     its own. candidate_share: the share of the budget, in zCDP, that the source gets (none if it spends nothing);
     the guide gets what then still fits into (epsilon, delta), composed jointly.
     labels: "sample" draws each label from the guide's probabilities, "argmax" takes the likeliest.
+    other_targets: further columns that the guide is to label, so that one release serves several tasks.
     guide: settings of the guide (`dpdsyn.guide.GuideSettings`), or a mapping of those that are to differ.
     """
 
@@ -35,12 +36,14 @@ class GuidedSynthesizer(Synthesizer):
         candidate_share: float = 0.1,
         candidate_parameters: Mapping[str, Any] | None = None,
         labels: Literal["sample", "argmax"] = "sample",
+        other_targets: Sequence[str] = (),
         guide: GuideSettings | Mapping[str, Any] | None = None,
     ) -> None:
         self.candidates = candidates
         self.candidate_share = candidate_share
         self.candidate_parameters = candidate_parameters
         self.labels = labels
+        self.other_targets = other_targets
         self.guide = guide
         self._check()
 
@@ -51,12 +54,15 @@ class GuidedSynthesizer(Synthesizer):
         return find(self.candidates)(**(self.candidate_parameters or {}))
 
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
-        return "no target column to guide the synthesis" if schema.target is None else None
+        if schema.target is None:
+            return "no target column to guide the synthesis"
+        unknown = [name for name in self.other_targets if name not in schema.features]
+        return f"other_targets {', '.join(unknown)}: no feature column has that name" if unknown else None
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
         schema = private.schema
         source = self._source()
-        guide = Guide(schema, GuideSettings.of(self.guide))
+        guide = Guide(schema, GuideSettings.of(self.guide), self.other_targets)
         cap = self._cap(source, private.ledger.allowance)
 
         def plan(noise: float) -> Sequence[Spend]:
@@ -87,10 +93,11 @@ class GuidedSynthesizer(Synthesizer):
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         schema = self.schema_
         candidates = draw(self.source_, self.source_schema_, n, rng)
-        features = candidates[:, self.source_schema_.positions(schema.features)]
+        features = candidates[:, self.source_schema_.positions(self.guide_.features)]
         codes = np.empty((n, len(schema.columns)), dtype=schema.dtype)
-        codes[:, schema.positions(schema.features)] = features
-        codes[:, schema.target_position] = self._label(self.guide_.predict_proba(features), rng)
+        codes[:, schema.positions(self.guide_.features)] = features
+        for target, probabilities in zip(self.guide_.targets, self.guide_.predict_all(features), strict=True):
+            codes[:, schema.position(target)] = self._label(probabilities, rng)
         return codes
 
     def state(self) -> dict[str, np.ndarray]:
@@ -102,7 +109,7 @@ class GuidedSynthesizer(Synthesizer):
         source = self._source()
         self.source_schema_ = schema.select(schema.names if source.uses_target else schema.features)
         self.source_ = source.restore(self.source_schema_, {k[7:]: v for k, v in state.items() if k.startswith("source.")})
-        self.guide_ = Guide(schema, GuideSettings.of(self.guide))
+        self.guide_ = Guide(schema, GuideSettings.of(self.guide), self.other_targets)
         if state["guide"].shape != (self.guide_.network.parameters,):
             raise ValueError("the saved guide does not fit its schema")
         self.guide_.parameters_ = np.asarray(state["guide"], dtype=np.float32)

@@ -27,7 +27,7 @@ def contenders(rows: int) -> dict[str, Callable[[], object]]:
     from opacus.utils.fast_gradient_clipping_utils import DPLossFastGradientClipping
 
     rng = np.random.default_rng(0)
-    network = Network(_SIZES, 2, GuideSettings().hidden)
+    network = Network(_SIZES, (2,), GuideSettings().hidden)
     features = np.stack([rng.integers(size, size=rows) for size in _SIZES], axis=1).astype(np.uint8)
     labels = rng.integers(2, size=rows)
     flat, target = network.initial(rng), torch.from_numpy(labels)
@@ -65,7 +65,7 @@ def contenders(rows: int) -> dict[str, Callable[[], object]]:
         ghost_loss(ghost(one_hot()), target).backward()
 
     return {
-        "closed form on codes": lambda: network.clipped_gradient_sum(flat, network.index(features), labels, 1.0),
+        "closed form on codes": lambda: network.clipped_gradient_sum(flat, network.index(features), labels[:, None], 1.0),
         "opacus, ghost clipping": with_ghost_clipping,
         "opacus, stored gradients": with_stored_gradients,
     }
