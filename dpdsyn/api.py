@@ -49,7 +49,7 @@ class DPDSyn:
         delta: float = 1e-6,
         target: str | None = None,
         candidates: str = "class_conditional",
-        candidate_share: float = 0.1,
+        candidate_share: float = 0.2,
         labels: str = "sample",
         other_targets: Sequence[str] = (),
         guide: GuideSettings | Mapping[str, Any] | None = None,

@@ -131,12 +131,12 @@ class GuideSettings:
     average: share of the last steps whose parameters are averaged (free: it is post-processing).
     """
 
-    hidden: int = 32
+    hidden: int = 16
     batch: int = 4096
     steps: int = 200
     wander: float = 0.7
     learning_rate: float = 8.0
-    momentum: float = 0.9
+    momentum: float = 0.8
     clip: float = 1.0
     average: float = 0.5
 

@@ -30,10 +30,12 @@ class GuidedSynthesizer(Synthesizer):
     guide: settings of the guide (`dpdsyn.guide.GuideSettings`), or a mapping of those that are to differ.
     """
 
+    version = 2
+
     def __init__(
         self,
         candidates: str = "class_conditional",
-        candidate_share: float = 0.1,
+        candidate_share: float = 0.2,
         candidate_parameters: Mapping[str, Any] | None = None,
         labels: Literal["sample", "argmax"] = "sample",
         other_targets: Sequence[str] = (),

@@ -127,10 +127,31 @@ def _key(record: Record) -> Group:
 
 
 def _methods(records: Iterable[Record]) -> dict[tuple[Group, str], list[Record]]:
+    """Records of each data set, budget and method; a method that was run with several settings stands once for each."""
+    records = list(records)
+    settings: dict[str, set[tuple[tuple[str, str], ...]]] = defaultdict(set)
+    for record in records:
+        settings[record.method["name"]].add(_settings(record))
     groups: dict[tuple[Group, str], list[Record]] = defaultdict(list)
     for record in records:
-        groups[_key(record), record.method["name"]].append(record)
+        name = record.method["name"]
+        common = set.intersection(*(set(one) for one in settings[name]))
+        own = [f"{key}={value}" for key, value in _settings(record) if (key, value) not in common]
+        groups[_key(record), f"{name} ({', '.join(own)})" if own else name].append(record)
     return groups
+
+
+def _settings(record: Record) -> tuple[tuple[str, str], ...]:
+    """A method's parameters, nested ones with dotted names, as text."""
+    flat: dict[str, str] = {}
+    pending = dict(record.method.get("parameters") or {})
+    while pending:
+        key, value = pending.popitem()
+        if isinstance(value, dict):
+            pending |= {f"{key}.{name}": inner for name, inner in value.items()}
+        else:
+            flat[key] = str(value)
+    return tuple(sorted(flat.items()))
 
 
 def _by_group(
@@ -176,7 +197,7 @@ def _badge(method: str, group: list[Record]) -> str:
     if worst != "none":
         return "-" if worst is None else _BADGES[worst]
     exposed = {entry["label"] for r in group for entry in r.privacy.get("ledger", ()) if entry["mechanism"] == "Unprotected"}
-    return _BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else _NOTES.get(method, ""))
+    return _BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else _NOTES.get(method.partition(" ")[0], ""))
 
 
 def _seeds(group: list[Record]) -> str:

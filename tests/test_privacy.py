@@ -123,7 +123,8 @@ def test_a_plan_that_no_noise_can_make_fit_is_refused() -> None:
 
 
 def test_nothing_is_answered_without_a_plan_or_outside_it() -> None:
-    ledger = Ledger(Budget(1.0, DELTA))
+    budget = Budget(1.0, DELTA)
+    ledger = Ledger(budget)
     with pytest.raises(BudgetExceeded, match="no plan"):
         ledger.charge(Gaussian(100.0), "early")
     with pytest.raises(BudgetExceeded, match="costs more"):
@@ -143,7 +144,7 @@ def test_nothing_is_answered_without_a_plan_or_outside_it() -> None:
     with pytest.raises(BudgetExceeded):
         ledger.charge(Gaussian(1e4), "a crumb")
     assert [e["count"] for e in ledger.entries] == [3, 1, 1]
-    assert ledger.spent == compose([SampledGaussian(0.1, 10.0, 3), Gaussian(50.0)], DELTA)
+    assert ledger.spent == budget.spent([SampledGaussian(0.1, 10.0, 3), Gaussian(50.0)])
 
 
 def test_the_guarantee_is_read_off_the_ledger() -> None:

@@ -40,7 +40,7 @@ def test_the_method_charges_candidates_and_guide_together() -> None:
     assert mechanisms == ["GaussianCap", "SampledGaussian"]
     assert private.ledger.guarantee == "dp"
     assert 0.99 < private.ledger.spent <= 1.0
-    assert private.ledger.entries[1]["count"] == synthesizer.guide_.steps
+    assert private.ledger.entries[1]["count"] == synthesizer.guide_.settings.steps
 
 
 def test_nested_methods_share_the_budget_in_renyi_dp() -> None:
