@@ -28,10 +28,14 @@ _fits_before = itertools.count()  # of this process: whether a fit was its first
 
 @dataclass(frozen=True)
 class Cell:
-    """A composed configuration, checked. Building one raises ValueError on the first value that cannot be meant."""
+    """A composed configuration, checked. Building one raises ValueError on the first value that cannot be meant.
+
+    judged: the column that models trained on the synthetic rows are to predict.
+    """
 
     dataset: Mapping[str, Any]
     schema: Schema
+    judged: str
     method: str
     target: str
     parameters: Mapping[str, Any]
@@ -54,9 +58,11 @@ class Cell:
         if unknown:
             raise ValueError(f"no evaluator is called {', '.join(unknown)}; there are {', '.join(EVALUATORS)}")
         dataset = datasets.resolved(config["dataset"])
+        schema = datasets.schema_of(dataset)
         return cls(
             dataset=dataset,
-            schema=datasets.schema_of(dataset),
+            schema=schema,
+            judged=datasets.judged_column(dataset, schema, config["evaluation"].get("target")),
             method=name,
             target=target,
             parameters=method,
@@ -89,12 +95,18 @@ class Cell:
     def cell_id(self) -> str:
         """Of the fit, the budget it stands for, and how it is judged."""
         budget = [self.budget.epsilon, self.budget.delta]
-        return _digest([self.fit_id, budget, dict(self.evaluation), evaluate.VERSION, self.dataset.get("positive")])
+        judged = [dict(self.evaluation), evaluate.VERSION, self.dataset.get("positive")]
+        return _digest([self.fit_id, budget, *judged] + ([self.judged] if self.off_task else []))
+
+    @property
+    def off_task(self) -> bool:
+        return self.judged != self.schema.target
 
 
 def run_cell(cell: Cell, store: Store | None = None, say: Callable[[str], None] = lambda text: None) -> Record:
     """Fit, sample and judge; a fit that the store already holds is not repeated. Never raises what a method raises."""
     machine.pin_threads(cell.threads)
+    generator = cell.dataset.get("generator")
     outline: dict[str, Any] = {
         "cell_id": cell.cell_id,
         "fit_id": cell.fit_id,
@@ -102,8 +114,9 @@ def run_cell(cell: Cell, store: Store | None = None, say: Callable[[str], None] 
             "name": cell.dataset["name"],
             "sha256": dict(cell.dataset.get("files") or {}),
             "split_seed": cell.seed,
-            "ceiling": datasets.ceiling(cell.dataset),
+            "ceiling": None if cell.off_task else datasets.ceiling(cell.dataset),
             "caution": cell.dataset.get("caution"),
+            **({"generator": dict(generator)} if generator else {}),
         },
         "method": {
             "name": cell.method,
@@ -114,11 +127,13 @@ def run_cell(cell: Cell, store: Store | None = None, say: Callable[[str], None] 
         "privacy": {"epsilon": cell.budget.epsilon, "delta": cell.budget.delta, "unit": cell.schema.unit},
         "seed": cell.seed,
         "n_synth": cell.n_synth,
-        "evaluation": dict(cell.evaluation),
+        "evaluation": dict(cell.evaluation) | ({"column": cell.judged} if cell.off_task else {}),
         "environment": machine.describe(cell.threads),
     }
     try:
         reason = cell.synthesizer.skip(cell.schema, cell.budget)
+        if cell.off_task and hasattr(cell.synthesizer, "predict_proba"):
+            reason = f"predicts {cell.schema.target} itself and makes no rows to learn {cell.judged} from"
         if reason:
             return Record(**outline, status="skipped", error=reason)
         split = datasets.load(cell.dataset, cell.seed, say)
@@ -173,16 +188,18 @@ def _judge(cell: Cell, split: datasets.Split, fit: Fit) -> dict[str, Any]:
     """The record's measured part. A method that predicts by itself is scored directly, and its filler rows are not."""
     schema, evaluation, probabilities = split.schema, cell.evaluation, fit.test_probabilities
     if probabilities is None:
-        metrics = evaluate.utility(fit.codes, split.test, schema, evaluation["evaluators"], evaluation["repeats"], cell.seed)
+        metrics = evaluate.utility(
+            fit.codes, split.test, schema, cell.judged, evaluation["evaluators"], evaluation["repeats"], cell.seed
+        )
         fidelity = evaluate.fidelity(fit.codes, split.train, schema)
-        labels = fit.codes[:, schema.target_position]
+        labels = fit.codes[:, schema.position(cell.judged)]
     else:
         metrics = {DIRECT: evaluate.scores(split.test[:, schema.target_position], probabilities)}
         fidelity = {}
         labels = probabilities.argmax(axis=1)
     return {
         "metrics": metrics,
-        "label_share": float(np.mean(labels == datasets.positive_class(cell.dataset, schema))),
+        "label_share": float(np.mean(labels == datasets.positive_class(cell.dataset, schema, cell.judged))),
         "fidelity": fidelity,
         "synthetic_sha256": hashlib.sha256(fit.codes.tobytes()).hexdigest(),
         "seconds": fit.seconds,

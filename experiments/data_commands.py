@@ -142,7 +142,7 @@ def _on_real_rows(split: Split) -> Iterator[tuple[str, str]]:
     labels = (codes[:, split.schema.target_position] for codes in (split.train, split.test))
     train, test = labels
     yield "majority", f"accuracy {np.mean(test == np.bincount(train).argmax()):.3f}"
-    scores = utility(split.train, split.test, split.schema, ["boosting"], 1, 0)["boosting"]
+    scores = utility(split.train, split.test, split.schema, str(split.schema.target), ["boosting"], 1, 0)["boosting"]
     yield "boosting", f"accuracy {scores['accuracy']:.3f}, AUROC {scores['auroc']:.3f} on real rows"
 
 

@@ -74,10 +74,25 @@ def schema_of(dataset: Mapping[str, Any]) -> Schema:
         raise SchemaError(f"schema of {dataset['name']}: {error}") from error
 
 
-def positive_class(dataset: Mapping[str, Any], schema: Schema) -> int:
-    """Code of the class whose share is reported: `positive`, or the last."""
-    categories = [canonical(category) for category in schema[str(schema.target)].categories]
-    return len(categories) - 1 if dataset.get("positive") is None else categories.index(canonical(dataset["positive"]))
+def judged_column(dataset: Mapping[str, Any], schema: Schema, target: str | None) -> str:
+    """The column that models are to predict when synthetic rows are judged: the schema's target, or `offtask`.
+
+    Raises ValueError if the data set names none.
+    """
+    if target is None:
+        return str(schema.target)
+    if target != "offtask":
+        raise ValueError(f"evaluation.target is {target!r}; accepted: null (the schema's own target), offtask")
+    if dataset.get("offtask") is None:
+        raise ValueError(f"{dataset['name']} names no off-task column; add dataset.offtask=COLUMN")
+    return str(dataset["offtask"])
+
+
+def positive_class(dataset: Mapping[str, Any], schema: Schema, column: str) -> int:
+    """Code of the class whose share is reported: for the target `positive`, if given; else the last category."""
+    categories = [canonical(category) for category in schema[column].categories]
+    positive = dataset.get("positive") if column == schema.target else None
+    return len(categories) - 1 if positive is None else categories.index(canonical(positive))
 
 
 def identity(dataset: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,15 +22,19 @@ VERSION = 1  # raised when a metric or an evaluator changes
 
 
 def utility(
-    train: np.ndarray, test: np.ndarray, schema: Schema, evaluators: Sequence[str], repeats: int, seed: int
+    train: np.ndarray, test: np.ndarray, schema: Schema, target: str, evaluators: Sequence[str], repeats: int, seed: int
 ) -> dict[str, dict[str, float]]:
-    """Metrics of each evaluator trained on `train` and tested on `test` (codes), averaged over `repeats` seeds."""
+    """Metrics of each evaluator trained on `train` to predict the column `target` and tested on `test` (both codes).
+
+    Averaged over `repeats` seeds of the evaluator.
+    """
+    labels = test[:, schema.position(target)]
     results = {}
     for number, name in enumerate(evaluators):
         runs = []
         for repeat in range(repeats):
             model_seed = int(np.random.SeedSequence([seed, number, repeat]).generate_state(1)[0])
-            runs.append(scores(test[:, schema.target_position], _predict(name, train, test, schema, model_seed)))
+            runs.append(scores(labels, _predict(name, train, test, schema, target, model_seed)))
         results[name] = {metric: float(np.mean([run[metric] for run in runs])) for metric in METRICS}
     return results
 
@@ -60,26 +64,28 @@ def fidelity(synthetic: np.ndarray, real: np.ndarray, schema: Schema) -> dict[st
     return {f"tvd{k}": float(np.mean([distance(query) for query in itertools.combinations(schema.names, k)])) for k in (1, 2)}
 
 
-def _predict(name: str, train: np.ndarray, test: np.ndarray, schema: Schema, seed: int) -> np.ndarray:
+def _predict(name: str, train: np.ndarray, test: np.ndarray, schema: Schema, target: str, seed: int) -> np.ndarray:
     """Class probabilities for the test rows, shape (rows, classes). One class in `train` gives a constant."""
-    labels = train[:, schema.target_position]
-    probabilities = np.zeros((len(test), schema.classes))
+    labels = train[:, schema.position(target)]
+    probabilities = np.zeros((len(test), schema[target].size))
     classes = np.unique(labels)
     if len(classes) < 2:
         probabilities[:, classes[0] if len(classes) else 0] = 1
         return probabilities
-    encode, model = _BUILD[name](schema, seed)
+    features = schema.select([column for column in schema.names if column != target])
+    positions = schema.positions(features.names)
+    encode, model = _BUILD[name](features, seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(iterations|converge).*")  # iteration counts are fixed on purpose
-        model.fit(encode(train), labels)
-    probabilities[:, model.classes_] = model.predict_proba(encode(test))
+        model.fit(encode(train[:, positions]), labels)
+    probabilities[:, model.classes_] = model.predict_proba(encode(test[:, positions]))
     return probabilities
 
 
 Encoder = Callable[[np.ndarray], Any]
 
 
-def _columns(schema: Schema, one_hot_numbers: bool) -> Encoder:
+def _columns(features: Schema, one_hot_numbers: bool) -> Encoder:
     """Codes to a sparse matrix: categories one-hot, numbers as index (and one-hot too if so asked)."""
     from scipy.sparse import csr_array, hstack
 
@@ -89,8 +95,7 @@ def _columns(schema: Schema, one_hot_numbers: bool) -> Encoder:
 
     def encode(codes: np.ndarray) -> Any:
         parts = []
-        for name in schema.features:
-            column, values = schema[name], codes[:, schema.position(name)]
+        for column, values in zip(features.columns, codes.T, strict=True):
             if column.ordered:
                 parts.append(csr_array((values / max(column.size - 1, 1)).astype(np.float32)[:, None]))
             if one_hot_numbers or not column.ordered:
@@ -100,34 +105,33 @@ def _columns(schema: Schema, one_hot_numbers: bool) -> Encoder:
     return encode
 
 
-def _logistic(schema: Schema, seed: int) -> tuple[Encoder, Any]:
+def _logistic(features: Schema, seed: int) -> tuple[Encoder, Any]:
     from sklearn.linear_model import LogisticRegression
 
-    return _columns(schema, True), LogisticRegression(C=1.0, max_iter=200)
+    return _columns(features, True), LogisticRegression(C=1.0, max_iter=200)
 
 
-def _forest(schema: Schema, seed: int) -> tuple[Encoder, Any]:
+def _forest(features: Schema, seed: int) -> tuple[Encoder, Any]:
     from sklearn.ensemble import RandomForestClassifier
 
-    dense = _columns(schema, False)
+    dense = _columns(features, False)
     model = RandomForestClassifier(n_estimators=50, min_samples_leaf=10, random_state=seed, n_jobs=1)
     return lambda codes: dense(codes).toarray(), model
 
 
-def _boosting(schema: Schema, seed: int) -> tuple[Encoder, Any]:
+def _boosting(features: Schema, seed: int) -> tuple[Encoder, Any]:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    positions = schema.positions(schema.features)
     # scikit-learn's native categories stop at 255 codes; wider columns are read as ordered
-    categories = [i for i, name in enumerate(schema.features) if not schema[name].ordered and schema[name].size <= 255]
+    categories = [i for i, column in enumerate(features.columns) if not column.ordered and column.size <= 255]
     model = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, categorical_features=categories, random_state=seed)
-    return lambda codes: codes[:, positions], model
+    return lambda codes: codes, model
 
 
-def _mlp(schema: Schema, seed: int) -> tuple[Encoder, Any]:
+def _mlp(features: Schema, seed: int) -> tuple[Encoder, Any]:
     from sklearn.neural_network import MLPClassifier
 
-    return _columns(schema, True), MLPClassifier(hidden_layer_sizes=(64,), batch_size=256, max_iter=10, random_state=seed)
+    return _columns(features, True), MLPClassifier(hidden_layer_sizes=(64,), batch_size=256, max_iter=10, random_state=seed)
 
 
 _BUILD = {"logistic": _logistic, "forest": _forest, "boosting": _boosting, "mlp": _mlp}

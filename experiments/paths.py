@@ -31,15 +31,25 @@ def options(group: str, extra: Path | None = None) -> list[str]:
 
 
 def read_option(group: str, name: str, extra: Path | None = None) -> dict:
-    """The content of one configuration file of a group, laid over those of the same group that it names in `defaults`."""
+    """The content of one configuration file of a group, laid over those that it names in `defaults`."""
     import yaml
 
     for folder in ([extra] if extra else []) + [config_dir()]:
         path = folder / group / f"{name}.yaml"
         if path.is_file():
             raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-            return _merged([read_option(group, base, extra) for base in raw.pop("defaults", []) if isinstance(base, str)], raw)
+            bases = [base for base in raw.pop("defaults", []) if base != "_self_"]
+            return _merged([_base(group, base, extra) for base in bases], raw)
     raise FileNotFoundError(f"no {group} is called {name!r}; there are {', '.join(options(group, extra))}")
+
+
+def _base(group: str, base: str | dict[str, str], extra: Path | None) -> dict:
+    """An entry of `defaults`: an option of the same group, or `/group@key: name`, which stands under that key."""
+    if isinstance(base, str):
+        return read_option(group, base, extra)
+    (where, name), *_ = base.items()
+    other, _, key = where.removeprefix("/").partition("@")
+    return {key: read_option(other, name, extra)} if key else {}
 
 
 def _merged(bases: list[dict], own: dict) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from statistics import fmean
 from typing import Any
@@ -20,11 +21,13 @@ FORMAT = 1
 class Record:
     """Nested values as in the JSON file; see `flat` for one row a cell.
 
-    dataset: name, sha256, n_train, n_test, seed of the split; ceiling, the best possible accuracy where it is known;
-    leak, the share of test rows whose profile is in training where that is measured; caution, what to know.
+    dataset: name, sha256, n_train, n_test, seed of the split; generator, the settings of made-up rows; ceiling, the
+    best possible accuracy where it is known; leak, the share of test rows whose profile is in training where that is
+    measured; caution, what to know.
     method: name, target, version, parameters, guarantee. privacy: epsilon, delta, unit (what is protected: a row or a
-    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm. metrics: per evaluator.
-    fidelity: tvd1, tvd2. environment: commit, packages, processor, threads.
+    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm. evaluation: as configured; column,
+    what was predicted where that is not the target. metrics: per evaluator. fidelity: tvd1, tvd2.
+    environment: commit, packages, processor, threads.
     """
 
     cell_id: str
@@ -85,6 +88,9 @@ class Record:
             "n_test": self.dataset.get("n_test"),
             "n_synth": self.n_synth,
             "ceiling": self.dataset.get("ceiling"),
+            "dataset_settings": as_text(settings(self.dataset.get("generator"))),
+            "method_settings": as_text(settings(self.method.get("parameters"))),
+            "offtask": self.evaluation.get("column"),
             "leak": self.dataset.get("leak"),
         }
         row |= {metric: self.mean(metric) for metric in METRICS}
@@ -95,6 +101,22 @@ class Record:
         for metric in METRICS:
             row |= {f"{metric}.{name}": self.metrics.get(name, {}).get(metric) for name in (*EVALUATORS, DIRECT)}
         return row | {"synthetic_sha256": self.synthetic_sha256, "cell_id": self.cell_id, "fit_id": self.fit_id}
+
+
+def settings(nested: Mapping[str, Any] | None) -> dict[str, str]:
+    """Parameters as text under dotted names, sorted."""
+    flat: dict[str, str] = {}
+    for key, value in (nested or {}).items():
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{name}": inner for name, inner in settings(value).items()}
+        else:
+            flat[key] = str(value)
+    return dict(sorted(flat.items()))
+
+
+def as_text(chosen: Mapping[str, str]) -> str:
+    """As a person would type them: `order=3, classes=4`."""
+    return ", ".join(f"{key}={value}" for key, value in chosen.items())
 
 
 def _without_nan(value: Any) -> Any:

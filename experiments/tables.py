@@ -12,10 +12,11 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from dpdsyn.privacy import DRAFTED
+from experiments.labels import Group, grouped, labelled, plain
 from experiments.record import METRICS, Record
 from experiments.store import write_atomically
 
-Group = tuple[str, float, float]
+Budgets = dict[float, list[Record]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
         "tvd2",
     ]
 
-    def row(method: str, group: list[Record]) -> list[str]:
+    def row(key: Group, method: str, group: list[Record]) -> list[str]:
         spent = _values(group, "epsilon_spent")
         return [
             method,
@@ -71,12 +72,12 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
 
 def time_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, quickest first; medians over seeds."""
-    records = list(records)
+    records = [record for record in records if not record.evaluation.get("column")]  # off-task cells judge fits anew
     columns = ["method", "seeds", "fit s", "sample s", "total s", f"total / {_YARDSTICK}", "peak MB"]
-    yardsticks = {key: _median(group, "total_seconds") for (key, name), group in _methods(records).items() if name == _YARDSTICK}
+    yardsticks = {key: _median(group, "total_seconds") for (key, name), group in grouped(records).items() if name == _YARDSTICK}
 
-    def row(method: str, group: list[Record]) -> list[str]:
-        total, yardstick = _median(group, "total_seconds"), yardsticks.get(_key(group[0]))
+    def row(key: Group, method: str, group: list[Record]) -> list[str]:
+        total, yardstick = _median(group, "total_seconds"), yardsticks.get(key)
         ratio = f"{total / yardstick:.2f}" if total is not None and yardstick else "-"
         times = [_number(_median(group, f"{part}_seconds"), 3) for part in ("fit", "sample", "total")]
         return [method, _seeds(group), *times, ratio, _number(_median(group, "peak_memory_mb"), 0)]
@@ -84,17 +85,53 @@ def time_tables(records: Iterable[Record]) -> list[Table]:
     return _by_group(records, "synthesis time", columns, row, lambda group: _median(group, "total_seconds") or float("inf"))
 
 
+def settings_tables(records: Iterable[Record]) -> list[Table]:
+    """For each data set and method that ran with several settings, a row for each setting, best accuracy first."""
+    kinds: dict[tuple[str, str, float], dict[str, Budgets]] = defaultdict(dict)
+    for (dataset, epsilon, delta), method, record in labelled(records):
+        rows = kinds[dataset, record.method["name"], delta]
+        rows.setdefault(method, {}).setdefault(epsilon, []).append(record)
+    return [_settings_table(*key, rows) for key, rows in sorted(kinds.items()) if len(rows) > 1]
+
+
+def _settings_table(dataset: str, name: str, delta: float, rows: dict[str, Budgets]) -> Table:
+    epsilons = sorted({epsilon for budgets in rows.values() for epsilon in budgets})
+    every = [record for budgets in rows.values() for group in budgets.values() for record in group]
+    measures = [measure for measure in ("accuracy", "tvd2") if _values(every, measure)]
+
+    def rank(method: str) -> tuple[float, str]:
+        return -fmean(_average(group, "accuracy") or 0.0 for group in rows[method].values()), method
+
+    def line(method: str) -> list[str]:
+        groups = [rows[method].get(epsilon, []) for epsilon in epsilons]
+        seeds = sorted({_seeds(group) for group in groups if group})
+        cells = [_mean(_values(group, measure), 3) for measure in measures for group in groups]
+        return [method.removeprefix(name).strip(" ()") or "default", " / ".join(seeds), *cells]
+
+    return Table(
+        title=f"{dataset}, delta {delta:g}: settings of {name}",
+        columns=["settings", "seeds", *(f"{measure} at {epsilon:g}" for measure in measures for epsilon in epsilons)],
+        rows=[line(method) for method in sorted(rows, key=rank)],
+        notes=[],
+    )
+
+
 def render(records: Iterable[Record]) -> str:
     """All tables as Markdown."""
+    return "\n".join(markdown(table) for tables in _all(records).values() for table in tables)
+
+
+def _all(records: Iterable[Record]) -> dict[str, list[Table]]:
     records = list(records)
-    return "\n".join(markdown(table) for table in [*accuracy_tables(records), *time_tables(records)])
+    usual = plain(records)
+    return {"accuracy": accuracy_tables(usual), "time": time_tables(usual), "settings": settings_tables(records)}
 
 
 def write(records: Iterable[Record], folder: Path) -> list[Path]:
-    """accuracy and time, each as Markdown and CSV; gives the paths."""
+    """accuracy, time and settings, each as Markdown and CSV; gives the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    records, paths = list(records), []
-    for name, tables in (("accuracy", accuracy_tables(records)), ("time", time_tables(records))):
+    paths = []
+    for name, tables in _all(records).items():
         for ending, text in (("md", "\n".join(map(markdown, tables))), ("csv", as_csv(tables))):
             paths.append(folder / f"{name}.{ending}")
             write_atomically(paths[-1], text.encode())
@@ -122,48 +159,16 @@ def as_csv(tables: Sequence[Table]) -> str:
     return buffer.getvalue()
 
 
-def _key(record: Record) -> Group:
-    return record.dataset["name"], record.privacy["epsilon"], record.privacy["delta"]
-
-
-def _methods(records: Iterable[Record]) -> dict[tuple[Group, str], list[Record]]:
-    """Records of each data set, budget and method; a method that was run with several settings stands once for each."""
-    records = list(records)
-    settings: dict[str, set[tuple[tuple[str, str], ...]]] = defaultdict(set)
-    for record in records:
-        settings[record.method["name"]].add(_settings(record))
-    groups: dict[tuple[Group, str], list[Record]] = defaultdict(list)
-    for record in records:
-        name = record.method["name"]
-        common = set.intersection(*(set(one) for one in settings[name]))
-        own = [f"{key}={value}" for key, value in _settings(record) if (key, value) not in common]
-        groups[_key(record), f"{name} ({', '.join(own)})" if own else name].append(record)
-    return groups
-
-
-def _settings(record: Record) -> tuple[tuple[str, str], ...]:
-    """A method's parameters, nested ones with dotted names, as text."""
-    flat: dict[str, str] = {}
-    pending = dict(record.method.get("parameters") or {})
-    while pending:
-        key, value = pending.popitem()
-        if isinstance(value, dict):
-            pending |= {f"{key}.{name}": inner for name, inner in value.items()}
-        else:
-            flat[key] = str(value)
-    return tuple(sorted(flat.items()))
-
-
 def _by_group(
     records: Iterable[Record],
     what: str,
     columns: list[str],
-    row: Callable[[str, list[Record]], list[str]],
+    row: Callable[[Group, str, list[Record]], list[str]],
     rank: Callable[[list[Record]], float],
     first: Callable[[list[Record]], list[list[str]]] = lambda group: [],
 ) -> list[Table]:
     tables: dict[Group, list[tuple[float, str, list[Record]]]] = defaultdict(list)
-    for (key, method), group in _methods(records).items():
+    for (key, method), group in grouped(records).items():
         tables[key].append((rank(group), method, group))
     result = []
     for dataset, epsilon, delta in sorted(tables):
@@ -173,7 +178,7 @@ def _by_group(
             Table(
                 title=f"{dataset}, epsilon {epsilon:g}, delta {delta:g}: {what}",
                 columns=columns,
-                rows=first(together) + [row(method, group) for _, method, group in entries],
+                rows=first(together) + [row((dataset, epsilon, delta), method, group) for _, method, group in entries],
                 notes=_notes(together),
             )
         )

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from experiments.record import Record
+from experiments.record import Record, settings
 from experiments.store import Store, write_atomically
 
 TAG = "dpdsyn.cell_id"
@@ -70,12 +70,13 @@ def _log(record: Record, store: Store, experiment: str) -> None:
     tags = {TAG: record.cell_id, "mlflow.source.name": "dpdsyn"}
     run_id = client.create_run(experiment_id, start, tags, run_name=name).info.run_id
     texts = ("dataset", "method", "status", "guarantee", "epsilon", "delta", "seed", "n_train", "n_synth")
+    chosen = {"parameters": record.method["parameters"], "generator": record.dataset.get("generator") or {}}
     numbers = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in texts}
     client.log_batch(
         run_id,
         metrics=[Metric(key, float(value), now, 0) for key, value in numbers.items()],
         params=[Param(key, str(row[key])) for key in texts]
-        + [Param(f"parameters.{key}", str(value)[:500]) for key, value in record.method["parameters"].items()],
+        + [Param(key, value[:500]) for key, value in settings(chosen).items()],
         tags=[RunTag(key, str(row[key])) for key in ("dataset", "method", "epsilon", "seed", "guarantee", "status")],
     )
     client.log_text(run_id, record.to_json(), "record.json")

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from dpdsyn.guide import GuideSettings
 from dpdsyn.synthesizer import load
-from experiments.cell import Cell
+from experiments.cell import Cell, run_cell
 from experiments.overrides import inspect_request
 from experiments.paths import config_dir, options
 
@@ -96,6 +96,27 @@ def test_what_can_change_the_table_changes_the_fit_and_nothing_else_does() -> No
     for change in ("evaluation.repeats=2", "evaluation.evaluators=[forest]"):
         fit, cell = identifiers("synthesizer=dpdsyn", change)
         assert fit == base[0] and cell != base[1], change
+
+
+def test_the_off_task_column_is_judged_on_the_same_fit() -> None:
+    base, other = identifiers("synthesizer=dpdsyn"), identifiers("synthesizer=dpdsyn", "evaluation=offtask")
+    assert base[0] == other[0] and base[1] != other[1]
+    assert other[1] != identifiers("synthesizer=dpdsyn", "evaluation=offtask", "dataset.offtask=race")[1]
+    with pytest.raises(ValueError, match=r"adult names no off-task column; add dataset.offtask=COLUMN"):
+        identifiers("synthesizer=dpdsyn", "evaluation=offtask", "dataset.offtask=null")
+    with pytest.raises(ValueError, match=r"evaluation.target is 'sex'; accepted: null .* offtask"):
+        identifiers("synthesizer=dpdsyn", "+evaluation.target=sex")
+
+
+def test_an_off_task_record_says_what_was_predicted() -> None:
+    small = ("dataset=simulated", "dataset.generator.rows=2000", "dataset.generator.test_rows=500", "evaluation=offtask")
+    record = run_cell(Cell.of(composed(*small, "synthesizer=real", "evaluation.evaluators=[logistic]")))
+    assert (record.status, record.evaluation["column"], record.dataset["ceiling"]) == ("ok", "x8", None)
+    assert record.dataset["generator"]["rows"] == 2000
+    # x8 copies x6 half the time and has two codes, so a model can be right in three cases of four
+    assert 0.7 < record.metrics["logistic"]["accuracy"] < 0.85
+    skipped = run_cell(Cell.of(composed(*small, "synthesizer=guide_only")))
+    assert skipped.status == "skipped" and "no rows to learn x8 from" in str(skipped.error)
 
 
 def test_methods_that_spend_nothing_are_fitted_once_for_all_budgets() -> None:

@@ -15,20 +15,20 @@ from experiments.record import EVALUATORS, METRICS
 def test_models_trained_on_rows_with_a_pattern_find_it(classes: int) -> None:
     schema = toy_schema(classes)
     train, test = toy_codes(schema, 3000, seed=1), toy_codes(schema, 1500, seed=2)
-    results = utility(train, test, schema, EVALUATORS, 1, seed=0)
+    results = utility(train, test, schema, str(schema.target), EVALUATORS, 1, seed=0)
     assert set(results) == set(EVALUATORS) and all(set(r) == set(METRICS) for r in results.values())
     best = 0.7 + 0.3 / classes
     for name, result in results.items():
         assert result["accuracy"] == pytest.approx(best, abs=0.05), name
         assert result["auroc"] > 0.8, name
-    assert results == utility(train, test, schema, EVALUATORS, 1, seed=0)
+    assert results == utility(train, test, schema, str(schema.target), EVALUATORS, 1, seed=0)
 
 
 def test_one_class_trains_the_constant_predictor() -> None:
     schema = toy_schema()
     train, test = toy_codes(schema, 300), toy_codes(schema, 400, seed=2)
     train[:, -1] = 1
-    for result in utility(train, test, schema, EVALUATORS, 1, seed=0).values():
+    for result in utility(train, test, schema, str(schema.target), EVALUATORS, 1, seed=0).values():
         assert result["accuracy"] == pytest.approx(np.mean(test[:, -1] == 1))
         assert result["auroc"] == 0.5 and result["balanced_accuracy"] == 0.5
 

@@ -145,7 +145,7 @@ def test_a_crash_is_a_record_and_is_tried_again_on_request(dpdsyn: Dpdsyn, tmp_p
             "no dataset is called 'tyo'; there are acs, acs_binary, adult, br2000, csv, liver,",
         ),
         (("-m", "dataset=toy", "synthesizer=dpdsyn,mst,independnt"), "no synthesizer is called 'independnt'"),
-        (("-m", "experiment=quikstart"), "no experiment is called 'quikstart'; there are quickstart"),
+        (("-m", "experiment=quikstart"), "no experiment is called 'quikstart'; there are confirm,"),
         (("experiment=quickstart",), "add -m"),
         (("synthesizer=mst",), "no dataset is given; add dataset=NAME"),
         (("dataset=toy", "synthesizer=mst,real"), "add -m"),

@@ -6,8 +6,9 @@ from conftest import ROOT
 from test_store import record
 
 from dpdsyn.privacy import DRAFTED
+from experiments.labels import plain
 from experiments.store import read_export
-from experiments.tables import accuracy_tables, as_csv, markdown, render, time_tables, write
+from experiments.tables import accuracy_tables, as_csv, markdown, render, settings_tables, time_tables, write
 
 
 def many() -> list:
@@ -65,6 +66,57 @@ def test_what_to_know_of_the_data_stands_beside_their_numbers() -> None:
     assert all(note in markdown(made) and note in as_csv([made]) for note in made.notes)
 
 
+def chosen(cell_id: str, method: dict | None = None, generator: dict | None = None, accuracy: float = 0.8, **evaluation: object):
+    """A record of dpdsyn on made-up rows with settings of its own."""
+    parameters = {"labels": "sample", "guide": {"hidden": 16}, **(method or {})}
+    return record(
+        cell_id,
+        method={"name": "dpdsyn", "guarantee": "dp", "parameters": parameters},
+        dataset={"name": "simulated", "generator": {"classes": 2, "order": 2, **(generator or {})}},
+        metrics={"logistic": {"accuracy": accuracy, "auroc": 0.9}},
+        evaluation=evaluation,
+    )
+
+
+def test_what_ran_with_several_settings_stands_apart_and_names_what_is_not_the_default() -> None:
+    several = [
+        chosen("a"),
+        chosen("b", {"guide": {"hidden": 0}}),
+        chosen("c", None, {"order": 3}),
+        chosen("d", column="x8"),
+    ]
+    assert [(table.title, sorted(row[0] for row in table.rows)) for table in accuracy_tables(several)] == [
+        ("simulated, epsilon 1, delta 1e-06: accuracy", ["dpdsyn", "dpdsyn (guide.hidden=0)"]),
+        ("simulated (order=3), epsilon 1, delta 1e-06: accuracy", ["dpdsyn"]),
+        ("simulated, predicting x8 (off-task), epsilon 1, delta 1e-06: accuracy", ["dpdsyn"]),
+    ]
+    assert [table.title.partition(", epsilon")[0] for table in time_tables(several)] == ["simulated", "simulated (order=3)"]
+    flat = several[2].flat()
+    assert (flat["dataset_settings"], flat["method_settings"]) == ("classes=2, order=3", "guide.hidden=16, labels=sample")
+    assert several[3].flat()["offtask"] == "x8"
+
+
+def test_settings_beside_the_default_have_a_table_of_their_own(tmp_path: Path) -> None:
+    records = [chosen("a"), chosen("b", accuracy=0.7), chosen("c", {"guide": {"hidden": 0}}, accuracy=0.6)]
+    (made,) = settings_tables(records)
+    assert made.title == "simulated, delta 1e-06: settings of dpdsyn"
+    assert made.columns == ["settings", "seeds", "accuracy at 1", "tvd2 at 1"]
+    assert [row[:3] for row in made.rows] == [["default", "2", "0.750 ± 0.071"], ["guide.hidden=0", "1", "0.600"]]
+    assert plain(records) == records[:2] and plain(records[2:]) == records[2:]
+    write(records, tmp_path)
+    assert "hidden" not in (tmp_path / "accuracy.md").read_text() and "hidden=0" in (tmp_path / "settings.csv").read_text()
+    assert settings_tables(many()) == []
+
+
+def test_what_has_no_configuration_is_told_apart_by_what_differs() -> None:
+    def own(cell_id: str, smoothing: float):
+        parameters = {"smoothing": smoothing, "bins": 3}
+        return record(cell_id, method={"name": "my_method", "guarantee": "dp", "parameters": parameters})
+
+    (made,) = accuracy_tables([own("a", 0.5), own("b", 1.0)])
+    assert [row[0] for row in made.rows] == ["my_method (smoothing=0.5)", "my_method (smoothing=1.0)"]
+
+
 def test_times_are_medians_beside_those_of_dpdsyn() -> None:
     (made,) = time_tables(many())
     table = {row[0]: dict(zip(made.columns, row, strict=True)) for row in made.rows}
@@ -74,7 +126,7 @@ def test_times_are_medians_beside_those_of_dpdsyn() -> None:
 def test_tables_are_rebuilt_from_records_byte_for_byte(tmp_path: Path) -> None:
     first = {path.name: path.read_bytes() for path in write(many(), tmp_path / "a")}
     assert first == {path.name: path.read_bytes() for path in write(many()[::-1], tmp_path / "b")}
-    assert set(first) == {"accuracy.md", "accuracy.csv", "time.md", "time.csv"}
+    assert set(first) == {f"{name}.{ending}" for name in ("accuracy", "time", "settings") for ending in ("md", "csv")}
     assert first != {path.name: path.read_bytes() for path in write(many()[1:], tmp_path / "c")}
     assert render(many()).count("###") == 2
 
