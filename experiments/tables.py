@@ -36,12 +36,15 @@ _YARDSTICK = "dpdsyn"
 
 def accuracy_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, best accuracy first."""
+    records = list(records)
+    reals = {key: _average(group, "accuracy") for (key, name), group in grouped(records).items() if name == "real"}
     columns = [
         "method",
         "guarantee",
         "epsilon spent",
         "seeds",
         "accuracy",
+        "of real",
         "best evaluator",
         *METRICS[1:],
         "label share",
@@ -50,21 +53,20 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
     ]
 
     def row(key: Group, method: str, group: list[Record]) -> list[str]:
-        spent = _values(group, "epsilon_spent")
+        spent, real, own = _values(group, "epsilon_spent"), reals.get(key), _average(group, "accuracy")
         return [
             method,
             _badge(method, group),
             f"{max(spent):.3f}" if spent else "-",
             _seeds(group),
-            *(
-                _mean(_values(group, key), 3)
-                for key in ("accuracy", "accuracy_best", *METRICS[1:], "label_share", "tvd1", "tvd2")
-            ),
+            _mean(_values(group, "accuracy"), 3),
+            f"{own / real:.1%}" if own is not None and real else "-",
+            *(_mean(_values(group, name), 3) for name in ("accuracy_best", *METRICS[1:], "label_share", "tvd1", "tvd2")),
         ]
 
     def ceiling(group: list[Record]) -> list[list[str]]:
         known = [record.dataset["ceiling"] for record in group if record.dataset.get("ceiling") is not None]
-        best = ["best possible", "-", "-", "-", *[_mean(known[:1], 3)] * 2]
+        best = ["best possible", "-", "-", "-", _mean(known[:1], 3), "-", _mean(known[:1], 3)]
         return [best + ["-"] * (len(columns) - len(best))] if known else []
 
     return _by_group(records, "accuracy", columns, row, lambda group: -(_average(group, "accuracy") or -1.0), ceiling)
@@ -128,13 +130,17 @@ def _all(records: Iterable[Record]) -> dict[str, list[Table]]:
 
 
 def write(records: Iterable[Record], folder: Path) -> list[Path]:
-    """accuracy, time and settings, each as Markdown and CSV; gives the paths."""
+    """accuracy, time and settings (if any method ran with several), each as Markdown and CSV; gives the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, tables in _all(records).items():
         for ending, text in (("md", "\n".join(map(markdown, tables))), ("csv", as_csv(tables))):
-            paths.append(folder / f"{name}.{ending}")
-            write_atomically(paths[-1], text.encode())
+            path = folder / f"{name}.{ending}"
+            if not tables:
+                path.unlink(missing_ok=True)
+                continue
+            write_atomically(path, text.encode())
+            paths.append(path)
     return paths
 
 

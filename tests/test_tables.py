@@ -42,6 +42,9 @@ def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
     assert table["mst"]["accuracy"] == "0.700" and table["mst"]["seeds"] == "1 (1 of 2 failed)"
     assert table["dpdsyn_as_printed"]["guarantee"] == "no DP guarantee (as described in secondary notes)"
     assert table["snsynth_mst"]["guarantee"] == "claimed"
+    assert {row["of real"] for row in table.values()} == {"-"}
+    (beside,) = accuracy_tables([*many(), record("r", method={"name": "real", "guarantee": "none", "parameters": {}})])
+    assert {row[0]: row[5] for row in beside.rows}["dpdsyn"] == "135.0%"  # 0.81 of 0.6
 
 
 def test_records_of_an_older_version_are_marked() -> None:
@@ -126,7 +129,7 @@ def test_times_are_medians_beside_those_of_dpdsyn() -> None:
 def test_tables_are_rebuilt_from_records_byte_for_byte(tmp_path: Path) -> None:
     first = {path.name: path.read_bytes() for path in write(many(), tmp_path / "a")}
     assert first == {path.name: path.read_bytes() for path in write(many()[::-1], tmp_path / "b")}
-    assert set(first) == {f"{name}.{ending}" for name in ("accuracy", "time", "settings") for ending in ("md", "csv")}
+    assert set(first) == {"accuracy.md", "accuracy.csv", "time.md", "time.csv"}
     assert first != {path.name: path.read_bytes() for path in write(many()[1:], tmp_path / "c")}
     assert render(many()).count("###") == 2
 
