@@ -45,8 +45,10 @@ def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> 
     if "guide" in option:
         assert GuideSettings(**option.pop("guide")) == GuideSettings()
         defaults.pop("guide")
-    if name == "dpdsyn_as_printed":
-        defaults["candidates"] = "permuted"
+    defaults |= {
+        "dpdsyn_as_printed": {"candidates": "permuted"},
+        "dpdsyn_mst": {"candidates": "mst", "candidate_share": 0.8},
+    }.get(name, {})
     option["other_targets"] = tuple(option.get("other_targets", ()))
     assert option == {"other_targets": (), **defaults}
 
