@@ -88,12 +88,21 @@ def time_tables(records: Iterable[Record]) -> list[Table]:
 
 
 def settings_tables(records: Iterable[Record]) -> list[Table]:
-    """For each data set and method that ran with several settings, a row for each setting, best accuracy first."""
-    kinds: dict[tuple[str, str, float], dict[str, Budgets]] = defaultdict(dict)
+    """For each data set and method that ran with several settings, a row for each setting, best accuracy first.
+
+    At each epsilon only those seeds count that every setting ran with, so that all stand on the same splits.
+    """
+    alike: dict[tuple[str, str, float, float], dict[str, dict[int, Record]]] = defaultdict(dict)
     for (dataset, epsilon, delta), method, record in labelled(records):
-        rows = kinds[dataset, record.method["name"], delta]
-        rows.setdefault(method, {}).setdefault(epsilon, []).append(record)
-    return [_settings_table(*key, rows) for key, rows in sorted(kinds.items()) if len(rows) > 1]
+        alike[dataset, record.method["name"], delta, epsilon].setdefault(method, {})[record.seed] = record
+    kinds: dict[tuple[str, str, float], dict[str, Budgets]] = defaultdict(dict)
+    for (dataset, name, delta, epsilon), settings in alike.items():
+        seeds = set.intersection(*map(set, settings.values()))
+        if len(settings) < 2 or not seeds:
+            continue
+        for method, by_seed in settings.items():
+            kinds[dataset, name, delta].setdefault(method, {})[epsilon] = [by_seed[seed] for seed in sorted(seeds)]
+    return [_settings_table(*key, rows) for key, rows in sorted(kinds.items())]
 
 
 def _settings_table(dataset: str, name: str, delta: float, rows: dict[str, Budgets]) -> Table:
