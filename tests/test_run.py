@@ -140,12 +140,9 @@ def test_a_crash_is_a_record_and_is_tried_again_on_request(dpdsyn: Dpdsyn, tmp_p
     ("arguments", "message"),
     [
         (("dataset=toy", "synthesizer=mts"), "no synthesizer is called 'mts'; there are dpdsyn, "),
-        (
-            ("dataset=tyo", "synthesizer=mst"),
-            "no dataset is called 'tyo'; there are acs, acs_binary, adult, br2000, csv, liver,",
-        ),
+        (("dataset=tyo", "synthesizer=mst"), "no dataset is called 'tyo'; there are acs, "),
         (("-m", "dataset=toy", "synthesizer=dpdsyn,mst,independnt"), "no synthesizer is called 'independnt'"),
-        (("-m", "experiment=quikstart"), "no experiment is called 'quikstart'; there are confirm,"),
+        (("-m", "experiment=quikstart"), "no experiment is called 'quikstart'; there are "),
         (("experiment=quickstart",), "add -m"),
         (("synthesizer=mst",), "no dataset is given; add dataset=NAME"),
         (("dataset=toy", "synthesizer=mst,real"), "add -m"),
@@ -193,10 +190,7 @@ def test_a_results_folder_that_cannot_be_written_is_refused(dpdsyn: Dpdsyn, tmp_
         (("tables",), "no records in"),
         (("export",), "nothing was exported"),
         (("ui",), "mlflow.db yet; run some cells first"),
-        (
-            ("data", "fetch", "nothing"),
-            "no dataset is called 'nothing'; there are acs, acs_binary, adult, br2000, csv, liver,",
-        ),
+        (("data", "fetch", "nothing"), "no dataset is called 'nothing'; there are acs, "),
         (("check", "dpdsyn.method:Absent"), "cannot load 'dpdsyn.method:Absent'"),
         (("check", "no_such_module:X"), "cannot load 'no_such_module:X'"),
     ],
