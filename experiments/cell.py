@@ -21,9 +21,14 @@ from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, load
 from experiments import datasets, evaluate, machine
 from experiments.record import DIRECT, EVALUATORS, Record
-from experiments.store import Fit, Store
+from experiments.store import Fit, Store, StoreError
 
+Tell = Callable[[str], None]
 _fits_before = itertools.count()  # of this process: whether a fit was its first
+
+
+def _silent(text: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ class Cell:
         )
 
     @property
+    def dataset_key(self) -> str:
+        """Of the data set and all its settings."""
+        return _digest(datasets.identity(self.dataset))
+
+    @property
     def n_synth(self) -> int:
         return self.schema.rows_public
 
@@ -103,11 +113,10 @@ class Cell:
         return self.judged != self.schema.target
 
 
-def run_cell(cell: Cell, store: Store | None = None, say: Callable[[str], None] = lambda text: None) -> Record:
-    """Fit, sample and judge; a fit that the store already holds is not repeated. Never raises what a method raises."""
-    machine.pin_threads(cell.threads)
+def outline(cell: Cell) -> dict[str, Any]:
+    """The part of the cell's record that is known before it runs."""
     generator = cell.dataset.get("generator")
-    outline: dict[str, Any] = {
+    return {
         "cell_id": cell.cell_id,
         "fit_id": cell.fit_id,
         "dataset": {
@@ -130,41 +139,56 @@ def run_cell(cell: Cell, store: Store | None = None, say: Callable[[str], None] 
         "evaluation": dict(cell.evaluation) | ({"column": cell.judged} if cell.off_task else {}),
         "environment": machine.describe(cell.threads),
     }
+
+
+def run_cell(cell: Cell, store: Store | None = None, say: Tell = _silent, enter: Tell = _silent) -> Record:
+    """Fit, sample and judge; a fit that the store already holds is not repeated. Never raises what a method raises.
+
+    say: hears what the person should know. enter: hears which phase begins: load, fit, sample, evaluate.
+    """
+    enter("load")
+    machine.pin_threads(cell.threads)
+    known = outline(cell)
     try:
         reason = cell.synthesizer.skip(cell.schema, cell.budget)
         if cell.off_task and hasattr(cell.synthesizer, "predict_proba"):
             reason = f"predicts {cell.schema.target} itself and makes no rows to learn {cell.judged} from"
         if reason:
-            return Record(**outline, status="skipped", error=reason)
+            return Record(**known, status="skipped", error=reason)
         split = datasets.load(cell.dataset, cell.seed, say)
-        outline["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test), "leak": split.leak}
+        known["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test), "leak": split.leak}
         fit = store.read_fit(cell.fit_id) if store else None
         if fit is None:
-            fit = _fit(cell, split)
+            fit = _fit(cell, split, enter)
             if store:
                 store.write_fit(cell.fit_id, fit)
-        outline["method"] |= {"guarantee": fit.guarantee}
-        outline["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger}
-        return Record(**outline, status="ok", **_judge(cell, split, fit))
+        known["method"] |= {"guarantee": fit.guarantee}
+        known["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger}
+        enter("evaluate")
+        return Record(**known, status="ok", **_judge(cell, split, fit))
     except MemoryError as error:
-        return Record(**outline, status="out_of_memory", error=str(error) or "MemoryError")
+        return Record(**known, status="out_of_memory", error=str(error) or "MemoryError")
+    except StoreError:  # the folder, not the method: nothing is known of the cell
+        raise
     except Exception as error:  # a crash is a record, whatever raised it
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return Record(**outline, status="failed", error=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
+        return Record(**known, status="failed", error=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
 
 
-def _fit(cell: Cell, split: datasets.Split) -> Fit:
+def _fit(cell: Cell, split: datasets.Split, enter: Tell) -> Fit:
     """Fit and sample on the clock, with nothing else on it; imports are made before."""
+    enter("fit")
     for module in ("dp_accounting.pld", "scipy.optimize", *cell.synthesizer.imports()):
         import_module(module)
     machine.pin_threads(cell.threads)
     noise, method, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(cell.seed).spawn(3))
     ledger = Ledger(cell.budget)
     private = PrivateTable(split.train, split.schema, ledger, noise)
-    with machine.PeakMemory() as memory:
+    with machine.PeakMemory() as memory, machine.OtherWork() as others:
         start = time.perf_counter()
         fitted = cell.synthesizer.fit(private, method)
         middle = time.perf_counter()
+        enter("sample")
         codes = draw(fitted, split.schema, cell.n_synth, sampling)
         end = time.perf_counter()
     predicts = getattr(fitted, "predict_proba", None)
@@ -179,6 +203,7 @@ def _fit(cell: Cell, split: datasets.Split) -> Fit:
             "sample": end - middle,
             "total": end - start,
             "process": "warm" if next(_fits_before) else "fresh",
+            "contended": others.contended,
         },
         peak_memory_mb=memory.megabytes,
     )

@@ -7,7 +7,6 @@ import csv
 import os
 import sys
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     warnings.filterwarnings("ignore", module="mbi")  # it warns of single precision when imported; we fit in double
     try:
-        if arguments[:1] == ["run"]:  # everything after it is Hydra's, flags included
-            return _run(arguments[1:])
+        if arguments[:1] in (["run"], ["retry"]):  # everything after it is Hydra's, flags included
+            return _run(*arguments)
         given = _parser().parse_args(arguments)
         return given.command(given)
     except KeyboardInterrupt:
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _is_for_the_person(error: Exception) -> bool:
     """Whether the message says what was given and what is accepted, so that no traceback is of use."""
-    return isinstance(error, ValueError | FileNotFoundError | PermissionError) or type(error).__name__ in (
+    return isinstance(error, ValueError | FileNotFoundError | PermissionError | ConnectionError) or type(error).__name__ in (
         "DataError",
         "StoreError",
     )
@@ -61,7 +60,15 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("run", help="run cells: dpdsyn run [-m] [HYDRA FLAGS] dataset=NAME synthesizer=NAME ...", add_help=False)
     commands.add_parser("list", help="names of data sets, methods and experiments").set_defaults(command=_list)
-    commands.add_parser("status", help="what has been run").set_defaults(command=_status)
+    status = commands.add_parser("status", help="what is done, running, failed and missing; live while a sweep runs")
+    status.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of one command, as experiment=confirm")
+    status.add_argument("--once", action="store_true", help="print once, also on a terminal")
+    status.set_defaults(command=_status)
+    commands.add_parser("retry", help="run again what failed: dpdsyn retry [KEY=VALUE ...]", add_help=False)
+    merge = commands.add_parser("merge", help="bring in the records of other results folders")
+    merge.add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    merge.set_defaults(command=_merge)
+    commands.add_parser("track", help="bring MLflow up to date with the records").set_defaults(command=_track)
 
     records = commands.add_parser("records", help="one flat row a cell")
     records.add_argument("--format", choices=("csv", "jsonl"), default="csv")
@@ -123,11 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: list[str]) -> int:
-    from experiments.run import main as run
+def _run(command: str, *arguments: str) -> int:
+    from experiments import run
 
     _see_own_modules()
-    return run(arguments)
+    return run.main(arguments) if command == "run" else run.retry(arguments)
 
 
 def _see_own_modules() -> None:
@@ -172,21 +179,39 @@ def _remark(group: str, name: str) -> str:
 
 
 def _status(given: argparse.Namespace) -> int:
+    from experiments.status import status
+    from experiments.store import Store
+
+    return status(Store(results_dir()), given.overrides, given.once, _say)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _merge(given: argparse.Namespace) -> int:
+    from experiments.merge import merge
     from experiments.store import Store
 
     store = Store(results_dir())
-    records = list(store.all(lambda text: print(text, file=sys.stderr)))
-    if not records:
-        print(f"no cell has been run in {store.results}; start with: dpdsyn run -m experiment=quickstart")
-        return 0
-    counts = Counter(record.status for record in records)
-    print(f"{store.results}: {len(records)} cells, " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
-    by_method = Counter((r.dataset["name"], r.method["name"], r.privacy["epsilon"], r.status) for r in records)
-    for (dataset, method, epsilon, status), count in sorted(by_method.items()):
-        print(f"  {dataset:<16} {method:<20} epsilon {epsilon:<6g} {status:<14} {count}")
-    for record in records:
-        if record.error:
-            print(f"  {record.dataset['name']} {record.method['name']} seed {record.seed}: {record.status}: {record.error}")
+    counts = merge(store, given.folders, _say)
+    words = {"new": "new", "same": "the same", "better": "instead of one that had failed", "kept": "left, as ours is as good"}
+    print(f"{store.records}: " + ", ".join(f"{counts[key]} {text}" for key, text in words.items() if counts[key]))
+    return 0
+
+
+def _track(given: argparse.Namespace) -> int:
+    from experiments.store import Store
+    from experiments.track import track, uri_in_words
+
+    store = Store(results_dir())
+    if not any(store.records.glob("*.json")):
+        raise FileNotFoundError(f"no records in {store.records}; run some cells first")
+    try:
+        runs, written = track(store, _say)
+    except Exception as error:  # of MLflow, its database or the network, each with errors of its own
+        raise ConnectionError(f"MLflow ({uri_in_words(store)}) did not take the records: {error}") from error
+    print(f"{runs} runs in {uri_in_words(store)}, {written} of them written now")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,33 @@ class PeakMemory:
         if self._resettable:
             lines = Path("/proc/self/status").read_text().splitlines()
             self.megabytes = next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+class OtherWork:
+    """Whether other processes kept the processors busy during a `with` block: `contended` (None where it cannot be told).
+
+    Busy means more than a tenth of one processor, and more than clock ticks can feign.
+    """
+
+    contended: bool | None = None
+
+    def __enter__(self) -> OtherWork:
+        self._before = self._readings()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        elapsed, busy, own = (after - before for after, before in zip(self._readings(), self._before, strict=True))
+        self.contended = busy - own > max(0.1 * elapsed, 0.05)
+
+    @staticmethod
+    def _readings() -> tuple[float, float, float]:
+        """Seconds: of the clock, of all processors' work, of this process's and its children's."""
+        import psutil
+
+        every, own = psutil.cpu_times(), os.times()
+        idle = every.idle + getattr(every, "iowait", 0.0)
+        guest = getattr(every, "guest", 0.0) + getattr(every, "guest_nice", 0.0)  # already in user and nice
+        return time.monotonic(), sum(every) - idle - guest, own.user + own.system + own.children_user + own.children_system
 
 
 def describe(threads: int) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,54 +20,58 @@ class UsageError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """only_shows: a flag asks Hydra to print something instead of running.
+    """What was asked for. arguments: as typed. only_shows: a flag asks Hydra to print something instead of running.
 
-    overrides: as given. axes: the values of every key, those of an experiment's sweep included.
+    sweeps: for each experiment (or the one command without any) the overrides that are swept, those of the
+    experiment's file first. config_dir: a folder of configuration beside ours.
     """
 
+    arguments: tuple[str, ...]
     only_shows: bool
-    overrides: tuple[str, ...]
+    experiments: tuple[str, ...]
+    sweeps: tuple[tuple[str, ...], ...]
     axes: dict[str, list[Any]]
     config_dir: Path | None
 
-    @property
-    def cells(self) -> int:
-        return math.prod(len(values) for values in self.axes.values())
+    def jobs(self) -> list[list[str]]:
+        """The overrides of every cell, in the order in which Hydra's own sweeper would run them."""
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+        from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    def probes(self) -> list[list[str]]:
-        """Overrides of a few single cells in which every value stands once that `inspect_request` could not judge."""
-        fixed = [text for text in self.overrides if _key(text) not in self.axes]
-        first = {key: values[0] for key, values in self.axes.items()}
-        picks = [first] + [
-            {**first, key: value} for key, values in self.axes.items() if key not in _CHECKS for value in values[1:]
-        ]
-        return [fixed + [f"{key}={value}" for key, value in pick.items()] for pick in picks]
+        parser = OverridesParser.create()
+        parsed = (parser.parse_overrides(list(sweep)) for sweep in self.sweeps)
+        return [job for overrides in parsed for job in BasicSweeper.split_arguments(overrides, None)[0]]
 
 
-def inspect_request(arguments: list[str]) -> Request:
+def inspect_request(arguments: Sequence[str]) -> Request:
     """Raises UsageError in one line for an unknown name, a value out of range, or a data set or method not given."""
     from hydra._internal.utils import get_args_parser
 
-    given = get_args_parser().parse_args(arguments)
+    given = get_args_parser().parse_args(list(arguments))
     extra = Path(given.config_dir).absolute() if given.config_dir else None
     helps = any((given.help, given.hydra_help, given.shell_completion))
+    shows = helps or bool(given.cfg or given.info)
     axes = _axes(given.overrides)
     _check_names(axes, extra)
-    experiments = [name for name in axes.get("experiment", []) if name is not None]
+    experiments = tuple(str(name) for name in axes.get("experiment", []) if name is not None)
+    own = [text for text in given.overrides if not _key(text).startswith("hydra")]
+    sweeps = []
     for name in experiments:
-        axes = _sweep_of(str(name), extra) | axes
+        params = _params(name, extra)
+        axes = _axes(params) | axes
+        sweeps.append((*params, *(text for text in own if _key(text) != "experiment"), f"experiment={name}"))
     _check_names(axes, extra)
     _check_values(axes)
-    sweeps = [key for key, values in axes.items() if len(values) > 1]
-    if not (helps or given.cfg or given.info or given.multirun):
+    swept = [key for key, values in axes.items() if len(values) > 1]
+    if not (shows or given.multirun):
         if experiments:
             raise UsageError(f"experiment={experiments[0]} is a sweep; add -m: dpdsyn run -m experiment={experiments[0]}")
-        if sweeps:
-            raise UsageError(f"{', '.join(sweeps)} has several values; add -m to run them all")
+        if swept:
+            raise UsageError(f"{', '.join(swept)} has several values; add -m to run them all")
     for group in ("dataset", "synthesizer"):
         if not helps and group not in axes:
             raise UsageError(f"no {group} is given; add {group}=NAME, one of {', '.join(options(group, extra))}")
-    return Request(helps or bool(given.cfg or given.info), tuple(given.overrides), axes, extra)
+    return Request(tuple(arguments), shows, experiments, tuple(sweeps) or (tuple(own),), axes, extra)
 
 
 def _axes(overrides: Iterable[str]) -> dict[str, list[Any]]:
@@ -89,9 +92,10 @@ def _axes(overrides: Iterable[str]) -> dict[str, list[Any]]:
     return axes
 
 
-def _sweep_of(experiment: str, extra: Path | None) -> dict[str, list[Any]]:
+def _params(experiment: str, extra: Path | None) -> tuple[str, ...]:
+    """What an experiment's file sweeps over, as overrides."""
     params = read_option("experiment", experiment, extra).get("hydra", {}).get("sweeper", {}).get("params", {})
-    return _axes(f"{key}={value}" for key, value in params.items())
+    return tuple(f"{key}={value}" for key, value in params.items())
 
 
 def _check_names(axes: dict[str, list[Any]], extra: Path | None) -> None:

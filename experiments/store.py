@@ -41,6 +41,7 @@ class Store:
         self.results = results
         self.records = results / "runs" / "records"
         self.fits = results / "runs" / "fits"
+        self.claims = results / "runs" / "claims"
 
     def prepare(self) -> None:
         """Make the folders. Raises StoreError if nothing can be written there."""
@@ -73,9 +74,11 @@ class Store:
     def _read(self, path: Path, say: Callable[[str], None]) -> Record | None:
         try:
             return Record.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, TypeError, OSError) as error:
+        except OSError as error:
+            raise StoreError(f"cannot read {path} ({error.strerror})") from error
+        except (ValueError, TypeError) as error:
             aside = path.with_suffix(".unreadable")
             say(f"{path} is not a record ({error}); set aside as {aside.name}")
             path.replace(aside)

@@ -66,7 +66,55 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
     }
     (world / "conf" / "dataset" / "toy.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
+    (world / "conf" / "synthesizer").mkdir()
+    for name in ("Instant", "Slow", "Hungry", "Crashing"):
+        (world / "conf" / "synthesizer" / f"{name.lower()}.yaml").write_text(
+            f"name: {name.lower()}\n_target_: toy_methods.{name}\n"
+        )
+    (world / "toy_methods.py").write_text(TOY_METHODS)
     return world
+
+
+TOY_METHODS = '''"""Methods that do what methods should not."""
+import os, signal, time
+from pathlib import Path
+from dpdsyn.candidates import Uniform
+
+
+class Instant(Uniform):
+    """Takes no time; leaves a mark for each fit where the test looks for it."""
+
+    def fit(self, private, rng):
+        if marks := os.environ.get("TOY_MARKS"):
+            (Path(marks) / f"{time.monotonic_ns()}-{os.getpid()}").touch()
+            time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
+        return super().fit(private, rng)
+
+
+class Slow(Uniform):
+    """Never comes to an end, unless there is a file that says so."""
+
+    def fit(self, private, rng):
+        while not Path("enough").exists():
+            time.sleep(0.05)
+        return super().fit(private, rng)
+
+
+class Hungry(Uniform):
+    """Takes half a GiB more every tenth of a second, in a process of its own."""
+
+    def fit(self, private, rng):
+        import subprocess, sys
+        subprocess.run([sys.executable, "-c", "import time; x = []\\nwhile len(x) < 40: x.append(b'x' * 2**29); time.sleep(0.1)"])
+        return super().fit(private, rng)
+
+
+class Crashing(Uniform):
+    """Takes its interpreter down."""
+
+    def fit(self, private, rng):
+        os.kill(os.getpid(), signal.SIGSEGV)
+'''
 
 
 @pytest.fixture
@@ -98,4 +146,4 @@ def process_environment(world: Path, results: Path, **more: str) -> dict[str, st
         "DPDSYN_RESULTS": str(results / "results"),
         "XDG_CACHE_HOME": str(results / "cache"),
     }
-    return {**os.environ, "PYTHONPATH": str(ROOT), **own, **more}
+    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{world}", **own, **more}

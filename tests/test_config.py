@@ -56,8 +56,9 @@ def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> 
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_experiment_names_what_exists(experiment: str) -> None:
     request = inspect_request(["-m", f"experiment={experiment}"])
-    assert request.cells >= 1
-    for overrides in request.probes():
+    jobs = request.jobs()
+    assert len({tuple(job) for job in jobs}) == len(jobs) >= 1
+    for overrides in jobs[:: max(1, len(jobs) // 20)]:
         Cell.of(composed(*overrides))
 
 
@@ -73,7 +74,7 @@ def test_quickstart_is_every_method_at_epsilon_one_with_three_seeds() -> None:
         "majority",
         "real",
     }
-    assert request.cells == 24
+    assert len(request.jobs()) == 24
 
 
 def identifiers(*overrides: str) -> tuple[str, str]:

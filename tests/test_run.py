@@ -58,7 +58,10 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'single'")
-    runs = {run.data.tags["dpdsyn.cell_id"]: run for run in client.search_runs([experiment.experiment_id])}
+    children = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''")
+    runs = {run.data.tags["dpdsyn.cell_id"]: run for run in children}
+    (parent,) = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.sweep` != ''")
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
     assert set(runs) == {row["cell_id"] for row in results}
     for row in results:
         run = runs[row["cell_id"]]
@@ -70,7 +73,7 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
     again = dpdsyn(*SWEEP)
     assert again.returncode == 0 and "8 cells: 0 computed now, 8 done before" in again.stderr
     assert rows(dpdsyn) == results
-    assert len(client.search_runs([experiment.experiment_id])) == 8
+    assert len(client.search_runs([experiment.experiment_id])) == 9
 
     fresh = tmp_path / "elsewhere"
     assert dpdsyn(*SWEEP[:3], "synthesizer=dpdsyn", "seed=1", SWEEP[-1], DPDSYN_RESULTS=str(fresh)).returncode == 0
@@ -82,7 +85,7 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
     assert len(exported.read_text().splitlines()) == 8
     tables = dpdsyn("tables")
     assert tables.returncode == 0 and (tmp_path / "results" / "tables" / "accuracy.csv").exists()
-    assert "8 cells, 8 ok" in dpdsyn("status").stdout
+    assert "8 cells, 8 ok" in dpdsyn("status").stdout and "8 of 8 done" in dpdsyn("status", "--once").stdout
 
 
 @pytest.mark.slow
@@ -139,7 +142,7 @@ def test_a_crash_is_a_record_and_is_tried_again_on_request(dpdsyn: Dpdsyn, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("dataset=toy", "synthesizer=mts"), "no synthesizer is called 'mts'; there are dpdsyn, "),
+        (("dataset=toy", "synthesizer=mts"), "no synthesizer is called 'mts'; there are crashing, dpdsyn, "),
         (("dataset=tyo", "synthesizer=mst"), "no dataset is called 'tyo'; there are acs, "),
         (("-m", "dataset=toy", "synthesizer=dpdsyn,mst,independnt"), "no synthesizer is called 'independnt'"),
         (("-m", "experiment=quikstart"), "no experiment is called 'quikstart'; there are "),
@@ -204,7 +207,7 @@ def test_flags_of_hydra_work(dpdsyn: Dpdsyn) -> None:
     shown = dpdsyn("run", "--cfg", "job", "dataset=toy", "synthesizer=dpdsyn", "privacy.epsilon=3")
     assert shown.returncode == 0 and "epsilon: 3" in shown.stdout and "rows_public: 900" in shown.stdout
     helped = dpdsyn("run", "--help")
-    assert helped.returncode == 0 and "synthesizer: dpdsyn" in helped.stdout
+    assert helped.returncode == 0 and "synthesizer: crashing, dpdsyn" in helped.stdout
     assert "data sets" in dpdsyn("list").stdout and "quickstart" in dpdsyn("list").stdout
     assert "no cell has been run" in dpdsyn("status").stdout
 
