@@ -38,3 +38,10 @@ def fuzz(session: nox.Session) -> None:
     """The hostile-file test with 10,000 tries."""
     command = [sys.executable, "-m", "pytest", "-q", "tests/test_table_file.py", "-k", "whatever", *session.posargs]
     session.run(*command, env={"DPDSYN_FUZZ": "10000"})
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """The test that kills a sweep at random moments, a hundred times."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/test_sweep.py", "-k", "random_moments", *session.posargs]
+    session.run(*command, env={"DPDSYN_KILLS": "100"})

@@ -137,7 +137,7 @@ def outline(cell: Cell) -> dict[str, Any]:
         "seed": cell.seed,
         "n_synth": cell.n_synth,
         "evaluation": dict(cell.evaluation) | ({"column": cell.judged} if cell.off_task else {}),
-        "environment": machine.describe(cell.threads),
+        "environment": dict(machine.describe(cell.threads)),
     }
 
 

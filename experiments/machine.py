@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,9 @@ class OtherWork:
         return time.monotonic(), sum(every) - idle - guest, own.user + own.system + own.children_user + own.children_system
 
 
+@cache
 def describe(threads: int) -> dict[str, Any]:
-    """Commit, package versions, processor and threads, for a record."""
+    """Commit, package versions, processor and threads, for a record. Read once: a process runs the code it has loaded."""
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")),
@@ -87,6 +89,7 @@ def describe(threads: int) -> dict[str, Any]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "cpu": _cpu(),
         "cores": os.cpu_count(),
+        "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "threads": threads,
     }
 

@@ -68,6 +68,8 @@ def inspect_request(arguments: Sequence[str]) -> Request:
             raise UsageError(f"experiment={experiments[0]} is a sweep; add -m: dpdsyn run -m experiment={experiments[0]}")
         if swept:
             raise UsageError(f"{', '.join(swept)} has several values; add -m to run them all")
+    if any(_key(text).lstrip("+~").startswith(("hydra/sweeper", "hydra.sweeper")) for text in given.overrides):
+        raise UsageError("hydra/sweeper cannot be changed: all cells of a sweep are composed and checked before the first runs")
     for group in ("dataset", "synthesizer"):
         if not helps and group not in axes:
             raise UsageError(f"no {group} is given; add {group}=NAME, one of {', '.join(options(group, extra))}")

@@ -92,6 +92,8 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
 
     Raises UsageError or ValueError, in one line, for the first value that cannot be meant.
     """
+    from experiments.supervise import Limits
+
     fingerprint = _fingerprint(request.config_dir)
     known = plans.read(_digest(list(request.arguments)))
     if known is not None and known.fingerprint == fingerprint:
@@ -102,6 +104,7 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
     reusable = True
     for done, (overrides, config, cell) in enumerate(composed(jobs, request.config_dir)):
         progress(done, len(jobs))
+        Limits.of(config["compute"])
         examples.setdefault(cell.dataset_key, cell)
         reusable &= "path" not in cell.dataset and cell.target.partition(".")[0] in ("dpdsyn", "baselines")
         method = {"dataset": cell.dataset["name"], "method": cell.method, "epsilon": cell.budget.epsilon, "seed": cell.seed}

@@ -19,6 +19,8 @@ from experiments.store import Store, StoreError
 if TYPE_CHECKING:
     from experiments.cell import Cell
 
+_LISTED = 5  # refused cells that are named one by one
+
 
 def job(config: Any) -> str | None:
     """One composed cell, in whatever process the launcher chose. Gives a line if it was refused, else leaves a record."""
@@ -125,8 +127,10 @@ def _report(plan: Plan, store: Store, tried: int, refused: list[str]) -> int:
     failed = [record for record in records if record.status not in ("ok", "skipped")]
     fresh = tried - len(refused)
     say(f"{len(records)} cells: {fresh} computed now, {len(records) - fresh} done before, {len(failed)} not ok")
-    for text in refused:
+    for text in refused[:_LISTED]:
         say(f"dpdsyn: {text}")
+    if refused[_LISTED:]:
+        say(f"dpdsyn: and {len(refused) - _LISTED} more")
     if failed:
         say("dpdsyn retry runs again what failed; dpdsyn status says why it did")
     return 2 if refused else 1 if failed else 0

@@ -50,6 +50,8 @@ class Limits:
     @classmethod
     def of(cls, compute: Mapping[str, Any]) -> Limits:
         whole_number("compute.threads", compute["threads"], least=1)
+        if compute["workers"] != -1:
+            whole_number("compute.workers", compute["workers"], least=1)
         for name in ("timeout", "memory"):
             if compute[name] is not None:
                 positive(f"compute.{name}", compute[name])

@@ -67,7 +67,7 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (world / "conf" / "dataset" / "toy.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
     (world / "conf" / "synthesizer").mkdir()
-    for name in ("Instant", "Slow", "Hungry", "Crashing"):
+    for name in ("Instant", "Slow", "Hungry", "Crashing", "Filling"):
         (world / "conf" / "synthesizer" / f"{name.lower()}.yaml").write_text(
             f"name: {name.lower()}\n_target_: toy_methods.{name}\n"
         )
@@ -106,6 +106,20 @@ class Hungry(Uniform):
     def fit(self, private, rng):
         import subprocess, sys
         subprocess.run([sys.executable, "-c", "import time; x = []\\nwhile len(x) < 40: x.append(b'x' * 2**29); time.sleep(0.1)"])
+        return super().fit(private, rng)
+
+
+class Filling(Uniform):
+    """Leaves no room on the disk of the results."""
+
+    def fit(self, private, rng):
+        with open(os.path.join(os.environ["DPDSYN_RESULTS"], "filler"), "wb", buffering=0) as file:
+            for size in (2**16, 1):
+                try:
+                    while True:
+                        file.write(b"x" * size)
+                except OSError:
+                    pass
         return super().fit(private, rng)
 
 
