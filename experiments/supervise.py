@@ -80,14 +80,17 @@ class Supervisor:
         """
         limits = Limits.of(config["compute"])
         if self._process is None or limits.fresh or self._limits is None or self._limits.threads != limits.threads:
-            self.stop()
             self._start(limits)
         start = time.monotonic()
         try:
             record = self._watch(cell, config, results, limits, enter)
+            if record.status == "out_of_memory" and self._served:  # perhaps for what earlier cells have left behind
+                self._start(limits)
+                record = self._watch(cell, config, results, limits, enter)
         except BaseException:
             self.stop()
             raise
+        self._served += 1
         if limits.fresh:
             self.stop()
         return replace(record, seconds={**record.seconds, "cell": time.monotonic() - start})
@@ -101,6 +104,8 @@ class Supervisor:
             self._process = None
 
     def _start(self, limits: Limits) -> None:
+        self.stop()
+        self._served = 0  # cells that this worker has run
         self._processors = Processors(limits.threads, limits.alone)
         ours, theirs = os.pipe()
         self._answers, self._buffer, self._ended, self._limits = ours, b"", False, limits
@@ -121,7 +126,7 @@ class Supervisor:
         phase, since = "starting", time.monotonic()
         weigh = since
         try:
-            process.stdin.write(json.dumps({"config": config, "results": str(results), "path": sys.path[0]}).encode() + b"\n")
+            process.stdin.write(json.dumps({"config": config, "results": str(results)}).encode() + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
             pass  # it has ended, as the loop will see

@@ -58,8 +58,6 @@ def _lines() -> Any:
 
 
 def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
-    if asked["path"] not in sys.path:  # a person's method lies where the command was typed
-        sys.path.insert(0, asked["path"])
     from experiments.cell import Cell, run_cell
     from experiments.store import Store
 

@@ -67,7 +67,7 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (world / "conf" / "dataset" / "toy.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
     (world / "conf" / "synthesizer").mkdir()
-    for name in ("Instant", "Slow", "Hungry", "Crashing", "Filling"):
+    for name in ("Instant", "Slow", "Hungry", "Crashing", "Filling", "Hoarding"):
         (world / "conf" / "synthesizer" / f"{name.lower()}.yaml").write_text(
             f"name: {name.lower()}\n_target_: toy_methods.{name}\n"
         )
@@ -106,6 +106,17 @@ class Hungry(Uniform):
     def fit(self, private, rng):
         import subprocess, sys
         subprocess.run([sys.executable, "-c", "import time; x = []\\nwhile len(x) < 40: x.append(b'x' * 2**29); time.sleep(0.1)"])
+        return super().fit(private, rng)
+
+
+class Hoarding(Uniform):
+    """Never gives back what it has taken: a GiB and a half."""
+
+    hoard = []
+
+    def fit(self, private, rng):
+        self.hoard.append(b"x" * (3 * 2**29))
+        time.sleep(1)
         return super().fit(private, rng)
 
 
