@@ -44,7 +44,7 @@ def _lines(store: Store, plans: list[Plan], records: dict[str, Record], running:
     if not records and not running and not only_plans:
         return [f"no cell has been run in {store.results}; start with: dpdsyn run -m experiment=quickstart"]
     counts = Counter(record.status for record in records.values())
-    lines = [f"{store.results}: {len(records)} cells, " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))]
+    lines = [", ".join([f"{store.results}: {len(records)} cells", *(f"{n} {name}" for name, n in sorted(counts.items()))])]
     shown = dict(records)
     if only_plans:
         wanted = {planned.cell_id for plan in plans for planned in plan.cells}
