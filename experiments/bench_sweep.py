@@ -102,7 +102,7 @@ def _share_of_two() -> float:
     took = {}
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
-            call = ("run", "-m", "dataset=simulated", "dataset.generator.rows=60000", "synthesizer=dpdsyn", _seeds(16))
+            call = ("run", "-m", "dataset=simulated", "dataset.generator.rows=60000", "synthesizer=dpdsyn", _seeds(40))
             took[workers] = _seconds(folder, *call, "evaluation.evaluators=[forest]", f"compute.workers={workers}")
     return took[2] / took[1]
 
