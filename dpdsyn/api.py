@@ -18,7 +18,7 @@ from dpdsyn.guide import GuideSettings
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
 from dpdsyn.persons import one_row_per_person
-from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
@@ -81,7 +81,10 @@ class DPDSyn:
         rows = _rows(table, public, int(seeds[0].generate_state(1)[0]))
         noise, fitting, sampling = (np.random.default_rng(seed) for seed in (*seeds[1].spawn(2), seeds[2]))
         ledger = Ledger(budget)
-        self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
+        try:
+            self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
+        except BudgetExceeded as error:
+            raise ValueError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
         self.schema_ = public
         self.guarantee_ = Guarantee.of(ledger, budget, public.unit)
         self._sampling = sampling

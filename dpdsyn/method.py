@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -85,10 +86,12 @@ class GuidedSynthesizer(Synthesizer):
         return GaussianCap(1 / math.sqrt(2 * rho)) if source.spends == "gaussian" else ZCDP(rho)
 
     def _check(self) -> None:
-        if not 0 < self.candidate_share < 1:
+        if not isinstance(self.candidate_share, Real) or not 0 < self.candidate_share < 1:
             raise ValueError(f"candidate_share is {self.candidate_share!r}; a number between 0 and 1 is needed")
         if self.labels not in ("sample", "argmax"):
             raise ValueError(f"labels is {self.labels!r}; accepted: sample, argmax")
+        if isinstance(self.other_targets, str) or not isinstance(self.other_targets, Sequence):
+            raise ValueError(f"other_targets is {self.other_targets!r}; a list of column names is needed")
         GuideSettings.of(self.guide)
         self._source()
 
@@ -112,9 +115,10 @@ class GuidedSynthesizer(Synthesizer):
         self.source_schema_ = schema.select(schema.names if source.uses_target else schema.features)
         self.source_ = source.restore(self.source_schema_, {k[7:]: v for k, v in state.items() if k.startswith("source.")})
         self.guide_ = Guide(schema, GuideSettings.of(self.guide), self.other_targets)
-        if state["guide"].shape != (self.guide_.network.parameters,):
+        parameters = np.asarray(state["guide"], dtype=np.float32)
+        if parameters.shape != (self.guide_.network.parameters,) or not np.isfinite(parameters).all():
             raise ValueError("the saved guide does not fit its schema")
-        self.guide_.parameters_ = np.asarray(state["guide"], dtype=np.float32)
+        self.guide_.parameters_ = parameters
         return self
 
     def _label(self, probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
