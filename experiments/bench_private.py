@@ -52,7 +52,8 @@ def main() -> None:
     machine = describe(1)
     print(f"Adult at epsilon {given.epsilon:g}: {machine['cpu']}, {machine['cores']} cores, commit {machine['commit']}.")
     print(f"One-minute load average before it began: {os.getloadavg()[0]:.2f}. Medians of {given.repeats} in milliseconds.\n")
-    print("| | threads | first | median | of SGD in torch | accuracy |\n| --- | --- | --- | --- | --- | --- |")
+    print("| | threads | first | median | processor time | of SGD in torch | accuracy |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     profile = ""
     for threads in (1, 2):
         command = [sys.executable, "-m", "experiments.bench_private", f"--threads={threads}"]
@@ -64,26 +65,28 @@ def main() -> None:
         profile = profile or result["profile"]
         plain = result["times"]["SGD in torch, no privacy"][1]
         for name, (first, median) in result["times"].items():
-            accuracy = result["accuracy"].get(name)
-            shown = "" if accuracy is None else f"{accuracy:.3f}"
-            print(f"| {name} | {threads} | {1000 * first:.0f} | {1000 * median:.0f} | {median / plain:.2f} | {shown} |")
+            processor, accuracy = result["processor"].get(name), result["accuracy"].get(name)
+            rest = " | | " if processor is None else f"{1000 * processor:.0f} | {median / plain:.2f} | {accuracy:.3f}"
+            print(f"| {name} | {threads} | {1000 * first:.0f} | {1000 * median:.0f} | {rest} |")
     print(f"\nWhere one fit and sample goes, one thread (cProfile, which slows what is called often):\n\n```\n{profile}\n```")
 
 
 def _measure(threads: int, epsilon: float, repeats: int) -> dict[str, Any]:
-    """Seconds of each contender, first and median, in turn so that a slow moment meets all; accuracies; a profile."""
+    """Seconds of each contender, in turn so that a slow moment meets all: first, median, of the processor; and a profile."""
     for module in ("torch", "dp_accounting.pld", "scipy.optimize", *GuidedSynthesizer().imports()):
         import_module(module)
     pin_threads(threads)
     split = datasets.load(read_option("dataset", "adult"), 0)
     runs = contenders(split, epsilon)
     times: dict[str, list[float]] = {}
+    processor: dict[str, list[float]] = {}
     accuracy: dict[str, float] = {}
     test = split.test[:, split.schema.positions(split.schema.features)]
     for seed in range(repeats):
         for name, run in runs.items():
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             marks, predict = run(seed)
+            processor.setdefault(name, []).append(time.process_time() - used)
             times.setdefault(name, []).append(time.perf_counter() - start)
             for part, seconds in marks.items():
                 times.setdefault(f"- {part}", []).append(seconds)
@@ -92,6 +95,7 @@ def _measure(threads: int, epsilon: float, repeats: int) -> dict[str, Any]:
     profiler.runcall(next(iter(runs.values())), repeats)
     return {
         "times": {name: (seconds[0], float(np.median(seconds))) for name, seconds in times.items()},
+        "processor": {name: float(np.median(seconds)) for name, seconds in processor.items()},
         "accuracy": accuracy,
         "profile": _top(profiler),
     }
