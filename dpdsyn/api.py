@@ -36,7 +36,8 @@ class DPDSyn:
     predict; it may stand in the schema instead. other_targets: more columns to predict, served by the same release.
     candidates: the source of candidate rows, the name of any Synthesizer (`class_conditional`, `independent`, `mst`,
     ...); candidate_share: its share of the budget. labels: "sample" draws them from the guide's probabilities,
-    "argmax" takes the likeliest. guide: settings that are to differ (`dpdsyn.guide.GuideSettings`).
+    "argmax" takes the likeliest, "toward_shares" draws with rare classes less rare (for candidates="mst"; see
+    `dpdsyn.method`). guide: settings that are to differ (`dpdsyn.guide.GuideSettings`).
     random_state: None takes the operating system's entropy; a whole number makes the result reproducible, and is
     not private against whoever knows it.
 
