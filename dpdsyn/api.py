@@ -18,7 +18,7 @@ from dpdsyn.guide import GuideSettings
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
 from dpdsyn.persons import one_row_per_person
-from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
@@ -36,7 +36,8 @@ class DPDSyn:
     predict; it may stand in the schema instead. other_targets: more columns to predict, served by the same release.
     candidates: the source of candidate rows, the name of any Synthesizer (`class_conditional`, `independent`, `mst`,
     ...); candidate_share: its share of the budget. labels: "sample" draws them from the guide's probabilities,
-    "argmax" takes the likeliest. guide: settings that are to differ (`dpdsyn.guide.GuideSettings`).
+    "argmax" takes the likeliest, "toward_shares" draws with rare classes less rare (for candidates="mst"; see
+    `dpdsyn.method`). guide: settings that are to differ (`dpdsyn.guide.GuideSettings`).
     random_state: None takes the operating system's entropy; a whole number makes the result reproducible, and is
     not private against whoever knows it.
 
@@ -81,7 +82,10 @@ class DPDSyn:
         rows = _rows(table, public, int(seeds[0].generate_state(1)[0]))
         noise, fitting, sampling = (np.random.default_rng(seed) for seed in (*seeds[1].spawn(2), seeds[2]))
         ledger = Ledger(budget)
-        self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
+        try:
+            self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
+        except BudgetExceeded as error:
+            raise ValueError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
         self.schema_ = public
         self.guarantee_ = Guarantee.of(ledger, budget, public.unit)
         self._sampling = sampling

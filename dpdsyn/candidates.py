@@ -30,6 +30,13 @@ def as_distribution(noisy_counts: np.ndarray) -> np.ndarray:
     return (positive / positive.sum()).reshape(noisy_counts.shape)
 
 
+def _distributions(saved: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The saved array, if it holds distributions (along its last axis) in this shape; else ValueError."""
+    if saved.dtype.kind != "f" or saved.shape != shape or not ((saved >= 0).all() and np.allclose(saved.sum(axis=-1), 1)):
+        raise ValueError("the saved candidates do not fit their schema")
+    return saved
+
+
 def uniform_rows(schema: Schema, n: int, rng: np.random.Generator) -> np.ndarray:
     """Codes drawn uniformly from the whole domain, shape (n, columns)."""
     return np.stack([rng.integers(size, size=n) for size in schema.sizes], axis=1)
@@ -56,7 +63,7 @@ class Independent(Synthesizer):
         return {str(i): p for i, p in enumerate(self.marginals_)}
 
     def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
-        self.marginals_ = [state[str(i)] for i in range(len(schema.columns))]
+        self.marginals_ = [_distributions(state[str(i)], (column.size,)) for i, column in enumerate(schema.columns)]
         return self
 
 
@@ -101,8 +108,9 @@ class ClassConditional(Synthesizer):
 
     def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
         self.schema_ = schema
-        self.label_ = state["label"]
-        self.conditional_ = [state[str(i)] for i in range(len(schema.features))]
+        self.label_ = _distributions(state["label"], (schema.classes,))
+        shapes = [(schema.classes, size) for size in schema.shape(schema.features)]
+        self.conditional_ = [_distributions(state[str(i)], shape) for i, shape in enumerate(shapes)]
         return self
 
 

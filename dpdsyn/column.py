@@ -194,9 +194,12 @@ class Column:
         """Codes of the cells, shape (rows,), int64; -1 where the cell is missing and its row is to be dropped.
 
         Raises SchemaError for a missing cell without a rule, text in a column of numbers or dates, and an
-        undeclared category where the column has no `other`.
+        undeclared category where the column has no `other`, and for lists and the like.
         """
-        positions, distinct = pd.factorize(cells)
+        try:
+            positions, distinct = pd.factorize(cells)
+        except TypeError as error:
+            raise SchemaError(f"column {self.name!r} holds cells that are no single values ({error})") from error
         absent = positions < 0
         if absent.any() and self.missing is None:
             raise SchemaError(

@@ -153,6 +153,8 @@ class GuideSettings:
         """Settings from a mapping (as configuration files give it), from settings, or the defaults."""
         if isinstance(given, GuideSettings):
             return given
+        if given is not None and not isinstance(given, Mapping):
+            raise ValueError(f"guide is {given!r}; settings by name are needed, or None for the defaults")
         unknown = sorted(set(given or {}) - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(f"the guide has no setting {', '.join(unknown)}; it has {', '.join(f.name for f in fields(cls))}")

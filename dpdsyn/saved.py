@@ -7,12 +7,14 @@ import io
 import json
 import secrets
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dpdsyn.guarantee import Guarantee
+from dpdsyn.privacy import Budget
 from dpdsyn.schema import Schema
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def load(path: Path, random_state: int | None) -> DPDSyn:
     meta, arrays = _read(path)
     try:
         model = DPDSyn(**meta["parameters"], random_state=random_state)
+        Budget(model.epsilon, model.delta)
         model.schema_ = Schema.from_mapping(meta["schema"])
         model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
         model.method_ = model._method().restore(model.schema_, arrays)
@@ -79,6 +82,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         EOFError,
         zipfile.BadZipFile,
         zipfile.LargeZipFile,
+        zlib.error,
         NotImplementedError,
     ) as error:
         raise ValueError(f"{path} is no saved model, or is damaged ({type(error).__name__})") from error

@@ -50,8 +50,8 @@ class Record:
     format: int = FORMAT
 
     def to_json(self) -> str:
-        """One line, keys sorted, NaN as null."""
-        return json.dumps(_without_nan(asdict(self)), sort_keys=True, allow_nan=False)
+        """One line without spaces, keys sorted, NaN as null."""
+        return json.dumps(_without_nan(asdict(self)), sort_keys=True, allow_nan=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Record:

@@ -108,7 +108,7 @@ def settings_tables(records: Iterable[Record]) -> list[Table]:
 def _settings_table(dataset: str, name: str, delta: float, rows: dict[str, Budgets]) -> Table:
     epsilons = sorted({epsilon for budgets in rows.values() for epsilon in budgets})
     every = [record for budgets in rows.values() for group in budgets.values() for record in group]
-    measures = [measure for measure in ("accuracy", "tvd2") if _values(every, measure)]
+    measures = [measure for measure in ("accuracy", "auroc", "label_share", "tvd2") if _values(every, measure)]
 
     def rank(method: str) -> tuple[float, str]:
         return -fmean(_average(group, "accuracy") or 0.0 for group in rows[method].values()), method
@@ -121,10 +121,14 @@ def _settings_table(dataset: str, name: str, delta: float, rows: dict[str, Budge
 
     return Table(
         title=f"{dataset}, delta {delta:g}: settings of {name}",
-        columns=["settings", "seeds", *(f"{measure} at {epsilon:g}" for measure in measures for epsilon in epsilons)],
+        columns=["settings", "seeds", *(f"{_titled(measure)} at {e:g}" for measure in measures for e in epsilons)],
         rows=[line(method) for method in sorted(rows, key=rank)],
         notes=[],
     )
+
+
+def _titled(measure: str) -> str:
+    return measure.replace("_", " ")
 
 
 def render(records: Iterable[Record]) -> str:

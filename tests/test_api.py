@@ -151,11 +151,36 @@ def test_a_file_that_was_altered_or_is_none_is_refused(fitted: DPDSyn, tmp_path:
         path.write_bytes(broken)
         with pytest.raises(ValueError, match=r"model.dpdsyn is no saved model, or is damaged"):
             DPDSyn.load(path)
+    for position in range(0, len(content), 37):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 0x5A]) + content[position + 1 :])
+        try:
+            loaded = DPDSyn.load(path)
+        except ValueError as error:
+            assert "model.dpdsyn" in str(error)
+        else:  # the byte belongs to the container, not to the content
+            assert np.array_equal(loaded.method_.state()["guide"], fitted.method_.state()["guide"])
     np.save(tmp_path / "array.npy", np.zeros(3))
     with pytest.raises(ValueError, match="no saved model"):
         DPDSyn.load(tmp_path / "array.npy")
     with pytest.raises(ValueError, match="there is no file"):
         DPDSyn.load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("guide", lambda array: array * np.nan),
+        ("guide", lambda array: array[1:]),
+        ("source.label", lambda array: -array),
+        ("source.label", lambda array: np.array(["a", "b"])),
+        ("source.0", lambda array: array[:, 1:]),
+        ("source.0", lambda array: array * 2),
+    ],
+)
+def test_arrays_that_do_not_fit_the_schema_are_refused(fitted: DPDSyn, key: str, change: Callable[[Any], Any]) -> None:
+    state = fitted.method_.state()
+    with pytest.raises(ValueError, match=r"do(es)? not fit"):
+        fitted._method().restore(fitted.schema_, state | {key: change(state[key])})
 
 
 def changed(**change: Any) -> dict:
@@ -173,6 +198,10 @@ def changed(**change: Any) -> dict:
         ({}, changed(target=None), None, "no target"),
         ({"candidates": "mts"}, SCHEMA, None, "no synthesizer is called 'mts'"),
         ({"candidate_share": 2}, SCHEMA, None, "candidate_share is 2"),
+        ({"candidate_share": "half"}, SCHEMA, None, "candidate_share is 'half'"),
+        ({"epsilon": 1e-9}, SCHEMA, None, "epsilon is 1e-09 and delta 1e-06: no amount of noise"),
+        ({"other_targets": "city"}, SCHEMA, None, "other_targets is 'city'; a list"),
+        ({"guide": 3}, SCHEMA, None, "guide is 3; settings by name"),
         ({"labels": "best"}, SCHEMA, None, "labels is 'best'"),
         ({"guide": {"units": 3}}, SCHEMA, None, "no setting units"),
         ({"random_state": -1}, SCHEMA, None, "random_state is -1"),
@@ -183,6 +212,7 @@ def changed(**change: Any) -> dict:
         ({}, SCHEMA, lambda f: f.head(1), "1 rows can be used; at least two"),
         ({}, SCHEMA, lambda f: f.drop(columns="age"), "lack the column 'age'"),
         ({}, SCHEMA, lambda f: f.assign(age="old"), "column 'age', row 1: 'old' is not a number"),
+        ({}, SCHEMA, lambda f: f.assign(city=[["a"]] * len(f)), "column 'city' holds cells that are no single values"),
         ({}, SCHEMA, lambda f: f.assign(grade=np.nan), "column 'grade': 3000 missing cells"),
         ({}, SCHEMA, lambda f: f.assign(grade=9), "9 is not among its categories"),
         ({}, SCHEMA, lambda f: pd.concat([f, f], axis=1), "columns of the same name"),

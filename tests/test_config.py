@@ -47,7 +47,7 @@ def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> 
         defaults.pop("guide")
     defaults |= {
         "dpdsyn_as_printed": {"candidates": "permuted"},
-        "dpdsyn_mst": {"candidates": "mst", "candidate_share": 0.8},
+        "dpdsyn_mst": {"candidates": "mst", "candidate_share": 0.8, "labels": "toward_shares"},
     }.get(name, {})
     option["other_targets"] = tuple(option.get("other_targets", ()))
     assert option == {"other_targets": (), **defaults}

@@ -92,6 +92,25 @@ def test_the_export_is_sorted_and_a_bad_line_is_named(tmp_path: Path) -> None:
         read_export(tmp_path)
 
 
+def test_a_long_export_is_split_into_files_and_what_an_older_one_left_is_removed(tmp_path: Path) -> None:
+    records = [record(f"{i:03}", seed=i) for i in range(30)]
+    line = len(records[0].to_json()) + 1
+    write_export(tmp_path, records, limit=10 * line + 25)
+    names = ["records.jsonl", "records-2.jsonl", "records-3.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    assert all(5 * line < (tmp_path / name).stat().st_size <= 10 * line + 25 for name in names)
+    assert read_export(tmp_path) == records
+    (tmp_path / "records-3.jsonl").write_text("half a rec")
+    with pytest.raises(ValueError, match=r"records-3.jsonl, line 1"):
+        read_export(tmp_path)
+    write_export(tmp_path, records[:12], limit=10 * line + 25)
+    assert read_export(tmp_path) == records[:12] and not (tmp_path / "records-3.jsonl").exists()
+    write_export(tmp_path, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"] and read_export(tmp_path) == []
+    write_export(tmp_path, records[:1], limit=5)
+    assert read_export(tmp_path) == records[:1]
+
+
 def test_a_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match=r"cannot write to the results folder .*DPDSYN_RESULTS"):

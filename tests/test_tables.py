@@ -103,10 +103,12 @@ def test_what_ran_with_several_settings_stands_apart_and_names_what_is_not_the_d
 def test_settings_beside_the_default_have_a_table_of_their_own(tmp_path: Path) -> None:
     smaller = {"guide": {"hidden": 0}}
     records = [chosen("a"), replace(chosen("b", accuracy=0.7), seed=1), replace(chosen("c", smaller, accuracy=0.6), seed=1)]
+    records = [replace(each, label_share=0.25) for each in records]
     (made,) = settings_tables(records)
     assert made.title == "simulated, delta 1e-06: settings of dpdsyn"
-    assert made.columns == ["settings", "seeds", "accuracy at 1", "tvd2 at 1"]
+    assert made.columns == ["settings", "seeds", "accuracy at 1", "auroc at 1", "label share at 1", "tvd2 at 1"]
     assert [row[:3] for row in made.rows] == [["default", "1", "0.700"], ["guide.hidden=0", "1", "0.600"]]
+    assert made.rows[0][3:] == ["0.900", "0.250", "0.200"]
     assert plain(records) == records[:2] and plain(records[2:]) == records[2:]
     write(records, tmp_path)
     assert "hidden" not in (tmp_path / "accuracy.md").read_text() and "hidden=0" in (tmp_path / "settings.csv").read_text()
