@@ -37,11 +37,10 @@ class Request:
 
     def probes(self) -> list[list[str]]:
         """Overrides of a few single cells in which every value stands once that `inspect_request` could not judge."""
-        fixed = [text for text in self.overrides if _key(text) not in self.axes]
-        first = {key: values[0] for key, values in self.axes.items()}
-        picks = [first] + [
-            {**first, key: value} for key, values in self.axes.items() if key not in _CHECKS for value in values[1:]
-        ]
+        fixed = [text for text in self.overrides if len(self.axes.get(_key(text), ())) < 2]  # as typed, quotes included
+        varied = {key: values for key, values in self.axes.items() if key not in map(_key, fixed)}
+        first = {key: values[0] for key, values in varied.items()}
+        picks = [first] + [{**first, key: value} for key, values in varied.items() if key not in _CHECKS for value in values[1:]]
         return [fixed + [f"{key}={value}" for key, value in pick.items()] for pick in picks]
 
 
