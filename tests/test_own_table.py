@@ -185,6 +185,19 @@ def test_rows_that_contradict_the_schema_are_found_before_any_work(
         datasets.check(datasets.resolved(option))
 
 
+def test_columns_whose_cells_are_in_no_category_are_said(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("x,y,ward,sex\n" + "1,no,North,f\n" * 90 + "2,yes,south,m\n" * 9 + "2,yes,south,d\n")
+    categories = {
+        name: {"kind": "categorical", "categories": values}
+        for name, values in (("ward", ["north", "south"]), ("sex", ["f", "m"]))
+    }
+    schema = {**GOOD, "columns": {**GOOD["columns"], **categories}}
+    option = {**read_option("dataset", "csv"), "path": str(tmp_path / "people.csv"), "schema": schema}
+    said: list[str] = []
+    datasets.check(datasets.resolved(option), said.append)
+    assert said == ['CAUTION: people.csv: many cells are in no category of their column and become "other": ward (90%)']
+
+
 def test_too_few_rows_to_split_are_said(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("x,y\n1,no\n")
     option = {**read_option("dataset", "csv"), "path": str(tmp_path / "people.csv"), "schema": GOOD}
