@@ -126,7 +126,7 @@ def load(dataset: Mapping[str, Any], seed: int, say: Say = _silent) -> Split:
     test = test_rows[used]
     if test.all() or not test.any():
         raise DataError(f"{dataset['name']}: {len(codes)} rows are too few to be split into a training and a test part")
-    leak = _leak(frame[dataset["leak_by"]], test_rows) if dataset.get("leak_by") else None
+    leak = _leak(frame.loc[used, dataset["leak_by"]], test) if dataset.get("leak_by") else None
     return Split(codes[~test], codes[test], schema, leak)
 
 

@@ -219,6 +219,17 @@ def test_the_leak_of_the_published_liver_split_is_measured() -> None:
     assert published.leak is not None and published.leak > 0.9
 
 
+def test_no_liver_profile_stands_on_both_sides_with_a_cell_missing_on_one() -> None:
+    dataset = here("liver")
+    frame, schema = datasets.read_frame(dataset), datasets.schema_of(dataset)
+    used = schema.encode_all(frame)[1]
+    profiles = frame.loc[used, dataset["leak_by"]].astype(float)
+    test = test_side(frame, schema.groups, dataset["test_share"], 0)[used]
+    train_profiles, test_profiles = profiles[~test].drop_duplicates(), profiles[test].drop_duplicates().to_numpy()
+    for profile in train_profiles.to_numpy():
+        assert not ((test_profiles == profile) | np.isnan(test_profiles) | np.isnan(profile)).all(axis=1).any()
+
+
 def test_the_government_census_is_what_its_r_package_holds(tmp_path: Path) -> None:
     here("acs")
     r_file = Path(os.environ.get("DPDSYN_DATA", "")) / "acs" / "gov_census.rda"
