@@ -15,6 +15,8 @@ KINDS = ("categorical", "integer", "real", "date")
 MISSING_RULES = ("drop", "own_code")
 SCALES = ("linear", "log")
 OTHER_LABEL = "other"
+DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
+COMMA_HINT = "if the comma is a decimal mark, say so where the file is read (`decimal`)"
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 _KEYS = {"kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"}
 
@@ -94,7 +96,9 @@ class Column:
             format=spec.get("format"),
             cut_at=_floats(name, "cut_at", spec["cut_at"]) if "cut_at" in spec else (),
             missing=spec.get("missing"),
-            other=bool(spec.get("other", kind == "categorical" and not is_target and "cut_at" not in spec)),
+            other=truth(
+                spec.get("other", kind == "categorical" and not is_target and "cut_at" not in spec), f"column {name!r}: other"
+            ),
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -210,7 +214,8 @@ class Column:
         codes, wrong = self._codes_of(pd.Index(np.asarray(distinct)))
         if wrong.any():
             row = int((wrong[positions] & ~absent).argmax())
-            raise SchemaError(f"column {self.name!r}, row {row + 1}: {_cut(cells.iloc[row])} {self._complaint()}", row=row)
+            cell = cells.iloc[row]
+            raise SchemaError(f"column {self.name!r}, row {row + 1}: {_cut(cell)} {self._complaint(cell)}", row=row)
         missing = -1 if self.missing_code is None else self.missing_code
         return np.append(codes, missing)[positions]
 
@@ -234,12 +239,13 @@ class Column:
         days = (dates.dt.floor("D") - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
         return days.to_numpy(dtype=float, na_value=np.nan)
 
-    def _complaint(self) -> str:
+    def _complaint(self, cell: Any) -> str:
         if self.kind == "date":
             form = f"written as {self.format}" if self.format else "of ISO 8601 such as 2024-03-31 (others: state its `format`)"
             return f"is not a date {form}, and the schema says the column is one"
         if self.ordered:
-            return f"is not a number, and the schema says the column is {self.kind}"
+            hint = f"; {COMMA_HINT}" if DECIMAL_COMMA.match(str(cell)) else ""
+            return f"is not a number, and the schema says the column is {self.kind}{hint}"
         if self.cut_at:
             return f"is neither a number nor one of its classes ({shortened(self.categories)})"
         return f"is not among its categories ({shortened(self.categories)}) and the column has no code for others"
@@ -278,6 +284,12 @@ def refuse_unknown(raw: Mapping[Any, Any], known: set[str], where: str) -> None:
     unknown = sorted(str(key) for key in raw if key not in known)
     if unknown:
         raise SchemaError(f"{where}: unknown key {', '.join(unknown)}; accepted: {', '.join(sorted(known))}")
+
+
+def truth(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise SchemaError(f"{where} is {value!r}; accepted: true, false")
+    return value
 
 
 def shortened(names: Iterable[Any], most: int = 12) -> str:

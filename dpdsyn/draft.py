@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from dpdsyn.column import SchemaError, shortened
+from dpdsyn.column import COMMA_HINT, DECIMAL_COMMA, SchemaError, shortened
 
 MARK = "READ OFF THE ROWS"
 MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
+_LONGEST_CATEGORY = 100  # characters; longer ones are taken for free text
 _FEW_NUMBERS = 12  # an integer column with no more values is taken for codes
 _BINS = 16
 _ID_ROWS = 20  # so many rows, all different, make a column an id
@@ -58,8 +59,9 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
     if target is not None and target not in used:
         raise SchemaError(f"target {target!r} cannot be predicted: {described[target].why}")
     if len(used) < 2:
-        reasons = "; ".join(f"{name}: {column.why}" for name, column in list(described.items())[:5] if column.why)
-        raise SchemaError(f"fewer than two columns can be described ({reasons})")
+        unused = [f"{name}: {column.why}" for name, column in described.items() if not column.lines]
+        reasons = "; ".join(unused[:5]) or f"there is only {', '.join(map(str, frame))}"
+        raise SchemaError(f"fewer than two columns can be described; {reasons}")
     ids = [name for name, column in described.items() if column.why.startswith("free text or an id,")]
     text = _HEAD.format(
         title=_scalar(title),
@@ -86,12 +88,15 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
         return _Described(why="one value throughout")
     numbers = _as_numbers(texts)
     few = len(texts) <= (_FEW_NUMBERS if numbers is not None and not is_target else MOST_CATEGORIES)
+    few = few and texts.str.len().max() <= _LONGEST_CATEGORY
     all_differ = len(texts) == present >= _ID_ROWS
     dates = None if numbers is not None and texts.str.len().ne(8).any() else _as_dates(texts)
     if few and not all_differ:
         lines = _categorical(texts, numbers)
+    elif numbers is None and _as_numbers(texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) is not None:
+        return _Described(why=f"numbers with commas: {COMMA_HINT}")
     elif is_target and numbers is None:
-        return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} classes")
+        return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} short classes")
     elif dates is not None and not is_target:
         lines = _date(*dates)
     elif numbers is None:

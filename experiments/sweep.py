@@ -86,7 +86,7 @@ def _launch(cells: Sequence[Planned], request: Request, plan: Plan, job: Callabl
     from hydra.core.plugins import Plugins
     from hydra.types import HydraContext, RunMode
 
-    fixed = [f"{key}={values[0]}" for key, values in request.axes.items() if len(values) == 1 and _is_plain(values[0])]
+    fixed = [text for text in request.sweeps[0] if len(request.axes.get(text.partition("=")[0], ())) == 1]  # as typed
     with initialize_config_dir(str(config_dir()), job_name="dpdsyn", version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
@@ -125,10 +125,6 @@ def _of_hydra(request: Request, plan: Plan) -> list[str]:
         typed.append(f"hydra.searchpath=[file://{request.config_dir}]")
     carried = {name: os.environ[name] for name in _CARRIED if name in os.environ}
     return [*typed, *(f"+hydra.job.env_set.{name}={_quoted(value)}" for name, value in carried.items())]
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool)
 
 
 def _quoted(text: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.fetch import DataError
-from experiments.table_file import Reading, line_of, read_table, with_decimal_points
+from experiments.table_file import Reading, is_parquet, line_of, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +42,9 @@ class Request:
     draft: bool
 
     def streamed(self, schema: Schema) -> bool:
-        """Whether the table is read piece by piece: Parquet, unless rows have to be chosen by person."""
-        return self.table.suffix == ".parquet" and schema.person is None
+        """Whether the table is read piece by piece: Parquet, unless rows have to be chosen by person or cells changed."""
+        as_written = not self.reading.missing and self.reading.decimal == "."
+        return as_written and schema.person is None and is_parquet(self.table)
 
     @property
     def statement(self) -> Path:
@@ -66,13 +67,15 @@ def synthesize(request: Request) -> int:
         random_state=request.seed,
     )
     _say(f"reading {request.table}")
-    table = request.table if request.streamed(schema) else _frame(request, schema)
+    table = request.table if request.streamed(schema) else read_table(request.table, request.reading)
     _say("learning under differential privacy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeededNoiseWarning)
         try:
             model.fit(table, schema)
         except ValueError as error:
+            if str(error).startswith(str(request.table)):
+                raise
             row = getattr(error, "row", None)
             line = None if row is None else line_of(request.table, row, request.reading)
             raise ValueError(f"{request.table}{'' if line is None else f', line {line}'}: {error}") from error
@@ -112,14 +115,6 @@ def _schema(request: Request) -> Schema:
             "by public knowledge and delete the line `drafted: true`; or give --draft to try it out without any guarantee"
         )
     return schema
-
-
-def _frame(request: Request, schema: Schema) -> pd.DataFrame:
-    frame = read_table(request.table, request.reading)
-    for column in schema.columns:
-        if column.name in frame and column.kind in ("integer", "real"):
-            frame[column.name] = with_decimal_points(frame[column.name], request.reading)
-    return frame
 
 
 def _write(request: Request, model: DPDSyn, rows: int) -> None:

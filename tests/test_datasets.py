@@ -95,7 +95,8 @@ def test_without_data_or_network_one_line_says_what_to_put_where(toy: dict, monk
     monkeypatch.delenv("DPDSYN_DATA")
     toy = {**toy, "sources": [{"url": "http://127.0.0.1:9/toy.zip", "members": {"toy/toy.csv": "toy.csv"}}]}
     with pytest.raises(
-        DataError, match=r"toy is not on this machine.*refused.*Put toy/toy.csv .* into .*cache.*DPDSYN_DATA"
+        DataError,
+        match=r"toy is not on this machine.*refused.*Put toy/toy.csv .* or, as .*, toy/toy.zip into .*cache.*DPDSYN_DATA",
     ) as caught:
         locate(toy)
     assert "\n" not in str(caught.value)
@@ -105,6 +106,20 @@ def archive(path: Path, content: bytes) -> dict:
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("inside/toy.csv", content)
     return {"url": path.as_uri(), "members": {"toy/toy.csv": "inside/toy.csv"}}
+
+
+def test_what_the_address_gives_may_be_brought_by_hand(toy: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = locate(toy)["toy/toy.csv"].read_bytes()
+    own = tmp_path / "own"
+    (own / "toy").mkdir(parents=True)
+    monkeypatch.setenv("DPDSYN_DATA", str(own))
+    source = {**archive(own / "toy" / "toy (1).zip", content), "url": "http://127.0.0.1:9/toy%20(1).zip"}
+    unreachable = {**toy, "sources": [source]}
+    assert locate(unreachable)["toy/toy.csv"].read_bytes() == content
+    (data_dirs()[1] / "toy" / "toy.csv").unlink()
+    (own / "toy" / "toy (1).zip").write_bytes(b"something else")
+    with pytest.raises(DataError, match=r"toy \(1\).zip: File is not a zip file"):
+        locate(unreachable)
 
 
 def test_downloads_are_verified_cached_and_never_repeated(toy: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +217,17 @@ def test_the_leak_of_the_published_liver_split_is_measured() -> None:
     grouped, published = load(here("liver"), 0), load(here("liver_published"), 0)
     assert grouped.leak == 0.0
     assert published.leak is not None and published.leak > 0.9
+
+
+def test_no_liver_profile_stands_on_both_sides_with_a_cell_missing_on_one() -> None:
+    dataset = here("liver")
+    frame, schema = datasets.read_frame(dataset), datasets.schema_of(dataset)
+    used = schema.encode_all(frame)[1]
+    profiles = frame.loc[used, dataset["leak_by"]].astype(float)
+    test = test_side(frame, schema.groups, dataset["test_share"], 0)[used]
+    train_profiles, test_profiles = profiles[~test].drop_duplicates(), profiles[test].drop_duplicates().to_numpy()
+    for profile in train_profiles.to_numpy():
+        assert not ((test_profiles == profile) | np.isnan(test_profiles) | np.isnan(profile)).all(axis=1).any()
 
 
 def test_the_government_census_is_what_its_r_package_holds(tmp_path: Path) -> None:

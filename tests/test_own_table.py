@@ -78,6 +78,29 @@ def test_from_a_file_to_a_record_with_a_person_as_the_unit(people: Path, dpdsyn:
 
 
 @pytest.mark.slow
+def test_settings_of_reading_are_understood_as_the_readme_writes_them(tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+    lines = [f"{20 + i % 60},5;{'north' if i % 3 else 'south'};{'yes' if i % 60 > 30 else 'no'}" for i in range(300)]
+    (tmp_path / "people.csv").write_text("\n".join(["age;ward;ill", *lines, "?;north;no"]) + "\n")
+    (tmp_path / "people.yaml").write_text(
+        "target: ill\nrows_public: 300\ncolumns:\n  age: {kind: real, bounds: [0, 110], bins: 11, missing: own_code}\n"
+        "  ward: {kind: categorical, categories: [north, south]}\n  ill: {kind: categorical, categories: [no, yes]}\n"
+    )
+    settings = ("dataset.read.decimal=','", "dataset.read.sep=';'", 'dataset.read.missing=["?"]')
+    for flag, seeds in (((), "seed=0"), (("-m",), "seed=0,1")):
+        done = dpdsyn("run", *flag, *RUN[2:5], *settings, RUN[-1], "synthesizer=real", seeds)
+        assert done.returncode == 0, done.stderr
+    records = list(csv.DictReader(io.StringIO(dpdsyn("records").stdout)))
+    assert [row["seed"] for row in records] == ["0", "1"]
+    assert all(int(row["n_train"]) + int(row["n_test"]) == 301 and float(row["accuracy"]) > 0.9 for row in records)
+
+
+def test_a_draft_that_cannot_be_made_names_the_file(people: Path, dpdsyn: Dpdsyn) -> None:
+    refused = dpdsyn("schema", "draft", "people.csv", "--target", "income", "--encoding", "latin-1")
+    assert refused.returncode == 2 and refused.stderr.startswith("dpdsyn: people.csv: target 'income' is not a column")
+    assert refused.stdout == "" and refused.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
 def test_a_draft_runs_at_once_but_gives_no_guarantee_until_a_person_has_been_through_it(people: Path, dpdsyn: Dpdsyn) -> None:
     draft = dpdsyn("schema", "draft", "people.csv", "--target", "ill", "--encoding", "latin-1")
     assert draft.returncode == 0 and "is not private" in draft.stderr
@@ -142,6 +165,7 @@ GOOD = {"target": "y", "rows_public": 10, "columns": {"x": {"kind": "integer", "
         ),
         ("x,y\n1,no\n2,\n", {}, "line 3: column 'y': 1 missing cells .* and no rule for them"),
         ('x,y\n1,no\n"2\n",yes\nmany,no\n', {}, "people.csv, line 5: column 'x', row 3: 'many' is not a number"),
+        ("x;y\n1,5;no\n", {}, "'1,5' is not a number, .*; if the comma is a decimal mark, say so where the file is read"),
         ("x,z\n1,no\n", {}, "people.csv: the data lack the column 'y'; they have x, z"),
         ("x,y,z\n1,no,3\n", {}, "columns that the schema does not know: z; describe them or list them under `ignore`"),
         ("x,y\n1,no\n", {"person": "who", "max_rows_per_person": 1}, "people.csv: the data lack the column 'who'"),
@@ -159,6 +183,19 @@ def test_rows_that_contradict_the_schema_are_found_before_any_work(
     option = {**read_option("dataset", "csv"), "path": str(tmp_path / "people.csv"), "schema": {**GOOD, **change}}
     with pytest.raises(ValueError, match=message):
         datasets.check(datasets.resolved(option))
+
+
+def test_columns_whose_cells_are_in_no_category_are_said(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("x,y,ward,sex\n" + "1,no,North,f\n" * 90 + "2,yes,south,m\n" * 9 + "2,yes,south,d\n")
+    categories = {
+        name: {"kind": "categorical", "categories": values}
+        for name, values in (("ward", ["north", "south"]), ("sex", ["f", "m"]))
+    }
+    schema = {**GOOD, "columns": {**GOOD["columns"], **categories}}
+    option = {**read_option("dataset", "csv"), "path": str(tmp_path / "people.csv"), "schema": schema}
+    said: list[str] = []
+    datasets.check(datasets.resolved(option), said.append)
+    assert said == ['CAUTION: people.csv: many cells are in no category of their column and become "other": ward (90%)']
 
 
 def test_too_few_rows_to_split_are_said(tmp_path: Path) -> None:

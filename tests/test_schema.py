@@ -225,3 +225,18 @@ def test_whatever_a_schema_file_holds_it_is_a_schema_or_refused_with_a_reason(ra
         assert str(error)
     else:
         assert all(size >= 1 for size in schema.sizes)
+
+
+def test_yes_and_no_are_texts_in_a_schema_file_and_truth_is_true_or_false(tmp_path: Path) -> None:
+    path = tmp_path / "people.yaml"
+    text = "rows_public: 10\ncolumns:\n  smokes: {kind: categorical, categories: [yes, no, Off]}\n"
+    path.write_text(text)
+    schema = Schema.from_yaml(path)
+    assert schema["smokes"].categories == ("yes", "no", "Off") and not schema.drafted
+    assert schema.encode(pd.DataFrame({"smokes": ["no", "Off"]})).ravel().tolist() == [1, 2]
+    path.write_text(text + "  well: {kind: categorical, categories: [true, False]}\n")
+    assert Schema.from_yaml(path)["well"].categories == (True, False)
+    for wrong in (f"drafted: no\n{text}", text.replace("}", ", other: no}")):
+        path.write_text(wrong)
+        with pytest.raises(SchemaError, match="is 'no'; accepted: true, false"):
+            Schema.from_yaml(path)

@@ -79,6 +79,24 @@ def test_what_cannot_be_meant_is_refused_and_nothing_is_written(
     assert sorted(people.parent.iterdir()) == before
 
 
+@pytest.mark.slow
+def test_a_parquet_file_is_known_by_its_content_and_read_like_any_other(tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+    frame = pd.DataFrame({"age": range(20, 80), "ward": ["north", "", "?"] * 20, "ill": ["no", "yes"] * 30})
+    (tmp_path / "people.yaml").write_text(
+        "target: ill\nrows_public: 60\ncolumns:\n  age: {kind: integer, bounds: [0, 110], bins: 10}\n"
+        "  ward: {kind: categorical, categories: [north], other: false, missing: own_code}\n"
+        "  ill: {kind: categorical, categories: [no, yes]}\n"
+    )
+    frame.set_index("ward").to_parquet(tmp_path / "people.csv")  # a Parquet file of another name, with a pandas index
+    call = ("synthesize", "people.csv", "--schema", "people.yaml", "--epsilon", "1", "--output", "made.csv")
+    refused = dpdsyn(*call)
+    assert refused.returncode == 2 and "'' is not among its categories" in refused.stderr
+    assert refused.stderr.count("people.csv") == 2  # one in the line that says what is being read
+    done = dpdsyn(*call, "--missing", "", "--missing", "?")
+    assert done.returncode == 0, done.stderr
+    assert set(pd.read_csv(tmp_path / "made.csv")["ward"].dropna()) == {"north"}
+
+
 def test_a_row_that_contradicts_the_schema_is_named_by_its_line(people: Path, dpdsyn: Dpdsyn) -> None:  # noqa: F811
     people.write_text("patient;age;ward;seen;note;ill\np1;30;north;2020-01-01;x;no\np2;thirty;north;2020-01-01;x;no\n")
     refused = dpdsyn(*CALL, "--output", "made.csv")

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from dpdsyn.column import SchemaError
 from dpdsyn.draft import draft_schema
 from dpdsyn.schema import Schema, read_yaml
+from experiments import table_file
 from experiments.fetch import DataError
-from experiments.table_file import MOST_COLUMNS, Reading, line_of, read_table, with_decimal_points
+from experiments.table_file import MOST_COLUMNS, Reading, line_of, read_table
 
 PLAIN = "name,grade\nZoë,1\nJürgen,\n"
 
@@ -33,6 +34,7 @@ def rows(path: Path, reading: Reading | None = None) -> list[list]:
         (PLAIN.encode("utf-8-sig"), Reading()),
         (PLAIN.encode("utf-16"), Reading()),
         (PLAIN.encode("utf-32"), Reading()),
+        (PLAIN.encode("utf-16-le"), Reading(encoding="utf-16-le")),
         (PLAIN.encode("latin-1"), Reading(encoding="latin-1")),
         (PLAIN.replace(",", ";").encode(), Reading()),
         (PLAIN.replace(",", "\t").encode(), Reading()),
@@ -60,10 +62,31 @@ def test_cells_keep_their_text_and_quoted_line_breaks(tmp_path: Path) -> None:
     assert [line_of(path, row) for row in (0, 1)] == [3, 4]
 
 
+def test_a_row_below_a_huge_cell_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(f"name,note\nZoë,{'x' * 300_000}\n\nJürgen,y\n", encoding="utf-8")
+    assert len(rows(path)[1][1]) == 300_000 and line_of(path, 1) == 4
+
+
+def test_a_row_too_long_to_be_read_is_named_by_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_file, "_BLOCK", 1 << 16)
+    path = tmp_path / "people.csv"
+    path.write_text(f"name,note\na,b\nc,{'x' * 300_000}\nd,e\n")
+    with pytest.raises(DataError, match=r"line 3 is longer than 65,536 bytes, the most that is read$"):
+        read_table(path)
+    path.write_text('name,note\na,b\nc,"d\n' + "e,f\n" * 90_000)
+    with pytest.raises(
+        DataError, match=r"the row from line 3 to line 90003 is longer .*; a quotation mark in it may never be closed"
+    ):
+        read_table(path)
+
+
 def test_decimal_commas_become_points(tmp_path: Path) -> None:
-    (tmp_path / "people.csv").write_text("weight;height\n70,5;1,80\n")
-    reading = Reading(decimal=",")
-    assert with_decimal_points(read_table(tmp_path / "people.csv", reading)["weight"], reading).tolist() == ["70.5"]
+    (tmp_path / "people.csv").write_text("weight;grade;home;left\n70,5;1,3;house, big;-,5e3\n71;2;1,2,3;a,5\n")
+    assert rows(tmp_path / "people.csv", Reading(decimal=","))[1:] == [
+        ["70.5", "1.3", "house, big", "-.5e3"],
+        ["71", "2", "1,2,3", "a,5"],
+    ]
 
 
 def test_parquet_gives_the_same_texts_as_csv(tmp_path: Path) -> None:
@@ -83,6 +106,11 @@ def test_parquet_gives_the_same_texts_as_csv(tmp_path: Path) -> None:
     assert list(read) == list(frame) and read["number"].tolist()[::2] == ["1", "3"]
     assert read["well"].tolist() == ["true", "false", "true"] and read["day"][0].startswith("2020-01-31")
     assert read.isna().equals(frame.isna()) and line_of(tmp_path / "people.parquet", 1) is None
+    written = pd.DataFrame({"country": ["NA", "", None], "size": [1.0, np.nan, 3.0]})  # Namibia, as it stands there
+    written.to_parquet(tmp_path / "countries.parquet")
+    countries = read_table(tmp_path / "countries.parquet")
+    assert countries["country"].tolist()[:2] == ["NA", ""] and countries.isna().equals(written.isna())
+    assert read_table(tmp_path / "countries.parquet", Reading(missing=("",)))["country"].isna().tolist() == [False, True, True]
     pd.DataFrame({"tags": [["a"], ["b"]]}).to_parquet(tmp_path / "nested.parquet")
     with pytest.raises(DataError, match=r"nested.parquet, column 'tags': holds list<.*> values"):
         read_table(tmp_path / "nested.parquet")
@@ -98,8 +126,13 @@ def test_parquet_gives_the_same_texts_as_csv(tmp_path: Path) -> None:
         (b"a,,b\n1,2,3\n", "line 1: column 2 has no name"),
         (b"a,b\n1,2\n1,2,3\n", "line 3 has 3 cells, and the first line names 2 columns"),
         (b'a,b\n"1\n2",3\n4\n', "line 4 has 1 cells, and the first line names 2 columns"),
+        (b"a,b\n\n1,2\n\n4\n", "line 5 has 1 cells, and the first line names 2 columns"),
+        (
+            b'a,b\n1,2\n"3,4\n5,6\n7,8\n',
+            "the row from line 3 to line 5 has 1 cells, and the first line names 2 columns; a quotation mark in it may never be",
+        ),
         (b"a,b\n1,\xe9\n", "line 2 is not utf-8 text; name the encoding it is in, often cp1252"),
-        (b'a,b\n1,"2\n3,4\n', "a quotation mark is opened and never closed"),
+        (b'a,b\n1,"2\n3,4\n', "line 2: a quotation mark is opened and never closed"),
         (b"PK\x03\x04rest", "is an Excel workbook or a zip archive; save the table as CSV"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "is a binary file, neither CSV nor Parquet"),
         (b"PAR1 but nothing more", "cannot be read as a table"),
@@ -182,3 +215,20 @@ def test_whatever_the_file_there_is_a_message_or_a_schema_that_fits_it(
     assert set(schema.names) | set(schema.ignore) == set(frame.columns)
     decoded = schema.decode(codes, np.random.default_rng(0))
     assert np.array_equal(schema.encode(decoded.assign(**dict.fromkeys(schema.ignore, ""))), codes)
+
+
+def drafted(tmp_path: Path, *lines: str) -> str:
+    (tmp_path / "people.csv").write_text("\n".join(lines), encoding="utf-8")
+    return draft_schema(read_table(tmp_path / "people.csv"), "people.csv")
+
+
+def test_a_draft_leaves_out_long_texts_and_numbers_with_commas_and_says_why(tmp_path: Path) -> None:
+    lines = [f"{'x' * (101 if i % 2 else 5)};{i},5;{'north' if i % 3 else 'south'};{i % 4}" for i in range(60)]
+    text = drafted(tmp_path, "note;weight;ward;grade", *lines)
+    assert "- note # free text or an id, 2 values in 60 rows" in text and "xxxxx" not in text
+    assert "- weight # numbers with commas: if the comma is a decimal mark, say so where the file is read" in text
+
+
+def test_a_draft_of_one_column_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"fewer than two columns can be described; there is only ward$"):
+        drafted(tmp_path, "ward", "north", "south")
