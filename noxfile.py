@@ -1,5 +1,7 @@
 """What a change has to pass. Sessions use the environment that nox runs in: nox -s lint types tests."""
 
+import os
+import shutil
 import sys
 
 import nox
@@ -45,3 +47,28 @@ def kills(session: nox.Session) -> None:
     """The test that kills a sweep at random moments, a hundred times."""
     command = [sys.executable, "-m", "pytest", "-q", "tests/test_sweep.py", "-k", "random_moments", *session.posargs]
     session.run(*command, env={"DPDSYN_KILLS": "100"})
+
+
+@nox.session
+def slurm(session: nox.Session) -> None:
+    """Sweeps on a real Slurm of one node, on loopback."""
+    _debian(session, {"slurmctld": "slurm-wlm", "slurmdbd": "slurmdbd", "munged": "munge", "mariadbd": "mariadb-server"})
+    _services(session, "test_slurm.py", ".[slurm]")
+
+
+def _services(session: nox.Session, test: str, extra: str) -> None:
+    """A test that starts servers, in this environment with what it needs besides."""
+    session.run(sys.executable, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", "-e", extra)
+    session.run(sys.executable, "-m", "pytest", "-q", f"tests/services/{test}", *session.posargs)
+
+
+def _debian(session: nox.Session, programs: dict[str, str]) -> None:
+    """Have Debian's packages for these programs: root installs what is missing, others are told."""
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    missing = sorted({package for program, package in programs.items() if not shutil.which(program, path=path)})
+    if missing and os.getuid() != 0:
+        session.error(f"this needs Debian's {' '.join(missing)}: sudo apt-get install {' '.join(missing)}")
+    if missing:
+        session.run("apt-get", "update", "-qq", external=True)
+        install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
+        session.run(*install, external=True, env={"DEBIAN_FRONTEND": "noninteractive"})

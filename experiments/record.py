@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -52,6 +53,11 @@ class Record:
     def to_json(self) -> str:
         """One line without spaces, keys sorted, NaN as null."""
         return json.dumps(_without_nan(asdict(self)), sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+    @property
+    def content(self) -> str:
+        """Of all that it says: tells it from a later record of the same cell."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
     @classmethod
     def from_json(cls, text: str) -> Record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments import sweep
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 _LISTED = 5  # refused cells that are named one by one
 
 
-def job(config: Any) -> str | None:
-    """One composed cell, in whatever process the launcher chose. Gives a line if it was refused, else leaves a record."""
+def job(config: Any, replaced: Mapping[str, str]) -> str | None:
+    """One composed cell, in whatever process the launcher chose. Gives a line if it was refused, else leaves a record.
+
+    replaced: what the records said that are to be replaced, by cell. One that says something else is new, however long
+    this job has waited in a queue meanwhile.
+    """
     from omegaconf import OmegaConf
 
     from experiments.cell import Cell
@@ -33,9 +37,9 @@ def job(config: Any) -> str | None:
     cell, store = Cell.of(plain), Store(results_dir())
     name = f"{cell.dataset['name']} {cell.method} epsilon={cell.budget.epsilon:g} seed={cell.seed}"
     try:
-        earlier = store.read(cell.cell_id)
         with claimed(store.claims, cell.cell_id, {"name": name}) as claim:
-            if claim is None or store.read(cell.cell_id) != earlier:
+            known = store.read(cell.cell_id)
+            if claim is None or (known is not None and known.content != replaced.get(cell.cell_id)):
                 return None  # somebody else is at work on it, or has just been
             record = supervisor().run(cell, plain, store.results, claim.note_phase)
             store.write(record)
@@ -114,7 +118,7 @@ def _show(arguments: list[str]) -> int:
     import hydra
 
     sys.argv = ["dpdsyn run", *arguments]
-    hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(job)()
+    hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(lambda config: None)()
     return 0
 
 

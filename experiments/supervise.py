@@ -126,7 +126,7 @@ class Supervisor:
         phase, since = "starting", time.monotonic()
         weigh = since
         try:
-            process.stdin.write(json.dumps({"config": config, "results": str(results)}).encode() + b"\n")
+            process.stdin.write(json.dumps({"config": config, "results": str(results), "path": sys.path}).encode() + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
             pass  # it has ended, as the loop will see

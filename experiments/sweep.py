@@ -10,6 +10,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,15 @@ def due(planned: Planned, record: Record | None, retried: set[str] | None = None
     return planned.compute["retry"] or Limits.of(planned.compute).raised_since(record)
 
 
-def run(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], job: Callable[[Any], Any], say: Say) -> list[str]:
-    """Run cells until all have a new record; gives what was refused or could not be brought to an end, a line each."""
+def run(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], job: Callable[..., Any], say: Say) -> list[str]:
+    """Run cells until all have a new record; gives what was refused or could not be brought to an end, a line each.
+
+    Raises UsageError if there is no such launcher.
+    """
+    from experiments.overrides import UsageError
+
     before = {planned.cell_id: store.read(planned.cell_id) for planned in todo}
+    task = partial(job, replaced={cell_id: record.content for cell_id, record in before.items() if record is not None})
     refused: dict[str, str] = {}
     stuck, waiting = 0, False
     last: Exception | None = None
@@ -64,7 +71,9 @@ def run(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], job
             time.sleep(0.5)
             continue
         try:
-            refused |= _launch(mine, request, plan, job)
+            refused |= _launch(mine, request, plan, task)
+        except UsageError:
+            raise
         except Exception as error:  # whatever a launcher does when a process or a node dies; what is open is tried again
             say(f"the launcher stopped ({type(error).__name__}: {' '.join(str(error).split())[:300]})")
             last = error
@@ -84,14 +93,21 @@ def _launch(cells: Sequence[Planned], request: Request, plan: Plan, job: Callabl
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.plugins import Plugins
+    from hydra.errors import HydraException
     from hydra.types import HydraContext, RunMode
+
+    from experiments.overrides import UsageError
 
     fixed = [text for text in request.sweeps[0] if len(request.axes.get(text.partition("=")[0], ())) == 1]  # as typed
     with initialize_config_dir(str(config_dir()), job_name="dpdsyn", version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         overrides = [*_of_hydra(request, plan), *fixed]
-        config = hydra.compose_config("config", overrides, run_mode=RunMode.MULTIRUN, with_log_configuration=False)
+        try:
+            config = hydra.compose_config("config", overrides, run_mode=RunMode.MULTIRUN, with_log_configuration=False)
+        except HydraException as error:
+            hint = "Slurm and Ray need an extra: pip install 'dpdsyn[slurm]' or 'dpdsyn[ray]'"
+            raise UsageError(f"{' '.join(str(error).split())} ({hint})") from error
         launcher = config.hydra.launcher
         if launcher.get("n_jobs") == -1:
             launcher.n_jobs = _workers(cells)
@@ -124,7 +140,8 @@ def _of_hydra(request: Request, plan: Plan) -> list[str]:
     if request.config_dir:
         typed.append(f"hydra.searchpath=[file://{request.config_dir}]")
     carried = {name: os.environ[name] for name in _CARRIED if name in os.environ}
-    return [*typed, *(f"+hydra.job.env_set.{name}={_quoted(value)}" for name, value in carried.items())]
+    folder = f"hydra.sweep.dir={_quoted(os.environ['DPDSYN_RESULTS'] + '/runs/hydra')}"  # read before the environment is set
+    return [folder, *typed, *(f"+hydra.job.env_set.{name}={_quoted(value)}" for name, value in carried.items())]
 
 
 def _quoted(text: str) -> str:

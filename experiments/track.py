@@ -6,7 +6,6 @@ never one that computes cells: a tracking server that is down or slow holds up n
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -96,7 +95,7 @@ class _Experiment:
 
     def log(self, plan: Plan | None, record: Record) -> bool:
         known = self._runs.get(record.cell_id, [])
-        content = hashlib.sha256(record.to_json().encode()).hexdigest()[:16]
+        content = record.content
         good = [run for run in known if run.data.tags.get(CONTENT) == content and run.info.status != "RUNNING"]
         for run in known:
             if run not in good[:1]:  # of an earlier record, cut short while it was written, or there twice
