@@ -56,6 +56,20 @@ def slurm(session: nox.Session) -> None:
     _services(session, "test_slurm.py", ".[slurm]")
 
 
+@nox.session
+def tracking(session: nox.Session) -> None:
+    """MLflow's server on sqlite and on PostgreSQL, on loopback."""
+    _debian(session, {"pg_ctlcluster": "postgresql"})
+    _services(session, "test_tracking.py", ".[postgres]")
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The dashboard in a headless Chromium."""
+    _debian(session, {"chromium": "chromium", "chromedriver": "chromium-driver"})
+    _services(session, "test_browser.py", ".[browser]")
+
+
 def _services(session: nox.Session, test: str, extra: str) -> None:
     """A test that starts servers, in this environment with what it needs besides."""
     session.run(sys.executable, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", "-e", extra)

@@ -54,7 +54,7 @@ def inspect_request(arguments: Sequence[str]) -> Request:
     axes = _axes(given.overrides)
     _check_names(axes, extra)
     experiments = tuple(str(name) for name in axes.get("experiment", []) if name is not None)
-    own = [text for text in given.overrides if not _key(text).startswith("hydra")]
+    own = [text for text in given.overrides if not _key(text).lstrip("+~").startswith("hydra")]
     sweeps = []
     for name in experiments:
         params = _params(name, extra)

@@ -53,6 +53,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         f"SlurmctldPidFile={folder}/slurmctld.pid\nSlurmdPidFile={folder}/slurmd.pid\nMpiDefault=none\n"
         "ProctrackType=proctrack/linuxproc\nTaskPlugin=task/affinity\nSelectType=select/cons_tres\nSelectTypeParameters=CR_CPU\n"
         f"AccountingStorageType=accounting_storage/slurmdbd\nAccountingStorageHost=127.0.0.1\nAccountingStoragePort={accounting}\n"
+        f"AccountingStoragePass={folder}/munge.socket\n"
         "ReturnToService=2\nKillWait=2\nSchedulerParameters=batch_sched_delay=0,sched_min_interval=1000\n"
         f"NodeName={NODE} NodeHostname=localhost NodeAddr=127.0.0.1 Port={node} CPUs=2 State=UNKNOWN\n"
         "PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE\n"
@@ -77,7 +78,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
         start(
             "mariadbd", shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin") or "mariadbd", "--no-defaults", data,
-            f"--user={user}", f"--port={database}", "--bind-address=127.0.0.1", "--skip-name-resolve", f"--socket={folder}/mariadb.socket",
+            f"--user={user}", f"--port={database}", "--bind-address=127.0.0.1", "--skip-name-resolve",
+            f"--socket={folder}/mariadb.socket",
             f"--init-file={folder}/init.sql", f"--pid-file={folder}/mariadb.pid",
         )  # fmt: skip
         start(
@@ -111,7 +113,7 @@ def records(results: Path) -> dict[str, Record]:
 
 def jobs(conf: str, *columns: str) -> list[list[str]]:
     """What the accounting knows of every task of every array."""
-    call = ["sacct", "-X", "--noheader", "--parsable2", "--array", f"--format={','.join(columns)}"]
+    call = ["sacct", "-X", "--noheader", "--parsable2", f"--format={','.join(columns)}"]
     shown = subprocess.run(call, env={**os.environ, "SLURM_CONF": conf}, capture_output=True, text=True, check=True).stdout
     return [line.split("|") for line in shown.splitlines()]
 

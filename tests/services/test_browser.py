@@ -1,0 +1,70 @@
+"""The dashboard as a person sees it: `dpdsyn ui` in a headless Chromium. Started by `nox -s browser`."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import command, process_environment
+from daemons import daemon, free_port, listens, wait_until
+
+Dpdsyn = Callable[..., subprocess.CompletedProcess]
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --window-size=1800,1200"
+).split()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    yield driver
+    driver.quit()
+
+
+def test_runs_are_there_sorted_by_accuracy_and_compared(browser: Any, toy_world: Path, tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+    call = ("run", "-m", "dataset=toy", "synthesizer=real,majority,instant", "evaluation.evaluators=[logistic]")
+    assert dpdsyn(*call).returncode == 0
+
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
+    (experiment,) = client.search_experiments(filter_string="name = 'single'")
+    cells = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''", order_by=["metrics.accuracy DESC"])
+    best_first = [run.info.run_name for run in cells]
+    assert best_first[0] == "toy-real-eps1-seed0" and len(best_first) == 3
+
+    port = free_port()
+    env = process_environment(toy_world, tmp_path)
+    with daemon(tmp_path / "ui.log", *command(toy_world, "ui", "--port", str(port)), env=env):
+        wait_until(lambda: listens(port), 120, f"the dashboard, see {tmp_path}/ui.log")
+        home = f"http://127.0.0.1:{port}/#"
+
+        def text() -> str:
+            return browser.find_element("tag name", "body").text
+
+        def order() -> list[str]:
+            found = [text().find(name) for name in best_first]
+            return [name for _, name in sorted(zip(found, best_first, strict=True))] if min(found) >= 0 else []
+
+        sort = "orderByKey=metrics.%60accuracy%60&compareRunsMode=TABLE"
+        for ascending, expected in (("false", best_first), ("true", best_first[::-1])):
+            browser.get("about:blank")
+            browser.get(f"{home}/experiments/{experiment.experiment_id}/runs?{sort}&orderByAsc={ascending}")
+            wait_until(lambda expected=expected: order() == expected, 60, f"runs in the order {expected}: {text()}")
+        ids = ",".join(f'"{run.info.run_id}"' for run in cells[:2])
+        browser.get(f'{home}/compare-runs?runs=[{ids}]&experiments=["{experiment.experiment_id}"]')
+        wait_until(lambda: all(name in text() for name in best_first[:2]), 60, f"the comparison: {text()}")
+        for word in ("accuracy", "auroc", "total_seconds", "method"):
+            assert word in text(), text()
+        (tmp_path / "compared.png").write_bytes(browser.get_screenshot_as_png())
+    assert "Traceback" not in (tmp_path / "ui.log").read_text()
