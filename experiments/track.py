@@ -70,11 +70,10 @@ class _Experiment:
         self._client = client
         found = client.get_experiment_by_name(name)
         if found is None:
-            own = os.environ.get("MLFLOW_TRACKING_URI")
+            serves = tracking_uri(store.results).startswith(("http:", "https:"))  # a server knows where artifacts go
+            place = None if serves else (store.results / "mlartifacts").as_uri()
             try:
-                self._id = client.create_experiment(
-                    name, artifact_location=None if own else (store.results / "mlartifacts").as_uri()
-                )
+                self._id = client.create_experiment(name, artifact_location=place)
             except MlflowException:  # another folder's sweep, writing to the same server, was quicker
                 self._id = client.get_experiment_by_name(name).experiment_id
         else:

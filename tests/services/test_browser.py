@@ -13,9 +13,16 @@ from daemons import daemon, free_port, listens, wait_until
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1800,1200"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1800,1200",
+)
 
 
 @pytest.fixture
@@ -64,7 +71,7 @@ def test_runs_are_there_sorted_by_accuracy_and_compared(browser: Any, toy_world:
         ids = ",".join(f'"{run.info.run_id}"' for run in cells[:2])
         browser.get(f'{home}/compare-runs?runs=[{ids}]&experiments=["{experiment.experiment_id}"]')
         wait_until(lambda: all(name in text() for name in best_first[:2]), 60, f"the comparison: {text()}")
-        for word in ("accuracy", "auroc", "total_seconds", "method"):
+        for word in ("accuracy", "auroc", "method"):
             assert word in text(), text()
         (tmp_path / "compared.png").write_bytes(browser.get_screenshot_as_png())
     assert "Traceback" not in (tmp_path / "ui.log").read_text()

@@ -37,7 +37,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "munge" / "key").write_bytes(os.urandom(128))
     (folder / "munge" / "key").chmod(0o600)
     (folder / "init.sql").write_text(
-        "CREATE DATABASE slurm;\nCREATE USER 'slurm'@'127.0.0.1' IDENTIFIED BY 'slurm';\nGRANT ALL ON slurm.* TO 'slurm'@'127.0.0.1';\n"
+        "CREATE DATABASE slurm;\nCREATE USER 'slurm'@'127.0.0.1' IDENTIFIED BY 'slurm';\n"
+        "GRANT ALL ON slurm.* TO 'slurm'@'127.0.0.1';\n"
     )
     authentic = f"AuthType=auth/munge\nAuthInfo=socket={folder}/munge.socket\n"
     (folder / "slurmdbd.conf").write_text(

@@ -36,7 +36,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     call = (str(newest / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder), "-h", "127.0.0.1")
     with daemon(folder / "log", *call, user=user, stop=signal.SIGINT):
         wait_until(lambda: listens(port), 30, f"PostgreSQL, see {folder}")
-        subprocess.run([newest / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "mlflow", "mlflow"], check=True)
+        for name in ("mlflow", "direct"):
+            subprocess.run([newest / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "mlflow", name], check=True)
         yield f"postgresql://mlflow:secret@127.0.0.1:{port}/mlflow"
 
 
@@ -88,10 +89,13 @@ def test_a_server_shows_each_record_once(kind: str, tmp_path: Path, dpdsyn: Dpds
 
 
 def test_postgresql_does_without_a_server_and_its_password_is_not_shown(postgres: str, tmp_path: Path, dpdsyn: Dpdsyn) -> None:
-    done = dpdsyn(*CALL, MLFLOW_TRACKING_URI=postgres)
-    assert done.returncode == 0, done.stderr
-    shown = dpdsyn("track", MLFLOW_TRACKING_URI=postgres).stdout
-    assert re.search(r"6 runs in postgresql://mlflow:\*\*\*@127.0.0.1:\d+/mlflow, 0 of them written now", shown), shown
+    database = postgres.removesuffix("mlflow") + "direct"
+    done = dpdsyn(*CALL, MLFLOW_TRACKING_URI=database)
+    assert done.returncode == 0 and "MLflow" not in done.stderr, done.stderr
+    again = dpdsyn("track", MLFLOW_TRACKING_URI=database)
+    address = r"postgresql://mlflow:\*\*\*@127.0.0.1:\d+/direct"
+    assert re.search(rf"6 runs in {address}, 0 of them written now", again.stdout), again.stderr
+    agrees(database, tmp_path / "results")
 
 
 def test_a_server_that_stops_in_the_middle_is_caught_up_with(tmp_path: Path, toy_world: Path, dpdsyn: Dpdsyn) -> None:
