@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import nox
 
@@ -68,6 +69,16 @@ def browser(session: nox.Session) -> None:
     """The dashboard in a headless Chromium."""
     _debian(session, {"chromium": "chromium", "chromedriver": "chromium-driver"})
     _services(session, "test_browser.py", ".[browser]")
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """Sweeps on a local Ray cluster of two nodes, in an environment of its own: Ray asks for older joblib and cloudpickle."""
+    home = Path(session.create_tmp()).parent / "environment"
+    session.run(sys.executable, "-m", "venv", str(home))
+    python = str(home / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", "-e", ".[bench,test,ray]", external=True)
+    session.run(python, "-m", "pytest", "-q", "tests/services/test_ray.py", *session.posargs, external=True)
 
 
 def _services(session: nox.Session, test: str, extra: str) -> None:

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 _LISTED = 5  # refused cells that are named one by one
 
 
-def job(config: Any, replaced: Mapping[str, str]) -> str | None:
+def job(config: Any, replaced: Mapping[str, str], path: Sequence[str]) -> str | None:
     """One composed cell, in whatever process the launcher chose. Gives a line if it was refused, else leaves a record.
 
     replaced: what the records said that are to be replaced, by cell. One that says something else is new, however long
-    this job has waited in a queue meanwhile.
+    this job has waited in a queue meanwhile. path: where the command finds modules, a person's method among them.
     """
     from omegaconf import OmegaConf
 
+    sys.path += [folder for folder in path if folder not in sys.path]
     from experiments.cell import Cell
     from experiments.supervise import supervisor
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -53,7 +54,8 @@ def run(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], job
     from experiments.overrides import UsageError
 
     before = {planned.cell_id: store.read(planned.cell_id) for planned in todo}
-    task = partial(job, replaced={cell_id: record.content for cell_id, record in before.items() if record is not None})
+    contents = {cell_id: record.content for cell_id, record in before.items() if record is not None}
+    task = partial(job, replaced=contents, path=sys.path)
     refused: dict[str, str] = {}
     stuck, waiting = 0, False
     last: Exception | None = None

@@ -1,0 +1,57 @@
+"""Sweeps on a local Ray cluster of two nodes. Started by `nox -s ray`, in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from daemons import daemon, free_port, wait_until
+
+from experiments.store import Store
+
+Dpdsyn = Callable[..., subprocess.CompletedProcess]
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment in which a command finds a cluster of two nodes, each with one processor."""
+    folder, port = tmp_path_factory.mktemp("ray"), free_port()
+    env = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(16).hex(), "RAY_USAGE_STATS_ENABLED": "0"}
+    common = ("--num-cpus=1", "--block", "--object-store-memory=100000000", "--disable-usage-stats")
+    head = ("--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
+    with daemon(folder / "head.log", RAY, "start", *head, *common, env=env):
+
+        def nodes() -> int:
+            call = [RAY, "status", f"--address=127.0.0.1:{port}"]
+            return subprocess.run(call, env=env, capture_output=True, text=True, check=False).stdout.count("1 node_")
+
+        wait_until(lambda: nodes() >= 1, 90, f"the head, see {folder}/head.log")
+        with daemon(folder / "node.log", RAY, "start", f"--address=127.0.0.1:{port}", *common, env=env):
+            wait_until(lambda: nodes() >= 2, 90, f"the second node, see {folder}/node.log")
+            yield {key: env[key] for key in env if key.startswith("RAY_")} | {"RAY_ADDRESS": f"127.0.0.1:{port}"}
+
+
+def test_records_are_those_of_the_other_launcher_and_resume_asks_for_nothing(
+    cluster: dict[str, str], tmp_path: Path, dpdsyn: Dpdsyn
+) -> None:
+    cells = ("run", "-m", "dataset=toy", "evaluation.evaluators=[logistic]", "synthesizer=instant,crashing,slow", "seed=0,1")
+    here = dpdsyn(*cells, "compute.timeout=8", DPDSYN_RESULTS=str(tmp_path / "here"))
+    assert "6 cells: 6 computed now, 0 done before, 4 not ok" in here.stderr, here.stderr
+    there = dpdsyn(*cells, "compute.timeout=8", "hydra/launcher=ray_cluster", **cluster)
+    assert there.returncode == 1 and "6 cells: 6 computed now, 0 done before, 4 not ok" in there.stderr, there.stderr
+    expected = {record.cell_id: record for record in Store(tmp_path / "here").all()}
+    found = {record.cell_id: record for record in Store(tmp_path / "results").all()}
+    assert set(found) == set(expected) and len(found) == 6
+    for cell_id, record in found.items():
+        same = expected[cell_id]
+        assert (record.status, record.synthetic_sha256, record.metrics) == (same.status, same.synthetic_sha256, same.metrics)
+    errors = {record.method["name"]: str(record.error) for record in found.values()}
+    assert "the process ended by SIGSEGV (in phase fit" in errors["crashing"]
+    assert "longer than 8 s (in phase fit" in errors["slow"]
+    again = dpdsyn(*cells, "compute.timeout=8", "hydra/launcher=ray_cluster", **cluster)
+    assert "0 computed now, 6 done before" in again.stderr, again.stderr
