@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from experiments import sweep
@@ -19,6 +20,7 @@ from experiments.store import Store, StoreError
 if TYPE_CHECKING:
     from experiments.cell import Cell
 
+INTERRUPTED = "interrupted; what was finished is kept, and the same command goes on from there"
 _LISTED = 5  # refused cells that are named one by one
 
 
@@ -106,12 +108,26 @@ def _check_data(cells: list[Cell]) -> None:
 
 
 def _prepare_processes() -> None:
-    """What the processes of cells inherit; and a polite request to end is taken like Ctrl-C."""
+    """What the processes of cells inherit, and what ends them all."""
     from experiments.supervise import outlived_by_nobody
 
     outlived_by_nobody()
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end_at_once)
+
+
+def _end_at_once(*_: object) -> None:
+    """Ctrl-C, or a polite request: end with all processes, without waiting for what launchers would still like to do."""
+    import psutil
+
+    say(f"dpdsyn: {INTERRUPTED}")
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "resource_tracker" not in " ".join(process.cmdline()):  # it tidies up after the others, and ends by itself
+                process.kill()
+    os._exit(130)
 
 
 def _show(arguments: list[str]) -> int:

@@ -74,7 +74,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
 
 @pytest.mark.slow
 def test_limits_and_crashes_are_records_and_the_sweep_goes_on(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
-    call = ("-m", *ONE, "synthesizer=slow,hungry,crashing,instant", "compute.timeout=12", "compute.memory=3")
+    call = ("-m", *ONE, "synthesizer=slow,hungry,crashing,instant", "compute.timeout=15", "compute.memory=1")
     done = dpdsyn("run", *call)
     assert done.returncode == 1, done.stderr
     assert "4 cells: 4 computed now, 0 done before, 3 not ok" in done.stderr
@@ -86,17 +86,17 @@ def test_limits_and_crashes_are_records_and_the_sweep_goes_on(dpdsyn: Dpdsyn, tm
         "instant": "ok",
     }
     slow, hungry = found["slow"].seconds, found["hungry"].seconds
-    assert slow["phase"] == "fit" and 12 <= slow["reached"] < 16 and slow["limit"] == 12
-    assert hungry["phase"] == "fit" and hungry["limit"] == 3 and hungry["reached"] < 12
-    assert "longer than 12 s (in phase fit" in str(found["slow"].error)
-    assert "GiB resident, more than 3 (in phase fit" in str(found["hungry"].error)
+    assert slow["phase"] == "fit" and 15 <= slow["reached"] < 20 and slow["limit"] == 15
+    assert hungry["phase"] == "fit" and hungry["limit"] == 1 and hungry["reached"] < 15
+    assert "longer than 15 s (in phase fit" in str(found["slow"].error)
+    assert "GiB resident, more than 1 (in phase fit" in str(found["hungry"].error)
     assert "the process ended by SIGSEGV (in phase fit" in str(found["crashing"].error)
     assert gone(tmp_path / "results")
 
     again = dpdsyn("run", *call)
     assert "0 computed now, 4 done before" in again.stderr
     (tmp_path / "enough").touch()
-    raised = dpdsyn("run", *call[:-2], "compute.timeout=13", "compute.memory=3")
+    raised = dpdsyn("run", *call[:-2], "compute.timeout=16", "compute.memory=1")
     assert "1 computed now, 3 done before, 2 not ok" in raised.stderr, raised.stderr
     retried = dpdsyn("retry")
     assert retried.returncode == 1 and "2 computed now, 2 done before, 2 not ok" in retried.stderr, retried.stderr
