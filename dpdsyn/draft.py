@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from dpdsyn.column import COMMA_HINT, DECIMAL_COMMA, SchemaError, shortened
+from dpdsyn.column import COMMA_HINT, DECIMAL_COMMA, SchemaError, canonical, shortened
 
 MARK = "READ OFF THE ROWS"
 MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
@@ -84,7 +84,7 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
     present = int(cells.notna().sum())
     if not len(texts):
         return _Described(why="every cell is missing")
-    if len(texts) == 1:
+    if texts.map(canonical).nunique() == 1:
         return _Described(why="one value throughout")
     numbers = _as_numbers(texts)
     few = len(texts) <= (_FEW_NUMBERS if numbers is not None and not is_target else MOST_CATEGORIES)
@@ -132,7 +132,7 @@ def _as_dates(texts: pd.Series) -> tuple[str | None, pd.Series] | None:
 
 def _categorical(texts: pd.Series, numbers: np.ndarray | None) -> list[str]:
     if numbers is None:
-        categories: list[Any] = sorted(texts)
+        categories: list[Any] = sorted({canonical(text): text for text in sorted(texts)}.values())
     else:
         categories = sorted({int(number) if number % 1 == 0 else float(number) for number in numbers})
     if len(categories) < 2:

@@ -109,7 +109,8 @@ def _launch(cells: Sequence[Planned], request: Request, plan: Plan, job: Callabl
             config = hydra.compose_config("config", overrides, run_mode=RunMode.MULTIRUN, with_log_configuration=False)
         except HydraException as error:
             hint = "Slurm and Ray need an extra: pip install 'dpdsyn[slurm]' or 'dpdsyn[ray]'"
-            raise UsageError(f"{' '.join(str(error).split())} ({hint})") from error
+            reason = " ".join(str(error).partition("Config search path")[0].split())
+            raise UsageError(f"{reason} ({hint})") from error
         launcher = config.hydra.launcher
         if launcher.get("n_jobs") == -1:
             launcher.n_jobs = _workers(cells)

@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from dpdsyn.draft import draft_schema
+from dpdsyn.schema import Schema
 from experiments import datasets
 from experiments.fetch import DataError
 from experiments.paths import read_option
@@ -214,3 +217,10 @@ def test_a_cell_is_known_by_the_content_of_its_files_not_their_place(tmp_path: P
 
     assert identity("a", "x,y\n1,no\n") == identity("b", "x,y\n1,no\n")
     assert identity("a", "x,y\n1,no\n") != identity("c", "x,y\n1,yes\n")
+
+
+def test_a_draft_lists_a_category_once_however_it_is_written() -> None:
+    frame = pd.DataFrame({"a": ["true", "TRUE", "x"] * 40, "b": ["true", "True", "TRUE"] * 40, "y": ["n", "j", "n"] * 40})
+    text = draft_schema(frame, "people.csv", "y")
+    assert Schema.from_mapping(yaml.safe_load(text))["a"].size == 3  # true, x and what is in no category
+    assert "one value throughout" in text

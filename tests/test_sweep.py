@@ -53,6 +53,7 @@ def started(world: Path, tmp_path: Path, *arguments: str, **environment: str) ->
         cwd=tmp_path,
         env=process_environment(world, tmp_path, **environment),
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
