@@ -11,7 +11,6 @@ axes, so that only two or three passes go over the largest table, all of them al
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,9 +30,9 @@ def elimination_cliques(sizes: Sequence[int], cliques: Iterable[Clique]) -> list
     """The maximal cliques, as bit masks, of the graph over all columns in which each of `cliques` is connected,
     triangulated by eliminating next the column whose neighbourhood has the fewest cells."""
     near = [1 << column for column in range(len(sizes))]
-    for clique in cliques:
-        mask = sum(1 << column for column in set(clique))
-        for column in clique:
+    for connected in cliques:
+        mask = sum(1 << column for column in set(connected))
+        for column in connected:
             near[column] |= mask
     logs = [math.log(size) for size in sizes]
     left = set(range(len(sizes)))
@@ -510,6 +509,7 @@ class _Search:
         here = self._marginals(potentials)
         value, gradient = self.loss(here)
         reached = [value]
+        growth = 1.5
         while self.used < self.iterations and not self._settled(reached):
             further = _moved(potentials, -self.step, gradient)
             there = self._marginals(further)
@@ -517,9 +517,9 @@ class _Search:
             if value - next_value >= 0.5 * self.step * _inner(gradient, _moved(here, -1, there)):
                 potentials, here, value, gradient = further, there, next_value, next_gradient
                 reached.append(value)
-                self.step *= 1.1
+                self.step *= growth
             else:
-                self.step /= 2
+                self.step, growth = self.step / 2, 1.1
                 if self.step < 1e-12 / (self.total * self.loss.steepness()):
                     break
         return potentials
@@ -527,3 +527,9 @@ class _Search:
 
 def _scaled(tables: Mapping[Clique, np.ndarray], by: float) -> dict[Clique, np.ndarray]:
     return {clique: by * table for clique, table in tables.items()}
+
+
+def uniform_model(sizes: Sequence[int], total: float) -> Model:
+    """The model of no answer at all."""
+    tree = JunctionTree.of(sizes, [])
+    return Model(tree, total, {}, calibrated(tree, {}, total, [])[0], 0.0)
