@@ -11,6 +11,7 @@ axes, so that only two or three passes go over the largest table, all of them al
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -166,22 +167,28 @@ def marginals(table: np.ndarray, axes: Clique, wanted: Iterable[Clique]) -> dict
     without_first = [c for c in wanted if first not in c]
     without_second = [c for c in wanted if first in c and second not in c]
     if without_first:
-        found |= marginals(table.sum(axis=0), axes[1:], without_first)
+        found |= marginals(_summed(table, axes, axes[1:]), axes[1:], without_first)
     if without_second:
-        found |= marginals(table.sum(axis=1), (first, *axes[2:]), without_second)
+        rest = (first, *axes[2:])
+        found |= marginals(_summed(table, axes, rest), rest, without_second)
     both = [c for c in wanted if first in c and second in c]
     return found | {clique: _summed(table, axes, clique) for clique in both}
 
 
 def _summed(table: np.ndarray, axes: Clique, onto: Clique) -> np.ndarray:
-    """One sum, the trailing axes first: there the memory is contiguous."""
-    keep = len(axes)
-    while keep and axes[keep - 1] not in onto:
-        keep -= 1
-    if keep < len(axes):
-        table = table.reshape(*table.shape[:keep], -1).sum(axis=-1)
-    gone = tuple(i for i in range(keep) if axes[i] not in onto)
-    return table.sum(axis=gone) if gone else table
+    """One sum. Axes that go and lie side by side go together, the longest run first; einsum is quick for any inner length."""
+    lengths = list(table.shape)
+    runs = []
+    for keep, members in itertools.groupby(range(len(axes)), key=lambda i: axes[i] in onto):
+        block = list(members)
+        if not keep:
+            runs.append((math.prod(lengths[i] for i in block), block))
+    for length, block in sorted(runs, reverse=True):
+        flat = table.reshape(math.prod(lengths[: block[0]]), length, -1)
+        table = np.einsum("akb->ab", flat)
+        for i in block:
+            lengths[i] = 1
+    return table.reshape([length for column, length in zip(axes, lengths, strict=True) if column in onto])
 
 
 # --- models ----------------------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def test_mst_measures_a_spanning_tree_and_spends_thirds() -> None:
     assert 1 / (2 * two_way["noise_multiplier"] ** 2) == pytest.approx(rho / 3)
     assert selection["count"] == len(schema.columns) - 1
     assert selection["count"] * selection["epsilon"] ** 2 / 8 == pytest.approx(rho / 3)
-    graph = networkx.Graph([clique for clique in synthesizer.model_.cliques if len(clique) == 2])
+    graph = networkx.Graph([clique for clique in synthesizer.model_.potentials if len(clique) == 2])
     assert networkx.is_tree(graph) and len(graph) == len(schema.columns)
 
 
