@@ -9,7 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from baselines.inference import Clique, Model, fit_model
+from baselines.inference import Model, fit_model
+from baselines.junction_tree import Clique
 from baselines.marginals import Measurement, estimate_total, measure, named
 from baselines.workload import WORKLOADS, Workload, affordable, weights, workload
 from dpdsyn.checks import one_of, positive, whole_number

@@ -8,7 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from baselines.inference import Clique, fit_model
+from baselines.inference import fit_model
+from baselines.junction_tree import Clique
 from baselines.marginals import (
     estimate_total,
     measure,

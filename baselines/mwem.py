@@ -7,7 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from baselines.inference import Clique, fit_model, uniform_model
+from baselines.inference import fit_model, uniform_model
+from baselines.junction_tree import Clique
 from baselines.marginals import Measurement, estimate_total, measure, named
 from baselines.workload import affordable, workload
 from dpdsyn.checks import positive, whole_number

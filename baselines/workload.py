@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-from baselines.inference import Clique, tree_cells
+from baselines.junction_tree import Clique, tree_cells
 from dpdsyn.schema import Schema
 
 Workload = Literal["all_2way", "all_3way", "target"]

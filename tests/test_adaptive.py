@@ -11,7 +11,7 @@ import pytest
 
 from baselines.absyn import BatchAdaptive
 from baselines.aim import AIM
-from baselines.inference import tree_cells
+from baselines.junction_tree import tree_cells
 from baselines.mwem import MWEM
 from baselines.workload import affordable, downward_closure, weights, workload
 from dpdsyn.column import Column
