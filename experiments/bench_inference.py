@@ -93,8 +93,8 @@ def main(dataset: str = "adult", *pairs: str) -> None:
         ["measured", "by", "seconds", "loss", "loss of the truth, about", "two-way error"],
         [row for number in pairs or ("15", "30", "45") for row in compare(codes, schema, int(number))],
         [
-            "The loss is half the squared distance to the answers, in standard deviations. What is under that of the truth is noise "
-            "that is fitted, so by default ours ends early. Two-way error: of all pairs, measured or not, against the real rows.",
+            "The loss is half the squared distance to the answers, in standard deviations. Under that of the truth, it is noise "
+            "that is fitted, and by default ours ends early. Two-way error: of all pairs, measured or not, against the real rows.",
         ],
     )
     text = markdown(table)
