@@ -94,7 +94,7 @@ def main(dataset: str = "adult", *pairs: str) -> None:
         [row for number in pairs or ("15", "30", "45") for row in compare(codes, schema, int(number))],
         [
             "The loss is half the squared distance to the answers, in standard deviations. Under that of the truth, it is noise "
-            "that is fitted, and by default ours ends early. Two-way error: of all pairs, measured or not, against the real rows.",
+            "that is fitted, and by default ours ends early. Two-way error: of all pairs, against the real rows.",
         ],
     )
     text = markdown(table)
