@@ -75,9 +75,9 @@ def chained(sizes: tuple[int, ...], rows: int, seed: int = 0) -> np.ndarray:
     return codes.astype(np.uint8)
 
 
-def private_chain(sizes: tuple[int, ...], rows: int, allowance: Budget | ZCDP) -> PrivateTable:
-    table = PrivateTable(chained(sizes, rows), schema(sizes, max(rows, 100)), Ledger(allowance), np.random.default_rng(1))
-    return table
+def private_chain(sizes: tuple[int, ...], rows: int, allowance: Budget | ZCDP, rows_public: int | None = None) -> PrivateTable:
+    public = schema(sizes, rows_public or max(rows, 100))
+    return PrivateTable(chained(sizes, rows), public, Ledger(allowance), np.random.default_rng(1))
 
 
 def test_noisy_dependence_costs_its_rho_and_has_that_noise() -> None:
@@ -215,6 +215,17 @@ def test_the_budget_is_spent_and_not_more(kind: type[Synthesizer]) -> None:
     kind().fit(private, np.random.default_rng(0))
     spent = sum(entry.rho for _, entry in private.ledger._charges)
     assert 0.99 * private.ledger.allowance.rho < spent <= private.ledger.allowance.rho * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_how_large_a_marginal_may_be_follows_the_public_number_of_rows(kind: type[PrivMRF] | type[PrivPetal]) -> None:
+    for rows in (0, 2000):
+        widest = []
+        for rows_public in (10, 1000, 10_000):
+            private = private_chain((3, 2, 4, 3, 2), rows, Budget(1.0, 1e-6), rows_public)
+            fitted = kind().fit(private, np.random.default_rng(0))
+            widest.append(max(len(clique) for clique in fitted.model_.potentials))
+        assert widest[0] == 1 < widest[1] < widest[2]
 
 
 @pytest.mark.parametrize("kind", METHODS)
