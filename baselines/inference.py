@@ -31,9 +31,9 @@ def elimination_cliques(sizes: Sequence[int], cliques: Iterable[Clique]) -> list
     """The maximal cliques, as bit masks, of the graph over all columns in which each of `cliques` is connected,
     triangulated by eliminating next the column whose neighbourhood has the fewest cells."""
     near = [1 << column for column in range(len(sizes))]
-    for clique in cliques:
-        mask = sum(1 << column for column in set(clique))
-        for column in clique:
+    for connected in cliques:
+        mask = sum(1 << column for column in set(connected))
+        for column in connected:
             near[column] |= mask
     logs = [math.log(size) for size in sizes]
     left = set(range(len(sizes)))
@@ -167,22 +167,28 @@ def marginals(table: np.ndarray, axes: Clique, wanted: Iterable[Clique]) -> dict
     without_first = [c for c in wanted if first not in c]
     without_second = [c for c in wanted if first in c and second not in c]
     if without_first:
-        found |= marginals(table.sum(axis=0), axes[1:], without_first)
+        found |= marginals(_summed(table, axes, axes[1:]), axes[1:], without_first)
     if without_second:
-        found |= marginals(table.sum(axis=1), (first, *axes[2:]), without_second)
+        rest = (first, *axes[2:])
+        found |= marginals(_summed(table, axes, rest), rest, without_second)
     both = [c for c in wanted if first in c and second in c]
     return found | {clique: _summed(table, axes, clique) for clique in both}
 
 
 def _summed(table: np.ndarray, axes: Clique, onto: Clique) -> np.ndarray:
-    """One sum, the trailing axes first: there the memory is contiguous."""
-    keep = len(axes)
-    while keep and axes[keep - 1] not in onto:
-        keep -= 1
-    if keep < len(axes):
-        table = table.reshape(*table.shape[:keep], -1).sum(axis=-1)
-    gone = tuple(i for i in range(keep) if axes[i] not in onto)
-    return table.sum(axis=gone) if gone else table
+    """One sum. Axes that go and lie side by side go together, the longest run first; einsum is quick for any inner length."""
+    lengths = list(table.shape)
+    runs = []
+    for keep, members in itertools.groupby(range(len(axes)), key=lambda i: axes[i] in onto):
+        block = list(members)
+        if not keep:
+            runs.append((math.prod(lengths[i] for i in block), block))
+    for length, block in sorted(runs, reverse=True):
+        flat = table.reshape(math.prod(lengths[: block[0]]), length, -1)
+        table = np.einsum("akb->ab", flat)
+        for i in block:
+            lengths[i] = 1
+    return table.reshape([length for column, length in zip(axes, lengths, strict=True) if column in onto])
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
@@ -510,6 +516,7 @@ class _Search:
         here = self._marginals(potentials)
         value, gradient = self.loss(here)
         reached = [value]
+        growth = 1.5
         while self.used < self.iterations and not self._settled(reached):
             further = _moved(potentials, -self.step, gradient)
             there = self._marginals(further)
@@ -517,9 +524,9 @@ class _Search:
             if value - next_value >= 0.5 * self.step * _inner(gradient, _moved(here, -1, there)):
                 potentials, here, value, gradient = further, there, next_value, next_gradient
                 reached.append(value)
-                self.step *= 1.1
+                self.step *= growth
             else:
-                self.step /= 2
+                self.step, growth = self.step / 2, 1.1
                 if self.step < 1e-12 / (self.total * self.loss.steepness()):
                     break
         return potentials
@@ -527,3 +534,9 @@ class _Search:
 
 def _scaled(tables: Mapping[Clique, np.ndarray], by: float) -> dict[Clique, np.ndarray]:
     return {clique: by * table for clique, table in tables.items()}
+
+
+def uniform_model(sizes: Sequence[int], total: float) -> Model:
+    """The model of no answer at all."""
+    tree = JunctionTree.of(sizes, [])
+    return Model(tree, total, {}, calibrated(tree, {}, total, [])[0], 0.0)
