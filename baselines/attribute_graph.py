@@ -73,13 +73,14 @@ def join(graph: Neighbours, a: int, b: int) -> Neighbours:
     return tuple(joined)
 
 
-def triangulate(graph: Neighbours) -> Neighbours:
-    """A chordal graph with all edges of this one: the graph itself if it is chordal.
+def triangulate(graph: Neighbours) -> tuple[Neighbours, list[int]]:
+    """A chordal graph with all edges of this one, the graph itself if it is chordal, and its maximal cliques.
 
-    Otherwise columns are eliminated by ascending degree, as PrivMRF's public code does (utils/tools.py).
+    Columns are eliminated by ascending degree, as in PrivMRF's public code (utils/tools.py).
     """
-    if _cliques_if_chordal(graph) is not None:
-        return graph
+    cliques = _cliques_if_chordal(graph)
+    if cliques is not None:
+        return graph, cliques
     filled = list(graph)
     left = (1 << len(graph)) - 1
     for column in sorted(range(len(graph)), key=lambda column: graph[column].bit_count()):
@@ -87,18 +88,12 @@ def triangulate(graph: Neighbours) -> Neighbours:
         around = filled[column] & left
         for neighbour in columns_of(around):
             filled[neighbour] |= around & ~(1 << neighbour)
-    return tuple(filled)
+    cliques = _cliques_if_chordal(filled)
+    assert cliques is not None
+    return tuple(filled), cliques
 
 
-def maximal_cliques(chordal: Neighbours) -> list[int]:
-    """The maximal cliques of a chordal graph, as sets. Raises ValueError if the graph is not chordal."""
-    cliques = _cliques_if_chordal(chordal)
-    if cliques is None:
-        raise ValueError("the graph is not chordal")
-    return cliques
-
-
-def _cliques_if_chordal(graph: Neighbours) -> list[int] | None:
+def _cliques_if_chordal(graph: Sequence[int]) -> list[int] | None:
     """The maximal cliques if the graph is chordal, found by maximum cardinality search (Blair and Peyton 1993, 4.2)."""
     left = set(range(len(graph)))
     visited = before = 0
