@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from baselines.inference import Model, fit_model, tree_cells
-from baselines.marginals import Measurement, estimate_total
+from baselines.inference import Clique, Model, fit_model, tree_cells
+from baselines.marginals import estimate_total, measure, named
 from dpdsyn.private_table import PrivateTable, Query
-
-Clique = tuple[int, ...]
 
 
 def affordable(sizes: Sequence[int], cliques: Sequence[Clique], most_cells: float) -> list[Clique]:
@@ -41,12 +39,12 @@ class MeasuredModel:
         self.columns = len(private.schema.names)
         self._iterations = iterations
         self._most_cells = most_cells
-        self.measurements: list[Measurement] = self._measure(cliques, sigma)
+        self.measurements = measure(private, cliques, sigma)
         self.model = self._fit(None)
 
     def add(self, cliques: Sequence[Clique], sigma: float) -> None:
         """Measure more marginals and refit, beginning at the model so far."""
-        self.measurements += self._measure(cliques, sigma)
+        self.measurements += measure(self._private, cliques, sigma)
         self.model = self._fit(self.model)
 
     def farthest(self, candidates: Sequence[Clique], most: int, rho: float) -> tuple[list[Clique], np.ndarray]:
@@ -55,13 +53,14 @@ class MeasuredModel:
         Costs rho (zCDP): given the model, one row moves each distance by at most 1. Candidates whose measuring
         would make the junction tree too large are passed over.
         """
-        expected = {self._query(clique): self.model.project(clique) for clique in candidates}
+        queries = named(self._private.schema, candidates)
+        expected = {query: self.model.project(clique) for query, clique in zip(queries, candidates, strict=True)}
 
         def distance(exact: np.ndarray, query: Query) -> float:
             return float(np.abs(exact - expected[query]).sum())
 
         sensitivity = math.sqrt(len(candidates))
-        distances = self._private.noisy_scores(list(expected), distance, sensitivity, sensitivity / math.sqrt(2 * rho))
+        distances = self._private.noisy_scores(queries, distance, sensitivity, sensitivity / math.sqrt(2 * rho))
         chosen: list[Clique] = []
         for index in np.argsort(-distances, kind="stable"):
             if len(chosen) == most:
@@ -71,13 +70,6 @@ class MeasuredModel:
                 chosen.append(candidates[index])
         return chosen, distances
 
-    def _measure(self, cliques: Sequence[Clique], sigma: float) -> list[Measurement]:
-        answers = self._private.noisy_marginals([self._query(clique) for clique in cliques], [sigma] * len(cliques))
-        return [Measurement(clique, answer, sigma) for clique, answer in zip(cliques, answers, strict=True)]
-
     def _fit(self, start: Model | None) -> Model:
         total = estimate_total(self.measurements)
         return fit_model(self._private.schema.sizes, self.measurements, total, iterations=self._iterations, start=start)
-
-    def _query(self, clique: Clique) -> Query:
-        return tuple(self._private.schema.names[column] for column in clique)

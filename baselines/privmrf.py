@@ -176,6 +176,7 @@ class PrivMRF(Synthesizer):
         """The rounds of step 5."""
         rounds = min(extra, max(1, min(growing.columns // 2, 8)))
         for taken in range(rounds):
+            self.report(f"round {taken + 1} of {rounds}")
             left = list(candidates)
             if not left:
                 return

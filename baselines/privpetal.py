@@ -103,6 +103,7 @@ class PrivPetal(Synthesizer):
         growing = MeasuredModel(private, initial, sigma, self.iterations, self.model_cells)
         rounds = min(extra, 10)
         for taken in range(rounds):
+            self.report(f"round {taken + 1} of {rounds}")
             asked = [columns_of(candidates[i]) for i in rng.permutation(len(candidates))[: self.queries]]
             most = extra // rounds + (taken < extra % rounds)
             chosen, _ = growing.farthest(asked, most, NORM_SHARE * rho / rounds)
