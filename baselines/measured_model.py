@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from baselines.inference import Clique, Model, fit_model, tree_cells
+from baselines.inference import Model, fit_model
+from baselines.junction_tree import Clique, tree_cells
 from baselines.marginals import estimate_total, measure, named
 from dpdsyn.private_table import PrivateTable, Query
 
 
-def affordable(sizes: Sequence[int], cliques: Sequence[Clique], most_cells: float) -> list[Clique]:
+def fitting_together(sizes: Sequence[int], cliques: Sequence[Clique], most_cells: float) -> list[Clique]:
     """The cliques in order, less each that would make the junction tree of those before it too large.
 
     A column that is then in none gets its one-way marginal.

@@ -20,7 +20,7 @@ from baselines.attribute_graph import (
     triangulate,
     without_contained,
 )
-from baselines.measured_model import MeasuredModel, affordable
+from baselines.measured_model import MeasuredModel, fitting_together
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
@@ -95,7 +95,7 @@ class PrivMRF(Synthesizer):
         cliques = triangulate(self._grow(cells, shares))[1]
         guess = _sigma(len(sizes) + extra, MARGINAL_SHARE * rho)
         wanted = self._initial(cliques, cells, shares, rows / (guess * self.theta), rng)
-        initial = affordable(sizes, [columns_of(marginal) for marginal in wanted], self.model_cells)
+        initial = fitting_together(sizes, [columns_of(marginal) for marginal in wanted], self.model_cells)
 
         guess = _sigma(len(initial) + extra, MARGINAL_SHARE * rho)
         candidates = self._candidates(cliques, cells, rows / (guess * MEAN_NOISE * self.theta))

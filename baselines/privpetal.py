@@ -18,7 +18,7 @@ from baselines.attribute_graph import (
     triangulate,
     without_contained,
 )
-from baselines.measured_model import MeasuredModel, affordable
+from baselines.measured_model import MeasuredModel, fitting_together
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
@@ -95,7 +95,7 @@ class PrivPetal(Synthesizer):
             dict.fromkeys(m for clique in cliques for m in subsets(clique, self.most_columns) if cells.of(m) < most_cells)
         )
         wanted = [columns_of(marginal) for marginal in _best_for_each(len(sizes), candidates, shares)]
-        initial = affordable(sizes, wanted, self.model_cells)
+        initial = fitting_together(sizes, wanted, self.model_cells)
         candidates = [m for m in candidates if columns_of(m) not in initial]
         extra = min(extra, len(candidates))
         sigma = math.sqrt((len(initial) + extra) / (2 * MARGINAL_SHARE * rho))

@@ -21,7 +21,7 @@ from baselines.attribute_graph import (
     triangulate,
     without_contained,
 )
-from baselines.measured_model import MeasuredModel, affordable
+from baselines.measured_model import MeasuredModel, fitting_together
 from baselines.privmrf import PrivMRF, _maximal_sets
 from baselines.privpetal import PrivPetal, _best_for_each
 from dpdsyn.column import Column
@@ -204,9 +204,9 @@ def test_what_the_model_lacks_most_is_measured_next() -> None:
 
 def test_marginals_that_would_make_the_tree_too_large_are_left_out() -> None:
     ring = [(0, 1), (1, 2), (2, 3), (0, 3)]
-    assert affordable((5, 5, 5, 5, 2), ring, 1e3) == [*ring, (4,)]
-    assert affordable((5, 5, 5, 5, 2), ring, 80) == [*ring[:3], (4,)]
-    assert affordable((5, 5, 5, 5, 2), ring, 30) == [(c,) for c in range(5)]
+    assert fitting_together((5, 5, 5, 5, 2), ring, 1e3) == [*ring, (4,)]
+    assert fitting_together((5, 5, 5, 5, 2), ring, 80) == [*ring[:3], (4,)]
+    assert fitting_together((5, 5, 5, 5, 2), ring, 30) == [(c,) for c in range(5)]
 
 
 @pytest.mark.parametrize("kind", METHODS)
