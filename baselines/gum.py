@@ -50,19 +50,26 @@ def updated(rows: np.ndarray, targets: Marginals, iterations: int, rng: np.rando
     for iteration in range(iterations):
         step = _DECAY ** (iteration // _DECAY_EVERY)
         copied = 0.5 if iteration % 2 == 0 else 1.0
-        off = {clique: np.abs(_counts(rows, clique, table.shape)[1] / rows.shape[1] - table.ravel()).sum()
-               for clique, table in targets.items()}  # fmt: skip
+        off = {clique: _distance(rows, clique, table) for clique, table in targets.items()}
         for clique in sorted(off, key=off.__getitem__, reverse=True):
             _update(rows, clique, targets[clique], step, copied, rng)
     return rows
 
 
+def _distance(rows: np.ndarray, clique: Clique, target: np.ndarray) -> float:
+    return float(np.abs(_counts(rows, clique, target.shape)[1] - target.ravel() * rows.shape[1]).sum())
+
+
 def _update(rows: np.ndarray, clique: Clique, target: np.ndarray, step: float, copied: float, rng: np.random.Generator) -> None:
+    """One step towards one marginal, in place.
+
+    A cell of too few rows gets min(want - have, step * have) more, or step * want if it has none; the cells of too
+    many give up as many in all, min(have - want, beta * have) each.
+    """
     n = rows.shape[1]
     cells, have = _counts(rows, clique, target.shape)
     want = target.ravel() * n
     add = np.rint(np.where(have > 0, np.minimum(want - have, step * have), step * want).clip(0)).astype(np.int64)
-    remove = _removals(have, want, add.sum(), rng)
     remove = _removals(have, want, int(add.sum()), rng)
     if not remove.any():
         return
