@@ -46,8 +46,8 @@ def updated(rows: np.ndarray, targets: Marginals, iterations: int, rng: np.rando
     In every iteration each marginal is updated once, the one furthest off first; every second time half of the
     new rows of a cell that has some are made by changing these columns alone, else all are copies of its rows.
     """
-    rows = rows.copy()
     for iteration in range(iterations):
+        rows = np.take(rows, rng.permutation(rows.shape[1]), axis=1)  # so that a row's place says nothing
         step = _DECAY ** (iteration // _DECAY_EVERY)
         copied = 0.5 if iteration % 2 == 0 else 1.0
         off = {clique: _distance(rows, clique, table) for clique, table in targets.items()}
@@ -66,25 +66,27 @@ def _update(rows: np.ndarray, clique: Clique, target: np.ndarray, step: float, c
     A cell of too few rows gets min(want - have, step * have) more, or step * want if it has none; the cells of too
     many give up as many in all, min(have - want, beta * have) each.
     """
-    n = rows.shape[1]
     cells, have = _counts(rows, clique, target.shape)
-    want = target.ravel() * n
+    want = target.ravel() * rows.shape[1]
     add = np.rint(np.where(have > 0, np.minimum(want - have, step * have), step * want).clip(0)).astype(np.int64)
     remove = _removals(have, want, int(add.sum()), rng)
     if not remove.any():
         return
 
-    order = rng.permutation(n)
-    order = order[np.argsort(cells[order].astype(np.min_scalar_type(len(have))), kind="stable")]  # rows by cell, shuffled
-    freed = rng.permutation(order[_count_up(have) < np.repeat(remove, have)])
+    order = np.argsort(cells.astype(np.min_scalar_type(len(have))), kind="stable")
+    starts, turned = np.cumsum(have) - have, rng.integers(np.maximum(have, 1))
 
-    wanted, turn = np.repeat(np.arange(len(add)), add), _count_up(add)
-    some = rng.permutation(len(wanted))[: len(freed)]
-    wanted, turn, freed = wanted[some], turn[some], freed[: len(some)]
+    def some_of(cell: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Rows of cells: those at these places after each cell's rows are turned in a circle."""
+        return order[starts[cell] + (turned[cell] + place) % have[cell]]
 
-    copies = turn < np.rint(copied * np.where(have > 0, add, 0))[wanted]
-    starts = np.cumsum(have) - have
-    rows[:, freed[copies]] = rows[:, order[starts[wanted[copies]] + turn[copies]]]
+    freed = rng.permutation(some_of(*_repeated(remove)))
+    wanted, place = _repeated(add)
+    taken = rng.permutation(len(wanted))[: len(freed)]
+    wanted, place, freed = wanted[taken], place[taken], freed[: len(taken)]
+
+    copies = place < np.rint(copied * np.where(have > 0, add, 0))[wanted]
+    rows[:, freed[copies]] = rows[:, some_of(wanted[copies], place[copies])]
     changed = freed[~copies]
     for column, codes in zip(clique, np.unravel_index(wanted[~copies], target.shape), strict=True):
         rows[column, changed] = codes
@@ -115,9 +117,10 @@ def _counts(rows: np.ndarray, clique: Clique, shape: tuple[int, ...]) -> tuple[n
     return cells, np.bincount(cells, minlength=math.prod(shape))
 
 
-def _count_up(lengths: np.ndarray) -> np.ndarray:
-    """0, 1, ... for each length, one run after the other."""
-    return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+def _repeated(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every index as often as its number says, and 0, 1, ... for each."""
+    index = np.repeat(np.arange(len(numbers)), numbers)
+    return index, np.arange(len(index)) - (np.cumsum(numbers) - numbers)[index]
 
 
 def _drawn_given(given: np.ndarray, joint: np.ndarray, rng: np.random.Generator) -> np.ndarray:
