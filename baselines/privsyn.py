@@ -32,13 +32,14 @@ class PrivSyn(Synthesizer):
        have at most `cells` cells [Algorithm 2]; 5. the joint marginals, each with a share of rho proportional to
        its cells^(2/3) [4.2]; 6. weighted averages and norm-sub until all agree [4.3]; 7. rows by GUM [5.2, 5.3].
 
-    What differs from the authors' public code (vvv214/privsyn-tabular, first commit): there, scores that are counts
+    What differs from the authors' public code (vvv214/privsyn-tabular at 568e3d0): there, scores that are counts
     are multiplied by the number of rows, so that nearly all pairs with a positive score are chosen, and choosing stops
     at a gain under 20,000; here it stops when nothing is gained, as printed, which needs no number of rows. A
     column in no chosen pair stays alone, as printed; there it joins one. One-way marginals take part in step 6 by
     their precision; there they follow. Averages are exact; there, steps are scaled by rho. Parts of the graph that
     no pair links are made apart [5.3]; there that is switched off. `sample` makes at least `rows_public` rows and
-    gives n of them, so that a short sample keeps the dependences.
+    gives n of them, so that a short sample keeps the dependences. (Later commits there correct the scores but neither
+    average marginals nor copy rows.)
 
     cells: the paper's gamma [4.2]. iterations: of GUM, 50 in the public code; the printed paper does not say.
     """

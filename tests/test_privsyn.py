@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import networkx
 import numpy as np
@@ -207,13 +208,15 @@ def test_an_update_keeps_what_other_columns_know(rng: np.random.Generator) -> No
 
 
 def test_columns_that_hang_on_one_pair_are_drawn_given_it(rng: np.random.Generator) -> None:
-    a, b = rng.dirichlet(np.ones(12)).reshape(3, 4), rng.dirichlet(np.ones(8), size=1).reshape(4, 2)
-    b = b / b.sum(axis=1, keepdims=True) * a.sum(axis=0)[:, None]
-    targets = {(0, 1): a, (1, 2): b, (0,): a.sum(axis=1), (1,): a.sum(axis=0), (2,): b.sum(axis=0), (3,): np.array([1.0])}
-    rows = synthesize(targets, 4, 5000, 1, rng)
-    for clique in ((0, 1), (1, 2)):
-        assert np.abs(shares(rows, clique, targets[clique].shape) - targets[clique]).max() < 2 * 4 / 5000
-    assert (rows[:, 3] == 0).all()
+    targets = {(0, 1): rng.dirichlet(np.ones(12)).reshape(3, 4)}
+    for left, right, size in ((1, 2, 3), (2, 3, 2)):
+        share = targets[left - 1, left].sum(axis=0)
+        targets[left, right] = rng.dirichlet(np.ones(size), size=len(share)) * share[:, None]
+    targets |= {(a,): pair.sum(axis=1) for (a, _), pair in list(targets.items())}
+    targets |= {(3,): targets[2, 3].sum(axis=0), (4,): np.array([1.0])}
+    rows = synthesize(targets, 5, 5000, 1, rng)
+    for clique, target in targets.items():
+        assert np.abs(shares(rows, clique, target.shape) - target).max() < 8 / 5000
 
 
 def test_cells_give_up_rows_in_proportion_and_never_below_what_is_wanted(rng: np.random.Generator) -> None:
@@ -241,6 +244,37 @@ def test_a_tenth_a_tenth_and_the_rest_of_the_budget(rng: np.random.Generator) ->
     assert [entry["label"] for entry in ledger.entries][:2] == ["6 noisy marginals", "noisy scores"]
     assert spent == pytest.approx([0.1 * rho, 0.1 * rho, 0.8 * rho])
     assert 0.99 < ledger.spent <= 1.0
+
+
+def test_scores_have_the_noise_of_their_sensitivity_and_large_marginals_more_budget(rng: np.random.Generator) -> None:
+    calls: dict[str, list[tuple]] = {"noisy_scores": [], "noisy_marginals": []}
+
+    class Spied(PrivateTable):
+        def recode(self, mappings: dict[str, np.ndarray]) -> PrivateTable:
+            table = super().recode(mappings)
+            table.__class__ = Spied
+            return table
+
+        def noisy_scores(self, *given: Any) -> np.ndarray:
+            calls["noisy_scores"].append(given)
+            return super().noisy_scores(*given)
+
+        def noisy_marginals(self, *given: Any) -> list[np.ndarray]:
+            calls["noisy_marginals"].append(given)
+            return super().noisy_marginals(*given)
+
+    schema = schema_of(3, 3, 3, 3, 3, 3)
+    ledger = Ledger(Budget(1.0, 1e-6))
+    private = Spied(chained(rng, 5000).astype(schema.dtype), schema, ledger, rng)
+    PrivSyn(cells=30).fit(private, rng)
+    ((pairs, score, sensitivity, sigma),) = calls["noisy_scores"]
+    assert len(pairs) == 15 and score is dependence and sensitivity == pytest.approx(4 * math.sqrt(15))
+    assert sigma == pytest.approx(math.sqrt(8 * 15 / (0.1 * ledger.allowance.rho)))
+    queries, sigmas = calls["noisy_marginals"][1]
+    assert {len(query) for query in queries} == {2, 3}
+    assert np.array(sigmas) ** -2 * np.array([3.0 ** len(query) for query in queries]) ** (-2 / 3) == pytest.approx(
+        np.full(len(queries), sigmas[0] ** -2 * 3.0 ** (-2 / 3 * len(queries[0])))
+    )
 
 
 def test_strong_pairs_are_kept_far_better_than_by_columns_alone(rng: np.random.Generator) -> None:
