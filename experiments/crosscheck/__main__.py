@@ -1,4 +1,4 @@
-"""Our marginal-based methods beside their public implementations: python -m experiments.crosscheck --public DIR
+r"""Our marginal-based methods beside their public implementations: python -m experiments.crosscheck --public DIR
 
 On the training codes of the same splits, each run in a process of its own. DIR holds clones made by whoever runs this:
 
@@ -7,7 +7,8 @@ On the training codes of the same splits, each run in a process of its own. DIR 
 (the command names those that are missing). Their code may need libraries of other versions than ours; --python names the
 interpreter that it runs in, e.g. one made by
 
-    python3 -m venv VENV && VENV/bin/pip install numpy scipy 'pandas<3' jax networkx attrs chex optax matplotlib
+    python3 -m venv VENV && VENV/bin/pip install jax==0.7.0 chex==0.1.90 optax==0.2.5 pandas==2.3.1 numpy==2.3.2 \
+        scipy==1.16.1 attrs networkx matplotlib mpmath tqdm psutil
 
 One row a run goes to results/crosscheck.csv as the run ends, and a rerun skips what is there (failures too: delete
 their rows to try them again). Then the ratios ours/public are printed. `--rounds K` runs K rounds of either side and
@@ -17,7 +18,6 @@ prints the seconds of each, without touching the file.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import signal
@@ -26,52 +26,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dpdsyn.column import SchemaError
 from experiments import worker
-from experiments.crosscheck_public import PUBLIC
+from experiments.crosscheck.public_codes import PUBLIC
+from experiments.crosscheck.rows import FileError, Row, append, line, read, summary
+from experiments.fetch import DataError
 from experiments.paths import options, read_option, results_dir
 
 DELTA = 1e-6
 _GRACE = 300.0  # seconds beyond the limit for a run that stops between rounds to end its round and sample
-
-
-@dataclass(frozen=True)
-class Row:
-    """One run. tvd2, tvd1: mean total variation distance of all two-way and one-way marginals to the training codes.
-
-    seconds: of fit and sample, imports excluded, by the clock; processor_seconds: of the process itself, which other work on
-    the machine stretches less. round_seconds: of each round, joined by spaces. memory_maps: the most, as seen after rounds.
-    contended: whether other work kept processors busy. versions: the commit of that side's code, and what it stands on.
-    """
-
-    method: str
-    dataset: str
-    epsilon: float
-    seed: int
-    side: str
-    settings: str
-    status: str
-    message: str = ""
-    tvd2: float | None = None
-    tvd1: float | None = None
-    seconds: float | None = None
-    processor_seconds: float | None = None
-    peak_memory_mb: float | None = None
-    contended: bool | None = None
-    rounds: int | None = None
-    round_seconds: str = ""
-    round_processor_seconds: str = ""
-    memory_maps: int | None = None
-    versions: str = ""
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return (self.method, self.dataset, f"{float(self.epsilon):g}", str(self.seed), self.side, self.settings)
 
 
 @dataclass(frozen=True)
@@ -92,17 +61,21 @@ class Run:
 def main() -> None:
     given = _arguments()
     output = given.output or results_dir() / "crosscheck.csv"
-    known = {} if given.rounds else {row.key: row for row in read(output)}
-    for run in _runs(given):
-        if run.row(status="").key in known:
-            continue
-        print(f"{run.method} {run.dataset} epsilon={run.epsilon:g} seed={run.seed} {run.side}", end=" ", flush=True)
-        row = measure(run, given)
-        print(_line(row), flush=True)
+    try:
+        known = set() if given.rounds else {row.key for row in read(output)}
+        for run in _runs(given):
+            if run.row(status="").key in known:
+                continue
+            print(f"{run.method} {run.dataset} epsilon={run.epsilon:g} seed={run.seed} {run.side}", end=" ", flush=True)
+            row = measure(run, given)
+            print(line(row), flush=True)
+            if not given.rounds:
+                append(output, row)
         if not given.rounds:
-            append(output, row)
-    if not given.rounds:
-        print(f"\n{summary(read(output))}")
+            print(f"\n{summary(read(output))}")
+    except (DataError, SchemaError, FileError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def _arguments() -> argparse.Namespace:
@@ -123,9 +96,16 @@ def _arguments() -> argparse.Namespace:
         missing = {PUBLIC[method].missing(given.public) for method in given.methods} - {None}
         if missing:
             parser.error("; ".join(sorted(filter(None, missing))))
+    absent = [method for method in given.methods if method not in options("synthesizer")]
+    if "ours" in given.sides and absent:
+        parser.error(f"conf/synthesizer has no {', '.join(absent)}; add --sides public")
     unknown = [text for text in given.set if text.partition("=")[0] not in _setting_names(given.methods)]
     if unknown:
         parser.error(f"--set {unknown[0]}: {', '.join(given.methods)} can be set {', '.join(_setting_names(given.methods))}")
+    try:
+        given.set = {key: json.loads(value) for key, _, value in (text.partition("=") for text in given.set)}
+    except ValueError as error:
+        parser.error(f"--set: a value is no JSON: {error}")
     return given
 
 
@@ -134,13 +114,12 @@ def _setting_names(methods: Sequence[str]) -> list[str]:
 
 
 def _runs(given: argparse.Namespace) -> Iterator[Run]:
-    changed = {key: json.loads(value) for key, _, value in (text.partition("=") for text in given.set)}
     for method in given.methods:
         for dataset in given.datasets:
             for epsilon in given.epsilons:
                 for seed in given.seeds:
                     for side in given.sides:
-                        yield Run(method, dataset, epsilon, seed, side, _settings(method, side, changed))
+                        yield Run(method, dataset, epsilon, seed, side, _settings(method, side, given.set))
 
 
 def _settings(method: str, side: str, changed: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,13 +136,21 @@ def _text(settings: Mapping[str, Any]) -> str:
 
 def measure(run: Run, given: argparse.Namespace) -> Row:
     """One run in a process of its own, killed some time after the limit. Never raises what that process does."""
+    from dpdsyn.privacy import Budget
     from experiments import datasets, evaluate
 
     split = datasets.load(read_option("dataset", run.dataset), run.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.savez(folder / "given.npz", codes=split.train, sizes=np.array(split.schema.sizes))
-        asked = {**asdict(run), "delta": DELTA, "rows": split.schema.rows_public, "limit": given.limit, "rounds": given.rounds}
+        asked = {
+            **asdict(run),
+            "delta": DELTA,
+            "rho": Budget(run.epsilon, DELTA).rho,
+            "rows": split.schema.rows_public,
+            "limit": given.limit,
+            "rounds": given.rounds,
+        }
         asked |= {"public": str(given.public), "folder": name}
         end = _run_child(given.python if run.side == "public" else sys.executable, asked, given.limit + _GRACE)
         made = folder / "made.npy"
@@ -192,7 +179,7 @@ def _run_child(python: str, asked: Mapping[str, Any], limit: float) -> dict[str,
     folder = Path(asked["folder"])
     (folder / "messages").touch()
     start = time.monotonic()
-    command = [python, "-W", "ignore", "-m", f"experiments.crosscheck_{asked['side']}", json.dumps(asked)]
+    command = [python, "-W", "ignore", "-m", f"experiments.crosscheck.run_{asked['side']}", json.dumps(asked)]
     with (folder / "said").open("wb") as said:
         try:
             code = subprocess.run(
@@ -212,7 +199,7 @@ def _environment() -> dict[str, str]:
         **worker.environment(1),
         "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
         "PYTHONHASHSEED": "0",
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "MPLBACKEND": "Agg",
     }
 
@@ -224,61 +211,6 @@ def _commit(folder: Path) -> str:
     except OSError:
         return "unknown"
     return done.stdout.strip()[:12] or "unknown"
-
-
-def read(path: Path) -> list[Row]:
-    """The rows of a file, empty if there is none. Numbers are kept as text."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [Row(**row) for row in csv.DictReader(file)]  # type: ignore[arg-type]
-
-
-def append(path: Path, row: Row) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow({name: f"{value:.5g}" if isinstance(value, float) else value for name, value in asdict(row).items()})
-
-
-def summary(rows: Sequence[Row]) -> str:
-    """A table of means over the seeds that both sides finished, and the ratios ours/public; a line for each public setting."""
-    errors, times = ("two-way error, ours", "public", "ratio", "one-way ratio"), ("processor seconds, ours", "public", "ratio")
-    head: tuple[str, ...] = ("method", "data set", "epsilon", "public settings", "seeds", *errors, *times)
-    ours = {row.key[:4]: row for row in rows if row.side == "ours" and row.status == "ok"}
-    groups: dict[tuple[str, ...], list[tuple[Row, Row]]] = {}
-    for row in rows:
-        if row.side == "public":
-            both = [(ours[row.key[:4]], row)] if row.status == "ok" and row.key[:4] in ours else []
-            groups.setdefault((*row.key[:3], row.settings), []).extend(both)
-    lines = [head, ("---",) * len(head)]
-    for group, pairs in groups.items():
-        lines.append((*group, str(len(pairs)), *(_ratios(pairs) if pairs else ("-",) * 7)))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _ratios(pairs: Sequence[tuple[Row, Row]]) -> tuple[str, ...]:
-    def means(name: str) -> np.ndarray:
-        return np.array([[float(getattr(row, name)) for row in pair] for pair in pairs]).mean(axis=0)
-
-    two_way, one_way, seconds = means("tvd2"), means("tvd1"), means("processor_seconds")
-    errors = (f"{two_way[0]:.4f}", f"{two_way[1]:.4f}", f"{two_way[0] / two_way[1]:.2f}", f"{one_way[0] / one_way[1]:.2f}")
-    return (*errors, f"{seconds[0]:.1f}", f"{seconds[1]:.1f}", f"{seconds[0] / seconds[1]:.3f}")
-
-
-def _line(row: Row) -> str:
-    parts = [row.status, row.message, f"{row.seconds:.1f} s" if row.seconds is not None else ""]
-    parts += [f"{row.processor_seconds:.1f} s of the processor" if row.processor_seconds is not None else ""]
-    parts += [f"two-way error {row.tvd2:.4f}" if row.tvd2 is not None else ""]
-    parts += [
-        f"{row.rounds} rounds" if row.rounds else "",
-        f"seconds of rounds: {row.round_seconds}" if row.round_seconds else "",
-    ]
-    parts += [f"{row.memory_maps} memory maps" if row.memory_maps else ""]
-    return ", ".join(filter(None, parts))
 
 
 if __name__ == "__main__":

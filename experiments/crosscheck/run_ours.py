@@ -1,4 +1,4 @@
-"""One run of one of our methods in a process of its own, told in the same words as `experiments.crosscheck_public`."""
+"""One run of one of our methods in a process of its own, told in the same words as `run_public`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.crosscheck_public import memory_maps
+from experiments.crosscheck.task import memory_maps
 
 
 def main() -> None:
