@@ -4,11 +4,13 @@ On the training codes of the same splits, each run in a process of its own. DIR 
 
     git clone https://github.com/ryan112358/private-pgm DIR/private-pgm
 
-(the command names those that are missing). Their code may need libraries of other versions than ours; --python names the
-interpreter that it runs in, e.g. one made by
+(the command names those that are missing). Their code needs libraries of other versions than ours; --python names the
+interpreter that it runs in. For private-pgm, and for the others:
 
     python3 -m venv VENV && VENV/bin/pip install jax==0.7.0 chex==0.1.90 optax==0.2.5 pandas==2.3.1 numpy==2.3.2 \
-        scipy==1.16.1 attrs networkx matplotlib mpmath tqdm psutil
+        scipy==1.16.1 attrs networkx matplotlib psutil
+    python3 -m venv OLDER && OLDER/bin/pip install pandas==1.5.3 numpy==1.26.4 scipy==1.11.4 networkx==2.8.8 \
+        matplotlib==3.7.5 mpmath tqdm psutil
 
 One row a run goes to results/crosscheck.csv as the run ends, and a rerun skips what is there (failures too: delete
 their rows to try them again). Then the ratios ours/public are printed. `--rounds K` runs K rounds of either side and

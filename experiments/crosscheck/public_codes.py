@@ -134,7 +134,6 @@ def _privsyn(task: Task) -> Run:
         (task.scratch / name).mkdir(parents=True)
     os.chdir(task.scratch)  # it writes into the current folder
     sys.path.insert(0, str(task.folder))
-    setattr(np, "product", np.prod)  # noqa: B010 (which NumPy 2 has taken out)
     import pandas as pd
 
     module = _imported("privsyn.privsyn")
@@ -164,7 +163,7 @@ def _privsyn(task: Task) -> Run:
 
 
 def _share_rows(gum: Any, update: Any) -> None:
-    """It updates an array that older pandas shared with its frame; newer ones copy, and the frame would never change."""
+    """It changes an array that pandas before 1.3 shared with its frame; later ones copy, and the frame never changes."""
     initialize, updated = update.RecordUpdate.initialize_records, gum.GUM_Mechanism._update_records
 
     def with_own_array(self: Any, *args: Any, **kwargs: Any) -> None:
