@@ -90,24 +90,17 @@ def _mst(task: Task) -> Run:
 
 
 def _aim(task: Task) -> Run:
-    import jax
-
     module, data, pairs = _private_pgm(task, "aim.py")
-    settings = task.settings
     choose = module.AIM.worst_approximated
 
     def run(rounds: Rounds) -> np.ndarray:
         def watched(self: Any, candidates: Any, answers: Any, model: Any, *rest: Any) -> Any:
-            rounds.begin(model)
-            if settings["clear_caches"]:
-                jax.clear_caches()
-            with contextlib.nullcontext() if settings["compile_projections"] else jax.disable_jit():
+            with _round(rounds, model, task.settings):
                 return choose(self, candidates, answers, model, *rest)
 
         module.AIM.worst_approximated = watched
-        mechanism = module.AIM(
-            task.epsilon, task.delta, max_model_size=settings["max_model_size"], max_iters=settings["iterations"]
-        )
+        settings = {"max_model_size": task.settings["max_model_size"], "max_iters": task.settings["iterations"]}
+        mechanism = module.AIM(task.epsilon, task.delta, **settings)
         return as_codes(mechanism.run(data, [(pair, 1.0) for pair in pairs])[1])
 
     return run
@@ -119,14 +112,24 @@ def _mwem(task: Task) -> Run:
 
     def run(rounds: Rounds) -> np.ndarray:
         def watched(answers: Any, model: Any, *rest: Any) -> Any:
-            rounds.begin(model)
-            return choose(answers, model, *rest)
+            with _round(rounds, model, task.settings):
+                return choose(answers, model, *rest)
 
         module.worst_approximated = watched
         limit = task.settings["max_model_size"]
         return as_codes(module.mwem_pgm(data, task.epsilon, task.delta, workload=pairs, maxsize_mb=limit))
 
     return run
+
+
+def _round(rounds: Rounds, model: Any, settings: Mapping[str, Any]) -> contextlib.AbstractContextManager[Any]:
+    """A round begins; what was compiled for the last one is let go; the candidates' marginals are compiled or not."""
+    import jax
+
+    rounds.begin(model)
+    if settings["clear_caches"]:
+        jax.clear_caches()
+    return contextlib.nullcontext() if settings["compile_projections"] else jax.disable_jit()
 
 
 def _privsyn(task: Task) -> Run:
@@ -222,15 +225,14 @@ _PRIVSYN_ARGUMENTS: dict[str, Any] = {  # the defaults of the authors' own comma
     **{"update_rate_method": "U4", "update_rate_initial": 1.0},
 }
 _PGM = "ryan112358/private-pgm"
+_COMPILING = {
+    "clear_caches": True,  # without it the process runs out of memory maps after some rounds
+    "compile_projections": True,  # as it is; false: the candidates' marginals are computed step by step
+}
 PUBLIC: dict[str, PublicCode] = {
     "mst": PublicCode(_PGM, "mechanisms/mst.py", _mst),
-    "aim": PublicCode(
-        _PGM,
-        "mechanisms/aim.py",
-        _aim,
-        {"max_model_size": 80, "iterations": 1000, "clear_caches": True, "compile_projections": True},
-    ),
-    "mwem": PublicCode(_PGM, "mechanisms/mwem+pgm.py", _mwem, {"max_model_size": 25}),
+    "aim": PublicCode(_PGM, "mechanisms/aim.py", _aim, {"max_model_size": 80, "iterations": 1000, **_COMPILING}),
+    "mwem": PublicCode(_PGM, "mechanisms/mwem+pgm.py", _mwem, {"max_model_size": 25, **_COMPILING}),
     # later commits do without consistency and without duplicating rows
     "privsyn": PublicCode("vvv214/privsyn-tabular", "privsyn/privsyn.py", _privsyn, {"scores_in_counts": True}, commit="568e3d0"),
     # sizes: the authors' own for a CPU
