@@ -1,0 +1,529 @@
+"""Private-PGM without compilation: graphical models fitted to noisy marginals, in NumPy.
+
+The estimate is that of McKenna, Sheldon and Miklau (2019, arXiv 1901.09136): among the distributions of maximum
+entropy that a set of marginals allows, the one whose marginals are nearest to the measured ones. Columns are named by
+their positions. Nothing here touches private rows: measurements come in, a model goes out.
+
+Tables are multiplied in the linear domain, each factor scaled to a largest entry of one. The axes of a clique are
+ordered from the largest column to the smallest, and a product is built from products that lack one of its first two
+axes, so that only two or three passes go over the largest table, all of them along contiguous memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from baselines.marginals import Measurement
+
+Clique = tuple[int, ...]
+_FLOOR = -100.0  # of a log potential under its largest entry; e^-100 of the rows is none
+
+
+# --- structure -------------------------------------------------------------------------------------------------------
+
+
+def elimination_cliques(sizes: Sequence[int], cliques: Iterable[Clique]) -> list[int]:
+    """The maximal cliques, as bit masks, of the graph over all columns in which each of `cliques` is connected,
+    triangulated by eliminating next the column whose neighbourhood has the fewest cells."""
+    near = [1 << column for column in range(len(sizes))]
+    for clique in cliques:
+        mask = sum(1 << column for column in set(clique))
+        for column in clique:
+            near[column] |= mask
+    logs = [math.log(size) for size in sizes]
+    left = set(range(len(sizes)))
+    cost = {column: _log_cells(near[column], logs) for column in left}
+    found: list[int] = []
+    while left:
+        column = min(left, key=lambda c: (cost[c], c))
+        clique = near[column]
+        left.discard(column)
+        if not any(clique | other == other for other in found):
+            found.append(clique)
+        around = clique & ~(1 << column)
+        for other in _columns(around):
+            joined = (near[other] | around) & ~(1 << column)
+            if joined != near[other]:
+                near[other] = joined
+                cost[other] = _log_cells(joined, logs)
+    return found
+
+
+def tree_cells(sizes: Sequence[int], cliques: Iterable[Clique]) -> int:
+    """Cells of all cliques of the junction tree that `cliques` imply; 8 bytes each."""
+    return sum(math.prod(sizes[c] for c in _columns(mask)) for mask in elimination_cliques(sizes, cliques))
+
+
+def _columns(mask: int) -> list[int]:
+    found = []
+    while mask:
+        low = mask & -mask
+        found.append(low.bit_length() - 1)
+        mask ^= low
+    return found
+
+
+def _log_cells(mask: int, logs: Sequence[float]) -> float:
+    return sum(logs[c] for c in _columns(mask))
+
+
+@dataclass(frozen=True)
+class JunctionTree:
+    """Cliques with the running intersection property, parents before children.
+
+    cliques: axes from the largest column to the smallest. parents: index of each clique's parent, -1 for the first.
+    separators: what each clique shares with its parent, in the order of the clique's axes.
+    """
+
+    sizes: tuple[int, ...]
+    cliques: tuple[Clique, ...]
+    parents: tuple[int, ...]
+    separators: tuple[Clique, ...]
+
+    @classmethod
+    def of(cls, sizes: Sequence[int], cliques: Iterable[Clique]) -> JunctionTree:
+        masks = elimination_cliques(sizes, cliques)
+        first = max(range(len(masks)), key=lambda i: (_log_cells(masks[i], [math.log(s) for s in sizes]), -i))
+        order, parents = [first], [-1]
+        best = {i: ((masks[i] & masks[first]).bit_count(), 0) for i in range(len(masks)) if i != first}
+        while best:  # a maximum spanning tree of shared columns is a junction tree
+            chosen = max(best, key=lambda i: (best[i][0], -i))
+            parents.append(best.pop(chosen)[1])
+            order.append(chosen)
+            for i, (shared, _) in list(best.items()):
+                here = (masks[i] & masks[chosen]).bit_count()
+                if here > shared:
+                    best[i] = (here, len(order) - 1)
+        by_size = [tuple(sorted(_columns(masks[i]), key=lambda c: (-sizes[c], c))) for i in order]
+        separators = [
+            () if parent < 0 else tuple(c for c in clique if c in by_size[parent])
+            for clique, parent in zip(by_size, parents, strict=True)
+        ]
+        return cls(tuple(sizes), tuple(by_size), tuple(parents), tuple(separators))
+
+    @property
+    def cells(self) -> int:
+        return sum(math.prod(self.sizes[c] for c in clique) for clique in self.cliques)
+
+    def home(self, clique: Clique) -> int:
+        """Index of the smallest clique that contains these columns. Raises ValueError if there is none."""
+        wanted = set(clique)
+        inside = [i for i, own in enumerate(self.cliques) if wanted <= set(own)]
+        if not inside:
+            raise ValueError(f"no clique of the junction tree contains the columns {clique}")
+        return min(inside, key=lambda i: math.prod(self.sizes[c] for c in self.cliques[i]))
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+Table = tuple[Clique, np.ndarray]
+
+
+def spread(table: np.ndarray, own: Clique, onto: Clique) -> np.ndarray:
+    """A view of `table` (axes `own`) with the axes `onto`, a superset in any order; those it lacks have length 1."""
+    ordered = [c for c in onto if c in own]
+    moved = table.transpose([own.index(c) for c in ordered])
+    lengths = iter(moved.shape)
+    return moved.reshape([next(lengths) if c in own else 1 for c in onto])
+
+
+def product(tables: Sequence[Table], axes: Clique, sizes: Sequence[int]) -> np.ndarray:
+    """The product of tables over subsets of `axes`, as one contiguous table over all of them."""
+    if len(axes) <= 2:
+        result = np.ones([sizes[c] for c in axes])
+        for own, table in tables:
+            result *= spread(table, own, axes)
+        return result
+    first, second = axes[:2]
+    rest = axes[2:]
+    without_first = [t for t in tables if first not in t[0]]
+    without_second = [t for t in tables if first in t[0] and second not in t[0]]
+    result = product(without_first, (second, *rest), sizes)[None]
+    if without_second:
+        result = result * product(without_second, (first, *rest), sizes)[:, None]
+    else:
+        result = np.repeat(result, sizes[first], axis=0)
+    for own, table in tables:
+        if first in own and second in own:
+            result *= spread(table, own, axes)
+    return result
+
+
+def marginals(table: np.ndarray, axes: Clique, wanted: Iterable[Clique]) -> dict[Clique, np.ndarray]:
+    """Sums of a table down to each of the wanted subsets of its axes, each in the order of `axes`."""
+    wanted = list(wanted)
+    found = {clique: table for clique in wanted if len(clique) == len(axes)}
+    wanted = [clique for clique in wanted if clique not in found]
+    if not wanted:
+        return found
+    if len(axes) <= 2:
+        return found | {clique: _summed(table, axes, clique) for clique in wanted}
+    first, second = axes[:2]
+    without_first = [c for c in wanted if first not in c]
+    without_second = [c for c in wanted if first in c and second not in c]
+    if without_first:
+        found |= marginals(table.sum(axis=0), axes[1:], without_first)
+    if without_second:
+        found |= marginals(table.sum(axis=1), (first, *axes[2:]), without_second)
+    both = [c for c in wanted if first in c and second in c]
+    return found | {clique: _summed(table, axes, clique) for clique in both}
+
+
+def _summed(table: np.ndarray, axes: Clique, onto: Clique) -> np.ndarray:
+    """One sum, the trailing axes first: there the memory is contiguous."""
+    keep = len(axes)
+    while keep and axes[keep - 1] not in onto:
+        keep -= 1
+    if keep < len(axes):
+        table = table.reshape(*table.shape[:keep], -1).sum(axis=-1)
+    gone = tuple(i for i in range(keep) if axes[i] not in onto)
+    return table.sum(axis=gone) if gone else table
+
+
+# --- models ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted distribution of `total` rows: calibrated tables of counts on the cliques of a junction tree.
+
+    potentials: logarithms of the factors on the measured cliques, from which another fit can start.
+    beliefs: expected counts on each clique of the tree. loss: what the fit reached, in nats; see `fit_model`.
+    """
+
+    tree: JunctionTree
+    total: float
+    potentials: Mapping[Clique, np.ndarray]
+    beliefs: Sequence[np.ndarray]
+    loss: float = math.nan
+    iterations: int = 0
+    _sums: dict[tuple[int, Clique], np.ndarray] = field(default_factory=dict, repr=False)
+    _messages: dict[tuple[int, int, int], Table] = field(default_factory=dict, repr=False)
+
+    def project(self, clique: Clique) -> np.ndarray:
+        """Expected counts of every combination of codes of these columns, axes in the order given."""
+        tree, wanted = self.tree, sum(1 << c for c in clique)
+        root = max(range(len(tree.cliques)), key=lambda i: (wanted & self._mask(i)).bit_count())
+        axes, table = self._gathered(root, -1, wanted, wanted)
+        return table.transpose([axes.index(c) for c in clique])
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Codes of n rows, shape (n, columns), drawn column after column along the tree.
+
+        Given the columns before it, a column's codes are a systematic sample of its distribution: their counts are
+        the expected ones rounded up or down at random, so that marginals of the sample stay next to the model's.
+        """
+        codes = np.zeros((n, len(self.tree.sizes)), dtype=np.int64)
+        for i, (clique, separator) in enumerate(zip(self.tree.cliques, self.tree.separators, strict=True)):
+            given = separator
+            for column in sorted(set(clique) - set(separator)):
+                joint = self._marginal(i, tuple(c for c in clique if c in given or c == column))
+                at = [c for c in clique if c in given or c == column].index(column)
+                table = np.moveaxis(joint, at, -1).reshape(-1, self.tree.sizes[column])
+                codes[:, column] = systematic_draw(table, _joint_code(codes, given, self.tree.sizes), rng)
+                given = tuple(c for c in clique if c in given or c == column)
+        return codes
+
+    def _mask(self, i: int) -> int:
+        return sum(1 << c for c in self.tree.cliques[i])
+
+    def _marginal(self, i: int, onto: Clique) -> np.ndarray:
+        """The belief of clique i summed down to columns of it, in the order of its axes."""
+        if (i, onto) not in self._sums:
+            self._sums[i, onto] = _summed(self.beliefs[i], self.tree.cliques[i], onto)
+        return self._sums[i, onto]
+
+    def _neighbours(self, i: int) -> list[tuple[int, int, int]]:
+        """(neighbour, mask of the separator, mask of all columns on its side) of clique i."""
+        parents = self.tree.parents
+        beside = [j for j, p in enumerate(parents) if p == i] + ([parents[i]] if parents[i] >= 0 else [])
+        return [(j, self._mask(i) & self._mask(j), self._behind(j, i)) for j in beside]
+
+    def _behind(self, i: int, away_from: int) -> int:
+        parents = self.tree.parents
+        beside = [j for j, p in enumerate(parents) if p == i] + ([parents[i]] if parents[i] >= 0 else [])
+        return self._mask(i) | _union(self._behind(j, i) for j in beside if j != away_from)
+
+    def _gathered(self, i: int, toward: int, kept: int, wanted: int) -> Table:
+        """Counts over `kept`, from clique i and all that lies behind it as seen from its neighbour `toward`."""
+        needed = [
+            (j, separator, wanted & behind & ~self._mask(i))
+            for j, separator, behind in self._neighbours(i)
+            if j != toward and wanted & behind & ~self._mask(i)
+        ]
+        own = self._mask(i) & (kept | _union(separator for _, separator, _ in needed))
+        axes = tuple(c for c in self.tree.cliques[i] if own >> c & 1)
+        table = self._marginal(i, axes)
+        for k, (j, separator, beyond) in enumerate(needed):
+            later = kept | _union(s for _, s, _ in needed[k + 1 :])
+            axes, table = _joined((axes, table), self._message(j, i, separator, beyond), separator & ~later, separator)
+        return axes, table
+
+    def _message(self, i: int, toward: int, separator: int, beyond: int) -> Table:
+        """P(columns beyond | separator), from the side of clique i."""
+        if (i, toward, beyond) not in self._messages:
+            axes, table = self._gathered(i, toward, separator | beyond, beyond)
+            gone = tuple(k for k, c in enumerate(axes) if not separator >> c & 1)
+            given = table.sum(axis=gone, keepdims=True)
+            self._messages[i, toward, beyond] = axes, np.divide(table, given, out=np.zeros_like(table), where=given > 0)
+        return self._messages[i, toward, beyond]
+
+
+def _union(masks: Iterable[int]) -> int:
+    result = 0
+    for mask in masks:
+        result |= mask
+    return result
+
+
+def _joined(left: Table, right: Table, summed: int, shared: int) -> Table:
+    """The product of two tables that share the columns `shared`, those in `summed` summed out, as a matrix product."""
+    batch = [c for c in left[0] if shared >> c & 1 and not summed >> c & 1]
+    inner = [c for c in left[0] if summed >> c & 1]
+    outer_left = [c for c in left[0] if not shared >> c & 1]
+    outer_right = [c for c in right[0] if not shared >> c & 1]
+
+    def lengths(table: Table, columns: list[int]) -> list[int]:
+        return [table[1].shape[table[0].index(c)] for c in columns]
+
+    def arranged(table: Table, *groups: list[int]) -> np.ndarray:
+        ordered = table[1].transpose([table[0].index(c) for group in groups for c in group])
+        return ordered.reshape([math.prod(lengths(table, group)) for group in groups])
+
+    result = arranged(left, batch, outer_left, inner) @ arranged(right, batch, inner, outer_right)
+    shape = lengths(left, batch) + lengths(left, outer_left) + lengths(right, outer_right)
+    return (*batch, *outer_left, *outer_right), result.reshape(shape)
+
+
+def _joint_code(codes: np.ndarray, columns: Clique, sizes: Sequence[int]) -> np.ndarray:
+    joint = np.zeros(len(codes), dtype=np.int64)
+    for column in columns:
+        joint = joint * sizes[column] + codes[:, column]
+    return joint
+
+
+def systematic_draw(table: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A code for each row from the line of `table` (groups, codes) that `group` names, shape (rows,).
+
+    Within a group of m rows each code comes floor or ceil of m times its share, in random order; a line without mass
+    is taken as uniform.
+    """
+    shuffled = rng.permutation(len(group))
+    rows = shuffled[np.argsort(group[shuffled], kind="stable")]
+    present, starts, counts = np.unique(group[rows], return_index=True, return_counts=True)
+    lines = np.maximum(table[present], 0)
+    lines[lines.sum(axis=1) <= 0] = 1
+    shares = np.cumsum(lines, axis=1)
+    shares /= shares[:, -1:]
+    of_row = np.repeat(np.arange(len(present)), counts)
+    points = (np.arange(len(rows)) - starts[of_row] + rng.random(len(present))[of_row]) / counts[of_row]
+    codes = np.empty(len(group), dtype=np.int64)
+    for part in np.array_split(np.arange(len(rows)), -(-len(rows) * table.shape[1] // 2**24) or 1):
+        codes[rows[part]] = (shares[of_row[part], :-1] <= points[part, None]).sum(axis=1)
+    return codes
+
+
+# --- fitting ---------------------------------------------------------------------------------------------------------
+
+
+def calibrated(
+    tree: JunctionTree, factors: Mapping[Clique, np.ndarray], total: float, wanted: Iterable[Clique]
+) -> tuple[list[np.ndarray], dict[Clique, np.ndarray]]:
+    """Belief propagation (Lauritzen and Spiegelhalter 1988): counts on every clique of the tree, and the wanted sums.
+
+    factors: non-negative tables, in the order of their key's columns. The wanted are subsets of tree cliques.
+    """
+    inputs: list[list[Table]] = [[] for _ in tree.cliques]
+    for own, table in factors.items():
+        inputs[tree.home(own)].append((own, table))
+    beliefs: list[np.ndarray] = [np.empty(0)] * len(tree.cliques)
+    upward: list[np.ndarray] = [np.empty(0)] * len(tree.cliques)
+    for i in reversed(range(len(tree.cliques))):
+        beliefs[i] = product(inputs[i], tree.cliques[i], tree.sizes)
+        if tree.parents[i] >= 0:
+            upward[i] = _summed(beliefs[i], tree.cliques[i], tree.separators[i])
+            inputs[tree.parents[i]].append((tree.separators[i], upward[i] / upward[i].max()))
+    beliefs[0] *= total / beliefs[0].sum()
+    asked: list[dict[Clique, Clique]] = [{} for _ in tree.cliques]  # what to sum to: columns in the clique's order, and as asked
+    for clique in wanted:
+        home = tree.home(clique)
+        asked[home][clique] = tuple(c for c in tree.cliques[home] if c in clique)
+    downward: list[np.ndarray] = [np.empty(0)] * len(tree.cliques)
+    found: dict[Clique, np.ndarray] = {}
+    for i, clique in enumerate(tree.cliques):
+        if i:
+            ratio = np.divide(downward[i], upward[i], out=np.zeros_like(upward[i]), where=upward[i] > 0)
+            beliefs[i] *= spread(ratio, tree.separators[i], clique)
+        children = [j for j, parent in enumerate(tree.parents) if parent == i]
+        ordered = {j: tuple(c for c in clique if c in tree.separators[j]) for j in children}
+        sums = marginals(beliefs[i], clique, {*asked[i].values(), *ordered.values()})
+        for j, own in ordered.items():
+            downward[j] = sums[own].transpose([own.index(c) for c in tree.separators[j]])
+        for as_asked, own in asked[i].items():
+            found[as_asked] = sums[own].transpose([own.index(c) for c in as_asked])
+    return beliefs, found
+
+
+@dataclass
+class _Loss:
+    """Half the squared distance of marginals to the measurements, in standard deviations: a negative log-likelihood in nats.
+
+    cliques: the largest measured cliques; the marginals of the others are sums of theirs.
+    """
+
+    sizes: tuple[int, ...]
+    measurements: Sequence[Measurement]
+    cliques: list[Clique] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cliques = []
+        for clique in sorted({m.clique for m in self.measurements}, key=lambda c: (-len(c), c)):
+            if not any(set(clique) <= set(larger) for larger in self.cliques):
+                self.cliques.append(clique)
+        self._within = [next(large for large in self.cliques if set(m.clique) <= set(large)) for m in self.measurements]
+
+    @property
+    def cells(self) -> int:
+        return sum(m.values.size for m in self.measurements)
+
+    def steepness(self) -> float:
+        return max(1 / m.sigma**2 for m in self.measurements)
+
+    def __call__(self, marginals: Mapping[Clique, np.ndarray]) -> tuple[float, dict[Clique, np.ndarray]]:
+        """The loss and its gradient, one table for each of `cliques`."""
+        loss = 0.0
+        gradient = {clique: np.zeros_like(marginals[clique]) for clique in self.cliques}
+        for m, large in zip(self.measurements, self._within, strict=True):
+            own = tuple(c for c in large if c in m.clique)
+            expected = _summed(marginals[large], large, own).transpose([own.index(c) for c in m.clique])
+            off = (expected if m.weights is None else expected * m.weights) - m.values
+            loss += 0.5 * float((off * off).sum()) / m.sigma**2
+            slope = off / m.sigma**2 if m.weights is None else off * m.weights / m.sigma**2
+            gradient[large] += spread(slope, m.clique, large)
+        return loss, gradient
+
+
+def fit_model(
+    sizes: Sequence[int],
+    measurements: Sequence[Measurement],
+    total: float,
+    iterations: int = 1000,
+    start: Model | None = None,
+    tolerance: float = 1e-3,
+) -> Model:
+    """The graphical model of `total` rows whose marginals fit the measurements best, by maximum likelihood.
+
+    iterations: of belief propagation at most. start: an earlier model, whose potentials are where the search begins.
+    tolerance: the search ends when a step gains less than this share of half the number of measured cells, which is
+    about the loss of the truth itself. A smaller one fits the noise more closely, and unmeasured marginals get worse.
+
+    Mirror descent (McKenna et al. 2019, Algorithm 1) with Armijo's rule; accelerated (Tseng 2008, Algorithm 1) as long
+    as the loss is far above that of the truth.
+    """
+    loss = _Loss(tuple(sizes), measurements)
+    tree = JunctionTree.of(sizes, loss.cliques)
+    potentials = _expanded(start.potentials if start else {}, loss.cliques, tree.sizes)
+    search = _Search(tree, total, loss, tolerance, iterations)
+    potentials = search.plain(search.accelerated(potentials))
+    beliefs, found = calibrated(tree, _factors(potentials), total, loss.cliques)
+    return Model(tree, total, potentials, beliefs, loss(found)[0], search.used)
+
+
+def _expanded(
+    potentials: Mapping[Clique, np.ndarray], cliques: Sequence[Clique], sizes: Sequence[int]
+) -> dict[Clique, np.ndarray]:
+    """The same product of factors, on `cliques`."""
+    result = {clique: np.zeros([sizes[c] for c in clique]) for clique in cliques}
+    for own, table in potentials.items():
+        large = next(clique for clique in cliques if set(own) <= set(clique))
+        result[large] += spread(table, own, large)
+    return result
+
+
+def _factors(potentials: Mapping[Clique, np.ndarray]) -> dict[Clique, np.ndarray]:
+    return {clique: np.exp(np.maximum(table - table.max(), _FLOOR)) for clique, table in potentials.items()}
+
+
+def _inner(left: Mapping[Clique, np.ndarray], right: Mapping[Clique, np.ndarray]) -> float:
+    return sum(float(np.vdot(left[clique], right[clique])) for clique in left)
+
+
+def _moved(left: Mapping[Clique, np.ndarray], by: float, right: Mapping[Clique, np.ndarray]) -> dict[Clique, np.ndarray]:
+    return {clique: left[clique] + by * right[clique] for clique in left}
+
+
+@dataclass
+class _Search:
+    tree: JunctionTree
+    total: float
+    loss: _Loss
+    tolerance: float
+    iterations: int
+    used: int = 0
+    step: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.step = 0.2 / (self.total * self.loss.steepness())
+        self._of_truth = self.loss.cells / 2
+
+    def _settled(self, reached: Sequence[float]) -> bool:
+        return len(reached) > 10 and reached[-10] - reached[-1] < 10 * self.tolerance * self._of_truth
+
+    def _marginals(self, potentials: Mapping[Clique, np.ndarray]) -> dict[Clique, np.ndarray]:
+        self.used += 1
+        return calibrated(self.tree, _factors(potentials), self.total, self.loss.cliques)[1]
+
+    def accelerated(self, mirror: dict[Clique, np.ndarray]) -> dict[Clique, np.ndarray]:
+        """Tseng's method with a step that adapts: `mirror` are potentials, `best` a running mean of their marginals."""
+        at_mirror = best = self._marginals(mirror)
+        reached = [self.loss(best)[0]]
+        weight, growth = 1.0, 1.5
+        while self.used < self.iterations // 2 and reached[-1] > 1.5 * self._of_truth and not self._settled(reached):
+            between = _moved(_scaled(best, 1 - weight), weight, at_mirror)
+            value, gradient = self.loss(between)
+            while True:
+                next_mirror = _moved(mirror, -self.step / weight, gradient)
+                at_next = self._marginals(next_mirror)
+                next_best = _moved(_scaled(best, 1 - weight), weight, at_next)
+                next_value = self.loss(next_best)[0]
+                # half the symmetric divergence stands for the divergence of two models, which differs in third order
+                apart = 0.5 * (
+                    _inner(_moved(next_mirror, -1, mirror), at_next) - _inner(_moved(next_mirror, -1, mirror), at_mirror)
+                )
+                bound = value + _inner(gradient, _moved(next_best, -1, between)) + weight**2 / self.step * apart
+                if next_value <= bound + 1e-9 * abs(value) or self.used >= self.iterations // 2:
+                    break
+                self.step, growth = self.step / 2, 1.05
+            mirror, at_mirror, best = next_mirror, at_next, next_best
+            reached.append(next_value)
+            self.step *= growth
+            weight = (math.sqrt(weight**4 + 4 * weight**2) - weight**2) / 2
+        return mirror
+
+    def plain(self, potentials: dict[Clique, np.ndarray]) -> dict[Clique, np.ndarray]:
+        """Mirror descent with Armijo's rule, until ten steps together gain too little."""
+        here = self._marginals(potentials)
+        value, gradient = self.loss(here)
+        reached = [value]
+        while self.used < self.iterations and not self._settled(reached):
+            further = _moved(potentials, -self.step, gradient)
+            there = self._marginals(further)
+            next_value, next_gradient = self.loss(there)
+            if value - next_value >= 0.5 * self.step * _inner(gradient, _moved(here, -1, there)):
+                potentials, here, value, gradient = further, there, next_value, next_gradient
+                reached.append(value)
+                self.step *= 1.1
+            else:
+                self.step /= 2
+                if self.step < 1e-12 / (self.total * self.loss.steepness()):
+                    break
+        return potentials
+
+
+def _scaled(tables: Mapping[Clique, np.ndarray], by: float) -> dict[Clique, np.ndarray]:
+    return {clique: by * table for clique, table in tables.items()}
