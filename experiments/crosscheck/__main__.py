@@ -13,8 +13,8 @@ interpreter that it runs in. For private-pgm, and for the others:
         matplotlib==3.7.5 mpmath tqdm psutil
 
 One row a run goes to results/crosscheck.csv as the run ends, and a rerun skips what is there (failures too: delete
-their rows to try them again). Then the ratios ours/public are printed. `--rounds K` runs K rounds of either side and
-prints the seconds of each, without touching the file.
+their rows to try them again). Then the ratios ours/public are printed. `--rounds K` stops the public side
+after K rounds and prints the mean seconds of the first K of either, without touching the file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ import numpy as np
 from dpdsyn.column import SchemaError
 from experiments import worker
 from experiments.crosscheck.public_codes import PUBLIC
-from experiments.crosscheck.rows import FileError, Row, append, line, read, summary
+from experiments.crosscheck.rows import FileError, Row, append, by_round, line, read, summary
 from experiments.fetch import DataError
 from experiments.paths import options, read_option, results_dir
 
@@ -65,16 +65,17 @@ def main() -> None:
     output = given.output or results_dir() / "crosscheck.csv"
     try:
         known = set() if given.rounds else {row.key for row in read(output)}
+        rows = []
         for run in _runs(given):
             if run.row(status="").key in known:
                 continue
             print(f"{run.method} {run.dataset} epsilon={run.epsilon:g} seed={run.seed} {run.side}", end=" ", flush=True)
             row = measure(run, given)
             print(line(row), flush=True)
+            rows.append(row)
             if not given.rounds:
                 append(output, row)
-        if not given.rounds:
-            print(f"\n{summary(read(output))}")
+        print(f"\n{by_round(rows) if given.rounds else summary(read(output))}")
     except (DataError, SchemaError, FileError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -91,7 +92,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sides", nargs="+", default=["public", "ours"], choices=["public", "ours"])
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the public side")
     parser.add_argument("--limit", type=float, default=3600.0, help="seconds for one run")
-    parser.add_argument("--rounds", type=int, help="stop after so many rounds and print their seconds")
+    parser.add_argument(
+        "--rounds", type=int, metavar="K", help="of the public side, then stop; print the seconds of the first K of either"
+    )
     parser.add_argument("--output", type=Path, help="instead of results/crosscheck.csv")
     given = parser.parse_args()
     if "public" in given.sides:

@@ -94,6 +94,20 @@ def _ratios(pairs: Sequence[tuple[Row, Row]]) -> tuple[str, ...]:
     return (*errors, f"{seconds[0]:.1f}", f"{seconds[1]:.1f}", f"{seconds[0] / seconds[1]:.3f}")
 
 
+def by_round(rows: Sequence[Row]) -> str:
+    """Mean seconds of the rounds that both sides have in their row, side by side, and how many times longer the public's take."""
+    lines = ["| method | data set | epsilon | seed | rounds | seconds a round, ours | public | times |", "| --- " * 8 + "|"]
+    ours = {row.key[:4]: row for row in rows if row.side == "ours"}
+    for row in rows:
+        if row.side == "public" and row.key[:4] in ours:
+            pair = [[float(text) for text in side.round_seconds.split()] for side in (ours[row.key[:4]], row)]
+            shared = min(map(len, pair))
+            mine, theirs = (sum(seconds[:shared]) / max(shared, 1) for seconds in pair)
+            times = f"{theirs / mine:.1f}" if mine else "-"
+            lines.append(f"| {' | '.join(row.key[:4])} | {shared} | {mine:.2f} | {theirs:.2f} | {times} |")
+    return "\n".join(lines)
+
+
 def line(row: Row) -> str:
     parts = [row.status, row.message, f"{row.seconds:.1f} s" if row.seconds is not None else ""]
     parts += [f"{row.processor_seconds:.1f} s of the processor" if row.processor_seconds is not None else ""]
