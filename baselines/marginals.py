@@ -1,8 +1,6 @@
-"""What the marginal-based methods share: measuring, merging rare codes, fitting by Private-PGM, sampling the model.
+"""What the marginal-based methods share: measuring, the number of rows, merging rare codes, and private-pgm's own engine.
 
-Inference is private-pgm's (`mbi`, McKenna, Sheldon and Miklau 2019). Attributes are named by their positions, so
-that no step depends on the order in which Python hashes strings; sampling is ours because `mbi` draws from
-NumPy's global generator.
+Columns are named by their positions, so that no step depends on the order in which Python hashes strings.
 """
 
 from __future__ import annotations
@@ -13,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-MBI_IMPORTS = ("jax", "mbi")
+from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,17 @@ class Measurement:
     values: np.ndarray
     sigma: float
     weights: np.ndarray | None = None
+
+
+def named(schema: Schema, cliques: Sequence[tuple[int, ...]]) -> list[Query]:
+    """The same sets of columns by their names, as the doors ask for them."""
+    return [tuple(schema.names[column] for column in clique) for clique in cliques]
+
+
+def measure(private: PrivateTable, cliques: Sequence[tuple[int, ...]], sigma: float) -> list[Measurement]:
+    """Marginals through the door, each with noise sigma in every cell: the ledger is charged len(cliques) / (2 sigma^2)."""
+    answers = private.noisy_marginals(named(private.schema, cliques), [sigma] * len(cliques))
+    return [Measurement(clique, answer, sigma) for clique, answer in zip(cliques, answers, strict=True)]
 
 
 def estimate_total(measurements: Sequence[Measurement]) -> float:
@@ -72,8 +82,11 @@ def nearest_marginal(measurement: Measurement, total: float) -> np.ndarray:
     return np.maximum(centre - high * slope, 0)
 
 
-def fit_model(sizes: Sequence[int], measurements: Sequence[Measurement], total: float, iterations: int) -> Any:
-    """An `mbi` model of all columns, fitted by mirror descent (McKenna et al. 2019, Algorithm 1) in double precision."""
+def fit_with_mbi(sizes: Sequence[int], measurements: Sequence[Measurement], total: float, iterations: int) -> Any:
+    """A model fitted by private-pgm itself (`mbi`, mirror descent in double precision), to hold `fit_model` against.
+
+    It compiles a program for every new set of cliques, so methods use `baselines.inference`.
+    """
     import jax
     from mbi import Domain, LinearMeasurement, WeightedQuery, estimation
 
@@ -90,46 +103,3 @@ def fit_model(sizes: Sequence[int], measurements: Sequence[Measurement], total: 
             known_total=total,
             iters=iterations,
         )
-
-
-def sample_model(model: Any, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Codes of n rows, shape (n, columns), column after column along the junction tree.
-
-    Counts are rounded at random instead of drawn one by one, so marginals of the sample stay next to the model's.
-    """
-    import jax
-    from mbi import junction_tree
-
-    tree, elimination = junction_tree.make_junction_tree(model.domain, [tuple(clique) for clique in model.cliques])
-    codes = np.zeros((n, len(model.domain.attributes)), dtype=np.int64)
-    drawn: set[int] = set()
-    for column in reversed(list(elimination)):
-        neighbours = {a for clique in tree.nodes if column in clique for a in clique}
-        parents = tuple(sorted(neighbours & drawn))
-        drawn.add(column)
-        with jax.enable_x64(True):
-            joint = np.asarray(model.project((*parents, column)).datavector(), dtype=float)
-        table = np.maximum(joint, 0).reshape(-1, model.domain[column])
-        group = np.zeros(n, dtype=np.int64)
-        for parent in parents:
-            group = group * model.domain[parent] + codes[:, parent]
-        order = np.argsort(group, kind="stable")
-        present, starts = np.unique(group[order], return_index=True)
-        for value, rows in zip(present, np.split(order, starts[1:]), strict=True):
-            codes[rows, column] = rounded_draw(table[value], len(rows), rng)
-    return codes
-
-
-def rounded_draw(weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """n codes in random order whose counts are n * weights / sum, each rounded up or down at random."""
-    expected = n * (weights / weights.sum() if weights.sum() > 0 else np.full(len(weights), 1 / len(weights)))
-    counts = np.floor(expected).astype(np.int64)
-    left = n - counts.sum()
-    if left > 0:
-        # systematic sampling: each code gets one more with probability equal to its fraction
-        fractions = np.cumsum(expected - counts)
-        points = (rng.random() + np.arange(left)) * (fractions[-1] / left)
-        np.add.at(counts, np.minimum(np.searchsorted(fractions, points, side="right"), len(counts) - 1), 1)
-    codes = np.repeat(np.arange(len(counts)), counts)
-    rng.shuffle(codes)
-    return codes

@@ -8,15 +8,15 @@ from typing import Self
 
 import numpy as np
 
+from baselines.inference import fit_model
+from baselines.junction_tree import Clique
 from baselines.marginals import (
-    MBI_IMPORTS,
-    Measurement,
     estimate_total,
-    fit_model,
+    measure,
     merge_rare,
     merged_measurement,
+    named,
     nearest_marginal,
-    sample_model,
     unmerge,
 )
 from dpdsyn.checks import whole_number
@@ -35,59 +35,50 @@ class MST(Synthesizer):
        product of the one-way estimates;
     4. the two-way marginals of the tree, same noise; 5. Private-PGM on all measurements; sample; unmerge.
 
-    What differs: xhat is the exact solution of the one-way problem instead of 2,500 steps towards it.
-    iterations: of mirror descent in step 5.
+    What differs: xhat is the exact solution of the one-way problem instead of 2,500 steps towards it, and step 5 ends when
+    it gains no more (`fit_model`). iterations: of belief propagation in step 5, at most.
     """
 
-    version = 1
+    version = 2
 
     def __init__(self, iterations: int = 10_000) -> None:
         self.iterations = iterations
         whole_number("iterations", iterations, least=1)
 
-    def imports(self) -> tuple[str, ...]:
-        return MBI_IMPORTS
-
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
-        names = private.schema.names
+        names, columns = private.schema.names, range(len(private.schema.names))
         third = private.ledger.cap() / 3
         sigma = math.sqrt(1 / (2 * third))
 
-        one_way = self._measure(private, [(name,) for name in names], sigma)
+        one_way = measure(private, [(column,) for column in columns], sigma * math.sqrt(len(names)))
         total = estimate_total(one_way)
         self.mappings_ = [merge_rare(m.values, m.sigma) for m in one_way]
         one_way = [merged_measurement(m, mapping) for m, mapping in zip(one_way, self.mappings_, strict=True)]
         merged = private.recode(dict(zip(names, self.mappings_, strict=True)))
 
         edges = self._select_tree(merged, [nearest_marginal(m, total) for m in one_way], total, third)
-        two_way = self._measure(merged, edges, sigma)
+        two_way = measure(merged, edges, sigma * math.sqrt(len(edges)))
         self.model_ = fit_model(merged.schema.sizes, one_way + two_way, total, self.iterations)
         return self
 
-    def _measure(self, private: PrivateTable, queries: list[Query], sigma: float) -> list[Measurement]:
-        each = sigma * math.sqrt(len(queries))
-        answers = private.noisy_marginals(queries, [each] * len(queries))
-        position = private.schema.position
-        return [Measurement(tuple(map(position, query)), answer, each) for query, answer in zip(queries, answers, strict=True)]
-
-    def _select_tree(self, private: PrivateTable, one_way: list[np.ndarray], total: float, rho: float) -> list[Query]:
-        names = private.schema.names
-        expected = dict(zip(names, one_way, strict=True))
+    def _select_tree(self, private: PrivateTable, one_way: list[np.ndarray], total: float, rho: float) -> list[Clique]:
+        expected = dict(zip(private.schema.names, one_way, strict=True))
 
         def distance(exact: np.ndarray, pair: Query) -> float:
             return float(np.abs(exact - np.outer(expected[pair[0]], expected[pair[1]]) / total).sum())
 
-        part = {name: name for name in names}  # the tree (by its first column) that each column belongs to
-        edges: list[Query] = []
-        pairs = list(itertools.combinations(names, 2))
+        part = list(range(len(one_way)))  # the tree (by its first column) that each column belongs to
+        edges: list[Clique] = []
+        pairs = list(itertools.combinations(part, 2))
         while pairs:
-            chosen = pairs[private.select(pairs, distance, sensitivity=1.0, epsilon=math.sqrt(8 * rho / (len(names) - 1)))]
+            queries = named(private.schema, pairs)
+            chosen = pairs[private.select(queries, distance, sensitivity=1.0, epsilon=math.sqrt(8 * rho / (len(one_way) - 1)))]
             edges.append(chosen)
             joined, into = part[chosen[1]], part[chosen[0]]
-            part = {name: into if tree == joined else tree for name, tree in part.items()}
+            part = [into if tree == joined else tree for tree in part]
             pairs = [(a, b) for a, b in pairs if part[a] != part[b]]
         return edges
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        merged = sample_model(self.model_, n, rng)
+        merged = self.model_.sample(n, rng)
         return np.stack([unmerge(merged[:, i], mapping, rng) for i, mapping in enumerate(self.mappings_)], axis=1)

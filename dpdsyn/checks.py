@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
@@ -19,3 +22,10 @@ def positive(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise ValueError(f"{name} is {value!r}; a finite number above 0 is needed")
     return float(value)
+
+
+def one_of(name: str, value: T, accepted: Sequence[T]) -> T:
+    """The value, if it is one of those accepted; else ValueError."""
+    if value not in accepted:
+        raise ValueError(f"{name} is {value!r}; accepted: {', '.join(map(str, accepted))}")
+    return value

@@ -60,6 +60,11 @@ class GuidedSynthesizer(Synthesizer):
     def imports(self) -> tuple[str, ...]:
         return (*GUIDE_IMPORTS, *self._source().imports())
 
+    def foreign_versions(self) -> dict[str, int]:
+        source = self._source()
+        own = type(source).__module__.startswith("dpdsyn.")
+        return source.foreign_versions() | ({} if own else {self.candidates: source.version})
+
     def _source(self) -> Synthesizer:
         return find(self.candidates)(**(self.candidate_parameters or {}))
 

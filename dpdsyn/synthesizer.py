@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Literal, Self
@@ -25,11 +25,13 @@ class Synthesizer(ABC):
     spends: how the method uses its ledger; "gaussian": only Gaussian noise of a fixed scale; "zcdp": anything
     that a zCDP cap covers; "nothing": no mechanism at all, so that epsilon makes no difference.
     uses_target: whether, as a source of candidates, the method is to see the target column too.
+    report: what a long fit tells of its progress, one line at a time; set it to hear.
     """
 
     version: ClassVar[int] = 1
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "zcdp"
     uses_target: ClassVar[bool] = False
+    report: Callable[[str], None] = staticmethod(lambda line: None)
 
     @abstractmethod
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
@@ -46,6 +48,10 @@ class Synthesizer(ABC):
     def imports(self) -> tuple[str, ...]:
         """Modules that the method imports while it works; a clock that is to leave imports out loads them first."""
         return ()
+
+    def foreign_versions(self) -> dict[str, int]:
+        """Versions of methods of other packages that this one uses; those of its own count in `version`."""
+        return {}
 
     def state(self) -> dict[str, np.ndarray]:
         """What was learnt, as arrays, for saving. Raises ValueError for methods that do not offer it."""

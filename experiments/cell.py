@@ -91,8 +91,10 @@ class Cell:
     def fit_id(self) -> str:
         """Of everything that can change the synthetic table; epsilon only where the method spends any."""
         ignores_budget = self.synthesizer.spends == "nothing"
+        foreign = self.synthesizer.foreign_versions()
         return _digest(
             {
+                **({"foreign": foreign} if foreign else {}),
                 "data": datasets.identity(self.dataset),
                 "method": [self.method, self.target, dict(self.parameters), self.synthesizer.version],
                 "privacy": None if ignores_budget else [self.budget.epsilon, self.budget.delta],
@@ -184,6 +186,7 @@ def fit_and_sample(cell: Cell, split: datasets.Split, enter: Tell = _silent) -> 
     noise, method, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(cell.seed).spawn(3))
     ledger = Ledger(cell.budget)
     private = PrivateTable(split.train, split.schema, ledger, noise)
+    cell.synthesizer.report = lambda line: enter(f"fit, {line}")
     with machine.PeakMemory() as memory, machine.OtherWork() as others:
         start = time.perf_counter()
         fitted = cell.synthesizer.fit(private, method)

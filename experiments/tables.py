@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
 from dpdsyn.privacy import DRAFTED
 from experiments.labels import Group, grouped, labelled, plain
+from experiments.overview import overview_tables
 from experiments.record import METRICS, Record
 from experiments.store import write_atomically
+from experiments.table import Table, as_csv, counted, markdown
 
 Budgets = dict[float, list[Record]]
 
 
-@dataclass(frozen=True)
-class Table:
-    """Cells as text. notes: what a reader of these numbers has to know."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    notes: list[str]
-
-
 _BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
-_NOTES = {"dpdsyn_as_printed": " (as described in secondary notes)"}
+_NOTES = {
+    "dpdsyn_as_printed": " (as described in secondary notes)",
+    "absyn": " (batch-adaptive, ABSyn-inspired; not ABSyn itself)",
+    "privpetal": " (single-table adaptation)",
+}
+_INSPIRED = ("absyn",)  # no part of ratios
 _YARDSTICK = "dpdsyn"
 
 
@@ -58,7 +52,7 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
             method,
             _badge(method, group),
             f"{max(spent):.3f}" if spent else "-",
-            _seeds(group),
+            counted(group),
             _mean(_values(group, "accuracy"), 3),
             f"{own / real:.1%}" if own is not None and real else "-",
             *(_mean(_values(group, name), 3) for name in ("accuracy_best", *METRICS[1:], "label_share", "tvd1", "tvd2")),
@@ -80,9 +74,10 @@ def time_tables(records: Iterable[Record]) -> list[Table]:
 
     def row(key: Group, method: str, group: list[Record]) -> list[str]:
         total, yardstick = _median(group, "total_seconds"), yardsticks.get(key)
-        ratio = f"{total / yardstick:.2f}" if total is not None and yardstick else "-"
+        inspired = method.partition(" ")[0] in _INSPIRED
+        ratio = f"{total / yardstick:.2f}" if total is not None and yardstick and not inspired else "-"
         times = [_number(_median(group, f"{part}_seconds"), 3) for part in ("fit", "sample", "total")]
-        return [method, _seeds(group), *times, ratio, _number(_median(group, "peak_memory_mb"), 0)]
+        return [method, counted(group), *times, ratio, _number(_median(group, "peak_memory_mb"), 0)]
 
     return _by_group(records, "synthesis time", columns, row, lambda group: _median(group, "total_seconds") or float("inf"))
 
@@ -115,7 +110,7 @@ def _settings_table(dataset: str, name: str, delta: float, rows: dict[str, Budge
 
     def line(method: str) -> list[str]:
         groups = [rows[method].get(epsilon, []) for epsilon in epsilons]
-        seeds = sorted({_seeds(group) for group in groups if group})
+        seeds = sorted({counted(group) for group in groups if group})
         cells = [_mean(_values(group, measure), 3) for measure in measures for group in groups]
         return [method.removeprefix(name).strip(" ()") or "default", " / ".join(seeds), *cells]
 
@@ -139,11 +134,16 @@ def render(records: Iterable[Record]) -> str:
 def _all(records: Iterable[Record]) -> dict[str, list[Table]]:
     records = list(records)
     usual = plain(records)
-    return {"accuracy": accuracy_tables(usual), "time": time_tables(usual), "settings": settings_tables(records)}
+    return {
+        "accuracy": accuracy_tables(usual),
+        "time": time_tables(usual),
+        "overview": overview_tables(usual),
+        "settings": settings_tables(records),
+    }
 
 
 def write(records: Iterable[Record], folder: Path) -> list[Path]:
-    """accuracy, time and settings (if any method ran with several), each as Markdown and CSV; gives the paths."""
+    """Each kind of table that these records make, as Markdown and CSV; gives the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, tables in _all(records).items():
@@ -155,27 +155,6 @@ def write(records: Iterable[Record], folder: Path) -> list[Path]:
             write_atomically(path, text.encode())
             paths.append(path)
     return paths
-
-
-def markdown(table: Table) -> str:
-    columns = table.columns
-    widths = [max(len(line[i]) for line in [columns, *table.rows]) for i in range(len(columns))]
-    lines = [columns, ["-" * width for width in widths], *table.rows]
-    body = "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
-    )
-    notes = "".join(f"\n{note}\n" for note in table.notes)
-    return f"### {table.title}\n\n{body}\n{notes}"
-
-
-def as_csv(tables: Sequence[Table]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    for i, table in enumerate(tables):
-        if i == 0:
-            writer.writerow(["table", *table.columns, "notes"])
-        writer.writerows([table.title, *row, " ".join(table.notes)] for row in table.rows)
-    return buffer.getvalue()
 
 
 def _by_group(
@@ -218,32 +197,11 @@ def _notes(records: list[Record]) -> list[str]:
 def _badge(method: str, group: list[Record]) -> str:
     given = {record.method.get("guarantee") for record in group if record.status == "ok"}
     worst = next((name for name in ("none", "claimed", "dp") if name in given), None)
-    if worst != "none":
-        return "-" if worst is None else _BADGES[worst]
+    if worst is None:
+        return "-"
     exposed = {entry["label"] for r in group for entry in r.privacy.get("ledger", ()) if entry["mechanism"] == "Unprotected"}
-    return _BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else _NOTES.get(method.partition(" ")[0], ""))
-
-
-def _seeds(group: list[Record]) -> str:
-    lost: dict[str, int] = defaultdict(int)
-    for record in group:
-        if record.status != "ok":
-            lost[record.status] += 1
-    stale = sum(_is_stale(record) for record in group)
-    if stale:
-        lost["from an older version"] = stale
-    notes = ", ".join(f"{count} of {len(group)} {status}" for status, count in sorted(lost.items()))
-    return f"{sum(record.status == 'ok' for record in group)}" + (f" ({notes})" if notes else "")
-
-
-def _is_stale(record: Record) -> bool:
-    """Whether the method's output has changed since; unknown for methods that are not installed here."""
-    from dpdsyn.synthesizer import load
-
-    try:
-        return load(record.method["target"]).version != record.method["version"]
-    except (KeyError, ValueError):
-        return False
+    own = _NOTES.get(method.partition(" ")[0], "")
+    return _BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else own)
 
 
 def _values(group: list[Record], key: str) -> list[float]:

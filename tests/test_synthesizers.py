@@ -12,12 +12,10 @@ from scipy.optimize import minimize_scalar
 from baselines.marginals import (
     Measurement,
     estimate_total,
-    fit_model,
+    fit_with_mbi,
     merge_rare,
     merged_measurement,
     nearest_marginal,
-    rounded_draw,
-    sample_model,
     unmerge,
 )
 from baselines.mst import MST
@@ -124,7 +122,7 @@ def test_mst_measures_a_spanning_tree_and_spends_thirds() -> None:
     assert 1 / (2 * two_way["noise_multiplier"] ** 2) == pytest.approx(rho / 3)
     assert selection["count"] == len(schema.columns) - 1
     assert selection["count"] * selection["epsilon"] ** 2 / 8 == pytest.approx(rho / 3)
-    graph = networkx.Graph([clique for clique in synthesizer.model_.cliques if len(clique) == 2])
+    graph = networkx.Graph([clique for clique in synthesizer.model_.potentials if len(clique) == 2])
     assert networkx.is_tree(graph) and len(graph) == len(schema.columns)
 
 
@@ -164,33 +162,10 @@ def test_the_one_way_estimate_is_what_private_pgm_converges_to() -> None:
     ]
     total = estimate_total(measurements)
     assert total == pytest.approx(103.0)
-    model = fit_model([3, 4], measurements, total, iterations=5000)
+    model = fit_with_mbi([3, 4], measurements, total, iterations=5000)
     for measurement in measurements:
         theirs = np.asarray(model.project(measurement.clique).datavector())
         assert nearest_marginal(measurement, total) == pytest.approx(theirs, abs=0.05)
-
-
-def test_rows_drawn_from_a_model_have_its_marginals(rng: np.random.Generator) -> None:
-    truth = rng.dirichlet(np.ones(12)).reshape(3, 4) * 1000
-    other = rng.dirichlet(np.ones(8)).reshape(4, 2)
-    other = other / other.sum(axis=1, keepdims=True) * truth.sum(axis=0)[:, None]
-    model = fit_model([3, 4, 2], [Measurement((0, 1), truth, 1.0), Measurement((1, 2), other, 1.0)], 1000.0, 3000)
-    rows = sample_model(model, 50_000, rng)
-    for clique, exact in (((0, 1), truth), ((1, 2), other)):
-        counts = np.zeros(exact.shape)
-        np.add.at(counts, tuple(rows[:, a] for a in clique), 1)
-        assert counts / 50_000 == pytest.approx(exact / 1000, abs=0.003)
-
-
-def test_rounded_draws_are_within_one_of_what_is_expected(rng: np.random.Generator) -> None:
-    weights = rng.dirichlet(np.ones(9))
-    means = np.zeros(9)
-    for _ in range(3000):
-        counts = np.bincount(rounded_draw(weights, 17, rng), minlength=9)
-        assert counts.sum() == 17 and (np.abs(counts - 17 * weights) < 1 + 1e-9).all()
-        means += counts / 3000
-    assert means == pytest.approx(17 * weights, abs=0.05)
-    assert len(rounded_draw(np.zeros(4), 5, rng)) == 5
 
 
 # --- drawing -----------------------------------------------------------------------------------------------------

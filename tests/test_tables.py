@@ -8,8 +8,10 @@ from test_store import record
 
 from dpdsyn.privacy import DRAFTED
 from experiments.labels import plain
+from experiments.overview import overview_tables
 from experiments.store import read_export
-from experiments.tables import accuracy_tables, as_csv, markdown, render, settings_tables, time_tables, write
+from experiments.table import as_csv, markdown
+from experiments.tables import accuracy_tables, render, settings_tables, time_tables, write
 
 
 def many() -> list:
@@ -128,6 +130,32 @@ def test_times_are_medians_beside_those_of_dpdsyn() -> None:
     (made,) = time_tables(many())
     table = {row[0]: dict(zip(made.columns, row, strict=True)) for row in made.rows}
     assert table["mst"]["total / dpdsyn"] == "5.00" and table["dpdsyn"]["total s"] == "1.000"
+
+
+def test_the_overview_sets_methods_against_data_sets_and_says_what_became_of_the_lost() -> None:
+    def one(method: str, dataset: str, took: float, **more: object):
+        return replace(
+            record(f"{method}{dataset}{took}", method={"name": method, "guarantee": "dp", "parameters": {}}),
+            dataset={"name": dataset},
+            **{"seconds": {"total": took}, **more},  # type: ignore[arg-type]
+        )
+
+    cut = {"status": "timeout", "seconds": {"reached": 600.0, "phase": "fit, round 12"}}
+    records = [one("aim", d, 3.0) for d in "abc"] + [one("aim", "a", 5.0), one("mst", "a", 1.0), one("mst", "b", 1.0)]
+    records += [one("slow", "a", 9.0), one("slow", "b", 0.0, **cut), one("slow", "c", 9.0), one("slow", "c", 0.0, **cut)]
+    times = next(table for table in overview_tables(records) if "seconds" in table.title)
+    assert times.title == "epsilon 1, delta 1e-06: seconds of fit and sample"
+    assert times.columns == ["method", "a", "b", "c"]
+    assert times.rows == [["aim", "4.0", "3.0", "3.0"], ["slow", "9.0", "timeout (fit, round 12)", "9.0 (1 of 2 timeout)"]]
+
+
+def test_inspired_methods_have_their_badge_and_no_ratio() -> None:
+    inspired = record("i", method={"name": "absyn", "guarantee": "dp", "parameters": {}}, seconds={"total": 3.0})
+    (accuracy,), (time,) = accuracy_tables([*many(), inspired]), time_tables([*many(), inspired])
+    assert {row[0]: row[1] for row in accuracy.rows}["absyn"] == "dp (batch-adaptive, ABSyn-inspired; not ABSyn itself)"
+    assert {row[0]: row[5] for row in time.rows} | {"absyn": "-", "dpdsyn": "1.00", "mst": "5.00"} == {
+        row[0]: row[5] for row in time.rows
+    }
 
 
 def test_tables_are_rebuilt_from_records_byte_for_byte(tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""AIM: an adaptive and iterative mechanism (McKenna, Mullins, Sheldon and Miklau 2022, arXiv 2201.12677)."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from baselines.inference import Model, fit_model
+from baselines.junction_tree import Clique
+from baselines.marginals import Measurement, estimate_total, measure, named
+from baselines.workload import WORKLOADS, Workload, affordable, weights, workload
+from dpdsyn.checks import one_of, positive, whole_number
+from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.synthesizer import Synthesizer
+
+_MEASURING = 0.9  # of a round's budget; the rest selects (alpha in Algorithm 2)
+_NOISE = math.sqrt(2 / math.pi)  # mean of |N(0, 1)|
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round measured. clique: column positions; cells: of the junction tree afterwards."""
+
+    clique: Clique
+    sigma: float
+    cells: int
+    loss: float
+    iterations: int
+    seconds: float
+
+
+class AIM(Synthesizer):
+    """Round after round, measure the marginal that the model of all earlier answers gets most wrong.
+
+    Algorithm 2 of the paper, with the numbers of its public implementation (private-pgm, mechanisms/aim.py):
+    - at most 16 rounds a column; a round spends nine tenths of its budget on the answer, a tenth on the choice;
+    - candidates are all parts of the workload's marginals, weighted by the columns they share with it (section 4.2);
+    - the score w_r (|x_r - model_r|_1 - sqrt(2/pi) sigma n_r) moves by at most w_r when a row comes or goes;
+    - a candidate must keep the junction tree under `max_model_size` times the share of the budget that is used by then;
+    - where the model moved less than the noise would have moved it, a round's budget is quadrupled;
+    - when less than two rounds' budget is left, one round spends all of it.
+
+    workload: `all_2way`, `all_3way`, or `target`, every three columns with the target among them.
+    max_model_size: megabytes at 8 bytes a cell; 80 is the authors' setting for official comparisons.
+    max_cells: marginals with more cells are no part of the workload.
+    iterations: of belief propagation in one fit, at most.
+
+    What differs: the number of rows is estimated from all answers, and a fit ends when it gains no more (`fit_model`)
+    instead of after 1,000 steps; answers of different noise are weighted by their variances.
+    """
+
+    def __init__(
+        self, workload: Workload = "all_2way", max_model_size: float = 80, max_cells: int = 10_000, iterations: int = 1000
+    ) -> None:
+        self.workload = one_of("workload", workload, WORKLOADS)
+        self.max_model_size = max_model_size
+        self.max_cells = max_cells
+        self.iterations = iterations
+        positive("max_model_size", max_model_size)
+        whole_number("max_cells", max_cells, least=1)
+        whole_number("iterations", iterations, least=1)
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
+        schema, rho = private.schema, private.ledger.cap()
+        columns: list[Clique] = [(column,) for column in range(len(schema.names))]
+        candidates = weights([*workload(schema, self.workload, self.max_cells), *columns])
+        limit = 16 * len(columns)
+        sigma, epsilon = math.sqrt(limit / (2 * _MEASURING * rho)), math.sqrt(8 * (1 - _MEASURING) * rho / limit)
+        measurements = measure(private, columns, sigma)
+        used = len(columns) / (2 * sigma**2)
+        model = self._fitted(schema.sizes, measurements, None)
+        self.rounds_: list[Round] = []
+        last = False
+        while not last:
+            start = time.perf_counter()
+            if rho - used < 2 * _cost(sigma, epsilon):
+                sigma = math.sqrt(1 / (2 * _MEASURING * (rho - used)))
+                epsilon = math.sqrt(8 * (1 - _MEASURING) * (rho - used))
+                last = True
+            used += _cost(sigma, epsilon)
+            allowed = affordable(
+                schema.sizes, candidates, [m.clique for m in measurements], self.max_model_size * min(used / rho, 1.0)
+            )
+            clique = self._select(private, allowed, candidates, model, sigma, epsilon)
+            before = model.project(clique)
+            measurements += measure(private, [clique], sigma)
+            model = self._fitted(schema.sizes, measurements, model)
+            self.rounds_.append(Round(clique, sigma, model.tree.cells, model.loss, model.iterations, time.perf_counter() - start))
+            self.report(f"round {len(self.rounds_)}, {min(used / rho, 1.0):.0%} of the budget used")
+            if np.abs(model.project(clique) - before).sum() <= sigma * _NOISE * before.size:
+                sigma, epsilon = sigma / 2, epsilon * 2
+        self.model_ = model
+        return self
+
+    def _fitted(self, sizes: tuple[int, ...], measurements: list[Measurement], start: Model | None) -> Model:
+        return fit_model(sizes, measurements, estimate_total(measurements), self.iterations, start)
+
+    @staticmethod
+    def _select(
+        private: PrivateTable,
+        allowed: list[Clique],
+        weight: dict[Clique, float],
+        model: Model,
+        sigma: float,
+        epsilon: float,
+    ) -> Clique:
+        queries = named(private.schema, allowed)
+        clique_of = dict(zip(queries, allowed, strict=True))
+
+        def score(exact: np.ndarray, query: Query) -> float:
+            clique = clique_of[query]
+            off = float(np.abs(exact - model.project(clique)).sum())
+            return weight[clique] * (off - _NOISE * sigma * exact.size)
+
+        return allowed[private.select(queries, score, max(weight[c] for c in allowed), epsilon)]
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return self.model_.sample(n, rng)
+
+
+def _cost(sigma: float, epsilon: float) -> float:
+    return 1 / (2 * sigma**2) + epsilon**2 / 8
