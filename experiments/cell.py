@@ -161,7 +161,7 @@ def run_cell(cell: Cell, store: Store | None = None, say: Tell = _silent, enter:
         known["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test), "leak": split.leak}
         fit = store.read_fit(cell.fit_id) if store else None
         if fit is None:
-            fit = _fit(cell, split, enter)
+            fit = fit_and_sample(cell, split, enter)
             if store:
                 store.write_fit(cell.fit_id, fit)
         known["method"] |= {"guarantee": fit.guarantee}
@@ -177,7 +177,7 @@ def run_cell(cell: Cell, store: Store | None = None, say: Tell = _silent, enter:
         return Record(**known, status="failed", error=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
 
 
-def _fit(cell: Cell, split: datasets.Split, enter: Tell) -> Fit:
+def fit_and_sample(cell: Cell, split: datasets.Split, enter: Tell = _silent) -> Fit:
     """Fit and sample on the clock, with nothing else on it; imports are made before."""
     enter("fit")
     for module in ("dp_accounting.pld", "scipy.optimize", *cell.synthesizer.imports()):
