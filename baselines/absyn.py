@@ -7,16 +7,14 @@ from typing import Self
 
 import numpy as np
 
-from baselines.inference import Model, fit_model
+from baselines.inference import fit_model
 from baselines.junction_tree import Clique
-from baselines.marginals import estimate_total, measure, named
-from baselines.workload import affordable, workload
+from baselines.marginals import estimate_total, measure
+from baselines.selection import MEAN_NOISE, choose_worst, round_noise
+from baselines.workload import affordable, cells_of, workload
 from dpdsyn.checks import positive, whole_number
-from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
-
-_MEASURING = 0.9  # of a round's budget; the rest selects
-_NOISE = math.sqrt(2 / math.pi)  # mean of |N(0, 1)|
 
 
 class BatchAdaptive(Synthesizer):
@@ -57,31 +55,24 @@ class BatchAdaptive(Synthesizer):
         candidates = workload(schema, "all_2way", self.max_cells)
         batch = self.batch or math.ceil(len(columns) / 4)
         measurements = measure(private, columns, math.sqrt(len(columns) / (2 * 0.1 * rho)))
-        each = 0.9 * rho / self.rounds / batch  # for choosing and measuring one marginal
-        sigma, epsilon = math.sqrt(1 / (2 * _MEASURING * each)), math.sqrt(8 * (1 - _MEASURING) * each)
+        sigma, epsilon = round_noise(0.9 * rho / self.rounds / batch)
         model = fit_model(schema.sizes, measurements, estimate_total(measurements), self.iterations)
+
+        def worth(clique: Clique, off: float) -> float:
+            return off - MEAN_NOISE * sigma * cells_of(schema.sizes, clique)
+
         for i in range(1, self.rounds + 1):
             chosen: list[Clique] = []
             for _ in range(batch):
                 known = [m.clique for m in measurements] + chosen
                 left = [clique for clique in candidates if clique not in known]
                 allowed = affordable(schema.sizes, left, known, self.max_model_size * i / self.rounds) or columns
-                chosen.append(self._select(private, allowed, model, sigma, epsilon))
+                chosen.append(choose_worst(private, allowed, model, worth, 1.0, epsilon))
             measurements += measure(private, chosen, sigma)
             model = fit_model(schema.sizes, measurements, estimate_total(measurements), self.iterations, model)
             self.report(f"round {i} of {self.rounds}")
         self.model_ = model
         return self
-
-    @staticmethod
-    def _select(private: PrivateTable, allowed: list[Clique], model: Model, sigma: float, epsilon: float) -> Clique:
-        queries = named(private.schema, allowed)
-        clique_of = dict(zip(queries, allowed, strict=True))
-
-        def score(exact: np.ndarray, query: Query) -> float:
-            return float(np.abs(exact - model.project(clique_of[query])).sum()) - _NOISE * sigma * exact.size
-
-        return allowed[private.select(queries, score, 1.0, epsilon)]
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return self.model_.sample(n, rng)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,14 +11,12 @@ import numpy as np
 
 from baselines.inference import Model, fit_model
 from baselines.junction_tree import Clique
-from baselines.marginals import Measurement, estimate_total, measure, named
-from baselines.workload import WORKLOADS, Workload, affordable, weights, workload
+from baselines.marginals import Measurement, estimate_total, measure
+from baselines.selection import MEAN_NOISE, choose_worst, round_cost, round_noise
+from baselines.workload import WORKLOADS, Workload, affordable, cells_of, weights, workload
 from dpdsyn.checks import one_of, positive, whole_number
-from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
-
-_MEASURING = 0.9  # of a round's budget; the rest selects (alpha in Algorithm 2)
-_NOISE = math.sqrt(2 / math.pi)  # mean of |N(0, 1)|
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,9 @@ class AIM(Synthesizer):
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
         schema, rho = private.schema, private.ledger.cap()
         columns: list[Clique] = [(column,) for column in range(len(schema.names))]
-        candidates = weights([*workload(schema, self.workload, self.max_cells), *columns])
+        candidates = weights(workload(schema, self.workload, self.max_cells) or columns)
         limit = 16 * len(columns)
-        sigma, epsilon = math.sqrt(limit / (2 * _MEASURING * rho)), math.sqrt(8 * (1 - _MEASURING) * rho / limit)
+        sigma, epsilon = round_noise(rho / limit)
         measurements = measure(private, columns, sigma)
         used = len(columns) / (2 * sigma**2)
         model = self._fitted(schema.sizes, measurements, None)
@@ -77,21 +75,22 @@ class AIM(Synthesizer):
         last = False
         while not last:
             start = time.perf_counter()
-            if rho - used < 2 * _cost(sigma, epsilon):
-                sigma = math.sqrt(1 / (2 * _MEASURING * (rho - used)))
-                epsilon = math.sqrt(8 * (1 - _MEASURING) * (rho - used))
+            if rho - used < 2 * round_cost(sigma, epsilon):
+                sigma, epsilon = round_noise(rho - used)
                 last = True
-            used += _cost(sigma, epsilon)
+            used += round_cost(sigma, epsilon)
             allowed = affordable(
                 schema.sizes, candidates, [m.clique for m in measurements], self.max_model_size * min(used / rho, 1.0)
             )
-            clique = self._select(private, allowed, candidates, model, sigma, epsilon)
+            steepness = max(candidates[c] for c in allowed)
+            worth = _worth(candidates, schema.sizes, sigma)
+            clique = choose_worst(private, allowed, model, worth, steepness, epsilon)
             before = model.project(clique)
             measurements += measure(private, [clique], sigma)
             model = self._fitted(schema.sizes, measurements, model)
             self.rounds_.append(Round(clique, sigma, model.tree.cells, model.loss, model.iterations, time.perf_counter() - start))
             self.report(f"round {len(self.rounds_)}, {min(used / rho, 1.0):.0%} of the budget used")
-            if np.abs(model.project(clique) - before).sum() <= sigma * _NOISE * before.size:
+            if np.abs(model.project(clique) - before).sum() <= sigma * MEAN_NOISE * before.size:
                 sigma, epsilon = sigma / 2, epsilon * 2
         self.model_ = model
         return self
@@ -99,28 +98,10 @@ class AIM(Synthesizer):
     def _fitted(self, sizes: tuple[int, ...], measurements: list[Measurement], start: Model | None) -> Model:
         return fit_model(sizes, measurements, estimate_total(measurements), self.iterations, start)
 
-    @staticmethod
-    def _select(
-        private: PrivateTable,
-        allowed: list[Clique],
-        weight: dict[Clique, float],
-        model: Model,
-        sigma: float,
-        epsilon: float,
-    ) -> Clique:
-        queries = named(private.schema, allowed)
-        clique_of = dict(zip(queries, allowed, strict=True))
-
-        def score(exact: np.ndarray, query: Query) -> float:
-            clique = clique_of[query]
-            off = float(np.abs(exact - model.project(clique)).sum())
-            return weight[clique] * (off - _NOISE * sigma * exact.size)
-
-        return allowed[private.select(queries, score, max(weight[c] for c in allowed), epsilon)]
-
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return self.model_.sample(n, rng)
 
 
-def _cost(sigma: float, epsilon: float) -> float:
-    return 1 / (2 * sigma**2) + epsilon**2 / 8
+def _worth(weight: dict[Clique, float], sizes: tuple[int, ...], sigma: float) -> Callable[[Clique, float], float]:
+    """The score of Algorithm 2: what is wrong beyond what the noise of the answer would be, by weight."""
+    return lambda clique, off: weight[clique] * (off - MEAN_NOISE * sigma * cells_of(sizes, clique))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from baselines.drawing import systematic_draw
 from baselines.junction_tree import Clique, JunctionTree, Table, calibrated, spread, summed
 from baselines.marginals import Measurement
 
@@ -136,27 +137,6 @@ def _joint_code(codes: np.ndarray, columns: Clique, sizes: Sequence[int]) -> np.
     for column in columns:
         joint = joint * sizes[column] + codes[:, column]
     return joint
-
-
-def systematic_draw(table: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A code for each row from the line of `table` (groups, codes) that `group` names, shape (rows,).
-
-    Within a group of m rows each code comes floor or ceil of m times its share, in random order; a line without mass
-    is taken as uniform.
-    """
-    shuffled = rng.permutation(len(group))
-    rows = shuffled[np.argsort(group[shuffled], kind="stable")]
-    present, starts, counts = np.unique(group[rows], return_index=True, return_counts=True)
-    lines = np.maximum(table[present], 0)
-    lines[lines.sum(axis=1) <= 0] = 1
-    shares = np.cumsum(lines, axis=1)
-    shares /= shares[:, -1:]
-    of_row = np.repeat(np.arange(len(present)), counts)
-    points = (np.arange(len(rows)) - starts[of_row] + rng.random(len(present))[of_row]) / counts[of_row]
-    codes = np.empty(len(group), dtype=np.int64)
-    for part in np.array_split(np.arange(len(rows)), -(-len(rows) * table.shape[1] // 2**24) or 1):
-        codes[rows[part]] = (shares[of_row[part], :-1] <= points[part, None]).sum(axis=1)
-    return codes
 
 
 @dataclass

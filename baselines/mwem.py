@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Self
 
 import numpy as np
 
 from baselines.inference import fit_model, uniform_model
-from baselines.junction_tree import Clique
-from baselines.marginals import Measurement, estimate_total, measure, named
-from baselines.workload import affordable, workload
+from baselines.marginals import Measurement, estimate_total, measure
+from baselines.selection import choose_worst, round_noise
+from baselines.workload import affordable, cells_of, workload
 from dpdsyn.checks import positive, whole_number
-from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
-
-_MEASURING = 0.9  # of a round's budget; the rest selects
 
 
 class MWEM(Synthesizer):
@@ -49,29 +46,20 @@ class MWEM(Synthesizer):
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
         schema = private.schema
         rounds = self.rounds or len(schema.names)
-        rho = private.ledger.cap() / rounds
-        sigma, epsilon = math.sqrt(1 / (2 * _MEASURING * rho)), math.sqrt(8 * (1 - _MEASURING) * rho)
+        sigma, epsilon = round_noise(private.ledger.cap() / rounds)
         candidates = workload(schema, "all_2way", self.max_cells) or [(column,) for column in range(len(schema.names))]
-        smallest = min(candidates, key=lambda c: math.prod(schema.sizes[a] for a in c))
+        smallest = min(candidates, key=lambda c: cells_of(schema.sizes, c))
         self.model_ = uniform_model(schema.sizes, schema.rows_public)
         measurements: list[Measurement] = []
         for i in range(1, rounds + 1):
             chosen = [m.clique for m in measurements]
             allowed = affordable(schema.sizes, candidates, chosen, self.max_model_size * i / rounds) or [smallest]
-            measurements += measure(private, [self._select(private, allowed, epsilon)], sigma)
+            clique = choose_worst(private, allowed, self.model_, lambda c, off: off - cells_of(schema.sizes, c), 1.0, epsilon)
+            measurements += measure(private, [clique], sigma)
             total = estimate_total(measurements)
             self.model_ = fit_model(schema.sizes, measurements, total, self.iterations, self.model_)
             self.report(f"round {i} of {rounds}")
         return self
-
-    def _select(self, private: PrivateTable, allowed: list[Clique], epsilon: float) -> Clique:
-        queries, model = named(private.schema, allowed), self.model_
-        clique_of = dict(zip(queries, allowed, strict=True))
-
-        def score(exact: np.ndarray, query: Query) -> float:
-            return float(np.abs(exact - model.project(clique_of[query])).sum()) - exact.size
-
-        return allowed[private.select(queries, score, 1.0, epsilon)]
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return self.model_.sample(n, rng)

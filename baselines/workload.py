@@ -24,7 +24,7 @@ def workload(schema: Schema, name: Workload, max_cells: int) -> list[Clique]:
     width = min(len(columns), 2 if name == "all_2way" else 3)
     cliques = itertools.combinations(columns, width)
     wanted = (c for c in cliques if name != "target" or schema.target is None or schema.target_position in c)
-    return [c for c in wanted if _cells(schema.sizes, c) <= max_cells]
+    return [c for c in wanted if cells_of(schema.sizes, c) <= max_cells]
 
 
 def downward_closure(cliques: Iterable[Clique]) -> list[Clique]:
@@ -59,5 +59,6 @@ def affordable(
     return [candidate for candidate in candidates if fits(candidate)]
 
 
-def _cells(sizes: tuple[int, ...], clique: Clique) -> int:
+def cells_of(sizes: tuple[int, ...], clique: Clique) -> int:
+    """How many cells a marginal has."""
     return math.prod(sizes[c] for c in clique)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.inference import Model, fit_model, systematic_draw, uniform_model
+from baselines.drawing import systematic_draw
+from baselines.inference import Model, fit_model, uniform_model
 from baselines.junction_tree import Clique, JunctionTree, calibrated, tree_cells
 from baselines.marginals import Measurement, fit_with_mbi
 

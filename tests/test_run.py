@@ -142,7 +142,7 @@ def test_a_crash_is_a_record_and_is_tried_again_on_request(dpdsyn: Dpdsyn, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("dataset=toy", "synthesizer=mts"), "no synthesizer is called 'mts'; there are crashing, dpdsyn, "),
+        (("dataset=toy", "synthesizer=mts"), "no synthesizer is called 'mts'; there are absyn, aim, "),
         (("dataset=tyo", "synthesizer=mst"), "no dataset is called 'tyo'; there are acs, "),
         (("-m", "dataset=toy", "synthesizer=dpdsyn,mst,independnt"), "no synthesizer is called 'independnt'"),
         (("-m", "experiment=quikstart"), "no experiment is called 'quikstart'; there are "),
