@@ -26,9 +26,10 @@ def test_ratios_are_of_seeds_that_both_sides_finished(tmp_path: Path) -> None:
 
 
 def test_rounds_are_compared_as_far_as_both_went() -> None:
-    rows = [replace(_row("public", 0, 0.1), round_seconds="60 40 7"), replace(_row("ours", 0, 0.1), round_seconds="4 1")]
-    *_, last = by_round(rows).splitlines()
-    assert [cell.strip() for cell in last.split("|")[5:-1]] == ["2", "2.50", "50.00", "20.0"]
+    public = replace(_row("public", 0, 0.1), round_seconds="60 40 7", round_processor_seconds="30 20 4")
+    ours = replace(_row("ours", 0, 0.1), round_seconds="4 1", round_processor_seconds="2 3")
+    *_, last = by_round([public, ours]).splitlines()
+    assert [cell.strip() for cell in last.split("|")[5:-1]] == ["2", "2.50", "50.00", "20.0", "2.50", "25.00", "10.0"]
 
 
 def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:

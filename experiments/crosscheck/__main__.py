@@ -73,7 +73,7 @@ def main() -> None:
             row = measure(run, given)
             print(line(row), flush=True)
             rows.append(row)
-            if not given.rounds:
+            if not given.rounds and row.status != "interrupted":
                 append(output, row)
         print(f"\n{by_round(rows) if given.rounds else summary(read(output))}")
     except (DataError, SchemaError, FileError) as error:
@@ -193,6 +193,8 @@ def _run_child(python: str, asked: Mapping[str, Any], limit: float) -> dict[str,
         except subprocess.TimeoutExpired:
             return {"status": "timeout", "message": f"killed after {limit:g} s", "seconds": limit}
     lines = (folder / "said").read_text(errors="replace").strip().splitlines()
+    if -code in (signal.SIGINT, signal.SIGTERM):
+        return {"status": "interrupted", "message": "somebody ended it; it is no row"}
     why = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return {"status": "failed", "message": f"{why}: {lines[-1][:200] if lines else ''}", "seconds": time.monotonic() - start}
 

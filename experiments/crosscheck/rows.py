@@ -95,16 +95,24 @@ def _ratios(pairs: Sequence[tuple[Row, Row]]) -> tuple[str, ...]:
 
 
 def by_round(rows: Sequence[Row]) -> str:
-    """Mean seconds of the rounds that both sides have in their row, side by side, and how many times longer the public's take."""
-    lines = ["| method | data set | epsilon | seed | rounds | seconds a round, ours | public | times |", "| --- " * 8 + "|"]
+    """Mean seconds of the first rounds, as many as both sides have, and how many times longer the public code's take."""
+    clocks = [f"{what}, {side}" for what in ("seconds a round", "of the processor") for side in ("ours", "public", "ratio")]
+    lines = [f"| method | data set | epsilon | seed | rounds | {' | '.join(clocks)} |", "| --- " * 11 + "|"]
     ours = {row.key[:4]: row for row in rows if row.side == "ours"}
     for row in rows:
-        if row.side == "public" and row.key[:4] in ours:
-            pair = [[float(text) for text in side.round_seconds.split()] for side in (ours[row.key[:4]], row)]
-            shared = min(map(len, pair))
-            mine, theirs = (sum(seconds[:shared]) / max(shared, 1) for seconds in pair)
-            times = f"{theirs / mine:.1f}" if mine else "-"
-            lines.append(f"| {' | '.join(row.key[:4])} | {shared} | {mine:.2f} | {theirs:.2f} | {times} |")
+        if row.side != "public" or row.key[:4] not in ours:
+            continue
+        cells = list(row.key[:4])
+        for name in ("round_seconds", "round_processor_seconds"):
+            mine, theirs = ([float(text) for text in getattr(side, name).split()] for side in (ours[row.key[:4]], row))
+            shared = min(len(mine), len(theirs))
+            cells += [str(shared)] if name == "round_seconds" else []
+            if shared:
+                means = float(np.mean(mine[:shared])), float(np.mean(theirs[:shared]))
+                cells += [f"{means[0]:.2f}", f"{means[1]:.2f}", f"{means[1] / means[0]:.1f}" if means[0] else "-"]
+            else:
+                cells += ["-"] * 3
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

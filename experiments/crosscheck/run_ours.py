@@ -6,7 +6,7 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,18 @@ def main() -> None:
     """Argument: what is asked, in JSON. Answers are lines of JSON in the file `messages` of the folder named there."""
     asked = json.loads(sys.argv[1])
     with (Path(asked["folder"]) / "messages").open("a", encoding="utf-8", buffering=1) as out:
+
+        def tell(message: dict[str, Any]) -> None:
+            out.write(json.dumps(message) + "\n")
+
         try:
-            answers = _answers(asked)
+            tell(_answer(asked, tell))
         except Exception as error:  # a crash is a row, whatever raised it
             traceback.print_exc()
-            answers = [{"status": "failed", "message": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}]
-        out.writelines(json.dumps(answer) + "\n" for answer in answers)
+            tell({"status": "failed", "message": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"})
 
 
-def _answers(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rounds, if the method has some, and how it went."""
+def _answer(asked: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     from experiments import datasets
     from experiments.cell import fit_and_sample
     from experiments.machine import describe, pin_threads
@@ -40,15 +42,15 @@ def _answers(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
     (_, _, cell), *_ = composed([overrides], None)
     pin_threads(1)
     split = datasets.load(cell.dataset, cell.seed)
-    for module in cell.synthesizer.imports():
+    for module in ("dp_accounting.pld", "scipy.optimize", *cell.synthesizer.imports()):
         import_module(module)
+    packages = describe(1)["packages"]
+    tell({"versions": {name: packages[name] for name in ("numpy", "pandas", "jax", "mbi")}})
+    rounds = _Rounds(tell)
     processor = time.process_time()
-    fit = fit_and_sample(cell, split)
+    fit = fit_and_sample(cell, split, rounds.hear)
     processor = time.process_time() - processor
     np.save(Path(asked["folder"]) / "made.npy", fit.codes)
-    rounds = getattr(cell.synthesizer, "rounds_", [])
-    told = [{"round": number, "seconds": each.seconds, "maps": memory_maps()} for number, each in enumerate(rounds, 1)]
-    packages = describe(1)["packages"]
     last = {
         "status": "ok",
         "seconds": fit.seconds["total"],
@@ -56,9 +58,26 @@ def _answers(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         "peak_memory_mb": fit.peak_memory_mb,
         "contended": fit.seconds["contended"],
         "memory_maps": memory_maps(),
-        "versions": {name: packages[name] for name in ("numpy", "pandas", "jax", "mbi")},
     }
-    return [*told[: asked["rounds"]], last | ({"rounds": len(rounds)} if rounds else {})]
+    return last | ({"rounds": rounds.done} if rounds.done else {})
+
+
+class _Rounds:
+    """Tells of each round that a fit says has ended; the first is counted from the beginning of the fit."""
+
+    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        self._tell = tell
+        self._since, self._processor = time.perf_counter(), time.process_time()
+        self.done = 0
+
+    def hear(self, phase: str) -> None:
+        """phase: what `fit_and_sample` enters, `fit, round 3 of 14` among it."""
+        now, processor = time.perf_counter(), time.process_time()
+        if phase.startswith("fit, round "):
+            self.done += 1
+            seconds = {"seconds": now - self._since, "processor": processor - self._processor}
+            self._tell({"round": self.done, **seconds, "maps": memory_maps()})
+        self._since, self._processor = now, processor
 
 
 if __name__ == "__main__":
