@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from baselines.inference import fit_model
-from baselines.junction_tree import Clique, tree_cells
+from baselines.inference import Model, fit_model
+from baselines.junction_tree import Clique, JunctionTree, calibrated, tree_cells
 from baselines.marginals import Measurement, fit_with_mbi
 from dpdsyn.private_table import marginal
 from dpdsyn.schema import Schema
@@ -63,7 +63,7 @@ def compare(codes: np.ndarray, schema: Schema, pairs: int) -> list[list[str]]:
         start = time.perf_counter()
         model = fit()
         seconds = time.perf_counter() - start
-        projected = _projection(model)
+        projected = _projection(sizes, model, total)
         used = noisy[:-1] if "first" in name else noisy
         loss = sum(float(((projected(m.clique) - m.values) ** 2).sum()) / (2 * m.sigma**2) for m in used)
         error = np.mean([np.abs(exact[c] - projected(c)).sum() / 2 / total for c in exact if len(c) == 2])
@@ -76,10 +76,14 @@ def _subsets(columns: int) -> list[Clique]:
     return [clique for width in (1, 2) for clique in itertools.combinations(range(columns), width)]
 
 
-def _projection(model: Any) -> Callable[[Clique], np.ndarray]:
+def _projection(sizes: Sequence[int], model: Any, total: float) -> Callable[[Clique], np.ndarray]:
+    """Marginals of either kind of model; those of `mbi` out of its potentials, since it would compile a program for each."""
     if hasattr(model, "tree"):
         return model.project
-    return lambda clique: np.asarray(model.project(clique).datavector(flatten=False), dtype=float)
+    tables = {tuple(c): np.asarray(model.potentials[c].values, dtype=float) for c in model.potentials.cliques}
+    factors = {clique: np.exp(table - table.max()) for clique, table in tables.items()}
+    tree = JunctionTree.of(sizes, factors)
+    return Model(tree, total, tables, calibrated(tree, factors, total, [])[0]).project
 
 
 def main(dataset: str = "adult", *pairs: str) -> None:
