@@ -8,7 +8,7 @@ their positions. Nothing here touches private rows: measurements come in, a mode
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,8 +34,8 @@ class Model:
     beliefs: Sequence[np.ndarray]
     loss: float = math.nan
     iterations: int = 0
-    _sums: dict[tuple[int, Clique], np.ndarray] = field(default_factory=dict, repr=False)
-    _messages: dict[tuple[int, int, int], Table] = field(default_factory=dict, repr=False)
+    _sums: _Kept = field(default_factory=lambda: _Kept(), repr=False)
+    _messages: _Kept = field(default_factory=lambda: _Kept(), repr=False)
 
     def project(self, clique: Clique) -> np.ndarray:
         """Expected counts of every combination of codes of these columns, axes in the order given."""
@@ -66,9 +66,8 @@ class Model:
 
     def _marginal(self, i: int, onto: Clique) -> np.ndarray:
         """The belief of clique i summed down to columns of it, in the order of its axes."""
-        if (i, onto) not in self._sums:
-            self._sums[i, onto] = summed(self.beliefs[i], self.tree.cliques[i], onto)
-        return self._sums[i, onto]
+        axes = self.tree.cliques[i]
+        return self._sums.get((i, onto), lambda: (onto, summed(self.beliefs[i], axes, onto)))[1]
 
     def _neighbours(self, i: int) -> list[tuple[int, int, int]]:
         """(neighbour, mask of the separator, mask of all columns on its side) of clique i."""
@@ -98,12 +97,34 @@ class Model:
 
     def _message(self, i: int, toward: int, separator: int, beyond: int) -> Table:
         """P(columns beyond | separator), from the side of clique i."""
-        if (i, toward, beyond) not in self._messages:
+
+        def conditional() -> Table:
             axes, table = self._gathered(i, toward, separator | beyond, beyond)
             gone = tuple(k for k, c in enumerate(axes) if not separator >> c & 1)
             given = table.sum(axis=gone, keepdims=True)
-            self._messages[i, toward, beyond] = axes, np.divide(table, given, out=np.zeros_like(table), where=given > 0)
-        return self._messages[i, toward, beyond]
+            return axes, np.divide(table, given, out=np.zeros_like(table), where=given > 0)
+
+        return self._messages.get((i, toward, beyond), conditional)
+
+
+class _Kept:
+    """Tables that are made once, as long as they are few; all are dropped when they hold too many cells."""
+
+    most_cells = 2**24
+
+    def __init__(self) -> None:
+        self._tables: dict[Hashable, Table] = {}
+        self._cells = 0
+
+    def get(self, key: Hashable, make: Callable[[], Table]) -> Table:
+        if key not in self._tables:
+            made = make()
+            if self._cells + made[1].size > self.most_cells:
+                self._tables.clear()
+                self._cells = 0
+            self._tables[key] = made
+            self._cells += made[1].size
+        return self._tables[key]
 
 
 def _union(masks: Iterable[int]) -> int:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.drawing import systematic_draw
-from baselines.inference import Model, fit_model, uniform_model
+from baselines.inference import Model, _Kept, fit_model, uniform_model
 from baselines.junction_tree import Clique, JunctionTree, calibrated, tree_cells
 from baselines.marginals import Measurement, fit_with_mbi
 
@@ -57,6 +57,19 @@ def test_every_marginal_is_that_of_all_rows_added_up(drawn: tuple[tuple[int, ...
     for width in range(1, min(4, len(sizes)) + 1):
         for clique in itertools.permutations(range(len(sizes)), width):
             assert model.project(clique) == pytest.approx(summed(joint, clique), abs=1e-9)
+
+
+def test_what_a_model_keeps_for_its_next_question_is_bounded(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = (6, 5, 4, 6, 5, 4, 6)
+    factors = {(c, c + 1): np.exp(rng.normal(size=sizes[c : c + 2])) for c in range(6)}
+    usual = model_of(sizes, factors, 9.0)
+    monkeypatch.setattr(_Kept, "most_cells", 200)
+    bounded = model_of(sizes, factors, 9.0)
+    for clique in itertools.combinations(range(7), 3):
+        assert bounded.project(clique) == pytest.approx(usual.project(clique), abs=1e-12)
+        for kept in (bounded._sums, bounded._messages):
+            held = sum(table.size for _, table in kept._tables.values())
+            assert held == kept._cells and (held <= 200 or len(kept._tables) == 1)
 
 
 @settings(max_examples=6)
