@@ -21,12 +21,12 @@ from baselines.attribute_graph import (
     without_contained,
 )
 from baselines.measured_model import MeasuredModel, fitting_together
+from baselines.selection import MEAN_NOISE
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 
 SCORE_SHARE, MARGINAL_SHARE, NORM_SHARE = 0.1, 0.8, 0.1  # of rho; public code, main.py: beta1, the rest, beta3
-MEAN_NOISE = math.sqrt(2 / math.pi)  # mean size of Gaussian noise of standard deviation 1
 
 
 class PrivMRF(Synthesizer):

@@ -19,6 +19,7 @@ from baselines.attribute_graph import (
     without_contained,
 )
 from baselines.measured_model import MeasuredModel, fitting_together
+from baselines.selection import MEAN_NOISE
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
@@ -90,7 +91,7 @@ class PrivPetal(Synthesizer):
         shares = noisy_dependence(private, SCORE_SHARE * rho)
         cliques = triangulate(self._grow(cells, shares))[1]
         guess = math.sqrt((len(sizes) + extra) / (2 * MARGINAL_SHARE * rho))
-        most_cells = min(rows / (guess * math.sqrt(2 / math.pi) * self.theta), self.most_marginal_cells)
+        most_cells = min(rows / (guess * MEAN_NOISE * self.theta), self.most_marginal_cells)
         candidates = list(
             dict.fromkeys(m for clique in cliques for m in subsets(clique, self.most_columns) if cells.of(m) < most_cells)
         )
