@@ -35,7 +35,8 @@ def _silent(text: str) -> None:
 class Cell:
     """A composed configuration, checked. Building one raises ValueError on the first value that cannot be meant.
 
-    judged: the column that models trained on the synthetic rows are to predict.
+    judged: the column that models trained on the synthetic rows are to predict. alone: it is run to be timed, so that a fit
+    which was not is made again.
     """
 
     dataset: Mapping[str, Any]
@@ -49,6 +50,7 @@ class Cell:
     evaluation: Mapping[str, Any]
     seed: int
     threads: int
+    alone: bool
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Cell:
@@ -76,6 +78,7 @@ class Cell:
             evaluation=config["evaluation"],
             seed=whole_number("seed", config["seed"], least=0),
             threads=whole_number("compute.threads", config["compute"]["threads"], least=1),
+            alone=bool(config["compute"]["alone"]),
         )
 
     @property
@@ -128,6 +131,7 @@ def outline(cell: Cell) -> dict[str, Any]:
             "ceiling": None if cell.off_task else datasets.ceiling(cell.dataset),
             "caution": cell.dataset.get("caution"),
             **({"generator": dict(generator)} if generator else {}),
+            **({"train_rows": cell.schema.rows_public} if cell.dataset.get("train_rows") else {}),
         },
         "method": {
             "name": cell.method,
@@ -160,7 +164,7 @@ def run_cell(cell: Cell, store: Store | None = None, say: Tell = _silent, enter:
         split = datasets.load(cell.dataset, cell.seed, say)
         known["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test), "leak": split.leak}
         fit = store.read_fit(cell.fit_id) if store else None
-        if fit is None:
+        if fit is None or (cell.alone and not fit.seconds.get("alone")):
             fit = fit_and_sample(cell, split, enter)
             if store:
                 store.write_fit(cell.fit_id, fit)
@@ -207,6 +211,7 @@ def fit_and_sample(cell: Cell, split: datasets.Split, enter: Tell = _silent) -> 
             "total": end - start,
             "process": "warm" if next(_fits_before) else "fresh",
             "contended": others.contended,
+            "alone": cell.alone,
         },
         peak_memory_mb=memory.megabytes,
     )

@@ -18,6 +18,7 @@ from experiments.fetch import DataError
 from experiments.simulated import Simulated
 
 VERSION = 1  # raised when the same configuration would give other codes or another split
+_CUT = 2**32  # added to the seed, so that which rows are kept is no matter of which are for testing
 _OFTEN = 0.05  # a larger share of cells in no category is worth a word
 Say = Callable[[str], None]
 
@@ -46,11 +47,28 @@ def resolved(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     dataset = own_table.resolved(dataset) if "path" in dataset else dataset
     schema = schema_of(dataset)
+    if dataset.get("train_rows") is not None:
+        dataset, schema = _cut(dataset, schema.rows_public), schema_of(dataset)
     if schema.target is None:
         raise SchemaError(f"schema of {dataset['name']}: no target is named; add `target: COLUMN`, or dataset.target=COLUMN")
     for key in ("positive", "offtask"):
         _check_choice(dataset, key, schema)
     return dataset
+
+
+def _cut(dataset: Mapping[str, Any], full: int) -> dict[str, Any]:
+    """The data set with about `train_rows` of its training rows; the schema then states that number in public.
+
+    Raises ValueError for a number out of range.
+    """
+    rows = dataset["train_rows"]
+    if "generator" in dataset:
+        raise ValueError("dataset.train_rows is for tables of a file; made-up ones have dataset.generator.rows")
+    if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= full:
+        raise ValueError(f"dataset.train_rows is {rows!r}; a whole number from 1 to {full} is needed, or null for all")
+    if rows == full:
+        return dict(dataset)
+    return {**dataset, "kept_share": rows / full, "schema": {**dataset["schema"], "rows_public": rows}}
 
 
 def _check_choice(dataset: Mapping[str, Any], key: str, schema: Schema) -> None:
@@ -101,7 +119,8 @@ def identity(dataset: Mapping[str, Any]) -> dict[str, Any]:
     if "generator" in dataset:
         return {"version": [VERSION, simulated.VERSION], "name": dataset["name"], "generator": dict(dataset["generator"])}
     keys = ("name", "files", "read", "replace", "derive", "deduplicate", "schema", "test_share")
-    return {"version": VERSION, **{key: dataset.get(key) for key in keys}}
+    cut = {"kept_share": dataset["kept_share"]} if "kept_share" in dataset else {}
+    return {"version": VERSION, **{key: dataset.get(key) for key in keys}, **cut}
 
 
 def ceiling(dataset: Mapping[str, Any]) -> float | None:
@@ -124,10 +143,18 @@ def load(dataset: Mapping[str, Any], seed: int, say: Say = _silent) -> Split:
     groups = (schema.person,) if schema.person else schema.groups
     test_rows = test_side(frame, groups, dataset["test_share"], seed)
     test = test_rows[used]
+    kept = _kept(len(test), dataset.get("kept_share"), seed)
     if test.all() or not test.any():
         raise DataError(f"{dataset['name']}: {len(codes)} rows are too few to be split into a training and a test part")
     leak = _leak(frame.loc[used, dataset["leak_by"]], test) if dataset.get("leak_by") else None
-    return Split(codes[~test], codes[test], schema, leak)
+    return Split(codes[~test & kept], codes[test], schema, leak)
+
+
+def _kept(rows: int, share: float | None, seed: int) -> np.ndarray:
+    """Which training rows a smaller table has, shape (rows,), bool; a larger share keeps all of a smaller one."""
+    if share is None:
+        return np.ones(rows, dtype=bool)
+    return keyed_hash(np.arange(rows, dtype=np.uint64), seed + _CUT) < np.uint64(int(share * 2**64))
 
 
 def check(dataset: Mapping[str, Any], say: Say = _silent) -> None:

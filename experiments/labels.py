@@ -24,17 +24,13 @@ def labelled(records: Iterable[Record]) -> list[tuple[Group, str, Record]]:
     """Each record with its data set and budget and its method, both named with the settings that are not the default."""
     records = list(records)
     methods = _labels(records, "synthesizer", lambda record: (record.method["name"], record.method.get("parameters")))
-    datasets = _labels(records, "dataset", lambda record: (record.dataset["name"], _generator(record)))
+    datasets = _labels(records, "dataset", lambda record: (record.dataset["name"], record.data_settings))
     result = []
     for record, method, dataset in zip(records, methods, datasets, strict=True):
         column = record.evaluation.get("column")
         title = f"{dataset}, predicting {column} (off-task)" if column else dataset
         result.append(((title, record.privacy["epsilon"], record.privacy["delta"]), method, record))
     return result
-
-
-def _generator(record: Record) -> dict[str, Any]:
-    return {"generator": record.dataset["generator"]} if record.dataset.get("generator") else {}
 
 
 def _labels(records: list[Record], group: str, read: Callable[[Record], tuple[str, dict[str, Any] | None]]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dpdsyn.checks import whole_number
 from dpdsyn.privacy import Budget
-from experiments.paths import options, read_option
+from experiments.paths import content_hash, option_path, options, read_option
 
 _GROUPS = ("dataset", "synthesizer", "privacy", "evaluation", "compute", "experiment", "guide")
 
@@ -22,8 +22,8 @@ class UsageError(ValueError):
 class Request:
     """What was asked for. arguments: as typed. only_shows: a flag asks Hydra to print something instead of running.
 
-    sweeps: for each experiment (or the one command without any) the overrides that are swept, those of the
-    experiment's file first. config_dir: a folder of configuration beside ours.
+    experiments: those named, a list of others standing for these. sweeps: for each experiment (or the one command without
+    any) the overrides that are swept, those of the experiment's file first. config_dir: a folder of configuration beside ours.
     """
 
     arguments: tuple[str, ...]
@@ -32,6 +32,11 @@ class Request:
     sweeps: tuple[tuple[str, ...], ...]
     axes: dict[str, list[Any]]
     config_dir: Path | None
+
+    def stamps(self) -> dict[str, dict[str, str]]:
+        """Name and content hash of each experiment's file, by name."""
+        files = {name: option_path("experiment", name, self.config_dir) for name in self.experiments}
+        return {name: {"name": name, "sha256": content_hash(path)} for name, path in files.items()}
 
     def jobs(self) -> list[list[str]]:
         """The overrides of every cell, in the order in which Hydra's own sweeper would run them."""
@@ -53,7 +58,7 @@ def inspect_request(arguments: Sequence[str]) -> Request:
     shows = helps or bool(given.cfg or given.info)
     axes = _axes(given.overrides)
     _check_names(axes, extra)
-    experiments = tuple(str(name) for name in axes.get("experiment", []) if name is not None)
+    experiments = _single([str(name) for name in axes.get("experiment", []) if name is not None], extra)
     own = [text for text in given.overrides if not _key(text).lstrip("+~").startswith("hydra")]
     sweeps = []
     for name in experiments:
@@ -92,6 +97,15 @@ def _axes(overrides: Iterable[str]) -> dict[str, list[Any]]:
             continue
         axes[key] = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
     return axes
+
+
+def _single(names: Iterable[str], extra: Path | None) -> tuple[str, ...]:
+    """The experiments that these names stand for: a file with `experiments` is a list of others. Each once."""
+    found: list[str] = []
+    for name in names:
+        others = read_option("experiment", name, extra).get("experiments")
+        found += _single(others, extra) if others else [name]
+    return tuple(dict.fromkeys(found))
 
 
 def _params(experiment: str, extra: Path | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -34,13 +35,23 @@ def read_option(group: str, name: str, extra: Path | None = None) -> dict:
     """The content of one configuration file of a group, laid over those that it names in `defaults`."""
     import yaml
 
+    raw = yaml.safe_load(option_path(group, name, extra).read_text(encoding="utf-8")) or {}
+    bases = [base for base in raw.pop("defaults", []) if base != "_self_"]
+    return _merged([_base(group, base, extra) for base in bases], raw)
+
+
+def option_path(group: str, name: str, extra: Path | None = None) -> Path:
+    """The configuration file of an option. Raises FileNotFoundError, listing those that exist."""
     for folder in ([extra] if extra else []) + [config_dir()]:
         path = folder / group / f"{name}.yaml"
         if path.is_file():
-            raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-            bases = [base for base in raw.pop("defaults", []) if base != "_self_"]
-            return _merged([_base(group, base, extra) for base in bases], raw)
+            return path
     raise FileNotFoundError(f"no {group} is called {name!r}; there are {', '.join(options(group, extra))}")
+
+
+def content_hash(path: Path) -> str:
+    """The first 16 hexadecimal digits of a file's sha256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _base(group: str, base: str | dict[str, str], extra: Path | None) -> dict:

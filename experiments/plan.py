@@ -46,7 +46,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """arguments: as typed after `dpdsyn run`. experiment: the file in conf/experiment, or `single`."""
+    """arguments: as typed after `dpdsyn run`. experiment: as typed, or `single`."""
 
     arguments: tuple[str, ...]
     experiment: str
@@ -110,7 +110,7 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
         method = {"dataset": cell.dataset["name"], "method": cell.method, "epsilon": cell.budget.epsilon, "seed": cell.seed}
         cells.append(Planned(cell.cell_id, tuple(overrides), **method, compute=config["compute"]))
     unique = tuple({planned.cell_id: planned for planned in cells}.values())
-    experiment = ", ".join(request.experiments) or "single"
+    experiment = ", ".join(str(name) for name in request.axes.get("experiment", []) if name is not None) or "single"
     started = known.started if known is not None else time.time()
     return Plan(request.arguments, experiment, unique, started, fingerprint if reusable else ""), list(examples.values())
 

@@ -22,13 +22,15 @@ FORMAT = 1
 class Record:
     """Nested values as in the JSON file; see `flat` for one row a cell.
 
-    dataset: name, sha256, n_train, n_test, seed of the split; generator, the settings of made-up rows; ceiling, the
-    best possible accuracy where it is known; leak, the share of test rows whose profile is in training where that is
-    measured; caution, what to know.
+    dataset: name, sha256, n_train, n_test, seed of the split; generator, the settings of made-up rows; train_rows, to about
+    how many a table was cut; ceiling, the best possible accuracy where it is known; leak, the share of test rows whose
+    profile is in training where that is measured; caution, what to know.
     method: name, target, version, parameters, guarantee. privacy: epsilon, delta, unit (what is protected: a row or a
-    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm. evaluation: as configured; column,
+    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm, alone that nothing of ours ran beside
+    it; limit and reached of a run that was stopped. evaluation: as configured; column,
     what was predicted where that is not the target. metrics: per evaluator. fidelity: tvd1, tvd2.
-    environment: commit, packages, processor, threads.
+    environment: commit, packages, processor, threads. experiment: name and content hash of the file in conf/experiment that
+    it was first run for, if any.
     """
 
     cell_id: str
@@ -48,6 +50,7 @@ class Record:
     synthetic_sha256: str | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    experiment: dict[str, str] | None = None
     format: int = FORMAT
 
     def to_json(self) -> str:
@@ -78,6 +81,11 @@ class Record:
         values = [scores[metric] for scores in self.metrics.values() if scores.get(metric) is not None]
         return max(values) if values else None
 
+    @property
+    def data_settings(self) -> dict[str, Any]:
+        """What was chosen of the data set: `generator` of made-up rows, or `train_rows` of a table that was cut."""
+        return {key: self.dataset[key] for key in ("generator", "train_rows") if self.dataset.get(key)}
+
     def flat(self) -> dict[str, Any]:
         """One row: names, settings, every metric's mean and its value per evaluator, times, memory, error."""
         row: dict[str, Any] = {
@@ -94,7 +102,7 @@ class Record:
             "n_test": self.dataset.get("n_test"),
             "n_synth": self.n_synth,
             "ceiling": self.dataset.get("ceiling"),
-            "dataset_settings": as_text(settings(self.dataset.get("generator"))),
+            "dataset_settings": as_text(settings(self.data_settings)).replace("generator.", ""),
             "method_settings": as_text(settings(self.method.get("parameters"))),
             "offtask": self.evaluation.get("column"),
             "leak": self.dataset.get("leak"),

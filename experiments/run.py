@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from experiments import sweep
@@ -24,12 +25,14 @@ INTERRUPTED = "interrupted; what was finished is kept, and the same command goes
 _LISTED = 5  # refused cells that are named one by one
 
 
-def job(config: Any, replaced: Mapping[str, str], path: Sequence[str]) -> str | None:
+def job(config: Any, replaced: Mapping[str, str], path: Sequence[str], stamps: Mapping[str, Mapping[str, str]]) -> str | None:
     """One composed cell, in whatever process the launcher chose. Gives a line if it was refused, else leaves a record.
 
     replaced: what the records said that are to be replaced, by cell. One that says something else is new, however long
     this job has waited in a queue meanwhile. path: where the command finds modules, a person's method among them.
+    stamps: what records say of the experiment they are run for, by its name.
     """
+    from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
     sys.path += [folder for folder in path if folder not in sys.path]
@@ -45,7 +48,8 @@ def job(config: Any, replaced: Mapping[str, str], path: Sequence[str]) -> str | 
             if claim is None or (known is not None and known.content != replaced.get(cell.cell_id)):
                 return None  # somebody else is at work on it, or has just been
             record = supervisor().run(cell, plain, store.results, claim.note_phase)
-            store.write(record)
+            stamp = stamps.get(str(HydraConfig.get().runtime.choices.get("experiment")))
+            store.write(replace(record, experiment=dict(stamp) if stamp else None))
     except (StoreError, RuntimeError) as error:
         return f"{name}: {error}"
     return None

@@ -161,7 +161,7 @@ class Supervisor:
     def _lost(self, cell: Cell, limits: Limits, status: str, phase: str, reached: float, why: str) -> Record:
         self.stop()
         limit = {"timeout": limits.timeout, "out_of_memory": limits.memory}.get(status)
-        seconds = {"reached": reached, "phase": phase, "limit": limit}
+        seconds = {"reached": reached, "phase": phase, "limit": limit, "alone": limits.alone}
         return Record(**outline(cell), status=status, error=f"{why} (in phase {phase}, after {reached:.1f} s)", seconds=seconds)
 
     def _messages(self) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def run(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], job
 
     before = {planned.cell_id: store.read(planned.cell_id) for planned in todo}
     contents = {cell_id: record.content for cell_id, record in before.items() if record is not None}
-    task = partial(job, replaced=contents, path=sys.path)
+    task = partial(job, replaced=contents, path=sys.path, stamps=request.stamps())
     refused: dict[str, str] = {}
     stuck, waiting = 0, False
     last: Exception | None = None

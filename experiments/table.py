@@ -5,31 +5,80 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 from experiments.record import Record
+
+Emphasis = Literal["best", "second"]
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "±": r"$\pm$",
+    "≥": r"$\geq$",
+    "▲": r"$\blacktriangle$",
+    "▼": r"$\blacktriangledown$",
+}
+_SPECIAL |= {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text. notes: what a reader of these numbers has to know."""
+    """Cells as text. notes: what a reader of these numbers has to know. emphasis: cells, by row and column, that stand out."""
 
     title: str
     columns: list[str]
     rows: list[list[str]]
     notes: list[str]
+    emphasis: Mapping[tuple[int, int], Emphasis] = field(default_factory=dict)
 
 
 def markdown(table: Table) -> str:
-    columns = table.columns
-    widths = [max(len(line[i]) for line in [columns, *table.rows]) for i in range(len(columns))]
-    lines = [columns, ["-" * width for width in widths], *table.rows]
+    columns, rows = table.columns, _stressed(table, table.rows, {"best": "**{}**", "second": "<u>{}</u>"})
+    widths = [max(len(line[i]) for line in [columns, *rows]) for i in range(len(columns))]
+    lines = [columns, ["-" * width for width in widths], *rows]
     body = "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     )
     notes = "".join(f"\n{note}\n" for note in table.notes)
     return f"### {table.title}\n\n{body}\n{notes}"
+
+
+def latex(table: Table) -> str:
+    r"""A `table` of package booktabs; the marks of significance need amssymb."""
+    rows = [[_escaped(cell) for cell in row] for row in table.rows]
+    rows = _stressed(table, rows, {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"})
+    head, *body = (" & ".join(line) + r" \\" for line in [[_escaped(name) for name in table.columns], *rows])
+    notes = " ".join(_escaped(note) for note in table.notes)
+    lines = [
+        r"\begin{table}",
+        rf"\caption{{{_escaped(table.title)}." + (f" {notes}" if notes else "") + "}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_SPECIAL.get(sign, sign) for sign in text)
+
+
+def _stressed(table: Table, rows: list[list[str]], how: Mapping[Emphasis, str]) -> list[list[str]]:
+    return [
+        [how[table.emphasis[r, c]].format(cell) if (r, c) in table.emphasis else cell for c, cell in enumerate(row)]
+        for r, row in enumerate(rows)
+    ]
 
 
 def as_csv(tables: Sequence[Table]) -> str:

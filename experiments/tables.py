@@ -8,24 +8,18 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from dpdsyn.privacy import DRAFTED
+from experiments.comparison import comparison_tables, rank_tables
+from experiments.efficiency import efficiency_tables, scale_tables, was_alone
+from experiments.headline import headline_tables
 from experiments.labels import Group, grouped, labelled, plain
+from experiments.leaderboard import accuracy_leaderboards, time_leaderboards
 from experiments.overview import overview_tables
 from experiments.record import METRICS, Record
+from experiments.standing import INSPIRED, YARDSTICK, badge, remarks
 from experiments.store import write_atomically
-from experiments.table import Table, as_csv, counted, markdown
+from experiments.table import Table, as_csv, counted, latex, markdown
 
 Budgets = dict[float, list[Record]]
-
-
-_BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
-_NOTES = {
-    "dpdsyn_as_printed": " (as described in secondary notes)",
-    "absyn": " (batch-adaptive, ABSyn-inspired; not ABSyn itself)",
-    "privpetal": " (single-table adaptation)",
-}
-_INSPIRED = ("absyn",)  # no part of ratios
-_YARDSTICK = "dpdsyn"
 
 
 def accuracy_tables(records: Iterable[Record]) -> list[Table]:
@@ -50,7 +44,7 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
         spent, real, own = _values(group, "epsilon_spent"), reals.get(key), _average(group, "accuracy")
         return [
             method,
-            _badge(method, group),
+            badge(method, group),
             f"{max(spent):.3f}" if spent else "-",
             counted(group),
             _mean(_values(group, "accuracy"), 3),
@@ -69,12 +63,12 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
 def time_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, quickest first; medians over seeds."""
     records = [record for record in records if not record.evaluation.get("column")]  # off-task cells judge fits anew
-    columns = ["method", "seeds", "fit s", "sample s", "total s", f"total / {_YARDSTICK}", "peak MB"]
-    yardsticks = {key: _median(group, "total_seconds") for (key, name), group in grouped(records).items() if name == _YARDSTICK}
+    columns = ["method", "seeds", "fit s", "sample s", "total s", f"total / {YARDSTICK}", "peak MB"]
+    yardsticks = {key: _median(group, "total_seconds") for (key, name), group in grouped(records).items() if name == YARDSTICK}
 
     def row(key: Group, method: str, group: list[Record]) -> list[str]:
         total, yardstick = _median(group, "total_seconds"), yardsticks.get(key)
-        inspired = method.partition(" ")[0] in _INSPIRED
+        inspired = method.partition(" ")[0] in INSPIRED
         ratio = f"{total / yardstick:.2f}" if total is not None and yardstick and not inspired else "-"
         times = [_number(_median(group, f"{part}_seconds"), 3) for part in ("fit", "sample", "total")]
         return [method, counted(group), *times, ratio, _number(_median(group, "peak_memory_mb"), 0)]
@@ -132,22 +126,32 @@ def render(records: Iterable[Record]) -> str:
 
 
 def _all(records: Iterable[Record]) -> dict[str, list[Table]]:
-    records = list(records)
+    everything = list(records)
+    alone = [record for record in everything if was_alone(record)]
+    records = [record for record in everything if not was_alone(record)]
     usual = plain(records)
     return {
+        "headline": headline_tables(usual),
+        "leaderboard": accuracy_leaderboards(records),
+        "synthesis_time": time_leaderboards(records),
+        "comparison": comparison_tables(records),
+        "ranks": rank_tables(records),
         "accuracy": accuracy_tables(usual),
         "time": time_tables(usual),
         "overview": overview_tables(usual),
         "settings": settings_tables(records),
+        "efficiency": efficiency_tables(alone),
+        "scale": scale_tables(alone),
     }
 
 
 def write(records: Iterable[Record], folder: Path) -> list[Path]:
-    """Each kind of table that these records make, as Markdown and CSV; gives the paths."""
+    """Each kind of table that these records make, as Markdown, CSV and LaTeX; gives the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, tables in _all(records).items():
-        for ending, text in (("md", "\n".join(map(markdown, tables))), ("csv", as_csv(tables))):
+        texts = {"md": "\n".join(map(markdown, tables)), "csv": as_csv(tables), "tex": "\n".join(map(latex, tables))}
+        for ending, text in texts.items():
             path = folder / f"{name}.{ending}"
             if not tables:
                 path.unlink(missing_ok=True)
@@ -190,18 +194,7 @@ def _notes(records: list[Record]) -> list[str]:
     leaks = [record.dataset["leak"] for record in records if record.dataset.get("leak") is not None]
     if leaks:
         notes.append(f"Share of test rows whose profile is also in training: {fmean(leaks):.1%}.")
-    cautions = dict.fromkeys(record.dataset["caution"] for record in records if record.dataset.get("caution"))
-    return notes + [f"Caution: {caution}." for caution in cautions]
-
-
-def _badge(method: str, group: list[Record]) -> str:
-    given = {record.method.get("guarantee") for record in group if record.status == "ok"}
-    worst = next((name for name in ("none", "claimed", "dp") if name in given), None)
-    if worst is None:
-        return "-"
-    exposed = {entry["label"] for r in group for entry in r.privacy.get("ledger", ()) if entry["mechanism"] == "Unprotected"}
-    own = _NOTES.get(method.partition(" ")[0], "")
-    return _BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else own)
+    return notes + remarks(records)
 
 
 def _values(group: list[Record], key: str) -> list[float]:

@@ -1,0 +1,130 @@
+"""DPDSyn against each other method on the same splits: paired differences, what of them is significant, and mean ranks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from experiments.labels import Group, grouped, plain
+from experiments.record import Record
+from experiments.standing import YARDSTICK, is_ranked
+from experiments.stats import FEWEST_FOR_TEST, Estimate, holm, over_splits, ranks
+from experiments.table import Table, lost
+
+ALPHA = 0.05
+_MORE, _LESS = "▲", "▼"
+_SAME_ROWS_TWICE = ("liver_published",)  # another split of a table that stands there already
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One method against DPDSyn on one data set and budget.
+
+    difference: of mean accuracy, the method's less DPDSyn's, over the seeds that both ended well. adjusted: p after Holm
+    among the methods of this data set and budget; None with too few seeds. missing: what became of other runs.
+    """
+
+    method: str
+    own: float
+    theirs: float
+    difference: Estimate
+    adjusted: float | None
+    missing: str
+
+    @property
+    def mark(self) -> str:
+        """▲ if the method is significantly more accurate than DPDSyn, ▼ if less, else nothing."""
+        if self.adjusted is None or self.adjusted >= ALPHA:
+            return ""
+        return _MORE if self.difference.mean > 0 else _LESS
+
+
+MARKS = (
+    f"{_MORE}, {_LESS}: more, or less, accurate than {YARDSTICK} on the same splits (corrected paired t test, Holm over the "
+    f"methods of a data set and budget, p < {ALPHA}); not tested with fewer than {FEWEST_FOR_TEST} seeds in common."
+)
+
+
+def test_to_train(group: Iterable[Record]) -> float:
+    """Test rows for each training row; 0 for made-up rows, of which each seed has its own."""
+    sizes = [r.dataset for r in group if r.dataset.get("n_train") and not r.dataset.get("generator")]
+    return fmean(size["n_test"] / size["n_train"] for size in sizes) if sizes else 0.0
+
+
+def pairs(groups: Mapping[tuple[Group, str], list[Record]]) -> dict[Group, list[Pair]]:
+    """For each data set and budget every ranked method against DPDSyn, the most accurate first."""
+    found: dict[Group, list[Pair]] = {}
+    for key in sorted({key for key, _ in groups}):
+        own = _by_seed(groups.get((key, YARDSTICK), []))
+        made: list[Pair] = []
+        for (other, method), group in groups.items():
+            theirs = _by_seed(group)
+            shared = sorted(own.keys() & theirs.keys())
+            if other != key or method == YARDSTICK or not is_ranked(method, group) or not shared:
+                continue
+            difference = over_splits([theirs[seed] - own[seed] for seed in shared], test_to_train(group))
+            own_mean, mean = (fmean(values[seed] for seed in shared) for values in (own, theirs))
+            made.append(Pair(method, own_mean, mean, difference, None, lost(group)))
+        tested = [i for i, pair in enumerate(made) if pair.difference.p is not None]
+        for i, adjusted in zip(tested, holm([p for pair in made if (p := pair.difference.p) is not None]), strict=True):
+            made[i] = replace(made[i], adjusted=adjusted)
+        if made:
+            found[key] = sorted(made, key=lambda pair: (-pair.difference.mean, pair.method))
+    return found
+
+
+def comparison_tables(records: Iterable[Record]) -> list[Table]:
+    """One table for each data set: every budget and method."""
+    tables: dict[tuple[str, float], list[list[str]]] = defaultdict(list)
+    for (dataset, epsilon, delta), found in pairs(grouped(plain(records))).items():
+        tables[dataset, delta] += [[f"{epsilon:g}", *_row(pair)] for pair in found]
+    columns = ["epsilon", "method", "seeds", YARDSTICK, "method's", "difference", "95% interval", "p", "p (Holm)", ""]
+    return [
+        Table(f"{dataset}, delta {delta:g}: accuracy against {YARDSTICK}", columns, rows, [MARKS])
+        for (dataset, delta), rows in sorted(tables.items())
+    ]
+
+
+def _row(pair: Pair) -> list[str]:
+    difference, half = pair.difference, pair.difference.half_width
+    interval = "-" if half is None else f"{difference.mean - half:+.4f} to {difference.mean + half:+.4f}"
+    ps = ["-" if p is None else f"{p:.2g}" for p in (difference.p, pair.adjusted)]
+    seeds = f"{difference.seeds}" + (f" ({pair.missing})" if pair.missing else "")
+    return [pair.method, seeds, f"{pair.own:.4f}", f"{pair.theirs:.4f}", f"{difference.mean:+.4f}", interval, *ps, pair.mark]
+
+
+def rank_tables(records: Iterable[Record]) -> list[Table]:
+    """For each budget the mean rank over those data sets on which every ranked method named there has a mean."""
+    means: dict[tuple[float, float], dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for ((dataset, epsilon, delta), method), group in grouped(plain(records)).items():
+        values = _by_seed(group).values()
+        if is_ranked(method, group) and values and "(" not in dataset and dataset not in _SAME_ROWS_TWICE:
+            means[epsilon, delta][method][dataset] = fmean(values)
+    return [table for key, methods in sorted(means.items()) if (table := _rank_table(*key, methods))]
+
+
+def _rank_table(epsilon: float, delta: float, methods: Mapping[str, Mapping[str, float]]) -> Table | None:
+    """None unless three methods have run on three data sets, DPDSyn among them."""
+    datasets = sorted(methods.get(YARDSTICK, {}))
+    complete = [method for method, found in methods.items() if set(datasets) <= set(found)]
+    if len(datasets) < 3 or len(complete) < 3:
+        return None
+    ranked = {dataset: ranks([methods[method][dataset] for method in complete]) for dataset in datasets}
+    rows = sorted((fmean(ranked[dataset][i] for dataset in datasets), method) for i, method in enumerate(complete))
+    absent = sorted(set(methods) - set(complete))
+    notes = [
+        f"Mean rank by accuracy over {', '.join(datasets)} (1 is the best). A description only: {len(datasets)} data sets are "
+        "too few for a test of ranks to say anything."
+    ]
+    if absent:
+        notes.append(f"Not on all of them, so left out: {', '.join(absent)}.")
+    by_place = [[method, f"{rank:.2f}", *(f"{ranked[d][complete.index(method)]:g}" for d in datasets)] for rank, method in rows]
+    return Table(f"epsilon {epsilon:g}, delta {delta:g}: mean ranks", ["method", "mean rank", *datasets], by_place, notes)
+
+
+def _by_seed(group: Iterable[Record]) -> dict[int, float]:
+    """Accuracy by seed, of the runs that ended well."""
+    found = {record.seed: record.mean("accuracy") for record in group if record.status == "ok"}
+    return {seed: accuracy for seed, accuracy in found.items() if accuracy is not None}
