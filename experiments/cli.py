@@ -260,10 +260,10 @@ def _export(given: argparse.Namespace) -> int:
 
 
 def _tables(given: argparse.Namespace) -> int:
-    from experiments.tables import render, write
+    from experiments.tables import first_screen, write
 
     records = _load_records(given)
-    print(render(records))
+    print(first_screen(records))
     for path in write(records, results_dir() / "tables"):
         print(path)
     return 0

@@ -15,7 +15,11 @@ EVALUATORS = ("logistic", "forest", "boosting", "mlp")
 DIRECT = "guide"  # the name under which a method that predicts by itself is scored
 
 STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
-FORMAT = 1
+FORMAT = 2  # 1: without `experiment`
+
+
+class NewerRecord(Exception):
+    """A record of a later version of this program; not to be touched by this one."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,11 @@ class Record:
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """Raises ValueError unless the text is one whole record."""
+        """Raises ValueError unless the text is one whole record, NewerRecord if a later version wrote it."""
         raw = json.loads(text)
         names = {f.name for f in fields(cls)}
+        if isinstance(raw, dict) and isinstance(raw.get("format"), int) and raw["format"] > FORMAT:
+            raise NewerRecord(f"a record of format {raw['format']}; this version reads up to {FORMAT}: install a newer one")
         if not isinstance(raw, dict) or not {"cell_id", "fit_id", "status"} <= set(raw) or not set(raw) <= names:
             raise ValueError("not a record of this version")
         return cls(**raw)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-from experiments.record import Record
+from experiments.record import NewerRecord, Record
 
 
 class StoreError(RuntimeError):
@@ -78,6 +78,8 @@ class Store:
             return None
         except OSError as error:
             raise StoreError(f"cannot read {path} ({error.strerror})") from error
+        except NewerRecord as error:
+            raise StoreError(f"{path} is {error}") from error
         except (ValueError, TypeError) as error:
             aside = path.with_suffix(".unreadable")
             say(f"{path} is not a record ({error}); set aside as {aside.name}")
@@ -145,7 +147,7 @@ def read_export(results: Path) -> list[Record]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             try:
                 records.append(Record.from_json(line))
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, NewerRecord) as error:
                 raise ValueError(f"{path}, line {number}: {error}") from error
     return records
 

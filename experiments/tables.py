@@ -120,9 +120,19 @@ def _titled(measure: str) -> str:
     return measure.replace("_", " ")
 
 
+_OF_A_SWEEP = ("accuracy", "time", "settings", "efficiency", "scale")  # what stands on the screen after it
+
+
 def render(records: Iterable[Record]) -> str:
-    """All tables as Markdown."""
-    return "\n".join(markdown(table) for tables in _all(records).values() for table in tables)
+    """What a sweep shows of its own records, as Markdown."""
+    made = _all(records)
+    return "\n".join(markdown(table) for kind in _OF_A_SWEEP for table in made[kind])
+
+
+def first_screen(records: Iterable[Record]) -> str:
+    """The claims and the main tables, as Markdown."""
+    made = _all(records)
+    return "\n".join(markdown(table) for kind in ("headline", "leaderboard") for table in made[kind])
 
 
 def _all(records: Iterable[Record]) -> dict[str, list[Table]]:
@@ -149,7 +159,7 @@ def write(records: Iterable[Record], folder: Path) -> list[Path]:
     """Each kind of table that these records make, as Markdown, CSV and LaTeX; gives the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, tables in _all(records).items():
+    for name, tables in {**_all(records), "published": _published(folder.parent / "published.yaml")}.items():
         texts = {"md": "\n".join(map(markdown, tables)), "csv": as_csv(tables), "tex": "\n".join(map(latex, tables))}
         for ending, text in texts.items():
             path = folder / f"{name}.{ending}"
@@ -159,6 +169,19 @@ def write(records: Iterable[Record], folder: Path) -> list[Path]:
             write_atomically(path, text.encode())
             paths.append(path)
     return paths
+
+
+def _published(path: Path) -> list[Table]:
+    """What others published, if the results folder has such a list."""
+    import yaml
+
+    if not path.exists():
+        return []
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    note = "Other columns, bins, splits and models than ours: to compare with, never mixed in."
+    return [
+        Table("What others published", ["what", "value", "source"], [[*map(str, entry.values())] for entry in entries], [note])
+    ]
 
 
 def _by_group(

@@ -125,3 +125,26 @@ def test_methods_that_spend_nothing_are_fitted_once_for_all_budgets() -> None:
 def test_configuration_is_plain_yaml() -> None:
     for path in config_dir().rglob("*.yaml"):
         assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict), path
+
+
+def test_an_experiment_may_be_a_list_of_others() -> None:
+    request = inspect_request(["-m", "experiment=scalability", "seed=0"])
+    assert request.experiments == ("scalability_acs", "scalability_simulated")
+    assert request.axes["experiment"] == ["scalability"]
+    jobs = [tuple(job) for job in request.jobs()]
+    assert jobs == [tuple(job) for job in inspect_request(["-m", f"experiment={','.join(request.experiments)}", "seed=0"]).jobs()]
+    stamps = request.stamps()
+    assert set(stamps) == set(request.experiments) and all(len(stamp["sha256"]) == 16 for stamp in stamps.values())
+    assert inspect_request(["-m", "experiment=main_fast,main_fast_sets"]).experiments == ("main_fast_sets", "main_fast_budgets")
+
+
+def test_a_table_cut_to_fewer_rows_says_so_in_public_and_is_another_table() -> None:
+    whole, small = ("synthesizer=real", "dataset=acs"), ("synthesizer=real", "dataset=acs", "dataset.train_rows=2000")
+    cell = Cell.of(composed(*small))
+    assert cell.schema.rows_public == cell.n_synth == 2000
+    assert cell.fit_id != Cell.of(composed(*whole)).fit_id == Cell.of(composed(*whole, "dataset.train_rows=163000")).fit_id
+    for wrong in ("0", "2.5", "163001", "true"):
+        with pytest.raises(ValueError, match=r"dataset.train_rows is .*; a whole number from 1 to 163000"):
+            Cell.of(composed(*whole, f"dataset.train_rows={wrong}"))
+    with pytest.raises(ValueError, match=r"made-up ones have dataset.generator.rows"):
+        Cell.of(composed("synthesizer=real", "dataset=simulated", "+dataset.train_rows=5"))

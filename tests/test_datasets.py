@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +158,19 @@ def test_columns_are_derived_by_public_rules_and_copies_dropped_only_where_asked
     assert set(changed["colour"]) == {"re", "gr", "bl"} and len(changed) == 1200
     once = datasets.read_frame({**derived, "deduplicate": True})
     assert len(once) == len(changed.drop_duplicates()) < 1200
+
+
+def test_smaller_tables_are_nested_and_keep_the_test_rows(toy: dict) -> None:
+    whole = load(toy, 3)
+    parts = [load(datasets.resolved({**toy, "train_rows": rows}), 3) for rows in (100, 400, 900)]
+    assert all((part.test == whole.test).all() for part in parts) and len(parts[2].train) == len(whole.train)
+    assert 70 < len(parts[0].train) < 140 and 340 < len(parts[1].train) < 460  # of 900, give or take four deviations
+    assert [part.schema.rows_public for part in parts] == [100, 400, 900]
+    kept = [[tuple(row) for row in part.train.tolist()] for part in parts]
+    for small, large in itertools.pairwise(kept):
+        assert not Counter(small) - Counter(large)
+    other = load(datasets.resolved({**toy, "train_rows": 100}), 4)
+    assert Counter(map(tuple, other.train.tolist())) != Counter(kept[0])
 
 
 def test_options_that_build_on_others_are_laid_over_them() -> None:

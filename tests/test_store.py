@@ -47,6 +47,16 @@ def test_a_record_comes_back_as_it_was(store: Store) -> None:
     assert store.read("n").label_share is None  # type: ignore[union-attr]
 
 
+def test_a_record_of_a_later_version_is_refused_and_left_where_it_is(store: Store) -> None:
+    later = record().to_json().replace('"format":2', '"format":3,"news":1')
+    path = store.records / "a.json"
+    path.write_text(later)
+    for read in (lambda: store.read("a"), lambda: list(store.all())):
+        with pytest.raises(StoreError, match="a record of format 3; this version reads up to 2: install a newer one"):
+            read()
+    assert path.read_text() == later
+
+
 def test_a_flat_row_has_means_over_evaluators() -> None:
     row = record().flat()
     assert row["accuracy"] == pytest.approx(0.6) and row["accuracy_best"] == 0.7 and row["auroc"] == 0.9

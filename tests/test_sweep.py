@@ -245,3 +245,31 @@ def test_a_tracking_server_that_is_down_holds_up_nothing(dpdsyn: Dpdsyn, tmp_pat
     refused = dpdsyn("track", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert refused.returncode == 2 and refused.stderr.startswith("dpdsyn: MLflow (http://127.0.0.1:9) did not take the records")
     assert "1 runs in sqlite" in dpdsyn("track").stdout
+
+
+@pytest.mark.slow
+def test_a_record_names_its_experiment_and_a_fit_that_was_not_alone_is_made_again_to_be_timed(
+    dpdsyn: Dpdsyn, tmp_path: Path
+) -> None:
+    instant = ("dataset=toy", "synthesizer=instant", "seed=0")
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    (tmp_path / "tmp").mkdir()
+    own = {"TOY_MARKS": str(marks), "TMPDIR": str(tmp_path / "tmp")}  # where the locks lie; other tests may be running
+    for number, overrides in enumerate(
+        (
+            ("experiment=quickstart", "evaluation.evaluators=[logistic]"),
+            ("evaluation.evaluators=[forest]",),  # another way to judge the same fit
+            ("evaluation.evaluators=[boosting]", "compute=alone"),
+            ("evaluation.evaluators=[mlp]", "compute=alone"),
+        )
+    ):
+        done = dpdsyn("run", "-m", *instant, *overrides, **own)
+        assert done.returncode == 0, done.stderr
+        assert len(list(marks.iterdir())) == (1, 1, 2, 2)[number]
+    records = [json.loads(path.read_text()) for path in (tmp_path / "results" / "runs" / "records").glob("*.json")]
+    by_evaluator = {record["evaluation"]["evaluators"][0]: record for record in records}
+    assert by_evaluator["logistic"]["experiment"]["name"] == "quickstart" and by_evaluator["forest"]["experiment"] is None
+    assert [by_evaluator[e]["seconds"]["alone"] for e in ("logistic", "boosting", "mlp")] == [False, True, True]
+    assert len({record["synthetic_sha256"] for record in records}) == 1
+    assert "### toy, epsilon 1, delta 1e-06: time and memory" in done.stdout

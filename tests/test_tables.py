@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import copy
 
 from conftest import ROOT
 from test_store import record
@@ -161,11 +162,13 @@ def test_inspired_methods_have_their_badge_and_no_ratio() -> None:
 def test_tables_are_rebuilt_from_records_byte_for_byte(tmp_path: Path) -> None:
     first = {path.name: path.read_bytes() for path in write(many(), tmp_path / "a")}
     assert first == {path.name: path.read_bytes() for path in write(many()[::-1], tmp_path / "b")}
-    assert set(first) == {"accuracy.md", "accuracy.csv", "time.md", "time.csv"}
+    kinds = {"headline", "leaderboard", "synthesis_time", "comparison", "accuracy", "time"}
+    assert set(first) == {f"{kind}.{ending}" for kind in kinds for ending in ("md", "csv", "tex")}
     assert first != {path.name: path.read_bytes() for path in write(many()[1:], tmp_path / "c")}
     assert render(many()).count("###") == 2
 
 
 def test_the_committed_tables_are_those_of_the_committed_records(tmp_path: Path) -> None:
-    for path in write(read_export(ROOT / "results"), tmp_path):
+    copy(ROOT / "results" / "published.yaml", tmp_path)
+    for path in write(read_export(ROOT / "results"), tmp_path / "tables"):
         assert path.read_bytes() == (ROOT / "results" / "tables" / path.name).read_bytes(), f"{path.name}: run `dpdsyn tables`"
