@@ -1,0 +1,134 @@
+"""What figures and the report show of one data set, budget and method: its runs summed up over seeds."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from experiments.comparison import test_to_train
+from experiments.labels import Group, grouped
+from experiments.leaderboard import seconds_of
+from experiments.record import Record
+from experiments.standing import REFERENCES, badge, guarantee, is_ranked
+from experiments.stats import Estimate, over_splits
+from experiments.table import lost
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method on one data set at one budget.
+
+    dataset, method: as tables name them. kind, of all runs of the method: `ranked` takes part in comparisons; `reference`;
+    `claimed` and `none` by their guarantee; `apart` for what is under our guarantee and not compared (inspired methods,
+    special settings). badge: the guarantee in words. evaluators: the models that accuracy, best, auroc, label_share and tvd2
+    are over; runs judged by other models count for time alone. seconds: of fit and sample, median; a lower bound if
+    `at_least`. alone: whether they had the machine to themselves; times of other runs then do not count. memory: MB, median.
+    rows: training rows, the public
+    number. missing: what became of runs that did not end well. runs: every record, by seed.
+    """
+
+    dataset: str
+    epsilon: float
+    delta: float
+    method: str
+    kind: str
+    badge: str
+    evaluators: tuple[str, ...]
+    accuracy: Estimate | None
+    best: float | None
+    auroc: float | None
+    label_share: float | None
+    tvd2: float | None
+    seconds: float | None
+    at_least: bool
+    alone: bool
+    memory: float | None
+    rows: float
+    missing: str
+    runs: tuple[Record, ...]
+
+    @property
+    def name(self) -> str:
+        """The method without its settings."""
+        return self.method.partition(" ")[0]
+
+    @property
+    def took(self) -> float:
+        """Seconds, where they are known."""
+        return self.seconds or 0.0
+
+    @property
+    def ended(self) -> list[Record]:
+        return [record for record in self.runs if record.status == "ok"]
+
+
+def points(records: Iterable[Record]) -> list[Point]:
+    """A point for each data set, budget and method, in this order of names and numbers."""
+    groups = grouped(records)
+    judged: dict[tuple[str, float, float], Counter[tuple[str, ...]]] = defaultdict(Counter)
+    for (key, _), group in groups.items():
+        judged[key].update({_evaluators(record): 1 for record in group if record.status == "ok"})
+    own: dict[str, list[Record]] = defaultdict(list)
+    for (_, method), group in groups.items():
+        own[method] += group
+    kinds = {method: _kind(method, group) for method, group in own.items()}
+    usual = {key: max(counts, key=lambda e: (counts[e], len(e), e), default=()) for key, counts in judged.items()}
+    return [_point(*key, method, kinds[method], usual[key], group) for (key, method), group in sorted(groups.items(), key=_name)]
+
+
+def _name(item: tuple[tuple[Group, str], list[Record]]) -> tuple[Group, str]:
+    return item[0]
+
+
+def _evaluators(record: Record) -> tuple[str, ...]:
+    return tuple(sorted(record.evaluation.get("evaluators") or record.metrics))
+
+
+def _point(
+    dataset: str, epsilon: float, delta: float, method: str, kind: str, evaluators: tuple[str, ...], group: list[Record]
+) -> Point:
+    group = sorted(group, key=lambda record: (record.seed, record.cell_id))
+    ended = [record for record in group if record.status == "ok"]
+    alike = [record for record in ended if _evaluators(record) == evaluators]
+    measured = [record for record in group if record.seconds.get("alone")]
+    timed = measured or group
+    seconds, at_least = seconds_of(timed)
+    accuracies = [value for record in alike if (value := record.mean("accuracy")) is not None]
+    memories = [record.peak_memory_mb for record in ended if record.peak_memory_mb is not None]
+    return Point(
+        dataset=dataset,
+        epsilon=epsilon,
+        delta=delta,
+        method=method,
+        kind=kind,
+        badge=badge(method, group),
+        evaluators=evaluators,
+        accuracy=over_splits(accuracies, test_to_train(alike)) if accuracies else None,
+        best=_mean(alike, lambda record: record.best("accuracy")),
+        auroc=_mean(alike, lambda record: record.mean("auroc")),
+        label_share=_mean(alike, lambda record: record.label_share),
+        tvd2=_mean(alike, lambda record: record.fidelity.get("tvd2")),
+        seconds=seconds,
+        at_least=at_least,
+        alone=bool(measured),
+        memory=median(memories) if memories else None,
+        rows=median(record.n_synth for record in group),
+        missing=lost(group),
+        runs=tuple(group),
+    )
+
+
+def _kind(method: str, group: list[Record]) -> str:
+    if method.partition(" ")[0] in REFERENCES:
+        return "reference"
+    if is_ranked(method, group):
+        return "ranked"
+    given = guarantee(group)
+    return given if given in ("claimed", "none") else "apart"
+
+
+def _mean(group: list[Record], read: Callable[[Record], float | None]) -> float | None:
+    values = [value for record in group if (value := read(record)) is not None]
+    return fmean(values) if values else None
