@@ -76,7 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("export", help="write the working store's records to results/records.jsonl").set_defaults(command=_export)
     tables = commands.add_parser("tables", help="print the tables and write them to results/tables")
     tables.set_defaults(command=_tables)
-    for reader in (records, tables):
+    figures = commands.add_parser("figures", help="draw the figures, as SVG and PNG in results/figures")
+    figures.set_defaults(command=_figures)
+    report = commands.add_parser("report", help="write results/report.html, one file with everything that the records say")
+    report.set_defaults(command=_report)
+    for reader in (records, tables, figures, report):
         reader.add_argument("--working", action="store_true", help="read the working store instead of results/records.jsonl")
 
     ui = commands.add_parser("ui", help="open the MLflow dashboard on 127.0.0.1")
@@ -266,6 +270,21 @@ def _tables(given: argparse.Namespace) -> int:
     print(first_screen(records))
     for path in write(records, results_dir() / "tables"):
         print(path)
+    return 0
+
+
+def _figures(given: argparse.Namespace) -> int:
+    from experiments.figures import write
+
+    for path in write(_load_records(given), results_dir() / "figures"):
+        print(path)
+    return 0
+
+
+def _report(given: argparse.Namespace) -> int:
+    from experiments.report import write
+
+    print(write(_load_records(given), results_dir()))
     return 0
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _ROWS = re.compile(r"(?<![\w.])(?!test_)[\w.]*rows=\d+(?:, )?")
 WIDTH, HEIGHT = 3.5, 2.7  # inches of one panel
 _LEFT, _RIGHT, _NARROW, _TOP, _BOTTOM = 0.55, 1.02, 0.2, 0.42, 0.45  # inches around its axes
-_HEAD, _LINE = 0.45, 0.17  # inches of the title, of a line below the panels
+_HEAD, _TITLE, _LINE = 0.45, 0.3, 0.17  # inches of the sheet's title, of a panel's, of a line below the panels
 _ACROSS = 3
 _FEWEST = 3  # methods that are compared in a panel
 _TINTS, _SHARPNESS = 20, 120  # of a PNG: steps from white to each colour, and dots an inch
@@ -156,7 +156,9 @@ def _over_rows(drawn: Sequence[Point]) -> tuple[Panel, ...]:
         if not any(_ROWS.search(point.dataset) for point in own):
             continue
         timed = [p for p in own if p.kind != "reference" or p.name in ("guide_only", "independent")]
-        found.append(_panel(name, _conditions(epsilon, timed, panels.accuracy_over_time), True, panels.time_over_rows, timed))
+        if any(p.seconds for p in timed):
+            conditions = _conditions(epsilon, timed, panels.accuracy_over_time)
+            found.append(_panel(name, conditions, True, panels.time_over_rows, timed))
         if any(p.accuracy for p in own):
             found.append(_panel(name, f"epsilon {epsilon:g}", True, panels.accuracy_over_rows, own))
     return tuple(found)
@@ -210,8 +212,8 @@ def sheet(chart: Chart) -> Figure:
 
 def alone(panel: Panel) -> Figure:
     """One panel as a figure of its own, without its title. Call it inside `style`."""
-    figure = _figure(WIDTH, HEIGHT - 0.2)
-    _draw(figure, panel, 0.0, -0.2, titled=False)
+    figure = _figure(WIDTH, HEIGHT - _TITLE)
+    _draw(figure, panel, 0.0, -_TITLE, titled=False)
     return figure
 
 
@@ -280,9 +282,11 @@ def _as_png(figure: Figure) -> bytes:
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
     tints = np.linspace(0, 1, _TINTS)[:, None, None]
     palette = np.rint(255 - (255 - np.array([rgb(colour) for colour in COLOURS])) * tints).reshape(-1, 3)
-    found, places = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
-    nearest = np.array([np.abs(palette - colour).sum(axis=1).argmin() for colour in found], dtype=np.uint8)
-    picture = Image.fromarray(nearest[places].reshape(pixels.shape[:2]))
+    packed = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+    found, places = np.unique(packed, return_inverse=True)
+    colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+    nearest = np.array([np.abs(palette - colour).sum(axis=1).argmin() for colour in colours], dtype=np.uint8)
+    picture = Image.fromarray(nearest[places].reshape(packed.shape))
     picture.putpalette(palette.astype(np.uint8).tobytes())
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", optimize=True)

@@ -22,6 +22,10 @@ _COLOURS = {
 }
 OTHER = "#8b949e"
 COLOURS = (*dict.fromkeys(_COLOURS.values()), INK, FAINT, GRID, OTHER)
+THEMED = {  # what a page calls these colours, to show others in the dark
+    INK: "ink", FAINT: "faint", GRID: "grid", "#ffffff": "paper", OWN: "own", OTHER: "other",
+    "#b8860b": "own-mst", "#0072b2": "mst", "#009e73": "aim", "#a2559b": "privmrf",
+}  # fmt: skip
 STATIC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,

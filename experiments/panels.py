@@ -90,7 +90,7 @@ def accuracy_over_epsilon(axes: Axes, drawn: Sequence[Point]) -> None:
 def accuracy_over_time(axes: Axes, drawn: Sequence[Point]) -> None:
     """A marker a method with the Pareto front of what may be compared; runs that were stopped as arrows at the bottom."""
     judged = _judged_alike(drawn)
-    placed = [p for p in judged if p.seconds is not None and (p.kind != "reference" or p.name == "guide_only")]
+    placed = [p for p in judged if p.seconds and (p.kind != "reference" or p.name == "guide_only")]
     stopped = [p for p in drawn if not p.accuracy and p.at_least]
     axes.set_xscale("log")
     floor = _floor(judged)
@@ -119,7 +119,7 @@ def accuracy_over_time(axes: Axes, drawn: Sequence[Point]) -> None:
 def accuracy_over_error(axes: Axes, drawn: Sequence[Point]) -> None:
     """What models learn from the rows against how far off their two-way marginals are: the upper left is best."""
     judged = _judged_alike(drawn)
-    placed = [p for p in judged if p.tvd2 is not None and p.kind != "reference"]
+    placed = [p for p in judged if p.tvd2 and p.kind != "reference"]
     axes.set_xscale("log")
     floor = _floor(judged)
     _bounds(axes, judged, floor)
@@ -137,7 +137,7 @@ def accuracy_over_error(axes: Axes, drawn: Sequence[Point]) -> None:
 def time_over_rows(axes: Axes, drawn: Sequence[Point]) -> None:
     """A line a method; a run that was stopped is an arrow at the time it was given."""
     labels = []
-    for line in _by_rows(p for p in drawn if p.seconds is not None):
+    for line in _by_rows(p for p in drawn if p.seconds):
         how = look(line[0])
         axes.plot([p.rows for p in line], [p.took for p in line], color=how.colour, linewidth=1.8 if how.strong else 1.0)
         for point in line:

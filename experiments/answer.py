@@ -1,0 +1,134 @@
+"""What the records say, in three sentences that stay true whatever the numbers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from experiments.comparison import ALPHA, Pair, pairs
+from experiments.efficiency import was_alone
+from experiments.labels import Group, grouped, plain
+from experiments.points import Point, points
+from experiments.record import Record
+from experiments.standing import DEVELOPMENT, YARDSTICK
+
+Found = tuple[float, Group]
+_FEWEST = 3  # other methods in a cell that says who is ahead
+
+
+@dataclass(frozen=True)
+class Answer:
+    """notes: what the sentences rest on."""
+
+    sentences: list[str]
+    notes: list[str]
+
+
+def answer(records: Iterable[Record]) -> Answer:
+    """Accuracy, time, and what is given up, on data sets in their usual form on which no setting was chosen."""
+    records = list(records)
+    known = {((p.dataset, p.epsilon, p.delta), p.method): p for p in points(plain(records))}
+    swept = plain(record for record in records if not was_alone(record))
+    cells = {key: found for key, pair in pairs(grouped(swept)).items() if _counts(key) and len(found := _others(pair)) >= _FEWEST}
+    if not cells:
+        return Answer([f"No cell has DPDSyn beside {_FEWEST} other methods with the same guarantee on the same seeds."], [])
+    return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known)], _notes(cells))
+
+
+def _counts(key: Group) -> bool:
+    return "(" not in key[0] and key[0] not in DEVELOPMENT
+
+
+def _others(found: Sequence[Pair]) -> list[Pair]:
+    return [pair for pair in found if not pair.method.startswith(YARDSTICK)]
+
+
+def _accuracy(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
+    leads = [(-max(pair.difference.mean for pair in found), key) for key, found in cells.items()]
+    ahead = sum(lead > 0 for lead, _ in leads)
+    shares = []
+    for key in cells:
+        own, real = (known.get((key, name)) for name in (YARDSTICK, "real"))
+        if own and real and own.accuracy and real.accuracy and own.evaluators == real.evaluators:
+            shares.append((own.accuracy.mean / real.accuracy.mean, key))
+    reach = f"reach {_range(shares, _share)} of the accuracy that real rows give, and " if shares else ""
+    return (
+        f"Models trained on DPDSyn's rows {reach}in {ahead} of {len(cells)} cells are more accurate than those trained on the "
+        f"rows of every other method: the difference from the best of the others goes {_range(leads, '{:+.4f}'.format, 'from ')}."
+    )
+
+
+def _time(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
+    took, best, quickest = [], [], []
+    for key, found in cells.items():
+        own, first = known[key, YARDSTICK].seconds, known[key, max(found, key=lambda pair: pair.difference.mean).method].seconds
+        times = [p.seconds for pair in found if (p := known[key, pair.method]).seconds is not None and not p.at_least]
+        if own:
+            took.append((own, key))
+            best += [(first / own, key)] if first else []
+            quickest += [(min(times) / own, key)] if times else []
+    if not (took and best and quickest):
+        return "Of the time it takes nothing can be said from these records."
+    return (
+        f"Fit and sample take {_range(took, _seconds)}; the most accurate of the others takes {_range(best, _short)} times as "
+        f"long, the quickest of them {_range(quickest, _short)} times."
+    )
+
+
+def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
+    errors, shares = [], []
+    for key, found in cells.items():
+        own, real = known[key, YARDSTICK], known.get((key, "real"))
+        theirs = [p.tvd2 for pair in found if (p := known[key, pair.method]).tvd2 is not None]
+        if own.tvd2 is not None and theirs and min(theirs) > 0:
+            errors.append((own.tvd2 / min(theirs), key))
+        if real and own.label_share is not None and real.label_share is not None:
+            shares.append((abs(own.label_share - real.label_share), key))
+    said = []
+    if errors:
+        times = _range(errors, _short)
+        said.append(f"its two-way marginals are {times} times as far from the real ones as those of the closest of the others")
+    said += [f"the share of the positive class is off by {_range(shares, '{:.3f}'.format)}"] if shares else []
+    return f"In likeness, {', and '.join(said)}." if said else "Of how like the real rows its rows are nothing can be said."
+
+
+def _notes(cells: dict[Group, list[Pair]]) -> list[str]:
+    tested = [pair for found in cells.values() for pair in found if pair.adjusted is not None]
+    better, worse = (sum(pair.mark != "" and (pair.difference.mean < 0) == ours for pair in tested) for ours in (True, False))
+    datasets, methods = sorted({key[0] for key in cells}), sorted({pair.method for found in cells.values() for pair in found})
+    seeds = sorted({pair.difference.seeds for found in cells.values() for pair in found})
+    spread = f"{seeds[0]}" + (f" to {seeds[-1]}" if len(seeds) > 1 else "")
+    return [
+        f"A cell is a data set and a budget (`adult at 0.8`: at epsilon 0.8) at which at least {_FEWEST} others ran: on "
+        f"{', '.join(datasets)}. The others are {', '.join(methods)}, as far as they ran, each on the seeds that both ran with "
+        f"({spread}). Data sets on which settings were chosen ({', '.join(DEVELOPMENT)}), references, inspired and wrapped "
+        "methods and what has no guarantee take no part. Accuracy is the mean over the models that are trained, time the median.",
+        f"Paired tests with at least five seeds in common: {len(tested)}, of which {better} find DPDSyn significantly ahead and "
+        f"{worse} behind (p < {ALPHA} after Holm).",
+    ]
+
+
+def _range(found: list[Found], form: Callable[[float], str], before: str = "") -> str:
+    """The least and the largest value with their cells, or the one that all share."""
+    low, high = min(found), max(found)
+    ends = form(low[0]), form(high[0])
+    if ends[0] == ends[1]:
+        return before + ends[0]
+    return f"{before}{ends[0]} ({_cell(low[1])}) to {ends[1]} ({_cell(high[1])})"
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def _short(value: float) -> str:
+    """Two digits, never with an exponent."""
+    return f"{float(f'{value:.2g}'):.10g}"
+
+
+def _seconds(value: float) -> str:
+    return f"{_short(value)} s"
+
+
+def _cell(key: Group) -> str:
+    return f"{key[0]} at {key[1]:g}"
