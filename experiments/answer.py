@@ -54,7 +54,7 @@ def _accuracy(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Poi
     reach = f"reach {_range(shares, _share)} of the accuracy that real rows give, and " if shares else ""
     return (
         f"Models trained on DPDSyn's rows {reach}in {ahead} of {len(cells)} cells are more accurate than those trained on the "
-        f"rows of every other method: the difference from the best of the others goes {_range(leads, '{:+.4f}'.format, 'from ')}."
+        f"rows of every other method: the difference from the best of the others is {_range(leads, '{:+.4f}'.format)}."
     )
 
 
@@ -108,13 +108,13 @@ def _notes(cells: dict[Group, list[Pair]]) -> list[str]:
     ]
 
 
-def _range(found: list[Found], form: Callable[[float], str], before: str = "") -> str:
+def _range(found: list[Found], form: Callable[[float], str]) -> str:
     """The least and the largest value with their cells, or the one that all share."""
     low, high = min(found), max(found)
     ends = form(low[0]), form(high[0])
     if ends[0] == ends[1]:
-        return before + ends[0]
-    return f"{before}{ends[0]} ({_cell(low[1])}) to {ends[1]} ({_cell(high[1])})"
+        return ends[0]
+    return f"{ends[0]} ({_cell(low[1])}) to {ends[1]} ({_cell(high[1])})"
 
 
 def _share(value: float) -> str:

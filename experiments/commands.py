@@ -15,7 +15,7 @@ _OWN_KEYS = ("name", "caution", "title")  # of a data set, not for anybody to se
 
 
 def commands(runs: Iterable[Record]) -> list[str]:
-    """As typed: `dpdsyn run -m dataset=adult synthesizer=mst privacy.epsilon=1 seed=0,1,2`, one for each choice of settings.
+    """As typed: `dpdsyn run -m dataset=adult synthesizer=mst privacy.epsilon=1.0 seed=0,1,2`, one for each choice of settings.
 
     What equals the configuration file is left out. Methods without such a file are named with all settings.
     """
@@ -80,4 +80,4 @@ def _written(value: Any) -> str:
         return "[" + ",".join(map(_written, value)) + "]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+    return str(value)  # 1.0 stays 1.0, which is another value than 1 in what tells cells apart

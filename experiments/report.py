@@ -96,7 +96,7 @@ def page(records: Sequence[Record], audited: Table | None = None) -> str:
         "audits": table(audited) if audited else _empty("No audit has been run yet."),
         "coverage": table(_coverage(shown)),
         "made": _made(records),
-        "details": json.dumps(details, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+        "details": json.dumps(details, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c"),
         "style": (_PAGE / "style.css").read_text(encoding="utf-8"),
         "script": (_PAGE / "script.js").read_text(encoding="utf-8"),
     }
