@@ -66,9 +66,10 @@ def tracking(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """The dashboard in a headless Chromium."""
+    """The dashboard and the report in a headless Chromium."""
     _debian(session, {"chromium": "chromium", "chromedriver": "chromium-driver"})
     _services(session, "test_browser.py", ".[browser]")
+    session.run(sys.executable, "-m", "pytest", "-q", "tests/services/test_report_page.py", *session.posargs)
 
 
 @nox.session

@@ -59,10 +59,14 @@ def inline(svg: str, label: str, prefix: str) -> str:
     svg = re.sub(r"<style.*?</style>|<defs></defs>| transform=\"rotate\(-0 [^\"]*\"", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font: (?:(bold|\d00) )?([\d.]+)px [^;\"]*", _font, svg).replace("font-family: 'DejaVu Sans'; ", "")
     svg = re.sub(r'( id="|url\(#|xlink:href="#)', lambda found: found[1].removeprefix("xlink:") + prefix, svg)
-    svg = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", svg)
+    svg = re.sub(r"<[^>]*>", lambda found: re.sub(r"\d+\.\d{3,}", _rounded, found[0]), svg)
     for colour, name in THEMED.items():
         svg = svg.replace(colour, f"var(--{name})")
     return svg.strip()
+
+
+def _rounded(found: re.Match[str]) -> str:
+    return f"{float(found[0]):.2f}"
 
 
 def _font(found: re.Match[str]) -> str:

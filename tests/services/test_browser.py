@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
+from chromium import browser  # noqa: F401, a fixture
 from conftest import command, process_environment
 from daemons import daemon, free_port, listens, wait_until
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1800,1200",
-)
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
-
-
-def test_runs_are_there_sorted_by_accuracy_and_compared(browser: Any, toy_world: Path, tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+def test_runs_are_there_sorted_by_accuracy_and_compared(
+    browser: Any,  # noqa: F811
+    toy_world: Path,
+    tmp_path: Path,
+    dpdsyn: Dpdsyn,
+) -> None:
     call = ("run", "-m", "dataset=toy", "synthesizer=real,majority,instant", "evaluation.evaluators=[logistic]")
     assert dpdsyn(*call).returncode == 0
 

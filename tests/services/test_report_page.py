@@ -1,0 +1,157 @@
+"""The report as a person uses it, by pointer and by keyboard, in a headless Chromium. Started by `nox -s browser`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import browser  # noqa: F401, a fixture
+from conftest import ROOT
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+from test_figures import few
+
+from experiments.report import write
+
+PHONE, DESK = (390, 844), (1280, 1000)
+_CONTRASTS = """
+const paint = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+const light = (name) => {
+  paint.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--' + name);
+  paint.fillRect(0, 0, 1, 1);
+  const parts = [...paint.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255);
+  const [r, g, b] = parts.map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+const least = (name) => Math.min(...['paper', 'back'].map((ground) => ratio(light(name), light(ground))));
+return Object.fromEntries(arguments[0].map((name) => [name, least(name)]));
+"""
+
+_FROM_THE_MIDDLE = """
+const middle = (element) => {
+  const box = element.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+};
+const mark = [...arguments[0].querySelectorAll('use')].filter((use) => use.style.fill.includes('--own')).pop();
+const [x, y] = middle(mark), [x0, y0] = middle(arguments[0]);
+return [Math.round(x - x0), Math.round(y - y0)];
+"""
+_OVERFLOW = """
+const wide = document.documentElement.scrollWidth > innerWidth;
+const outside = (element) => element.getBoundingClientRect().right > innerWidth;
+return wide ? [...document.querySelectorAll('*')].filter(outside).map((element) => element.outerHTML.slice(0, 80)) : [];
+"""
+_UNNAMED = """
+const named = (element) => element.textContent.trim() || element.ariaLabel;
+return [...document.querySelectorAll('button, select, [role=img]')].filter((element) => !named(element)).length;
+"""
+
+
+@pytest.fixture
+def report(browser: Any, tmp_path: Path) -> Any:  # noqa: F811
+    browser.get(write(few(), tmp_path).as_uri())
+    yield browser
+    assert not browser.get_log("browser")
+
+
+def shown(page: Any, column: int = 0) -> list[str]:
+    rows = page.find_elements(By.CSS_SELECTOR, "#board tbody tr.row:not([hidden])")
+    return [row.find_elements(By.CSS_SELECTOR, "th, td")[column].get_attribute("data-v") for row in rows]
+
+
+def heading(page: Any, name: str) -> Any:
+    return next(head for head in page.find_elements(By.CSS_SELECTOR, "#board thead th") if head.text.split("\n")[0] == name)
+
+
+def button(page: Any, method: str) -> Any:
+    found = page.find_elements(By.CSS_SELECTOR, "#board tr.row:not([hidden]) .open")
+    return next(each for each in found if each.text.strip(" ▸▾\u00a0") == method)
+
+
+def test_it_opens_at_one_cell_best_first(report: Any) -> None:
+    assert Select(report.find_element(By.ID, "dataset")).first_selected_option.text == "toy"
+    assert Select(report.find_element(By.ID, "epsilon")).first_selected_option.text == "1"
+    assert shown(report)[0] == "real" and shown(report)[-2:] == ["gan", "slow"] and len(shown(report)) == 10
+    assert report.find_element(By.ID, "shown").text == "10 of 20 rows shown"
+    assert heading(report, "accuracy").get_attribute("aria-sort") == "descending"
+
+
+def test_a_heading_sorts_by_pointer_and_by_keyboard_and_what_is_missing_stays_last(report: Any) -> None:
+    heading(report, "two-way error").find_element(By.TAG_NAME, "button").click()
+    values = shown(report, 10)
+    assert values[-1] == "" and [float(v) for v in values[:-1]] == sorted(float(v) for v in values[:-1])
+    seconds = heading(report, "seconds").find_element(By.TAG_NAME, "button")
+    seconds.send_keys(Keys.ENTER)
+    assert [float(v) for v in shown(report, 11)] == sorted(map(float, shown(report, 11)))
+    seconds.send_keys(Keys.SPACE)
+    assert shown(report)[0] == "slow" and heading(report, "seconds").get_attribute("aria-sort") == "descending"
+    assert heading(report, "accuracy").get_attribute("aria-sort") == "none"
+    heading(report, "method").find_element(By.TAG_NAME, "button").click()
+    assert shown(report) == sorted(shown(report))
+
+
+def test_filters_leave_what_is_asked_for(report: Any) -> None:
+    report.find_element(By.CSS_SELECTOR, '[name="kind"][value="claimed"]').send_keys(Keys.SPACE)
+    assert "wrapped" not in shown(report) and len(shown(report)) == 9
+    Select(report.find_element(By.ID, "epsilon")).select_by_value("")
+    assert len(shown(report)) == 18 and set(shown(report, 3)) == {"1", "4"} and heading(report, "epsilon").is_displayed()
+    Select(report.find_element(By.ID, "epsilon")).select_by_value("4")
+    assert set(shown(report, 3)) == {"4"} and "9 of 20" in report.find_element(By.ID, "shown").text
+    assert not report.find_element(By.CSS_SELECTOR, "#board th.epsilon").is_displayed()
+
+
+def test_a_ledger_opens_and_closes_by_keyboard(report: Any) -> None:
+    opener = button(report, "dpdsyn")
+    assert opener.get_attribute("aria-expanded") == "false"
+    opener.send_keys(Keys.ENTER)
+    assert opener.get_attribute("aria-expanded") == "true"
+    detail = report.find_element(By.ID, opener.get_attribute("aria-controls"))
+    assert "dpdsyn run -m dataset=toy synthesizer=dpdsyn privacy.epsilon=1.0 seed=0,1,2" in detail.text
+    assert "epsilon 1.0000 at delta 1e-06, for one row" in detail.text
+    opener.send_keys(Keys.ENTER)
+    assert opener.get_attribute("aria-expanded") == "false" and not report.find_elements(By.CSS_SELECTOR, ".detail")
+    report.find_element(By.CSS_SELECTOR, "#board tr.row:not([hidden]) .badge").click()
+    assert len(report.find_elements(By.CSS_SELECTOR, ".detail")) == 1
+
+
+def test_a_marker_says_its_numbers_when_it_is_pointed_at(report: Any) -> None:
+    figure = report.find_element(By.CSS_SELECTOR, "figure svg")
+    report.execute_script("arguments[0].scrollIntoView({block: 'center'})", figure)
+    place = report.execute_script(
+        _FROM_THE_MIDDLE,
+        figure,
+    )
+    ActionChains(report).move_to_element_with_offset(figure, *place).perform()
+    said = report.find_element(By.ID, "tip")
+    assert said.is_displayed() and said.text.startswith("dpdsyn, epsilon") and "accuracy 0.8500" in said.text
+    ActionChains(report).move_to_element(report.find_element(By.CSS_SELECTOR, "#figures h2")).perform()
+    assert not said.is_displayed()
+
+
+def test_it_can_be_read_by_day_and_by_night(report: Any) -> None:
+    grounds = set()
+    for _ in range(2):
+        names = ["ink", "faint", "link", "warn", "none", "aim", "own"]
+        contrasts = report.execute_script(_CONTRASTS, names)
+        assert min(contrasts.values()) >= 4.5, contrasts
+        grounds.add(report.execute_script("return getComputedStyle(document.body).backgroundColor"))
+        report.find_element(By.ID, "theme").send_keys(Keys.ENTER)
+        time.sleep(0.1)
+    assert len(grounds) == 2
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK])
+def test_the_committed_report_fits_the_screen(browser: Any, size: tuple[int, int]) -> None:  # noqa: F811
+    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get((ROOT / "results" / "report.html").as_uri())
+    assert browser.execute_script(_OVERFLOW) == []
+    browser.find_element(By.CSS_SELECTOR, "#board tr.row:not([hidden]) .open").click()
+    assert browser.execute_script(_OVERFLOW) == []
+    assert browser.execute_script(_UNNAMED) == 0
+    assert not browser.get_log("browser")
