@@ -40,7 +40,7 @@ _COLUMNS = (  # name, order when it is first pressed, whether a narrow screen sh
     ("epsilon", "ascending", True, ""),
     ("accuracy", "descending", True, "mean over the models that are trained, then over seeds; ±: half of the 95% interval"),
     ("of real", "descending", False, "accuracy as a share of that on real rows"),
-    ("less dpdsyn", "descending", False, "difference in accuracy on the seeds that both ran with; ▲ ▼ significant"),
+    ("vs dpdsyn", "descending", False, "difference in accuracy on the seeds that both ran with; ▲ ▼ significant"),
     ("best", "descending", False, "accuracy of the best of the models"),
     ("AUROC", "descending", False, ""),
     ("label share", "descending", False, "share of the positive class in the synthetic rows"),

@@ -22,13 +22,13 @@ from experiments.markup import folded, inline, paragraphs, table, tag, with_code
 from experiments.paths import options, read_option
 from experiments.points import Point, points
 from experiments.record import Record
-from experiments.standing import DEVELOPMENT
+from experiments.standing import DEVELOPMENT, remarks
 from experiments.store import write_atomically
 from experiments.table import Table
-from experiments.tables import settings_tables
+from experiments.tables import published_tables, settings_tables
 
 NAME = "report.html"
-AUDITS = "audits.csv"
+AUDITS, PUBLISHED = "audits.csv", "published.yaml"
 _PAGE = Path(__file__).parent / "page"
 _SIGNS = {"o": "●", "D": "◇", "s": "□", "X": "✖"}
 _MEANINGS = {
@@ -41,9 +41,13 @@ _MEANINGS = {
 
 
 def write(records: Iterable[Record], results: Path) -> Path:
-    """`report.html` in the results folder; audits are shown if `audits.csv` lies there. Raises ValueError if that is no table."""
+    """`report.html` in the results folder, with what `audits.csv` and `published.yaml` say if they lie there.
+
+    Raises ValueError if there is no record, or if the audits are no table.
+    """
     path = results / NAME
-    write_atomically(path, page(list(records), audits(results / AUDITS)).encode())
+    made = page(list(records), audits(results / AUDITS), published_tables(results / PUBLISHED))
+    write_atomically(path, made.encode())
     return path
 
 
@@ -67,7 +71,7 @@ def audits(path: Path) -> Table | None:
     return Table("Audits: what attacks could tell", titles, [[row[i] for i in order] for row in rows[1:]], notes)
 
 
-def page(records: Sequence[Record], audited: Table | None = None) -> str:
+def page(records: Sequence[Record], audited: Table | None = None, published: Sequence[Table] = ()) -> str:
     """The whole file. Raises ValueError if there is no record."""
     if not records:
         raise ValueError("there is no record to report on; run some cells first")
@@ -80,7 +84,8 @@ def page(records: Sequence[Record], audited: Table | None = None) -> str:
         "counts": _counts(records, shown),
         "answer": "".join(tag("li", escape(sentence)) for sentence in said.sentences),
         "answer_notes": paragraphs(said.notes, "note"),
-        "claims": _tables(headline_tables(swept), "No cell has DPDSyn beside a baseline yet."),
+        "claims": _tables(headline_tables(swept), "No cell has DPDSyn beside a baseline yet.")
+        + "".join(folded(one.title, table(one)) for one in published),
         "cautions": _cautions(records),
         "filters": _filters(shown),
         "marks": escape(MARKS),
@@ -137,11 +142,15 @@ def _cautions(records: Sequence[Record]) -> str:
     lines = []
     for name, notes in warned.items():
         title = read_option("dataset", name).get("title", "") if name in options("dataset") else ""
-        minded = tag("strong", escape("; ".join(notes) + ".")) if notes else ""
+        minded = tag("strong", escape(_sentence("; ".join(notes)))) if notes else ""
         lines.append(
             tag("dt", escape(name), class_="mind" if notes else None) + tag("dd", escape(title + ". " * bool(title)) + minded)
         )
     return tag("dl", "".join(lines))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
 
 
 def _filters(shown: Sequence[Point]) -> str:
@@ -236,4 +245,4 @@ def _made(records: Sequence[Record]) -> str:
     for what, values in kept.items():
         texts = [f"{value} ({count:,} runs)" if len(values) > 1 else value for value, count in values.most_common()]
         lines.append(tag("dt", escape(what)) + tag("dd", with_code(", ".join(texts))))
-    return tag("dl", "".join(lines), class_="short")
+    return tag("dl", "".join(lines)) + paragraphs(remarks(records), "note")

@@ -159,7 +159,7 @@ def write(records: Iterable[Record], folder: Path) -> list[Path]:
     """Each kind of table that these records make, as Markdown, CSV and LaTeX; gives the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, tables in {**_all(records), "published": _published(folder.parent / "published.yaml")}.items():
+    for name, tables in {**_all(records), "published": published_tables(folder.parent / "published.yaml")}.items():
         texts = {"md": "\n".join(map(markdown, tables)), "csv": as_csv(tables), "tex": "\n".join(map(latex, tables))}
         for ending, text in texts.items():
             path = folder / f"{name}.{ending}"
@@ -171,7 +171,7 @@ def write(records: Iterable[Record], folder: Path) -> list[Path]:
     return paths
 
 
-def _published(path: Path) -> list[Table]:
+def published_tables(path: Path) -> list[Table]:
     """What others published, if the results folder has such a list."""
     import yaml
 

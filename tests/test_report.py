@@ -123,7 +123,7 @@ def test_the_page_needs_no_other_file() -> None:
 def test_cautions_and_what_was_not_run_are_said() -> None:
     data = {"name": "liver", "n_train": 3, "n_test": 1, "caution": "mind the patients", "leak": 0.995}
     text = page([*few(), one("mst", dataset=data, cell_id="l")])
-    assert "mind the patients; on average 99.5% of the test rows have their profile in training too." in text
+    assert "Mind the patients; on average 99.5% of the test rows have their profile in training too." in text
     assert "No audit has been run yet." in text and "No method was run on several numbers of rows yet." in text
     assert "1 timeout" in text and "<td>-</td>" in text
 
@@ -166,8 +166,9 @@ def test_the_same_records_give_the_same_page_and_another_record_another() -> Non
 
 def test_the_committed_report_is_that_of_the_committed_records(tmp_path: Path) -> None:
     results = ROOT / "results"
-    if (results / "audits.csv").exists():
-        (tmp_path / "audits.csv").write_bytes((results / "audits.csv").read_bytes())
+    for name in ("audits.csv", "published.yaml"):
+        if (results / name).exists():
+            (tmp_path / name).write_bytes((results / name).read_bytes())
     made = write(read_export(results), tmp_path).read_bytes()
     assert made == (results / "report.html").read_bytes(), "run `dpdsyn report`"
     assert len(made) < 2_000_000
