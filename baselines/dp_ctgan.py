@@ -48,7 +48,7 @@ class DPCTGAN(WassersteinGAN):
         noise_size: int = 64,
         batch: int = 512,
         epochs: float = 25,
-        critic_steps: int = 5,
+        critic_steps: int = 3,
         clip: float = 0.3,
         weight_clip: float = 0.01,
         learning_rate: float = 0.001,

@@ -22,10 +22,11 @@ class DPWGAN(WassersteinGAN):
     """A Wasserstein GAN with clipped weights, its critic trained by DP-SGD.
 
     Numbers are those of the public code (nesl/nist_differential_privacy_synthetic_data_challenge, tf_gan.py): one hidden layer
-    of leaky ReLUs in either network, batches of 64 for 20 epochs, ten steps of the critic for one of the generator, weights
+    of leaky ReLUs in either network, batches of 64, ten steps of the critic for one of the generator, weights
     within .01, norm 1 for a row's gradient. What differs:
     - one clip for the whole gradient of a row, where the code clips each tensor by itself;
-    - Poisson samples, where the code shuffles and accounts as if it sampled; as much noise as 20 epochs need, where the code
+    - 10 epochs, where the code has 20 at most, so that Adult takes about a minute of one processor;
+    - Poisson samples, where the code shuffles and accounts as if it sampled; as much noise as these epochs need, where the code
       takes one of two fixed noises and stops once the budget is used;
     - RMSProp for the critic too, as the code does without privacy; with privacy it takes plain gradient steps;
     - numbers are binned, so all columns are categories.
@@ -36,7 +37,7 @@ class DPWGAN(WassersteinGAN):
         hidden: int = 1024,
         noise_size: int = 64,
         batch: int = 64,
-        epochs: float = 20,
+        epochs: float = 10,
         critic_steps: int = 10,
         clip: float = 1.0,
         weight_clip: float = 0.01,
