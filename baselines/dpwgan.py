@@ -22,8 +22,8 @@ class DPWGAN(WassersteinGAN):
     """A Wasserstein GAN with clipped weights, its critic trained by DP-SGD.
 
     Numbers are those of the public code (nesl/nist_differential_privacy_synthetic_data_challenge, tf_gan.py): one hidden layer
-    of leaky ReLUs in either network, batches of 64, ten steps of the critic for one of the generator, weights
-    within .01, norm 1 for a row's gradient. What differs:
+    of leaky ReLUs in either network, batches of 64, ten steps of the critic for one of the generator, weights within .01, norm 1
+    for a row's gradient. What differs:
     - one clip for the whole gradient of a row, where the code clips each tensor by itself;
     - 10 epochs, where the code has 20 at most, so that Adult takes about a minute of one processor;
     - Poisson samples, where the code shuffles and accounts as if it sampled; as much noise as these epochs need, where the code

@@ -12,7 +12,16 @@ import torch
 from baselines.dp_ctgan import DPCTGAN
 from baselines.dpwgan import DPWGAN
 from baselines.gan import GAN, cross_entropy, wasserstein
-from baselines.networks import Perceptron, clipped_sum, hardened, one_hot, relaxed, row_gradients
+from baselines.networks import (
+    Perceptron,
+    centred_clipped_sum,
+    clipped_sum,
+    hardened,
+    mean_gradient,
+    one_hot,
+    relaxed,
+    row_gradients,
+)
 from baselines.rdp_gan import RDPGAN, RDPGANAsPrinted
 from baselines.wdp_gan import SequenceGAN
 from dpdsyn.contract import toy_codes, toy_schema
@@ -77,6 +86,35 @@ def test_clipped_sums_equal_naive_ones_and_those_of_opacus(
     optimizer.clip_and_accumulate()
     theirs = torch.cat([p.summed_grad.flatten() for p in module.parameters()]).numpy()
     assert theirs == pytest.approx(total, abs=2e-4)
+
+
+def naive_gradients(critic: Perceptron, rows: torch.Tensor) -> np.ndarray:
+    """Of the Wasserstein critic's loss on real rows, row by row, shape (rows, parameters)."""
+    flat = [torch.autograd.grad(-critic(row[None]).sum(), tuple(critic.parameters())) for row in rows]
+    return np.stack([torch.cat([part.flatten() for part in parts]).numpy() for parts in flat])
+
+
+@pytest.mark.parametrize("clip", [0.05, 0.3, 1e6])
+def test_sums_clipped_around_a_centre_equal_naive_ones(clip: float, rng: np.random.Generator) -> None:
+    critic = Perceptron((15, 8, 6, 1), 0.02, torch.Generator().manual_seed(3), bias=False)
+    rows, others = (torch.from_numpy(rng.random((n, 15)).astype(np.float32)) for n in (30, 20))
+    centre = mean_gradient(critic, others, wasserstein().real)
+    left = naive_gradients(critic, rows) - naive_gradients(critic, others).mean(axis=0)
+    norms = np.linalg.norm(left, axis=1, keepdims=True)
+    expected = (left * np.minimum(1, clip / norms)).sum(axis=0)
+    assert centred_clipped_sum(critic, rows, wasserstein().real, clip, centre).numpy() == pytest.approx(expected, abs=2e-4)
+    assert not centred_clipped_sum(critic, rows[:0], wasserstein().real, clip, centre).any()
+
+
+def test_the_sequence_gans_sum_is_that_of_clipped_gradients_and_counts_the_clipped_ones() -> None:
+    gan, _ = fitted(SMALL["wdp_gan"])
+    gradients = naive_gradients(gan.critic_, one_hot(CODES[:60], SCHEMA.sizes))
+    norms = np.linalg.norm(gradients, axis=1)
+    gan.clip_ = float(np.quantile(norms, 0.3))
+    *summed, bit = gan._contribution(CODES[:60])
+    weights = np.minimum(1 / norms, 1 / gan.clip_) * np.sqrt(0.99)
+    assert np.array(summed) == pytest.approx(weights @ gradients, abs=2e-4)
+    assert bit == pytest.approx(0.1 * ((norms > gan.clip_).sum() - (norms <= gan.clip_).sum()), abs=1e-4)
 
 
 @every_gan
