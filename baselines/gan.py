@@ -74,7 +74,7 @@ class GAN(Synthesizer):
             raise ValueError(f"average is {self.average!r}; a share of 1 is needed")
 
     def imports(self) -> tuple[str, ...]:
-        return ("torch", "baselines.networks")
+        return ("torch", "torch.optim.swa_utils", "baselines.networks")
 
     def rate(self, schema: Schema) -> float:
         """The chance of each row to be in a step's sample."""
