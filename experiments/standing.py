@@ -13,12 +13,14 @@ from experiments.record import Record
 YARDSTICK = "dpdsyn"
 REFERENCES = ("real", "majority", "independent", "uniform", "guide_only")
 DEVELOPMENT = ("br2000", "simulated")  # the data sets that settings were chosen on
-INSPIRED = ("absyn",)  # after a paper whose text was not found
+INSPIRED = ("absyn", "wdp_gan")  # after papers whose text was not found
 _BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
 _NOTES = {
     "dpdsyn_as_printed": " (as described in secondary notes)",
     "absyn": " (batch-adaptive, ABSyn-inspired; not ABSyn itself)",
     "privpetal": " (single-table adaptation)",
+    "rdp_gan_as_printed": " (noise on the loss's value, as printed)",
+    "wdp_gan": " (sequence GAN, WDP-GAN-inspired; not WDP-GAN itself)",
 }
 
 
