@@ -172,9 +172,9 @@ def _install(environment: Environment, site: Path, say: Say) -> None:
 
     def hear(line: str) -> None:
         nonlocal count
-        if line.startswith("Collecting "):
+        if line.startswith(("Collecting ", "Processing ")):
             count += 1
-            say(f"{count} of {len(environment.pins)}: {line.split()[1]}")
+            say(f"{count} of {len(environment.pins)}: {line.split()[1].rpartition('/')[2]}")
         elif line.startswith("Installing "):
             say(f"installing {len(environment.pins)} packages")
 
@@ -185,8 +185,8 @@ def _install(environment: Environment, site: Path, say: Say) -> None:
 
 
 def _run(command: list[str], what: str, hear: Say = lambda line: None) -> None:
-    """Run a command to its end; `hear` gets each line. Raises EnvironmentFault with the last line that says why it failed."""
-    heard: deque[str] = deque(maxlen=20)
+    """Run a command to its end; `hear` gets each line. Raises EnvironmentFault with the line that says why it failed."""
+    heard: deque[str] = deque(maxlen=50)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
         assert process.stdout is not None
         try:
@@ -197,8 +197,10 @@ def _run(command: list[str], what: str, hear: Say = lambda line: None) -> None:
             process.kill()
             raise
     if process.returncode:
-        errors = [line for line in heard if "error" in line.lower()] or [line for line in heard if line] or ["no reason given"]
-        raise EnvironmentFault(f"{what}: {errors[-1].removeprefix('ERROR: ')}")
+        if any("connection" in line.lower() for line in heard):
+            raise EnvironmentFault(f"{what}: the package index cannot be reached")
+        errors = [line.removeprefix("ERROR: ") for line in heard if line.startswith("ERROR: ")]
+        raise EnvironmentFault(f"{what}: {errors[0] if errors else heard[-1] if heard else 'no reason given'}")
 
 
 def _put(site: Path, environment: Environment) -> None:

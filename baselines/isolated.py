@@ -49,6 +49,9 @@ class Isolated(Synthesizer):
     def interpreter(self) -> Path:
         return self.environment().interpreter
 
+    def adapter(self) -> Path:
+        return self.environment().adapter
+
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         if not isinstance(budget, Budget):
             return f"{self.package} needs an (epsilon, delta) of its own and cannot share a budget"
@@ -70,7 +73,7 @@ class Isolated(Synthesizer):
         assert isinstance(budget, Budget)
         name = f"{self.package} {self.method}"
         self.schema_ = schema
-        self.process_ = OtherInterpreter(name, self.interpreter(), self.environment().adapter, self.method, self.report)
+        self.process_ = OtherInterpreter(name, self.interpreter(), self.adapter(), self.method, self.report)
         measured = self.process_.fit(
             private.hand_over(f"{name} claims ({budget.epsilon:g}, {budget.delta:g})"),
             sizes=list(schema.sizes),
@@ -90,6 +93,7 @@ class Isolated(Synthesizer):
         codes, measured = self.process_.sample(n, seed, len(schema.columns))
         outside = ((codes < 0) | (codes >= np.array(schema.sizes))).any(axis=0)
         if outside.any():
+            self.process_.close()
             column = schema.columns[int(outside.argmax())]
             raise PackageFailed(
                 f"{self.package} {self.method}: it gave codes outside the {column.size} of column {column.name!r}"
