@@ -29,13 +29,15 @@ def _methods(name: str) -> list[str]:
 
 def create(names: Sequence[str]) -> int:
     """Make the environments that are not there yet."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
     for environment in [environments.find(name) for name in names]:
-        print(f"{environments.create(environment, _say)}: ready")
+        with console.status(environment.name) as shown:
+            folder = environments.create(environment, shown.update if console.is_terminal else _say)
+        print(f"{folder}: ready", flush=True)
     return 0
 
 
 def _say(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="" if " of " in text else "\n", file=sys.stderr, flush=True)
-    else:
-        print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)

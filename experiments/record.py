@@ -26,9 +26,10 @@ class Record:
     best possible accuracy where it is known; leak, the share of test rows whose profile is in training where that is
     measured; caution, what to know.
     method: name, target, version, parameters, guarantee. privacy: epsilon, delta, unit (what is protected: a row or a
-    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm. evaluation: as configured; column,
+    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm; around, what a method in an interpreter
+    of its own took besides. evaluation: as configured; column,
     what was predicted where that is not the target. metrics: per evaluator. fidelity: tvd1, tvd2.
-    environment: commit, packages, processor, threads.
+    environment: commit, packages, processor, threads; foreign, versions of what the method uses of other packages.
     """
 
     cell_id: str

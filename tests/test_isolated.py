@@ -16,9 +16,12 @@ import psutil
 import pytest
 import yaml
 from conftest import ROOT
+from hydra import initialize_config_dir
 from pretended import Pretended
+from test_config import composed
 from test_sweep import gone, wait_for
 
+from baselines.environments import Environment
 from baselines.isolated import Isolated
 from baselines.other_interpreter import PackageFailed
 from dpdsyn.contract import check, fit_toy, toy_schema
@@ -26,7 +29,7 @@ from dpdsyn.privacy import ZCDP, Budget
 from dpdsyn.synthesizer import draw
 from experiments.cell import Cell, run_cell
 from experiments.machine import OtherWork
-from experiments.paths import options, read_option
+from experiments.paths import config_dir, options, read_option
 from experiments.store import Store
 
 WRAPPED = [name for name in options("synthesizer") if "package" in read_option("synthesizer", name)]
@@ -214,11 +217,11 @@ def test_a_skipped_cell_runs_when_its_environment_is_there(pretended: Dpdsyn, tm
 
 
 QUICKER = {  # enough to see that it works
-    "snsynth_aim": {"rounds": 3},
+    "snsynth_aim": {"rounds": 8},
     "snsynth_mwem": {"split_factor": 2, "iterations": 3},
     "snsynth_dpgan": {"epochs": 1},
     "snsynth_dpctgan": {"epochs": 2},
-    "dpmm_aim": {"max_model_size": 80, "gen_kwargs": {"rounds": 3, "n_iters": 50}},
+    "dpmm_aim": {"max_model_size": 80, "gen_kwargs": {"rounds": 8, "n_iters": 50}},
     "dpmm_mst": {"gen_kwargs": {"n_iters": 50}},
     "dpmm_privbayes": {"gen_kwargs": {"n_iters": 50}},
 }
@@ -245,15 +248,13 @@ def test_the_real_package_works(name: str) -> None:
     assert all(np.array_equal(table, tables[0]) for table in tables[1:])
 
 
-def test_composing_needs_no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from test_config import composed
-
+def test_composing_needs_no_environment_and_other_pins_are_another_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    from hydra import initialize_config_dir
-
-    from experiments.paths import config_dir
-
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         cell = Cell.of(composed("dataset=simulated", "synthesizer=snsynth_aim"))
+        fit_id = cell.fit_id
+        lock = cell.synthesizer.environment().lock.replace("mbi==1.1.0", "mbi==1.1.1")  # type: ignore[attr-defined]
+        monkeypatch.setattr(Isolated, "environment", lambda self: Environment("smartnoise", lock))
+        assert Cell.of(composed("dataset=simulated", "synthesizer=snsynth_aim")).fit_id != fit_id
     record = run_cell(cell)
     assert record.status == "skipped" and "dpdsyn env create smartnoise" in str(record.error)
