@@ -83,7 +83,7 @@ def ray(session: nox.Session) -> None:
 
 @nox.session
 def environments(session: nox.Session) -> None:
-    """The packages in environments of their own, which are made if they are not there (5 GB while it lasts)."""
+    """The packages in environments of their own, which are made if they are not there (2.7 GB)."""
     command = str(Path(sys.executable).with_name("dpdsyn"))
     session.run(command, "env", "create", "smartnoise", "dpmm")
     session.run(sys.executable, "-m", "pytest", "-q", "tests/test_isolated.py", "-k", "real", *session.posargs)

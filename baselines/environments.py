@@ -1,13 +1,15 @@
 """Environments of their own for packages whose pins conflict with ours: `dpdsyn env`, and where `baselines.isolated` looks.
 
-An environment is described by two files in `baselines/foreign`: NAME.txt, its lock (every version pinned, after lines that
-say which Python it is for and how much room it takes), and NAME.py, which calls the package (see `baselines.isolated`). It lies
-in the cache under the hash of its lock, so another lock is another environment, and it is whole or it is not there.
+An environment is described by two files in `baselines/foreign`: NAME.txt, its lock (every version pinned, after lines that say
+which Python it is for, how much room it takes and which methods it has), and NAME.py, which calls the package (see
+`baselines.isolated`). It lies in the cache under the hash of its versions, so other versions are another environment, and it
+is whole or it is not there.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -22,7 +24,7 @@ from pathlib import Path
 
 _HOME = Path(__file__).with_name("foreign")
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$")
-_HEADER = re.compile(r"^# (python|gigabytes): (.+)$", re.MULTILINE)
+_HEADER = re.compile(r"^# (python|gigabytes|methods): (.+)$", re.MULTILINE)
 Say = Callable[[str], None]
 
 
@@ -43,14 +45,27 @@ class Environment:
         found = (_PIN.match(line) for line in self.lock.splitlines())
         return {match[1]: match[2] for match in found if match}
 
+    @cached_property
+    def _header(self) -> dict[str, str]:
+        return dict(_HEADER.findall(self.lock))
+
     @property
     def python(self) -> str:
         """The version of Python that it is for, as 3.11."""
-        return dict(_HEADER.findall(self.lock))["python"]
+        return self._header["python"]
 
     @property
     def gigabytes(self) -> float:
-        return float(dict(_HEADER.findall(self.lock))["gigabytes"])
+        return float(self._header["gigabytes"])
+
+    @property
+    def methods(self) -> list[str]:
+        return self._header["methods"].split()
+
+    @property
+    def versions(self) -> dict[str, int | str]:
+        """All that makes it what it is."""
+        return {"python": self.python, **self.pins}
 
     @property
     def adapter(self) -> Path:
@@ -58,7 +73,7 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        return _folder() / f"{self.name}-{hashlib.sha256(self.lock.encode()).hexdigest()[:12]}"
+        return _folder() / f"{self.name}-{hashlib.sha256(json.dumps(self.versions).encode()).hexdigest()[:12]}"
 
     @property
     def interpreter(self) -> Path:
@@ -87,7 +102,7 @@ def find(name: str) -> Environment:
 
 
 def left_over() -> list[Path]:
-    """Folders of environments whose lock has changed since."""
+    """Folders of environments whose versions have changed since."""
     current = {find(name).folder for name in names()}
     return sorted(path for path in _folder().glob("[!.]*") if path not in current)
 

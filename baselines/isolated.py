@@ -41,7 +41,9 @@ class Isolated(Synthesizer):
         self.options = options
         if options is not None and not isinstance(options, Mapping):
             raise ValueError(f"options is {options!r}; names with values are needed, as {{epochs: 100}}")
-        self.environment()
+        known = self.environment().methods
+        if method not in known:
+            raise ValueError(f"{package} has no method {method!r}; there are {', '.join(known)}")
 
     def environment(self) -> environments.Environment:
         return environments.find(self.package)
@@ -60,8 +62,7 @@ class Isolated(Synthesizer):
         return None
 
     def foreign_versions(self) -> dict[str, int | str]:
-        environment = self.environment()
-        return {"python": environment.python, **environment.pins}
+        return self.environment().versions
 
     def measured_elsewhere(self) -> dict[str, float | None]:
         return self.measured_

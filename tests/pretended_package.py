@@ -11,7 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-TABLE, ANSWERS = int(sys.argv[3]), int(sys.argv[4])  # descriptors that no package should touch
+
+def answers() -> int:
+    """A descriptor that no package should touch."""
+    return int(sys.argv[4])
 
 
 def prepare(method: str) -> Callable[..., Callable[[int, int], pd.DataFrame]]:
@@ -72,9 +75,9 @@ AT_FIT: dict[str, Callable[[], object]] = {
     "exits": exit_with_three,
     "eats": eat,
     "asks_for_too_much": lambda: np.ones(2**50),
-    "babbles": lambda: os.write(ANSWERS, b"\x00epoch 1\n"),
-    "answers_a_number": lambda: os.write(ANSWERS, b"42\n"),
-    "hangs_up": lambda: (os.close(ANSWERS), time.sleep(1000)),
+    "babbles": lambda: os.write(answers(), b"\x00epoch 1\n"),
+    "answers_a_number": lambda: os.write(answers(), b"42\n"),
+    "hangs_up": lambda: (os.close(answers()), time.sleep(1000)),
     "slow_to_fit": lambda: time.sleep(0.3),
 }
 

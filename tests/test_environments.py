@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -49,7 +50,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def described(*pins: str, python: str = HERE, gigabytes: str = "0.1") -> Environment:
-    return Environment("made_up", "\n".join([f"# python: {python}", f"# gigabytes: {gigabytes}", *pins, ""]))
+    return Environment("made_up", "\n".join([f"# python: {python}", f"# gigabytes: {gigabytes}", "# methods: one", *pins, ""]))
 
 
 def left(tmp_path: Path) -> list[str]:
@@ -144,6 +145,7 @@ def test_shipped_locks_pin_everything_and_name_their_python() -> None:
     for name in environments.names():
         environment = environments.find(name)
         assert environment.adapter.is_file() and environment.python == "3.11" and environment.gigabytes >= 1
+        assert set(environment.methods) == set(import_module(f"baselines.foreign.{name}").METHODS)
         lines = [line for line in environment.lock.splitlines() if not line.startswith("#")]
         assert len(lines) == len(environment.pins) > 10 and {"numpy", "pandas", "pyarrow"} <= set(environment.pins)
 

@@ -65,10 +65,10 @@ def test_the_door_keeps_the_contract() -> None:
     [
         (
             "killed",
-            "smartnoise killed: the process ended by SIGKILL, as when the machine has run out of memory; its last line: round 3",
+            "pretended killed: the process ended by SIGKILL, as when the machine has run out of memory; its last line: round 3",
         ),
         ("exits", "the process ended by itself with exit code 3; its last line: Fatal: no such device"),
-        ("complains", "smartnoise complains: RuntimeError: the budget is too small; "),
+        ("complains", "pretended complains: RuntimeError: the budget is too small; "),
         ("not_importable", "ImportError: libtorch.so.2: cannot open shared object file"),
         ("babbles", r"it answered b'\x00epoch 1', which is no answer; its last line: round 3 of 9"),
         ("answers_a_number", "it answered b'42', which is no answer"),
@@ -151,6 +151,8 @@ def test_what_cannot_run_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_
         list(check(lambda: method))
     with pytest.raises(ValueError, match="no environment is called 'smartnois'; there are dpmm, smartnoise"):
         Isolated("smartnois")
+    with pytest.raises(ValueError, match="dpmm has no method 'dpgan'; there are mst, aim, privbayes"):
+        Isolated("dpmm", "dpgan")
     with pytest.raises(ValueError, match="options is 3"):
         Isolated(options=3)  # type: ignore[arg-type]
 
@@ -194,10 +196,10 @@ def test_each_misdeed_is_a_record_and_no_process_is_left(pretended: Dpdsyn, tmp_
         "eats": "out_of_memory",
     }
     assert "longer than 12 s (in phase fit, round 3 of 9, after 12" in str(found["hangs"].error)
-    assert "PackageFailed: smartnoise killed: the process ended by SIGKILL" in str(found["killed"].error)
+    assert "PackageFailed: pretended killed: the process ended by SIGKILL" in str(found["killed"].error)
     assert "GiB resident, more than 1.5 (in phase fit, round 3 of 9" in str(found["eats"].error)
     good = found["fits"]
-    assert good.method["guarantee"] == "claimed" and good.environment["foreign"]["smartnoise-synth"] == "1.0.8"
+    assert good.method["guarantee"] == "claimed" and good.environment["foreign"] == {"python": "3.11", "pretense": "1.0"}
     assert good.seconds["total"] < 0.5 < good.seconds["around"] and good.seconds["process"] == "fresh"
     assert gone(tmp_path / "results")
     kept = {

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_PIPELINES = {"mst": "MSTPipeline", "aim": "AIMPipeline", "privbayes": "PrivBayesPipeline"}
+METHODS = {"mst": "MSTPipeline", "aim": "AIMPipeline", "privbayes": "PrivBayesPipeline"}
 _NOISY = ("dpmm.models.mst", "dpmm.models.aim", "dpmm.models.base.mechanisms.mechanism")
 
 
 def prepare(method: str) -> Callable[..., Callable[[int, int], pd.DataFrame]]:
     """The method's `fit`, with everything imported that it needs."""
-    kind = getattr(import_module("dpmm.pipelines"), _PIPELINES[method])
+    kind = getattr(import_module("dpmm.pipelines"), METHODS[method])
     for name in _NOISY:
         import_module(name).gaussian_noise = lambda sigma, size=None: np.random.normal(0.0, sigma, size)  # type: ignore[attr-defined]  # noqa: NPY002
 

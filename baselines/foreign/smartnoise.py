@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_KINDS = {
+METHODS = {
     "mst": ("snsynth.mst.mst", "MSTSynthesizer"),
     "aim": ("snsynth.aim.aim", "AIMSynthesizer"),
     "mwem": ("snsynth.mwem", "MWEMSynthesizer"),
@@ -44,7 +44,7 @@ _SILENT = ("pategan", "dpgan")  # take no `verbose`
 
 def prepare(method: str) -> Callable[..., Callable[[int, int], pd.DataFrame]]:
     """The method's `fit`, with everything imported that it needs."""
-    module_name, class_name = _KINDS[method]
+    module_name, class_name = METHODS[method]
     module = import_module(module_name)
     kind = getattr(module, class_name)
     networks = method not in _OF_COUNTS
