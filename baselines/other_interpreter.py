@@ -66,7 +66,9 @@ class OtherInterpreter:
     def fit(self, codes: np.ndarray, **parameters: Any) -> dict[str, Any]:
         """Hand over codes, shape (rows, columns), and have the method fitted; gives what was measured there."""
         with self._closed_if_it_fails():
-            self._table.write(_parquet(codes))
+            left = memoryview(_parquet(codes))
+            while left:
+                left = left[self._table.write(left) :]
             return self._ask(do="fit", **parameters)
 
     def sample(self, rows: int, seed: int, columns: int) -> tuple[np.ndarray, dict[str, Any]]:
@@ -109,7 +111,7 @@ class OtherInterpreter:
             answer = json.loads(line)
         except ValueError:
             answer = None
-        if not isinstance(answer, dict):
+        if not isinstance(answer, dict) or not answer.keys() & {"ready", "seconds", "error"}:
             raise self._failure(f"it answered {line[:_LONGEST]!r}, which is no answer")
         if "error" in answer:
             if answer.get("memory"):
@@ -151,7 +153,8 @@ class OtherInterpreter:
 
         try:
             frame = pd.read_parquet(io.BytesIO(content))
-        except Exception as error:  # whatever a file that is no Parquet makes the reader do
+            codes = frame.to_numpy(dtype=np.int64)
+        except Exception as error:  # whatever a file that is no Parquet, or none of codes, makes the reader do
             raise self._failure(f"its table cannot be read as Parquet ({' '.join(str(error).split())[:_LONGEST]})") from error
         if list(frame.columns) != _labels(columns):
             raise self._failure(
@@ -159,7 +162,7 @@ class OtherInterpreter:
             )
         if len(frame) != rows:
             raise self._failure(f"it gave {len(frame)} rows; {rows} were asked for")
-        return frame.to_numpy(dtype=np.int64)
+        return codes
 
 
 def _labels(columns: int) -> list[str]:

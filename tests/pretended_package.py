@@ -77,6 +77,7 @@ AT_FIT: dict[str, Callable[[], object]] = {
     "asks_for_too_much": lambda: np.ones(2**50),
     "babbles": lambda: os.write(answers(), b"\x00epoch 1\n"),
     "answers_a_number": lambda: os.write(answers(), b"42\n"),
+    "answers_nothing": lambda: os.write(answers(), b"{}\n"),
     "hangs_up": lambda: (os.close(answers()), time.sleep(1000)),
     "slow_to_fit": lambda: time.sleep(0.3),
 }

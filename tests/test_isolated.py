@@ -19,6 +19,7 @@ from conftest import ROOT
 from hydra import initialize_config_dir
 from pretended import Pretended
 from test_config import composed
+from test_store import record
 from test_sweep import gone, wait_for
 
 from baselines.environments import Environment
@@ -31,6 +32,7 @@ from experiments.cell import Cell, run_cell
 from experiments.machine import OtherWork
 from experiments.paths import config_dir, options, read_option
 from experiments.store import Store
+from experiments.tables import accuracy_tables
 
 WRAPPED = [name for name in options("synthesizer") if "package" in read_option("synthesizer", name)]
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
@@ -72,6 +74,7 @@ def test_the_door_keeps_the_contract() -> None:
         ("not_importable", "ImportError: libtorch.so.2: cannot open shared object file"),
         ("babbles", r"it answered b'\x00epoch 1', which is no answer; its last line: round 3 of 9"),
         ("answers_a_number", "it answered b'42', which is no answer"),
+        ("answers_nothing", "it answered b'{}', which is no answer"),
         ("hangs_up", "the process ended by closing its end"),
         ("other_columns", "it gave the columns colour, c1, c2, c3, c4; wanted are c0, c1, c2, c3, c4"),
         ("fewer_columns", "it gave the columns c0; wanted are c0, c1, c2, c3, c4"),
@@ -185,7 +188,7 @@ def test_each_misdeed_is_a_record_and_no_process_is_left(pretended: Dpdsyn, tmp_
     done = pretended(*call, "compute.timeout=12", "compute.memory=1.5", "compute.workers=1", TMPDIR=str(tmp_path / "tmp"))
     assert done.returncode == 1, done.stderr
     found = {r.method["parameters"]["method"]: r for r in Store(tmp_path / "results").all()}
-    assert {name: record.status for name, record in found.items()} == {
+    assert {name: cell.status for name, cell in found.items()} == {
         "fits": "ok",
         "hangs": "timeout",
         "killed": "failed",
@@ -212,9 +215,9 @@ def test_each_misdeed_is_a_record_and_no_process_is_left(pretended: Dpdsyn, tmp_
 def test_a_skipped_cell_runs_when_its_environment_is_there(pretended: Dpdsyn, tmp_path: Path) -> None:
     call = ("run", "dataset=toy", "synthesizer=dpmm_mst")
     done = pretended(*call)
-    (record,) = Store(tmp_path / "results").all()
-    assert done.returncode == 0 and record.status == "skipped"
-    assert record.error == "its packages are not on this machine; this brings them: dpdsyn env create dpmm"
+    (found,) = Store(tmp_path / "results").all()
+    assert done.returncode == 0 and found.status == "skipped"
+    assert found.error == "its packages are not on this machine; this brings them: dpdsyn env create dpmm"
     assert "1 computed now" in pretended(*call).stderr
 
 
@@ -227,6 +230,13 @@ QUICKER = {  # enough to see that it works
     "dpmm_mst": {"gen_kwargs": {"n_iters": 50}},
     "dpmm_privbayes": {"gen_kwargs": {"n_iters": 50}},
 }
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_every_row_says_whose_it_is(name: str) -> None:
+    (made,) = accuracy_tables([record("a", method={"name": name, "guarantee": "claimed", "parameters": {}})])
+    package = {"smartnoise": "smartnoise-synth"}.get(name := read_option("synthesizer", name)["package"], name)
+    assert f"claimed ({package}" in dict(zip(made.columns, made.rows[0], strict=True))["guarantee"]
 
 
 @pytest.mark.slow
@@ -258,5 +268,5 @@ def test_composing_needs_no_environment_and_other_pins_are_another_fit(monkeypat
         lock = cell.synthesizer.environment().lock.replace("mbi==1.1.0", "mbi==1.1.1")  # type: ignore[attr-defined]
         monkeypatch.setattr(Isolated, "environment", lambda self: Environment("smartnoise", lock))
         assert Cell.of(composed("dataset=simulated", "synthesizer=snsynth_aim")).fit_id != fit_id
-    record = run_cell(cell)
-    assert record.status == "skipped" and "dpdsyn env create smartnoise" in str(record.error)
+    skipped = run_cell(cell)
+    assert skipped.status == "skipped" and "dpdsyn env create smartnoise" in str(skipped.error)
