@@ -82,6 +82,14 @@ def ray(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", "-q", "tests/services/test_ray.py", *session.posargs, external=True)
 
 
+@nox.session
+def environments(session: nox.Session) -> None:
+    """The packages in environments of their own, which are made if they are not there (2.7 GB)."""
+    command = str(Path(sys.executable).with_name("dpdsyn"))
+    session.run(command, "env", "create", "smartnoise", "dpmm")
+    session.run(sys.executable, "-m", "pytest", "-q", "tests/test_isolated.py", "-k", "real", *session.posargs)
+
+
 def _services(session: nox.Session, test: str, extra: str) -> None:
     """A test that starts servers, in this environment with what it needs besides."""
     session.run(sys.executable, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", "-e", extra)

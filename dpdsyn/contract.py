@@ -42,7 +42,10 @@ def toy_codes(schema: Schema, rows: int, seed: int = 0) -> np.ndarray:
 
 
 def check(kind: Factory) -> Iterator[tuple[str, str | None]]:
-    """Each requirement's name with None, or with what was wrong."""
+    """Each requirement's name with None, or with what was wrong. Raises ValueError for a method that cannot run here at all."""
+    reason = kind().skip(toy_schema(), _BUDGET)
+    if isinstance(reason, str) and reason:
+        raise ValueError(f"it cannot be tried: {reason}")
     for module in kind().imports():
         import_module(module)
     for name, requirement in _REQUIREMENTS:

@@ -60,7 +60,7 @@ class GuidedSynthesizer(Synthesizer):
     def imports(self) -> tuple[str, ...]:
         return (*GUIDE_IMPORTS, *self._source().imports())
 
-    def foreign_versions(self) -> dict[str, int]:
+    def foreign_versions(self) -> dict[str, int | str]:
         source = self._source()
         own = type(source).__module__.startswith("dpdsyn.")
         return source.foreign_versions() | ({} if own else {self.candidates: source.version})

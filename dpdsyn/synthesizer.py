@@ -49,8 +49,14 @@ class Synthesizer(ABC):
         """Modules that the method imports while it works; a clock that is to leave imports out loads them first."""
         return ()
 
-    def foreign_versions(self) -> dict[str, int]:
-        """Versions of methods of other packages that this one uses; those of its own count in `version`."""
+    def foreign_versions(self) -> dict[str, int | str]:
+        """Versions of what this one uses of other packages; those of its own count in `version`."""
+        return {}
+
+    def measured_elsewhere(self) -> Mapping[str, float | None]:
+        """Of a method that works in another process: its seconds of `fit` and of the last `sample`, imports left out, and its
+        `peak_memory_mb`. Empty where a clock in this process sees the work and nothing else.
+        """
         return {}
 
     def state(self) -> dict[str, np.ndarray]:

@@ -120,7 +120,7 @@ class Cell:
 
 def outline(cell: Cell) -> dict[str, Any]:
     """The part of the cell's record that is known before it runs."""
-    generator = cell.dataset.get("generator")
+    generator, foreign = cell.dataset.get("generator"), cell.synthesizer.foreign_versions()
     return {
         "cell_id": cell.cell_id,
         "fit_id": cell.fit_id,
@@ -143,7 +143,7 @@ def outline(cell: Cell) -> dict[str, Any]:
         "seed": cell.seed,
         "n_synth": cell.n_synth,
         "evaluation": dict(cell.evaluation) | ({"column": cell.judged} if cell.off_task else {}),
-        "environment": dict(machine.describe(cell.threads)),
+        "environment": {**machine.describe(cell.threads), **({"foreign": foreign} if foreign else {})},
     }
 
 
@@ -198,6 +198,11 @@ def fit_and_sample(cell: Cell, split: datasets.Split, enter: Tell = _silent) -> 
         enter("sample")
         codes = draw(fitted, split.schema, cell.n_synth, sampling)
         end = time.perf_counter()
+    seconds = {"fit": middle - start, "sample": end - middle, "total": end - start}
+    elsewhere = fitted.measured_elsewhere()
+    if elsewhere:  # this clock saw an interpreter start, imports and tables exchanged besides: `around`
+        seconds = {name: elsewhere[name] or 0.0 for name in ("fit", "sample")}
+        seconds |= {"total": sum(seconds.values()), "around": end - start - sum(seconds.values())}
     predicts = getattr(fitted, "predict_proba", None)
     return Fit(
         codes=codes,
@@ -206,14 +211,12 @@ def fit_and_sample(cell: Cell, split: datasets.Split, enter: Tell = _silent) -> 
         spent=ledger.spent,
         ledger=ledger.entries,
         seconds={
-            "fit": middle - start,
-            "sample": end - middle,
-            "total": end - start,
+            **seconds,
             "process": "warm" if next(_fits_before) else "fresh",
             "contended": others.contended,
             "alone": cell.alone,
         },
-        peak_memory_mb=memory.megabytes,
+        peak_memory_mb=elsewhere["peak_memory_mb"] if elsewhere else memory.megabytes,
     )
 
 

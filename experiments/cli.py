@@ -101,6 +101,16 @@ def _parser() -> argparse.ArgumentParser:
             chosen.add_argument("names", nargs=names, metavar="NAME")
         chosen.set_defaults(command=_data, action=action, names=[])
 
+    env = commands.add_parser("env", help="environments of packages with conflicting pins: create, list").add_subparsers(
+        metavar="ACTION", required=True
+    )
+    make_env = env.add_parser("create", help="make them from their lock files; needs the package index")
+    make_env.add_argument("names", nargs="+", metavar="NAME")
+    make_env.set_defaults(command=_env, action="create")
+    env.add_parser("list", help="what there is, and whether it is on this machine").set_defaults(
+        command=_env, action="overview", names=[]
+    )
+
     schema = commands.add_parser("schema", help="schema files").add_subparsers(metavar="ACTION", required=True)
     draft = schema.add_parser("draft", help="print a schema to begin with, read off a CSV or Parquet file")
     draft.add_argument("table", type=Path, metavar="FILE")
@@ -319,6 +329,12 @@ def _data(given: argparse.Namespace) -> int:
 
     action = data_commands.overview if given.action == "list" else getattr(data_commands, given.action)
     return action(given.names)
+
+
+def _env(given: argparse.Namespace) -> int:
+    from experiments import environment_commands
+
+    return getattr(environment_commands, given.action)(given.names)
 
 
 def _draft(given: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -70,13 +71,21 @@ class OtherWork:
 
     @staticmethod
     def _readings() -> tuple[float, float, float]:
-        """Seconds: of the clock, of all processors' work, of this process's and its children's."""
+        """Seconds: of the clock, of all processors' work, of this process's and its children's, those at work included."""
         import psutil
 
         every, own = psutil.cpu_times(), os.times()
+        children = 0.0
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                children += sum(child.cpu_times()[:2])
         idle = every.idle + getattr(every, "iowait", 0.0)
         guest = getattr(every, "guest", 0.0) + getattr(every, "guest_nice", 0.0)  # already in user and nice
-        return time.monotonic(), sum(every) - idle - guest, own.user + own.system + own.children_user + own.children_system
+        return (
+            time.monotonic(),
+            sum(every) - idle - guest,
+            (own.user + own.system + own.children_user + own.children_system + children),
+        )
 
 
 @cache

@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from baselines.environments import cache_dir
+
 
 def config_dir() -> Path:
     """The folder of configuration files: in the wheel beside this file, in a checkout one level up."""
@@ -21,8 +23,7 @@ def results_dir() -> Path:
 def data_dirs() -> tuple[Path | None, Path]:
     """The person's own data folder (`DPDSYN_DATA`), if set, and the cache that downloads go to."""
     own = os.environ.get("DPDSYN_DATA")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dpdsyn" / "data"
-    return (Path(own).absolute() if own else None), cache
+    return (Path(own).absolute() if own else None), cache_dir() / "data"
 
 
 def options(group: str, extra: Path | None = None) -> list[str]:

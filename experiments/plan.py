@@ -167,7 +167,8 @@ def _is_value(override: str) -> bool:
 def _fingerprint(extra: Path | None) -> str:
     """Of everything that a cell's identity is computed from: configuration and code."""
     here = Path(__file__).parent
-    folders = [(config_dir(), "*.yaml"), *((here.parent / package, "*.py") for package in ("dpdsyn", "baselines", "experiments"))]
+    code = [(here.parent / package, "*.py") for package in ("dpdsyn", "baselines", "experiments")]
+    folders = [(config_dir(), "*.yaml"), *code, (here.parent / "baselines", "*.txt")]  # locks of environments
     digest = hashlib.sha256()
     for folder, pattern in [*folders, *([(extra, "*.yaml")] if extra else [])]:
         for path in sorted(folder.rglob(pattern)):

@@ -30,11 +30,11 @@ class Record:
     how many a table was cut; ceiling, the best possible accuracy where it is known; leak, the share of test rows whose
     profile is in training where that is measured; caution, what to know.
     method: name, target, version, parameters, guarantee. privacy: epsilon, delta, unit (what is protected: a row or a
-    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm, alone that nothing of ours ran beside
-    it; limit and reached of a run that was stopped. evaluation: as configured; column,
-    what was predicted where that is not the target. metrics: per evaluator. fidelity: tvd1, tvd2.
-    environment: commit, packages, processor, threads. experiment: name and content hash of the file in conf/experiment that
-    it was first run for, if any.
+    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm; alone, whether nothing of ours ran beside
+    it; around, what a method in an interpreter of its own took besides; limit and reached of a run that was stopped.
+    evaluation: as configured; column, what was predicted where that is not the target. metrics: per evaluator. fidelity:
+    tvd1, tvd2. environment: commit, packages, processor, threads; foreign, versions of what the method uses of other
+    packages. experiment: name and content hash of the file in conf/experiment that it was first run for, if any.
     """
 
     cell_id: str

@@ -41,8 +41,8 @@ def due(planned: Planned, record: Record | None, retried: set[str] | None = None
         return retried is None
     if retried is not None:
         return record.status not in ("ok", "skipped") and planned.cell_id not in retried
-    if record.status == "ok":
-        return False
+    if record.status in ("ok", "skipped"):
+        return record.status == "skipped"  # asking again costs nothing, and what was lacking may be there by now
     return planned.compute["retry"] or Limits.of(planned.compute).raised_since(record)
 
 

@@ -54,7 +54,7 @@ def test_what_is_due() -> None:
     for limit in (61, None):
         assert due(planned("a", compute={**COMPUTE, "timeout": limit}), timeout)
     assert due(planned("a", compute={**COMPUTE, "retry": True}), record(status="failed"))
-    assert due(planned("a", compute={**COMPUTE, "retry": True}), record(status="skipped"))
+    assert due(planned("a"), record(status="skipped"))  # what it lacked may be there by now
     assert due(planned("a"), record(status="failed"), retried=set()) and not due(planned("a"), timeout, retried={"a"})
     assert not due(planned("a"), None, retried=set()) and not due(planned("a"), record(), retried=set())
 
