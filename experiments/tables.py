@@ -18,7 +18,7 @@ from experiments.table import Table, as_csv, counted, markdown
 Budgets = dict[float, list[Record]]
 
 
-_BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
+BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
 _NOTES = {
     "dpdsyn_as_printed": " (as described in secondary notes)",
     "absyn": " (batch-adaptive, ABSyn-inspired; not ABSyn itself)",
@@ -201,7 +201,7 @@ def _badge(method: str, group: list[Record]) -> str:
         return "-"
     exposed = {entry["label"] for r in group for entry in r.privacy.get("ledger", ()) if entry["mechanism"] == "Unprotected"}
     own = _NOTES.get(method.partition(" ")[0], "")
-    return _BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else own)
+    return BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else own)
 
 
 def _values(group: list[Record], key: str) -> list[float]:
