@@ -86,16 +86,16 @@ class Twin(PrivateTable):
         return answer
 
     def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
-        sums: list[np.ndarray] = []  # without the row, and with it
+        """As everywhere, `f` is taken to be a sum over rows, so that the row adds what `f` gives for it alone."""
+        sums: list[np.ndarray] = []  # of the others in the batch, and of the row
 
         def watched(batch: np.ndarray, clip: float) -> np.ndarray:
-            rest = self._rest(batch, rate)
-            total, drawn = f(batch, clip), len(rest) < len(batch)
-            sums.extend([f(rest, clip), total] if drawn else [total, f(np.concatenate([rest, self.row]), clip)])
+            total, pull = f(batch, clip), f(self.row, clip)
+            sums.extend([total - pull if self._drawn(batch, rate) else total, pull])
             return total
 
         answer = super().noisy_sum(watched, rate, sigma, clip)
-        without, pull = sums[0], sums[1] - sums[0]
+        without, pull = sums
         if_drawn = _gaussian(answer - without, pull, sigma * clip)
         evidence = if_drawn if rate == 1 else np.logaddexp(np.log1p(-rate), np.log(rate) + if_drawn)
         self._note(("noisy_sum", rate, sigma, clip), clip, np.linalg.norm(pull), evidence)
@@ -129,14 +129,13 @@ class Twin(PrivateTable):
     def _scores(self, rows: np.ndarray, queries: Sequence[Query], score: Score) -> np.ndarray:
         return np.array([score(marginal(rows, self.schema, query), query) for query in queries], dtype=float)
 
-    def _rest(self, batch: np.ndarray, rate: float) -> np.ndarray:
-        """The batch without the row in question, which is the last one if it is there."""
+    def _drawn(self, batch: np.ndarray, rate: float) -> bool:
+        """Whether the row, which is the last one where it is there, is in the batch."""
         if rate == 1:
-            return self.others
+            return len(batch) > len(self.others)
         if (self.others == self.row).all(axis=1).any():
             raise ValueError("the row in question must be unlike all others to be told from them in a Poisson sample")
-        drawn = len(batch) > 0 and bool((batch[-1] == self.row[0]).all())
-        return batch[:-1] if drawn else batch
+        return len(batch) > 0 and bool((batch[-1] == self.row[0]).all())
 
 
 def _gaussian(rest: np.ndarray, pull: np.ndarray, sigma: float) -> float:
