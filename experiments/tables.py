@@ -23,8 +23,10 @@ _NOTES = {
     "dpdsyn_as_printed": " (as described in secondary notes)",
     "absyn": " (batch-adaptive, ABSyn-inspired; not ABSyn itself)",
     "privpetal": " (single-table adaptation)",
+    "rdp_gan_as_printed": " (noise on the loss's value, as printed)",
+    "wdp_gan": " (sequence GAN, WDP-GAN-inspired; not WDP-GAN itself)",
 }
-_INSPIRED = ("absyn",)  # no part of ratios
+_INSPIRED = ("absyn", "wdp_gan")  # no part of ratios
 _YARDSTICK = "dpdsyn"
 
 
