@@ -60,10 +60,14 @@ def released(codes: np.ndarray, canary: np.ndarray) -> np.ndarray:
 
 def parameters(fitted: Any, schema: Schema, canary: np.ndarray) -> np.ndarray:
     """Of what was fitted, the parts that the canary pulls at; empty if there are none that this attack knows."""
+    if hasattr(fitted, "pulled_by"):  # a method may say itself what a row pulls at
+        return np.asarray(fitted.pulled_by(canary[0]), dtype=float)
     row, label = canary[0].astype(int), None if schema.target is None else int(canary[0, schema.target_position])
     found: list[float] = []
     if (guide := getattr(fitted, "guide_", None)) is not None:
         found += _of_guide(guide, schema, canary)
+    if (critic := getattr(fitted, "critic_", None)) is not None:
+        found += _of_critic(critic, schema, canary)
     if (source := getattr(fitted, "source_", None)) is not None:
         narrower = fitted.source_schema_
         found += list(parameters(source, narrower, canary[:, schema.positions(narrower.names)]))
@@ -88,6 +92,20 @@ def _of_guide(guide: Any, schema: Schema, canary: np.ndarray) -> list[float]:
     linear = table[network.index(features)[0], network.hidden :][:, network.slices[0]]
     probabilities = np.clip(guide.predict_proba(features)[0].astype(float), 1e-12, 1.0)
     return [*(linear[:, label] - linear.mean(axis=1)), float(np.log(probabilities[label]) - np.log(probabilities).mean())]
+
+
+def _of_critic(critic: Any, schema: Schema, canary: np.ndarray) -> list[float]:
+    """The critic's score of the canary, and how much less it is with each of its codes replaced by another."""
+    import torch
+
+    from baselines.networks import one_hot
+
+    rows = np.repeat(canary, 1 + len(schema.sizes), axis=0)
+    for position, size in enumerate(schema.sizes):
+        rows[1 + position, position] = (rows[0, position] + 1) % size
+    with torch.no_grad():
+        given = critic(one_hot(rows, schema.sizes))[:, 0].double().numpy()
+    return [float(given[0]), *(given[0] - given[1:])]
 
 
 def _one_way(marginals: Any, schema: Schema) -> bool:

@@ -38,10 +38,10 @@ def lower_bound(with_row: np.ndarray, without: np.ndarray, delta: float) -> floa
     Every other run chooses the event that promises most; the others, which had no part in the choice, test it.
     """
     event = best_event(with_row[split(len(with_row))], without[split(len(without))], delta)
-    return tested(event, with_row[~split(len(with_row))], without[~split(len(without))], delta)
+    return bound_of(event, with_row[~split(len(with_row))], without[~split(len(without))], delta)
 
 
-def tested(event: Event, with_row: np.ndarray, without: np.ndarray, delta: float) -> float:
+def bound_of(event: Event, with_row: np.ndarray, without: np.ndarray, delta: float) -> float:
     """The bound from one event that was fixed before these runs."""
     pairs = ((event.counts(with_row), len(with_row)), (event.counts(without), len(without)))
     (hits, of), (false_hits, of_false) = pairs if event.with_likelier else pairs[::-1]
