@@ -155,10 +155,18 @@ def test_a_broken_control_is_caught(tmp_path: Path, control: str) -> None:
     assert bounds["parameters"] > _EPSILON
 
 
+@pytest.mark.slow
 def test_the_method_as_printed_is_caught_near_power(tmp_path: Path) -> None:
     guide = {"hidden": 0, "steps": 1}
     config = config_of("dpdsyn.method.GuidedSynthesizer", 0.8, 1e-6, 1000, candidates="permuted", guide=guide)
     assert audited(tmp_path, config)["released rows"] > power(1000, 1e-6) - 0.1
+
+
+@pytest.mark.slow
+def test_the_gan_as_printed_is_caught_near_power(tmp_path: Path) -> None:
+    """Whoever knows its first weights and its batches sees from the critic whether the row was there."""
+    config = config_of("baselines.rdp_gan.RDPGANAsPrinted", 0.8, 1e-6, 1000, epochs=1)
+    assert audited(tmp_path, config)["parameters"] > power(1000, 1e-6) - 0.1
 
 
 def test_verdicts_need_a_second_crossing_by_the_same_attack() -> None:
