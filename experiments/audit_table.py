@@ -201,12 +201,12 @@ def verdict_of(audited: Audited) -> str:
     return f"{audited.verdict}: claimed {audited.rows[0]['claimed_epsilon']:g}, refuted at 95%: {bounds}"
 
 
-def write_table(results: Path) -> list[Path]:
+def write_table(results: Path, folder: Path) -> list[Path]:
     """The table of the export, if there is one; gives its path."""
     audits = read_audits(results)
     if not audits:
         return []
-    (results / "tables").mkdir(parents=True, exist_ok=True)
-    path = results / "tables" / "audits.md"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "audits.md"
     write_atomically(path, render(audits).encode())
     return [path]

@@ -276,7 +276,8 @@ def _tables(given: argparse.Namespace) -> int:
 
     records = _load_records(given)
     print(render(records))
-    for path in [*write(records, results_dir() / "tables"), *write_table(results_dir())]:
+    folder = results_dir() / "tables"
+    for path in [*write(records, folder), *write_table(results_dir(), folder)]:
         print(path)
     return 0
 

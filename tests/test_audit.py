@@ -208,6 +208,20 @@ def test_the_command_audits_resumes_and_exports(dpdsyn: Dpdsyn, tmp_path: Path) 
     assert render([read]) == render(stored(results)) and write_audits(results, stored(results)) == results / "audits.csv"
 
 
+def test_a_claim_that_is_crossed_is_tried_with_fresh_runs(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+    (tmp_path / "conf" / "synthesizer").mkdir(parents=True)
+    (tmp_path / "conf" / "synthesizer" / "fixed_seed.yaml").write_text("name: fixed_seed\n_target_: audit_controls.FixedSeed\n")
+    path = os.pathsep.join(str(folder) for folder in (Path(__file__).parents[1], Path(__file__).parent))
+    cut = ("audit.rows=60", "audit.columns=3", "audit.runs=100", "compute.workers=1")
+    command = ("--config-dir", str(tmp_path / "conf"), "dataset=simulated", "synthesizer=fixed_seed", *cut)
+    run = dpdsyn("audit", *command, PYTHONPATH=path)
+    assert run.returncode == 1 and "as many fresh runs" in run.stderr, run.stderr
+    (read,) = stored(tmp_path / "results")
+    assert read.verdict == "violation"
+    (row,) = [row for row in read.rows if row["attack"] == "parameters"]
+    assert row["lower_bound"] > 1.7 and row["fresh_lower_bound"] > 1.7 and row["fresh_runs"] == row["runs"] == 100
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

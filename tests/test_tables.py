@@ -7,6 +7,7 @@ from conftest import ROOT
 from test_store import record
 
 from dpdsyn.privacy import DRAFTED
+from experiments.audit_table import write_table
 from experiments.labels import plain
 from experiments.overview import overview_tables
 from experiments.store import read_export
@@ -167,5 +168,5 @@ def test_tables_are_rebuilt_from_records_byte_for_byte(tmp_path: Path) -> None:
 
 
 def test_the_committed_tables_are_those_of_the_committed_records(tmp_path: Path) -> None:
-    for path in write(read_export(ROOT / "results"), tmp_path):
+    for path in [*write(read_export(ROOT / "results"), tmp_path), *write_table(ROOT / "results", tmp_path)]:
         assert path.read_bytes() == (ROOT / "results" / "tables" / path.name).read_bytes(), f"{path.name}: run `dpdsyn tables`"
