@@ -23,7 +23,7 @@ from experiments.paths import results_dir
 from experiments.plan import composed
 from experiments.progress import bar, console
 from experiments.run import prepare_processes, say, show
-from experiments.store import write_atomically
+from experiments.store import StoreError, write_atomically
 
 _WAIT = 0.5  # seconds between two looks for chunks that another command is at work on
 _NONE = "NO privacy guarantee; it is held against the budget that it was asked for"
@@ -31,26 +31,32 @@ _CLAIMED = "a guarantee that an outside library claims, not ours"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code: 0 if no bound crosses its claim twice, 1 if one does or a method cannot be run, 2 if refused."""
+    """Exit code: 0 if no bound crosses its claim twice, 1 if one does or a method fails, 2 if the command is refused."""
     request = inspect_request(arguments)
     os.environ["DPDSYN_RESULTS"] = str(results_dir())
     if request.only_shows:
         return show(arguments, request)
     configs = [_plain(config) for _, config, _ in composed(request.jobs(), request.config_dir)]
-    for config in configs:
-        Audit.of(config)
+    audits = [Audit.of(config) for config in configs]
+    for audit in {audit.cell.dataset_key: audit for audit in audits}.values():
+        audit.cut()
     prepare_processes()
-    done = []
-    for config in configs:
-        audit, cut = prepared(json.dumps(config))
-        reason = audit.cell.synthesizer.skip(cut.schema, audit.cell.budget)
+    done, failed = [], False
+    for audit, config in zip(audits, configs, strict=True):
+        reason = audit.cell.synthesizer.skip(audit.schema(), audit.cell.budget)
         if reason:
             say(f"{audit.name}: skipped, {reason}")
             continue
-        done.append(_audit(audit, config))
+        try:
+            done.append(_audit(audit, config))
+        except StoreError:  # the folder, not the method
+            raise
+        except Exception as error:  # whatever a method raises; the others go on
+            failed = True
+            say(f"{audit.name}: failed, {type(error).__name__}: {' '.join(str(error).split())}")
     if done:
         sys.stdout.write(render(done) + "\n")
-    return 1 if any(audited.verdict == "violation" for audited in done) else 0
+    return 1 if failed or any(audited.verdict == "violation" for audited in done) else 0
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -208,6 +208,17 @@ def test_the_command_audits_resumes_and_exports(dpdsyn: Dpdsyn, tmp_path: Path) 
     assert render([read]) == render(stored(results)) and write_audits(results, stored(results)) == results / "audits.csv"
 
 
+def test_a_method_that_fails_does_not_stop_the_others(dpdsyn: Dpdsyn, toy_world: Path, tmp_path: Path) -> None:
+    (tmp_path / "conf" / "synthesizer").mkdir(parents=True)
+    (tmp_path / "conf" / "synthesizer" / "broken.yaml").write_text("name: broken\n_target_: audit_controls.Control\n")
+    path = os.pathsep.join(str(folder) for folder in (Path(__file__).parents[1], Path(__file__).parent))
+    cut = ("audit.rows=60", "audit.columns=3", "audit.runs=40", "compute.workers=1")
+    command = ("-m", "--config-dir", str(tmp_path / "conf"), "dataset=simulated", "synthesizer=broken,uniform", *cut)
+    run = dpdsyn("audit", *command, PYTHONPATH=path)
+    assert run.returncode == 1 and "broken" in run.stderr and "failed, NotImplementedError" in run.stderr
+    assert "Traceback" not in run.stderr and "| uniform" in run.stdout
+
+
 def test_a_claim_that_is_crossed_is_tried_with_fresh_runs(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
     (tmp_path / "conf" / "synthesizer").mkdir(parents=True)
     (tmp_path / "conf" / "synthesizer" / "fixed_seed.yaml").write_text("name: fixed_seed\n_target_: audit_controls.FixedSeed\n")
