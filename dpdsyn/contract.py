@@ -14,10 +14,12 @@ from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw
+from dpdsyn.twin import Twin
 
 Factory = Callable[[], Synthesizer]
 _BUDGET = Budget(1.0, 1e-6)
 _ROWS = 80
+_ROUNDING = 1e-4  # gradients are of single precision
 
 
 def toy_schema(classes: int = 2, rows_public: int = _ROWS) -> Schema:
@@ -134,6 +136,30 @@ def _few_rows(kind: Factory) -> None:
             draw(fitted, schema, 10, np.random.default_rng(0))
 
 
+def _neighbours(kind: Factory) -> None:
+    """Each door's exact answer without a row, and with it, lie no further apart than was charged for.
+
+    What is asked first, and what the method has drawn by then, is the same on both tables.
+    """
+    schema = toy_schema()
+    codes = toy_codes(schema, _ROWS)
+    _, alone, counts = np.unique(codes, axis=0, return_index=True, return_counts=True)
+    for position in alone[counts == 1][:2]:
+        others, row = np.delete(codes, position, axis=0), codes[position : position + 1]
+        first = []
+        for present in (False, True):
+            noise, method = (np.random.default_rng(s) for s in np.random.SeedSequence(6).spawn(2))
+            state = lambda method=method: method.bit_generator.state  # noqa: E731
+            private = Twin.of(others, row, present, schema, Ledger(_BUDGET), noise, state)
+            kind().fit(private, method)
+            for call in private.calls:
+                if not call.moved <= call.stated * (1 + _ROUNDING):
+                    raise AssertionError(f"one row moves {call.asked[0]} by {call.moved:.6g}; {call.stated:.6g} was charged for")
+            first.append(private.calls[0].asked if private.calls else method.bit_generator.state)
+        if first[0] != first[1]:
+            raise AssertionError("what is asked first, or drawn before that, depends on a row that came through no door")
+
+
 def _skips(kind: Factory) -> None:
     reason = kind().skip(toy_schema(), _BUDGET)
     if reason is not None and not (isinstance(reason, str) and reason):
@@ -148,6 +174,7 @@ _REQUIREMENTS: tuple[tuple[str, Callable[[Factory], None]], ...] = (
     ("samples lie in the domain, for two classes and three", _samples),
     ("the same seeds give the same table", _reproducible),
     ("no more is spent than the budget, and nothing after it", _within_budget),
+    ("one row moves no answer further than was charged for", _neighbours),
     ("sampling needs no private row", _sample_is_postprocessing),
     ("tables far smaller than rows_public are no error", _few_rows),
 )

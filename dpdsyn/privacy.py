@@ -187,7 +187,7 @@ def compose(plan: Sequence[Spend], delta: float, interval: float = _FINEST) -> f
     return _compose(tuple(plan), delta, interval)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _compose(plan: tuple[Spend, ...], delta: float, interval: float) -> float:
     import dp_accounting
     from dp_accounting.pld import PLDAccountant
@@ -216,6 +216,11 @@ def _roughly(plan: Sequence[Spend], delta: float) -> float:
 
     (Bu et al. 2020, "Deep learning with Gaussian differential privacy", Corollary 5.4.)
     """
+    return _rough(tuple(plan), delta)
+
+
+@lru_cache(maxsize=1024)
+def _rough(plan: tuple[Spend, ...], delta: float) -> float:
     import dp_accounting
 
     rho = 0.0

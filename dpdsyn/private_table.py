@@ -132,9 +132,8 @@ class PrivateTable:
         if not isinstance(cap, Nothing):
             self.ledger.charge(cap, "reserved for a nested synthesizer")
         ledger = Ledger(cap, parent=self.ledger)
-        positions = self.schema.positions(columns)
-        rows = self.__rows.changed(only(positions))
-        return PrivateTable(rows, self.schema.select(columns), ledger, self.__rng.spawn(1)[0], self.__verify)
+        change = only(self.schema.positions(columns))
+        return self._view(change, self.schema.select(columns), ledger, self.__rng.spawn(1)[0])
 
     def recode(self, mappings: Mapping[str, np.ndarray]) -> PrivateTable:
         """The same rows and ledger with some columns' codes merged.
@@ -147,7 +146,13 @@ class PrivateTable:
         for name, mapping in mappings.items():
             columns[self.schema.position(name)] = Column(name, "categorical", categories=tuple(range(int(np.max(mapping)) + 1)))
         schema = Schema(tuple(columns), None, self.schema.rows_public)
-        return PrivateTable(self.__rows.changed(recoded(changes)), schema, self.ledger, self.__rng, self.__verify)
+        return self._view(recoded(changes), schema, self.ledger, self.__rng)
+
+    def _view(
+        self, change: Callable[[np.ndarray], np.ndarray], schema: Schema, ledger: Ledger, rng: np.random.Generator
+    ) -> PrivateTable:
+        """The rows after a change that treats each alone, behind doors of the same kind."""
+        return type(self)(self.__rows.changed(change), schema, ledger, rng, self.__verify)
 
     def __marginals(self, queries: Sequence[Query]) -> list[np.ndarray]:
         """Exact marginals, in one pass over the rows."""

@@ -100,7 +100,7 @@ class Cell:
                 **({"foreign": foreign} if foreign else {}),
                 "data": datasets.identity(self.dataset),
                 "method": [self.method, self.target, dict(self.parameters), self.synthesizer.version],
-                "privacy": None if ignores_budget else [self.budget.epsilon, self.budget.delta],
+                "privacy": None if ignores_budget else self._budget,
                 "n_synth": self.n_synth,
                 "seed": self.seed,
             }
@@ -109,9 +109,13 @@ class Cell:
     @property
     def cell_id(self) -> str:
         """Of the fit, the budget it stands for, and how it is judged."""
-        budget = [self.budget.epsilon, self.budget.delta]
         judged = [dict(self.evaluation), evaluate.VERSION, self.dataset.get("positive")]
-        return _digest([self.fit_id, budget, *judged] + ([self.judged] if self.off_task else []))
+        return _digest([self.fit_id, self._budget, *judged] + ([self.judged] if self.off_task else []))
+
+    @property
+    def _budget(self) -> list[float]:
+        """As it counts in names: `epsilon=1` and `epsilon=1.0` are one."""
+        return [float(self.budget.epsilon), float(self.budget.delta)]
 
     @property
     def off_task(self) -> bool:

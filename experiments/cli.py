@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     warnings.filterwarnings("ignore", module="mbi")  # it warns of single precision when imported; we fit in double
     try:
-        if arguments[:1] in (["run"], ["retry"]):  # everything after it is Hydra's, flags included
+        if arguments[:1] in (["run"], ["retry"], ["audit"]):  # everything after it is Hydra's, flags included
             return _run(*arguments)
         given = _parser().parse_args(arguments)
         return given.command(given)
@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--once", action="store_true", help="print once, also on a terminal")
     status.set_defaults(command=_status)
     commands.add_parser("retry", help="run again what failed: dpdsyn retry [KEY=VALUE ...]", add_help=False)
+    commands.add_parser(
+        "audit", help="attack a method: dpdsyn audit [-m] dataset=NAME synthesizer=NAME privacy.epsilon=E ...", add_help=False
+    )
     merge = commands.add_parser("merge", help="bring in the records of other results folders")
     merge.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     merge.set_defaults(command=_merge)
@@ -145,9 +148,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(command: str, *arguments: str) -> int:
+    _see_own_modules()
+    if command == "audit":
+        from experiments import audit_command
+
+        return audit_command.main(arguments)
     from experiments import run
 
-    _see_own_modules()
     return run.main(arguments) if command == "run" else run.retry(arguments)
 
 
@@ -263,22 +270,28 @@ def _records(given: argparse.Namespace) -> int:
 
 
 def _export(given: argparse.Namespace) -> int:
+    from experiments.audit_table import stored, write_audits
     from experiments.store import Store, write_export
 
     store = Store(results_dir())
-    records = list(store.all(lambda text: print(text, file=sys.stderr)))
-    if not records:
+    records, audits = list(store.all(lambda text: print(text, file=sys.stderr))), stored(store.results)
+    if not records and not audits:
         raise FileNotFoundError(f"no records in {store.records}; nothing was exported")
-    print(f"{len(records)} records in {write_export(store.results, records)}")
+    if records:
+        print(f"{len(records)} records in {write_export(store.results, records)}")
+    if audits:
+        print(f"{len(audits)} audits in {write_audits(store.results, audits)}")
     return 0
 
 
 def _tables(given: argparse.Namespace) -> int:
+    from experiments.audit_table import write_table
     from experiments.tables import first_screen, write
 
     records = _load_records(given)
     print(first_screen(records))
-    for path in write(records, results_dir() / "tables"):
+    folder = results_dir() / "tables"
+    for path in [*write(records, folder), *write_table(results_dir(), folder)]:
         print(path)
     return 0
 

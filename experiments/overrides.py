@@ -11,7 +11,7 @@ from dpdsyn.checks import whole_number
 from dpdsyn.privacy import Budget
 from experiments.paths import content_hash, option_path, options, read_option
 
-_GROUPS = ("dataset", "synthesizer", "privacy", "evaluation", "compute", "experiment", "guide")
+_GROUPS = ("dataset", "synthesizer", "privacy", "evaluation", "compute", "audit", "experiment", "guide")
 
 
 class UsageError(ValueError):
@@ -136,6 +136,10 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "privacy.delta": lambda value: Budget(1.0, value),
     "seed": lambda value: whole_number("seed", value, least=0),
     "compute.threads": lambda value: whole_number("compute.threads", value, least=1),
+    "audit.runs": lambda value: whole_number("audit.runs", value, least=40),
+    "audit.columns": lambda value: whole_number("audit.columns", value, least=2),
+    "audit.rows": lambda value: whole_number("audit.rows", value, least=20),
+    "audit.canaries": lambda value: whole_number("audit.canaries", value, least=40),
 }
 
 

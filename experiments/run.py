@@ -69,8 +69,7 @@ def main(arguments: Sequence[str], retried: set[str] | None = None) -> int:
     request = inspect_request(arguments)
     os.environ["DPDSYN_RESULTS"] = str(results_dir())  # for Hydra's folders and for the processes of cells
     if request.only_shows:
-        unset = [f"{group}={options(group)[0]}" for group in ("dataset", "synthesizer") if group not in request.axes]
-        return _show(list(arguments) + unset)
+        return show(arguments, request)
     store, plans = Store(results_dir()), Plans(results_dir())
     with planning() as progress:
         plan, examples = plan_of(request, plans, progress)
@@ -82,7 +81,7 @@ def main(arguments: Sequence[str], retried: set[str] | None = None) -> int:
         store.prepare()
         _check_data(examples or _examples(plan, request))
         plans.write(plan)
-    _prepare_processes()
+    prepare_processes()
     refused: list[str] = []
     with running(plan, store, todo, say):
         if todo:
@@ -111,7 +110,7 @@ def _check_data(cells: list[Cell]) -> None:
             )
 
 
-def _prepare_processes() -> None:
+def prepare_processes() -> None:
     """What the processes of cells inherit, and what ends them all."""
     from experiments.supervise import outlived_by_nobody
 
@@ -134,11 +133,12 @@ def _end_at_once(*_: object) -> None:
     os._exit(130)
 
 
-def _show(arguments: list[str]) -> int:
+def show(arguments: Sequence[str], request: Request) -> int:
     """Let Hydra print what its flags ask for."""
     import hydra
 
-    sys.argv = ["dpdsyn run", *arguments]
+    unset = [f"{group}={options(group)[0]}" for group in ("dataset", "synthesizer") if group not in request.axes]
+    sys.argv = ["dpdsyn run", *arguments, *unset]
     hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(lambda config: None)()
     return 0
 

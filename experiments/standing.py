@@ -14,7 +14,7 @@ YARDSTICK = "dpdsyn"
 REFERENCES = ("real", "majority", "independent", "uniform", "guide_only")
 DEVELOPMENT = ("br2000", "simulated")  # the data sets that settings were chosen on
 INSPIRED = ("absyn", "wdp_gan")  # after papers whose text was not found
-_BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
+BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
 _NOTES = {
     "dpdsyn_as_printed": " (as described in secondary notes)",
     "absyn": " (batch-adaptive, ABSyn-inspired; not ABSyn itself)",
@@ -47,7 +47,7 @@ def badge(method: str, group: list[Record]) -> str:
         return "-"
     exposed = {entry["label"] for r in group for entry in r.privacy.get("ledger", ()) if entry["mechanism"] == "Unprotected"}
     own = _NOTES.get(method.partition(" ")[0], "")
-    return _BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else own)
+    return BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else own)
 
 
 def is_ranked(method: str, group: Iterable[Record]) -> bool:

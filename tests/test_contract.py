@@ -9,6 +9,7 @@ import pytest
 
 from dpdsyn.candidates import Independent, uniform_rows
 from dpdsyn.contract import check
+from dpdsyn.privacy import Gaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer, find, load
 from experiments.paths import options, read_option
@@ -77,6 +78,36 @@ class ClipsTooLittle(Synthesizer):
         return uniform_rows(self.schema_, n, rng)
 
 
+class UnderstatesItsScore(Independent):
+    """The score moves by 2 with a row, half of which is stated."""
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> UnderstatesItsScore:
+        private.ledger.cap()
+        private.select([("age",), ("label",)], lambda counts, _: 2 * counts.sum(), sensitivity=1.0, epsilon=0.1)
+        self.marginals_ = [np.full(size, 1 / size) for size in private.schema.sizes]
+        return self
+
+
+class PeeksFirst(Independent):
+    """What is asked first depends on a row that came through no door."""
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> PeeksFirst:
+        rows = private._PrivateTable__rows.together()  # type: ignore[attr-defined]
+        scale = private.ledger.open_calibrated(lambda noise: [Gaussian(noise)])
+        private.noisy_marginals([("age",) if len(rows) % 2 else ("label",)], [scale])
+        self.marginals_ = [np.full(size, 1 / size) for size in private.schema.sizes]
+        return self
+
+
+class DrawsByRows(Independent):
+    """What is drawn before the first door depends on a row."""
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> DrawsByRows:
+        rng.random(len(private._PrivateTable__rows.together()))  # type: ignore[attr-defined]
+        super().fit(private, rng)
+        return self
+
+
 class Renames(Independent):
     def __init__(self, strength: float = 1.0) -> None:
         self.strength = strength * 2
@@ -92,6 +123,9 @@ class Renames(Independent):
         (Unrepeatable, "two different tables"),
         (ClipsTooLittle, "ClippingError"),
         (Renames, "stored as 2.0"),
+        (UnderstatesItsScore, "moves select by 2; 1 was charged for"),
+        (PeeksFirst, "came through no door"),
+        (DrawsByRows, "came through no door"),
     ],
 )
 def test_a_broken_method_is_told_what_is_wrong(kind: type[Synthesizer], fault: str) -> None:

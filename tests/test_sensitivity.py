@@ -37,7 +37,6 @@ def test_one_row_moves_no_score_further_than_stated(name: str, monkeypatch: pyte
     schema = toy_schema(rows_public=300)
     asked: list = []
     monkeypatch.setattr(Watched, "asked", asked, raising=False)
-    monkeypatch.setattr("dpdsyn.private_table.PrivateTable", Watched)
     private = Watched(toy_codes(schema, 300), schema, Ledger(Budget(3.0, 1e-6)), np.random.default_rng(0))
     load(option["_target_"])(**parameters).fit(private, np.random.default_rng(1))
     rng = np.random.default_rng(2)

@@ -1,0 +1,144 @@
+"""Doors that answer as ever and note, of each answer, how far one row moves it and how much it tells of that row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from dpdsyn.privacy import Ledger
+from dpdsyn.private_table import ClippedSum, PrivateTable, Query, Score, marginal
+from dpdsyn.schema import Schema
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a door.
+
+    asked: the door and what it was given, the rows apart. stated, moved: the sensitivity that was charged for, and how far
+    the exact answers with and without the row lie apart, in the same norm. evidence: log-likelihood ratio of the answer,
+    with the row over without it. Nobody can tell the two tables apart better than by the sum of all calls' evidence
+    (Neyman and Pearson), who knows all other rows, which of them are in each Poisson sample, and the method's randomness.
+    """
+
+    asked: tuple[Any, ...]
+    stated: float
+    moved: float
+    evidence: float
+
+
+class Twin(PrivateTable):
+    """A private table that knows which of its rows is in question.
+
+    others: codes of all other rows. row: shape (1, columns). calls: of this table and of all views of it, in order.
+    before: what tells the state of the method's own randomness, noted at the first call.
+    """
+
+    others: np.ndarray
+    row: np.ndarray
+    calls: list[Call]
+    before: Callable[[], Any]
+
+    @classmethod
+    def of(
+        cls,
+        others: np.ndarray,
+        row: np.ndarray,
+        present: bool,
+        schema: Schema,
+        ledger: Ledger,
+        rng: np.random.Generator,
+        before: Callable[[], Any] = lambda: None,
+    ) -> Self:
+        """The table of the other rows and, if it is `present`, the row, which comes last."""
+        twin = cls(np.concatenate([others, row]) if present else others, schema, ledger, rng)
+        twin.others, twin.row, twin.calls, twin.before = others, row, [], before
+        return twin
+
+    @property
+    def evidence(self) -> float:
+        """Of everything that left through the doors."""
+        return float(sum(call.evidence for call in self.calls))
+
+    def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
+        answers = super().noisy_marginals(queries, sigmas)
+        for query, sigma, answer in zip(queries, sigmas, answers, strict=True):
+            without, pull = self._both(partial(marginal, schema=self.schema, query=query))
+            self._note(("noisy_marginals", query, sigma), 1.0, np.linalg.norm(pull), _gaussian(answer - without, pull, sigma))
+        return answers
+
+    def select(self, queries: Sequence[Query], score: Score, sensitivity: float, epsilon: float) -> int:
+        chosen = super().select(queries, score, sensitivity, epsilon)
+        without, pull = self._both(lambda rows: self._scores(rows, queries, score))
+        with_row, without = (scores * epsilon / (2 * sensitivity) for scores in (without + pull, without))
+        evidence = with_row[chosen] - without[chosen] - np.logaddexp.reduce(with_row) + np.logaddexp.reduce(without)
+        self._note(("select", tuple(queries), sensitivity, epsilon), sensitivity, np.abs(pull).max(), evidence)
+        return chosen
+
+    def noisy_scores(self, queries: Sequence[Query], score: Score, l2_sensitivity: float, sigma: float) -> np.ndarray:
+        answer = super().noisy_scores(queries, score, l2_sensitivity, sigma)
+        without, pull = self._both(lambda rows: self._scores(rows, queries, score))
+        asked = ("noisy_scores", tuple(queries), l2_sensitivity, sigma)
+        self._note(asked, l2_sensitivity, np.linalg.norm(pull), _gaussian(answer - without, pull, sigma))
+        return answer
+
+    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
+        """As everywhere, `f` is taken to be a sum over rows, so that the row adds what `f` gives for it alone."""
+        sums: list[np.ndarray] = []  # of the others in the batch, and of the row
+
+        def watched(batch: np.ndarray, clip: float) -> np.ndarray:
+            total, pull = f(batch, clip), f(self.row, clip)
+            sums.extend([total - pull if self._drawn(batch, rate) else total, pull])
+            return total
+
+        answer = super().noisy_sum(watched, rate, sigma, clip)
+        without, pull = sums
+        if_drawn = _gaussian(answer - without, pull, sigma * clip)
+        evidence = if_drawn if rate == 1 else np.logaddexp(np.log1p(-rate), np.log(rate) + if_drawn)
+        self._note(("noisy_sum", rate, sigma, clip), clip, np.linalg.norm(pull), evidence)
+        return answer
+
+    def hand_over(self, claim: str) -> np.ndarray:
+        self._note(("hand_over", claim), np.inf, 0.0, 0.0)
+        return super().hand_over(claim)
+
+    def unprotected(self, why: str) -> np.ndarray:
+        self._note(("unprotected", why), np.inf, 0.0, 0.0)
+        return super().unprotected(why)
+
+    def _view(
+        self, change: Callable[[np.ndarray], np.ndarray], schema: Schema, ledger: Ledger, rng: np.random.Generator
+    ) -> PrivateTable:
+        view = super()._view(change, schema, ledger, rng)
+        assert isinstance(view, Twin)
+        view.others, view.row, view.calls, view.before = change(self.others), change(self.row), self.calls, self.before
+        return view
+
+    def _note(self, asked: tuple[Any, ...], stated: float, moved: Any, evidence: Any) -> None:
+        state = () if self.calls else (self.schema, self.before())
+        self.calls.append(Call((*asked, *state), stated, float(moved), float(evidence)))
+
+    def _both(self, exact: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The exact answer without the row, and what the row adds to it."""
+        without = exact(self.others)
+        return without, exact(np.concatenate([self.others, self.row])) - without
+
+    def _scores(self, rows: np.ndarray, queries: Sequence[Query], score: Score) -> np.ndarray:
+        return np.array([score(marginal(rows, self.schema, query), query) for query in queries], dtype=float)
+
+    def _drawn(self, batch: np.ndarray, rate: float) -> bool:
+        """Whether the row, which is the last one where it is there, is in the batch."""
+        if rate == 1:
+            return len(batch) > len(self.others)
+        if (self.others == self.row).all(axis=1).any():
+            raise ValueError("the row in question must be unlike all others to be told from them in a Poisson sample")
+        return len(batch) > 0 and bool((batch[-1] == self.row[0]).all())
+
+
+def _gaussian(rest: np.ndarray, pull: np.ndarray, sigma: float) -> float:
+    """Log-likelihood ratio of `rest` under N(pull, sigma^2) over N(0, sigma^2)."""
+    pull = pull.astype(float)
+    return float(((rest * pull).sum() - (pull * pull).sum() / 2) / sigma**2)
