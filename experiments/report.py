@@ -84,7 +84,7 @@ def page(records: Sequence[Record], audited: Table | None = None, published: Seq
         "counts": _counts(records, shown),
         "answer": "".join(tag("li", escape(sentence)) for sentence in said.sentences),
         "answer_notes": paragraphs(said.notes, "note"),
-        "claims": _tables(headline_tables(swept), "No cell has DPDSyn beside a baseline yet.")
+        "claims": _tables(headline_tables(records), "No cell has DPDSyn beside a baseline yet.")
         + "".join(folded(one.title, table(one)) for one in published),
         "cautions": _cautions(records),
         "filters": _filters(shown),

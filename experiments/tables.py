@@ -141,7 +141,7 @@ def _all(records: Iterable[Record]) -> dict[str, list[Table]]:
     records = [record for record in everything if not was_alone(record)]
     usual = plain(records)
     return {
-        "headline": headline_tables(usual),
+        "headline": headline_tables(everything),
         "leaderboard": accuracy_leaderboards(records),
         "synthesis_time": time_leaderboards(records),
         "comparison": comparison_tables(records),
