@@ -23,10 +23,10 @@ class Point:
     dataset, method: as tables name them. kind, of all runs of the method: `ranked` takes part in comparisons; `reference`;
     `claimed` and `none` by their guarantee; `apart` for what is under our guarantee and not compared (inspired methods,
     special settings). badge: the guarantee in words. evaluators: the models that accuracy, best, auroc, label_share and tvd2
-    are over; runs judged by other models count for time alone. seconds: of fit and sample, median; a lower bound if
-    `at_least`. alone: whether they had the machine to themselves; times of other runs then do not count. memory: MB, median.
-    rows: training rows, the public
-    number. missing: what became of runs that did not end well. runs: every record, by seed.
+    are over, the largest set that any run here was judged by; runs judged by others count for time alone. seconds: of fit
+    and sample, median; a lower bound if `at_least`. alone: whether they had the machine to themselves; times of other runs
+    then do not count. memory: MB, median. rows: training rows, the public number. missing: what became of runs that did not
+    end well. runs: every record, by seed.
     """
 
     dataset: str
@@ -74,7 +74,7 @@ def points(records: Iterable[Record]) -> list[Point]:
     for (_, method), group in groups.items():
         own[method] += group
     kinds = {method: _kind(method, group) for method, group in own.items()}
-    usual = {key: max(counts, key=lambda e: (counts[e], len(e), e), default=()) for key, counts in judged.items()}
+    usual = {key: max(counts, key=lambda e: (len(e), counts[e], e), default=()) for key, counts in judged.items()}
     return [_point(*key, method, kinds[method], usual[key], group) for (key, method), group in sorted(groups.items(), key=_name)]
 
 
