@@ -29,10 +29,15 @@ def answer(records: Iterable[Record]) -> Answer:
     records = list(records)
     known = {((p.dataset, p.epsilon, p.delta), p.method): p for p in points(plain(records))}
     swept = plain(record for record in records if not was_alone(record))
-    cells = {key: found for key, pair in pairs(grouped(swept)).items() if _counts(key) and len(found := _others(pair)) >= _FEWEST}
+    warned = sorted({record.dataset["name"] for record in records if record.dataset.get("caution")})
+    cells = {
+        key: found
+        for key, pair in pairs(grouped(swept)).items()
+        if _counts(key) and key[0] not in warned and len(found := _others(pair)) >= _FEWEST
+    }
     if not cells:
         return Answer([f"No cell has DPDSyn beside {_FEWEST} other methods with the same guarantee on the same seeds."], [])
-    return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known)], _notes(cells))
+    return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known)], _notes(cells, warned))
 
 
 def _counts(key: Group) -> bool:
@@ -92,7 +97,7 @@ def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]
     return f"In likeness, {', and '.join(said)}." if said else "Of how like the real rows its rows are nothing can be said."
 
 
-def _notes(cells: dict[Group, list[Pair]]) -> list[str]:
+def _notes(cells: dict[Group, list[Pair]], warned: list[str]) -> list[str]:
     tested = [pair for found in cells.values() for pair in found if pair.adjusted is not None]
     better, worse = (sum(pair.mark != "" and (pair.difference.mean < 0) == ours for pair in tested) for ours in (True, False))
     datasets, methods = sorted({key[0] for key in cells}), sorted({pair.method for found in cells.values() for pair in found})
@@ -101,8 +106,9 @@ def _notes(cells: dict[Group, list[Pair]]) -> list[str]:
     return [
         f"A cell is a data set and a budget (`adult at 0.8`: at epsilon 0.8) at which at least {_FEWEST} others ran: on "
         f"{', '.join(datasets)}. The others are {', '.join(methods)}, as far as they ran, each on the seeds that both ran with "
-        f"({spread}). Data sets on which settings were chosen ({', '.join(DEVELOPMENT)}), references, inspired and wrapped "
-        "methods and what has no guarantee take no part. Accuracy is the mean over the models that are trained, time the median.",
+        f"({spread}). Data sets on which settings were chosen ({', '.join(DEVELOPMENT)}), those with a caution "
+        f"({', '.join(warned) or 'none'}), references, inspired and wrapped methods and what has no guarantee take no part. "
+        "Accuracy is the mean over the models that are trained, time the median.",
         f"Paired tests with at least five seeds in common: {len(tested)}, of which {better} find DPDSyn significantly ahead and "
         f"{worse} behind (p < {ALPHA} after Holm).",
     ]

@@ -23,6 +23,7 @@ BADGES = {  # a kind of point, in a word
     "reference": "reference",
     "claimed": "claimed",
     "none": "no guarantee",
+    "unknown": "no result",
 }
 _MECHANISMS = {
     "Gaussian": "Gaussian noise",

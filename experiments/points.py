@@ -22,11 +22,11 @@ class Point:
 
     dataset, method: as tables name them. kind, of all runs of the method: `ranked` takes part in comparisons; `reference`;
     `claimed` and `none` by their guarantee; `apart` for what is under our guarantee and not compared (inspired methods,
-    special settings). badge: the guarantee in words. evaluators: the models that accuracy, best, auroc, label_share and tvd2
-    are over, the largest set that any run here was judged by; runs judged by others count for time alone. seconds: of fit
-    and sample, median; a lower bound if `at_least`. alone: whether they had the machine to themselves; times of other runs
-    then do not count. memory: MB, median. rows: training rows, the public number. missing: what became of runs that did not
-    end well. runs: every record, by seed.
+    special settings); `unknown` if no run ended well. badge: the guarantee in words. evaluators: the models that accuracy,
+    best, auroc, label_share and tvd2 are over, the largest set that any run here was judged by; runs judged by others count
+    for time alone. seconds: of fit and sample, median; a lower bound if `at_least`. alone: whether they had the machine to
+    themselves; times of other runs then do not count. memory: MB, median. rows: training rows, the public number. missing:
+    what became of runs that did not end well. runs: every record, by seed.
     """
 
     dataset: str
@@ -126,7 +126,7 @@ def _kind(method: str, group: list[Record]) -> str:
     if is_ranked(method, group):
         return "ranked"
     given = guarantee(group)
-    return given if given in ("claimed", "none") else "apart"
+    return {"dp": "apart", None: "unknown"}.get(given, str(given))
 
 
 def _mean(group: list[Record], read: Callable[[Record], float | None]) -> float | None:

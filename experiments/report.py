@@ -37,6 +37,7 @@ _MEANINGS = {
     "reference": "a bound to read the others by: real rows, the larger class, independent columns, the guide itself",
     "claimed": "the rows were handed to an outside library that says it is private; never ranked",
     "none": "rows left unprotected; never ranked",
+    "unknown": "no run ended well, so there is no ledger to read a guarantee off",
 }
 
 
