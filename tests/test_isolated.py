@@ -198,12 +198,12 @@ def test_each_misdeed_is_a_record_and_no_process_is_left(pretended: Dpdsyn, tmp_
         "exits": "failed",
         "eats": "out_of_memory",
     }
-    assert "longer than 12 s (in phase fit, round 3 of 9, after 12" in str(found["hangs"].error)
+    assert "longer than 12 s (in phase fit, round 3 of 9, after " in str(found["hangs"].error)
     assert "PackageFailed: pretended killed: the process ended by SIGKILL" in str(found["killed"].error)
     assert "GiB resident, more than 1.5 (in phase fit, round 3 of 9" in str(found["eats"].error)
     good = found["fits"]
     assert good.method["guarantee"] == "claimed" and good.environment["foreign"] == {"python": "3.11", "pretense": "1.0"}
-    assert good.seconds["total"] < 0.5 < good.seconds["around"] and good.seconds["process"] == "fresh"
+    assert 0 < good.seconds["total"] < good.seconds["around"] and good.seconds["process"] == "fresh"  # starting is not timed
     assert gone(tmp_path / "results")
     kept = {
         path.suffix for path in (tmp_path / "tmp").rglob("*") if path.is_file() and path.parent.name != f"dpdsyn-{os.getuid()}"
