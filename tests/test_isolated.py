@@ -123,11 +123,13 @@ def test_the_package_ends_with_a_process_that_is_killed() -> None:
 def test_seconds_are_those_of_the_package_alone() -> None:
     start = time.monotonic()
     measured = fitted("slow_to_import").measured_elsewhere()
-    assert time.monotonic() - start > 1.5 and float(measured["fit"] or 0) < 0.3
+    assert float(measured["fit"] or 0) < 1.5 <= time.monotonic() - start  # it imports for a second and a half
+    start = time.monotonic()
     found = fitted("slow_to_fit")
     draw(found, toy_schema(), 10, np.random.default_rng(0))
     measured = found.measured_elsewhere()
-    assert 0.3 <= float(measured["fit"] or 0) < 1 and 0 < float(measured["sample"] or 0) < 0.3
+    assert 0.3 <= float(measured["fit"] or 0) and 0 < float(measured["sample"] or 0)
+    assert float(measured["fit"] or 0) + float(measured["sample"] or 0) < time.monotonic() - start
     assert 30 < float(measured["peak_memory_mb"] or 0) < 1000
 
 
