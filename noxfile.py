@@ -73,6 +73,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def latex(session: nox.Session) -> None:
+    """The committed tables, compiled."""
+    _debian(session, {"pdflatex": "texlive-latex-base texlive-latex-recommended"})
+    session.run(sys.executable, "-m", "pytest", "-q", "tests/services/test_latex.py", *session.posargs)
+
+
+@nox.session
 def ray(session: nox.Session) -> None:
     """Sweeps on a local Ray cluster of two nodes, in an environment of its own: Ray asks for older joblib and cloudpickle."""
     home = Path(session.create_tmp()).parent / "environment"
@@ -99,7 +106,9 @@ def _services(session: nox.Session, test: str, extra: str) -> None:
 def _debian(session: nox.Session, programs: dict[str, str]) -> None:
     """Have Debian's packages for these programs: root installs what is missing, others are told."""
     path = f"{os.environ['PATH']}:/usr/sbin"
-    missing = sorted({package for program, package in programs.items() if not shutil.which(program, path=path)})
+    missing = sorted(
+        {p for program, packages in programs.items() if not shutil.which(program, path=path) for p in packages.split()}
+    )
     if missing and os.getuid() != 0:
         session.error(f"this needs Debian's {' '.join(missing)}: sudo apt-get install {' '.join(missing)}")
     if missing:

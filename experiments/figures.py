@@ -148,13 +148,11 @@ def _over_rows(drawn: Sequence[Point]) -> tuple[Panel, ...]:
     """Two panels for each data set that ran with several numbers of rows and one budget."""
     families: dict[tuple[str, float, float], list[Point]] = defaultdict(list)
     for point in drawn:
-        if "(off-task)" not in point.dataset:
+        if "(off-task)" not in point.dataset and _ROWS.search(point.dataset):
             name = _ROWS.sub("", point.dataset).replace(", )", ")").replace(" ()", "")
             families[name, point.epsilon, point.delta].append(point)
     found = []
     for (name, epsilon, _), own in sorted(families.items()):
-        if not any(_ROWS.search(point.dataset) for point in own):
-            continue
         timed = [p for p in own if p.kind != "reference" or p.name in ("guide_only", "independent")]
         if any(p.seconds for p in timed):
             conditions = _conditions(epsilon, timed, panels.accuracy_over_time)

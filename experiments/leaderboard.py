@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from statistics import fmean, median
 
-from experiments.comparison import MARKS, pairs, test_to_train
+from experiments.comparison import MARKS, lead, pairs, test_to_train
 from experiments.labels import Group, grouped, plain
 from experiments.record import Record
 from experiments.standing import YARDSTICK, badge, is_baseline, is_ranked, remarks
@@ -15,28 +16,47 @@ from experiments.table import Emphasis, Table, lost
 
 Groups = Mapping[tuple[Group, str], list[Record]]
 _STRESS = (
-    "Best in bold, second underlined, among methods under our own guarantee; references, inspired and wrapped rows take no part."
+    "Best in bold, second underlined, among methods under our own guarantee; references, inspired and wrapped rows take no part"
+)
+BESIDE_OTHERS = (
+    "Runs of a sweep have other cells beside them, and a process keeps in memory what earlier cells left: where methods ran "
+    "alone, the tables of efficiency are the ones to compare them by."
 )
 
 
+@dataclass(frozen=True)
+class _Cell:
+    """place: what rows are ordered by. compared: what the best two of a column are found by. Of both, more is better."""
+
+    text: str
+    place: float | None = None
+    compared: float | None = None
+
+
 def accuracy_leaderboards(records: Iterable[Record]) -> list[Table]:
-    """Mean accuracy, its 95% interval and the number of seeds; best mean over budgets first."""
+    """Mean accuracy, its 95% interval and the number of seeds; best over the budgets first."""
     groups = grouped(plain(records))
     marks = {(key, pair.method): pair.mark for key, found in pairs(groups).items() for pair in found}
 
-    def cell(key: Group, method: str, group: list[Record]) -> tuple[str, float | None]:
+    def cell(key: Group, method: str, group: list[Record]) -> _Cell:
         values = [value for record in group if record.status == "ok" and (value := record.mean("accuracy")) is not None]
         if not values:
-            return lost(group) or "-", None
+            return _Cell(lost(group) or "-")
         estimate = over_splits(values, test_to_train(group))
         spread = "" if estimate.half_width is None else f" ± {estimate.half_width:.3f}"
-        return f"{estimate.mean:.3f}{spread}{marks.get((key, method), '')} {_runs(group, len(values))}", estimate.mean
+        text = f"{estimate.mean:.3f}{spread}{marks.get((key, method), '')} {_runs(group, len(values))}"
+        ahead, guess = lead(groups, key, method), lead(groups, key, "majority")
+        compared = is_ranked(method, group) and ahead is not None and (guess is None or ahead >= guess)
+        return _Cell(text, ahead, ahead if compared else None)
 
-    interval = (
-        f"In brackets: seeds. ±: half of the 95% interval over seeds, from {FEWEST_FOR_INTERVAL} on, "
-        "corrected for what splits share."
-    )
-    return _boards(groups, "accuracy", cell, 1, [_STRESS, interval, MARKS])
+    notes = [
+        f"{_STRESS}, nor does what is less accurate than the larger class. Methods and rows are ordered by the difference to "
+        f"{YARDSTICK} on the seeds that both have, which need not be the order of the means shown.",
+        f"In brackets: seeds. ±: half of the 95% interval over seeds, from {FEWEST_FOR_INTERVAL} on, corrected for what splits "
+        "share.",
+        MARKS,
+    ]
+    return _boards(groups, "accuracy", cell, notes)
 
 
 def time_leaderboards(records: Iterable[Record]) -> list[Table]:
@@ -44,20 +64,30 @@ def time_leaderboards(records: Iterable[Record]) -> list[Table]:
     groups = grouped(plain(record for record in records if not record.evaluation.get("column")))
     baselines = {method for (_, method), group in groups.items() if is_baseline(method, group)}
 
-    def cell(key: Group, method: str, group: list[Record]) -> tuple[str, float | None]:
+    def cell(key: Group, method: str, group: list[Record]) -> _Cell:
         seconds, bound = seconds_of(group)
         if seconds is None:
-            return lost(group) or "-", None
-        yardstick, _ = seconds_of(groups.get((key, YARDSTICK), []))
-        ratio = f" = {seconds / yardstick:.1f}x" if yardstick and method in baselines else ""
-        return f"{'≥ ' if bound else ''}{seconds:.2f}{ratio} {_runs(group, len(group))}", None if bound else seconds
+            return _Cell(lost(group) or "-")
+        ratio = ratio_of_seconds(group, groups.get((key, YARDSTICK), [])) if method in baselines else None
+        times = "" if ratio is None else f" = {ratio:.1f}x"
+        text = f"{'≥ ' if bound else ''}{seconds:.2f}{times} {_runs(group, len(group))}"
+        place = None if bound else -seconds
+        return _Cell(text, place, place if is_ranked(method, group) else None)
 
     notes = [
         "Seconds of fit and sample, medians over seeds, imports excluded; a run that was stopped counts as what it was given. "
-        f"In brackets: seeds; x: times {YARDSTICK}'s.",
-        _STRESS,
+        f"In brackets: seeds; x: times {YARDSTICK}'s on the seeds that both have. {BESIDE_OTHERS}",
+        f"{_STRESS}.",
     ]
-    return _boards(groups, "synthesis time", cell, -1, notes)
+    return _boards(groups, "synthesis time", cell, notes)
+
+
+def ratio_of_seconds(group: Iterable[Record], other: Iterable[Record]) -> float | None:
+    """Median seconds of one method over those of another, over the seeds that both have; None where they share none."""
+    group, other = list(group), list(other)
+    shared = {record.seed for record in group} & {record.seed for record in other}
+    above, below = (seconds_of(record for record in runs if record.seed in shared)[0] for runs in (group, other))
+    return above / below if above and below else None
 
 
 def seconds_of(group: Iterable[Record]) -> tuple[float | None, bool]:
@@ -79,45 +109,40 @@ def _runs(group: list[Record], ended: int) -> str:
     return f"({ended}; {notes})" if notes else f"({ended})"
 
 
-def _boards(
-    groups: Groups, what: str, cell: Callable[[Group, str, list[Record]], tuple[str, float | None]], sign: int, notes: list[str]
-) -> list[Table]:
-    """sign: 1 if a larger value is better, -1 if a smaller one is."""
+def _boards(groups: Groups, what: str, cell: Callable[[Group, str, list[Record]], _Cell], notes: list[str]) -> list[Table]:
     datasets: dict[tuple[str, float], dict[str, dict[float, list[Record]]]] = defaultdict(lambda: defaultdict(dict))
     for ((dataset, epsilon, delta), method), group in groups.items():
         datasets[dataset, delta][method][epsilon] = group
     tables = []
     for (dataset, delta), methods in sorted(datasets.items()):
         epsilons = sorted({epsilon for budgets in methods.values() for epsilon in budgets})
-        lines = []
+        lines: dict[str, list[_Cell]] = {}
         for method, budgets in methods.items():
-            cells = [cell((dataset, e, delta), method, budgets[e]) if e in budgets else ("-", None) for e in epsilons]
-            values = [value for _, value in cells if value is not None]
-            every = [record for group in budgets.values() for record in group]
-            order = (-sign * fmean(values) if values else float("inf"), method)
-            ranks = [
-                value if value is not None and is_ranked(method, budgets[e]) else None
-                for e, (_, value) in zip(epsilons, cells, strict=True)
-            ]
-            lines.append((order, [method, badge(method, every), *(text for text, _ in cells)], ranks))
-        lines.sort(key=lambda line: line[0])
+            lines[method] = [cell((dataset, e, delta), method, budgets[e]) if e in budgets else _Cell("-") for e in epsilons]
+        ordered = sorted(lines, key=lambda method: (_place(lines[method]), method))
+        every = {method: [record for group in budgets.values() for record in group] for method, budgets in methods.items()}
         tables.append(
             Table(
                 title=f"{dataset}, delta {delta:g}: {what}",
                 columns=["method", "guarantee", *(f"epsilon {epsilon:g}" for epsilon in epsilons)],
-                rows=[row for _, row, _ in lines],
-                notes=[*remarks(r for budgets in methods.values() for group in budgets.values() for r in group), *notes],
-                emphasis=_best_two([ranks for _, _, ranks in lines], sign),
+                rows=[[method, badge(method, every[method]), *(cell.text for cell in lines[method])] for method in ordered],
+                notes=[*remarks(record for group in every.values() for record in group), *notes],
+                emphasis=_best_two([[cell.compared for cell in lines[method]] for method in ordered]),
             )
         )
     return tables
 
 
-def _best_two(values: list[list[float | None]], sign: int) -> dict[tuple[int, int], Emphasis]:
+def _place(line: list[_Cell]) -> float:
+    known = [cell.place for cell in line if cell.place is not None]
+    return -fmean(known) if known else float("inf")
+
+
+def _best_two(values: list[list[float | None]]) -> dict[tuple[int, int], Emphasis]:
     """Where the best and the second value of each column stand, if at least two are compared."""
     stressed: dict[tuple[int, int], Emphasis] = {}
     for column in range(len(values[0]) if values else 0):
-        known = sorted(((-sign * value, row) for row, line in enumerate(values) if (value := line[column]) is not None))
+        known = sorted(((-value, row) for row, line in enumerate(values) if (value := line[column]) is not None))
         for (_, row), how in zip(known if len(known) > 1 else (), ("best", "second"), strict=False):
             stressed[row, column + 2] = how  # type: ignore[assignment]
     return stressed

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from statistics import fmean, median
 
 from experiments.labels import grouped
+from experiments.leaderboard import BESIDE_OTHERS
 from experiments.record import Record
 from experiments.table import Table, lost
 
@@ -43,7 +44,8 @@ def overview_tables(records: Iterable[Record]) -> list[Table]:
                 for method in methods
             ]
             rows = [row for row in rows if set(row[1:]) != {"-"}]  # the guide itself has no rows to compare
-            tables.append(Table(f"epsilon {epsilon:g}, delta {delta:g}: {what}", ["method", *datasets], rows, []))
+            notes = [BESIDE_OTHERS] if summary is median else []
+            tables.append(Table(f"epsilon {epsilon:g}, delta {delta:g}: {what}", ["method", *datasets], rows, notes))
     return tables
 
 

@@ -78,9 +78,9 @@ def accuracy_over_epsilon(axes: Axes, drawn: Sequence[Point]) -> None:
         axes.plot([p.epsilon for p in line], values, dashes, color=colour, linewidth=width, alpha=alpha, zorder=2 + how.strong)
         for point in line:
             _mark(axes, point.epsilon, point, floor, small=bound)
-        if line[-1].epsilon == last:
+        if len(line) > 1 or line[-1].epsilon == last:
             below = f" {line[-1].accuracy.mean:.2f}" if line[-1].accuracy and line[-1].accuracy.mean < floor else ""
-            labels.append(_label(line[-1], last, values[-1], method + below))
+            labels.append(_label(line[-1], line[-1].epsilon, values[-1], method + below))
     axes.set_xlabel("epsilon")
     _accuracy_axis(axes, shown)
     axes.margins(x=0.05)
@@ -263,8 +263,12 @@ def _plain_logs(axis: Any) -> None:
     """Three to six ticks on a logarithmic axis, as plain numbers."""
     low, high = sorted(axis.get_view_interval())
     ticks = log_ticks(low, high)
-    axis.set_ticks(ticks, [f"{tick:,.0f}" if tick >= 1000 else f"{tick:g}" for tick in ticks])
+    axis.set_ticks(ticks, [_plain(tick) for tick in ticks])
     axis.set_ticks([], minor=True)
+
+
+def _plain(value: float) -> str:
+    return f"{value / 1e6:g}M" if value >= 1e6 else f"{value:,.0f}" if value >= 1000 else f"{value:g}"
 
 
 def log_ticks(low: float, high: float) -> list[float]:

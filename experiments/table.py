@@ -12,6 +12,7 @@ from typing import Literal
 from experiments.record import Record
 
 Emphasis = Literal["best", "second"]
+_SENTENCE = 60  # characters
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "±": r"$\pm$",
@@ -49,25 +50,39 @@ def markdown(table: Table) -> str:
     return f"### {table.title}\n\n{body}\n{notes}"
 
 
-def latex(table: Table) -> str:
-    r"""A `table` of package booktabs; the marks of significance need amssymb."""
+def latex(tables: Sequence[Table]) -> str:
+    r"""Each a float that `\input` brings in; a table that is wider than the lines is scaled down to them."""
+    return "% Needs \\usepackage{amssymb,booktabs,graphicx}\n" + "\n".join(map(_latex, tables))
+
+
+def _latex(table: Table) -> str:
     rows = [[_escaped(cell) for cell in row] for row in table.rows]
     rows = _stressed(table, rows, {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"})
     head, *body = (" & ".join(line) + r" \\" for line in [[_escaped(name) for name in table.columns], *rows])
     notes = " ".join(_escaped(note) for note in table.notes)
     lines = [
         r"\begin{table}",
+        r"\centering",
         rf"\caption{{{_escaped(table.title)}." + (f" {notes}" if notes else "") + "}",
-        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{{''.join(_alignment(column) for column in zip(table.columns, *table.rows, strict=True))}}}",
         r"\toprule",
         head,
         r"\midrule",
         *body,
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _alignment(column: Sequence[str]) -> str:
+    """Numbers to the right, words to the left, sentences in several lines. column: its name, then its cells."""
+    cells = [cell for cell in column[1:] if cell.strip("- ")]
+    if max(map(len, column)) > _SENTENCE:
+        return r"p{.45\linewidth}"
+    return "r" if cells and all(cell[0] in "+-.0123456789≥▲▼" for cell in cells) else "l"
 
 
 def _escaped(text: str) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from experiments.comparison import comparison_tables, rank_tables
+from experiments.comparison import comparison_tables, on_same_splits, rank_tables
 from experiments.efficiency import efficiency_tables, scale_tables, was_alone
 from experiments.headline import headline_tables
 from experiments.labels import Group, grouped, labelled, plain
-from experiments.leaderboard import accuracy_leaderboards, time_leaderboards
+from experiments.leaderboard import BESIDE_OTHERS, accuracy_leaderboards, ratio_of_seconds, time_leaderboards
 from experiments.overview import overview_tables
+from experiments.provenance import run_tables
 from experiments.record import METRICS, Record
 from experiments.standing import INSPIRED, YARDSTICK, badge, guarantee, remarks
 from experiments.store import write_atomically
@@ -25,7 +26,7 @@ Budgets = dict[float, list[Record]]
 def accuracy_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, best accuracy first."""
     records = list(records)
-    reals = {key: _average(group, "accuracy") for (key, name), group in grouped(records).items() if name == "real"}
+    reals = {key: group for (key, name), group in grouped(records).items() if name == "real"}
     columns = [
         "method",
         "guarantee",
@@ -41,14 +42,15 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
     ]
 
     def row(key: Group, method: str, group: list[Record]) -> list[str]:
-        spent, real, own = _values(group, "epsilon_spent"), reals.get(key), _average(group, "accuracy")
+        spent = _values(group, "epsilon_spent")
+        real, own = on_same_splits(reals.get(key, []), group)
         return [
             method,
             badge(method, group),
             f"{max(spent):.3f}" if spent else "-",
             counted(group),
             _mean(_values(group, "accuracy"), 3),
-            f"{own / real:.1%}" if own is not None and real else "-",
+            f"{fmean(own) / fmean(real):.1%}" if real else "-",
             *(_mean(_values(group, name), 3) for name in ("accuracy_best", *METRICS[1:], "label_share", "tvd1", "tvd2")),
         ]
 
@@ -64,16 +66,23 @@ def time_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, quickest first; medians over seeds."""
     records = [record for record in records if not record.evaluation.get("column")]  # off-task cells judge fits anew
     columns = ["method", "seeds", "fit s", "sample s", "total s", f"total / {YARDSTICK}", "peak MB"]
-    yardsticks = {key: _median(group, "total_seconds") for (key, name), group in grouped(records).items() if name == YARDSTICK}
+    yardsticks = {key: group for (key, name), group in grouped(records).items() if name == YARDSTICK}
 
     def row(key: Group, method: str, group: list[Record]) -> list[str]:
-        total, yardstick = _median(group, "total_seconds"), yardsticks.get(key)
         apart = method.partition(" ")[0] in INSPIRED or guarantee(group) == "claimed"
-        ratio = f"{total / yardstick:.2f}" if total is not None and yardstick and not apart else "-"
+        known = None if apart or not _values(group, "total_seconds") else ratio_of_seconds(group, yardsticks.get(key, []))
+        ratio = "-" if known is None else f"{known:.2f}"
         times = [_number(_median(group, f"{part}_seconds"), 3) for part in ("fit", "sample", "total")]
         return [method, counted(group), *times, ratio, _number(_median(group, "peak_memory_mb"), 0)]
 
-    return _by_group(records, "synthesis time", columns, row, lambda group: _median(group, "total_seconds") or float("inf"))
+    return _by_group(
+        records,
+        "synthesis time",
+        columns,
+        row,
+        lambda group: _median(group, "total_seconds") or float("inf"),
+        notes=[f"The ratio is over the seeds that both have. {BESIDE_OTHERS}"],
+    )
 
 
 def settings_tables(records: Iterable[Record]) -> list[Table]:
@@ -152,6 +161,7 @@ def _all(records: Iterable[Record]) -> dict[str, list[Table]]:
         "settings": settings_tables(records),
         "efficiency": efficiency_tables(alone),
         "scale": scale_tables(alone),
+        "runs": run_tables(everything),
     }
 
 
@@ -160,7 +170,7 @@ def write(records: Iterable[Record], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, tables in {**_all(records), "published": published_tables(folder.parent / "published.yaml")}.items():
-        texts = {"md": "\n".join(map(markdown, tables)), "csv": as_csv(tables), "tex": "\n".join(map(latex, tables))}
+        texts = {"md": "\n".join(map(markdown, tables)), "csv": as_csv(tables), "tex": latex(tables)}
         for ending, text in texts.items():
             path = folder / f"{name}.{ending}"
             if not tables:
@@ -191,6 +201,7 @@ def _by_group(
     row: Callable[[Group, str, list[Record]], list[str]],
     rank: Callable[[list[Record]], float],
     first: Callable[[list[Record]], list[list[str]]] = lambda group: [],
+    notes: Sequence[str] = (),
 ) -> list[Table]:
     tables: dict[Group, list[tuple[float, str, list[Record]]]] = defaultdict(list)
     for (key, method), group in grouped(records).items():
@@ -204,7 +215,7 @@ def _by_group(
                 title=f"{dataset}, epsilon {epsilon:g}, delta {delta:g}: {what}",
                 columns=columns,
                 rows=first(together) + [row((dataset, epsilon, delta), method, group) for _, method, group in entries],
-                notes=_notes(together),
+                notes=[*_notes(together), *notes],
             )
         )
     return result

@@ -11,6 +11,7 @@ from dpdsyn.privacy import DRAFTED
 from experiments.audit_table import write_table
 from experiments.labels import plain
 from experiments.overview import overview_tables
+from experiments.provenance import run_tables
 from experiments.store import read_export
 from experiments.table import as_csv, markdown
 from experiments.tables import accuracy_tables, render, settings_tables, time_tables, write
@@ -49,7 +50,7 @@ def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
     assert table["snsynth_mst"]["guarantee"] == "claimed (smartnoise-synth; couples independent columns, not MST itself)"
     assert {row["of real"] for row in table.values()} == {"-"}
     (beside,) = accuracy_tables([*many(), record("r", method={"name": "real", "guarantee": "none", "parameters": {}})])
-    assert {row[0]: row[5] for row in beside.rows}["dpdsyn"] == "135.0%"  # 0.81 of 0.6
+    assert {row[0]: row[5] for row in beside.rows}["dpdsyn"] == "133.3%"  # 0.8 of 0.6, on the seed that both ran with
 
 
 def test_records_of_an_older_version_are_marked() -> None:
@@ -164,10 +165,26 @@ def test_inspired_methods_have_their_badge_and_no_ratio() -> None:
 def test_tables_are_rebuilt_from_records_byte_for_byte(tmp_path: Path) -> None:
     first = {path.name: path.read_bytes() for path in write(many(), tmp_path / "a")}
     assert first == {path.name: path.read_bytes() for path in write(many()[::-1], tmp_path / "b")}
-    kinds = {"headline", "leaderboard", "synthesis_time", "comparison", "accuracy", "time"}
+    kinds = {"headline", "leaderboard", "synthesis_time", "comparison", "accuracy", "time", "runs"}
     assert set(first) == {f"{kind}.{ending}" for kind in kinds for ending in ("md", "csv", "tex")}
     assert first != {path.name: path.read_bytes() for path in write(many()[1:], tmp_path / "c")}
     assert render(many()).count("###") == 2
+
+
+def test_what_made_the_records_is_summed_up_by_experiment() -> None:
+    made = {"name": "main_gan", "sha256": "0"}
+    clean, dirty = (
+        {"commit": "0123456789", "dirty": dirty, "cpu": "X", "cores": 2, "python": "3.11.7"} for dirty in (False, True)
+    )
+    runs = [
+        *(record(f"g{s}", seed=s, experiment=made, environment=clean, seconds={"total": 1.0, "cell": 900.0}) for s in (0, 1, 3)),
+        record("t", seed=4, experiment=made, environment=dirty, status="timeout", seconds={"limit": 900, "reached": 900.0}),
+    ]
+    (table,) = run_tables([*runs, record("single", experiment=None)])
+    row, single = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
+    assert (row["experiment"], row["cells"], row["ended otherwise"]) == ("main_gan", "4", "1 timeout")
+    assert (row["hours"], row["seeds"], row["commits"]) == ("1.00", "0-1, 3-4", "0123456, 0123456+")
+    assert row["machine"] == "X, 2 cores, Python 3.11.7" and single["experiment"] == "-"
 
 
 def test_the_committed_tables_are_those_of_the_committed_records(tmp_path: Path) -> None:

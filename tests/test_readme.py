@@ -1,0 +1,83 @@
+"""What the READMEs say is what the records say, and what they name is there."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from statistics import fmean
+
+import pytest
+from conftest import ROOT
+
+from experiments.efficiency import was_alone
+from experiments.labels import plain
+from experiments.record import Record
+from experiments.store import read_export
+from experiments.tables import accuracy_tables, time_tables
+
+README = (ROOT / "README.md").read_text()
+PAGES = {"README.md": README, "results/README.md": (ROOT / "results" / "README.md").read_text()}
+
+
+@pytest.fixture(scope="module")
+def swept() -> list[Record]:
+    """As in the tables: of sweeps, with default settings, judged by the target."""
+    known = plain(record for record in read_export(ROOT / "results") if not was_alone(record))
+    return [record for record in known if not record.evaluation.get("column") and not record.data_settings.get("train_rows")]
+
+
+def table_after(words: str) -> list[dict[str, str]]:
+    """The Markdown table that follows these words, a dict a row."""
+    lines = [line for line in README.split(words, 1)[1].split("\n\n|", 1)[1].split("\n\n", 1)[0].splitlines() if line.strip()]
+    header, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def test_the_first_table_is_that_of_the_first_command(swept: list[Record]) -> None:
+    there = [record for record in swept if record.dataset["name"] == "adult" and record.privacy["epsilon"] == 1.0]
+    (accuracy,), (time,) = accuracy_tables(there), time_tables(there)
+    known = {row[0]: dict(zip(accuracy.columns, row, strict=True)) for row in accuracy.rows}
+    took = {row[0]: dict(zip(time.columns, row, strict=True)) for row in time.rows}
+    shown = table_after("Adult at epsilon 1, delta 1e-6")
+    assert {row["method"] for row in shown} == {record.method["name"] for record in there}
+    names = {"AUROC": "auroc", "two-way error": "tvd2"}
+    for row in shown:
+        found = known[row["method"]]
+        for column in set(row) - {"method", "seconds"}:
+            assert row[column] == found[names.get(column, column)], (row["method"], column)
+        assert row["seconds"] == f"{float(took[row['method']]['total s']):.2f}", row["method"]
+
+
+def test_the_shares_of_real_rows_are_those_of_the_records(swept: list[Record]) -> None:
+    def mean(dataset: str, method: str, epsilon: float) -> float:
+        values = {
+            record.seed: record.mean("accuracy")
+            for record in swept
+            if (record.dataset["name"], record.method["name"], record.privacy["epsilon"]) == (dataset, method, epsilon)
+            and record.seed < 5
+        }
+        assert set(values) == set(range(5)) and None not in values.values()
+        return fmean(value for value in values.values() if value is not None)
+
+    for row in table_after("as a share\nof what they reach on real rows"):
+        dataset = row["accuracy / real, DPDSyn (MST)"]
+        for column, epsilon in (("epsilon 0.2", 0.2), ("0.8", 0.8), ("3.2", 3.2)):
+            ours, theirs = (mean(dataset, method, epsilon) / mean(dataset, "real", epsilon) for method in ("dpdsyn", "mst"))
+            assert row[column] == f"{ours:.1%} ({theirs:.1%})", (dataset, epsilon)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_the_pages_name_is_there(page: str) -> None:
+    text = PAGES[page]
+    experiments = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
+    assert set(re.findall(r"experiment=([a-z_]+)\b(?!=)", text)) <= experiments
+    here = (ROOT / page).parent
+    links = [link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) if "://" not in link]
+    assert links or page != "README.md"
+    assert [link for link in links if not (here / link).exists()] == []
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in text.splitlines() if line[:1] == "#"
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
+    modules = re.findall(r"python -m ([a-z_.]+)", text)
+    assert [name for name in modules if find_spec(name) is None] == []
