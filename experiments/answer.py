@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from experiments.comparison import ALPHA, Pair, pairs
 from experiments.efficiency import was_alone
 from experiments.labels import Group, grouped, plain
+from experiments.leaderboard import ratio_of_seconds
 from experiments.points import Point, points
 from experiments.record import Record
 from experiments.standing import DEVELOPMENT, YARDSTICK
@@ -30,14 +32,12 @@ def answer(records: Iterable[Record]) -> Answer:
     known = {((p.dataset, p.epsilon, p.delta), p.method): p for p in points(plain(records))}
     swept = plain(record for record in records if not was_alone(record))
     warned = sorted({record.dataset["name"] for record in records if record.dataset.get("caution")})
-    cells = {
-        key: found
-        for key, pair in pairs(grouped(swept)).items()
-        if _counts(key) and key[0] not in warned and len(found := _others(pair)) >= _FEWEST
-    }
+    every = {key: _others(pair) for key, pair in pairs(grouped(swept)).items() if _counts(key) and key[0] not in warned}
+    needed = max(_FEWEST, ceil(max(map(len, every.values()), default=0) / 2))
+    cells = {key: found for key, found in every.items() if len(found) >= needed}
     if not cells:
         return Answer([f"No cell has DPDSyn beside {_FEWEST} other methods with the same guarantee on the same seeds."], [])
-    return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known)], _notes(cells, warned))
+    return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known)], _notes(cells, warned, needed))
 
 
 def _counts(key: Group) -> bool:
@@ -51,11 +51,7 @@ def _others(found: Sequence[Pair]) -> list[Pair]:
 def _accuracy(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
     leads = [(-max(pair.difference.mean for pair in found), key) for key, found in cells.items()]
     ahead = sum(lead > 0 for lead, _ in leads)
-    shares = []
-    for key in cells:
-        own, real = (known.get((key, name)) for name in (YARDSTICK, "real"))
-        if own and real and own.accuracy and real.accuracy and own.evaluators == real.evaluators:
-            shares.append((own.accuracy.mean / real.accuracy.mean, key))
+    shares = [(share, key) for key in cells if (share := known[key, YARDSTICK].of_real) is not None]
     reach = f"reach {_range(shares, _share)} of the accuracy that real rows give, and " if shares else ""
     return (
         f"Models trained on DPDSyn's rows {reach}in {ahead} of {len(cells)} cells are more accurate than those trained on the "
@@ -66,18 +62,24 @@ def _accuracy(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Poi
 def _time(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
     took, best, quickest = [], [], []
     for key, found in cells.items():
-        own, first = known[key, YARDSTICK].seconds, known[key, max(found, key=lambda pair: pair.difference.mean).method].seconds
-        times = [p.seconds for pair in found if (p := known[key, pair.method]).seconds is not None and not p.at_least]
-        if own:
-            took.append((own, key))
-            best += [(first / own, key)] if first else []
-            quickest += [(min(times) / own, key)] if times else []
+        own, first = known[key, YARDSTICK], known[key, max(found, key=lambda pair: pair.difference.mean).method]
+        times = [ratio for pair in found if not (p := known[key, pair.method]).at_least and (ratio := _times_as_long(p, own))]
+        if own.seconds:
+            took.append((own.seconds, key))
+            best += [(ratio, key)] if (ratio := _times_as_long(first, own)) else []
+            quickest += [(min(times), key)] if times else []
     if not (took and best and quickest):
         return "Of the time it takes nothing can be said from these records."
     return (
         f"Fit and sample take {_range(took, _seconds)}; the most accurate of the others takes {_range(best, _short)} times as "
         f"long, the quickest of them {_range(quickest, _short)} times."
     )
+
+
+def _times_as_long(point: Point, own: Point) -> float | None:
+    """On the seeds that both have, and if both ran alone on a machine, by those runs."""
+    alone = point.alone and own.alone
+    return ratio_of_seconds(*([run for run in p.runs if was_alone(run) or not alone] for p in (point, own)))
 
 
 def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
@@ -97,18 +99,18 @@ def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]
     return f"In likeness, {', and '.join(said)}." if said else "Of how like the real rows its rows are nothing can be said."
 
 
-def _notes(cells: dict[Group, list[Pair]], warned: list[str]) -> list[str]:
+def _notes(cells: dict[Group, list[Pair]], warned: list[str], needed: int) -> list[str]:
     tested = [pair for found in cells.values() for pair in found if pair.adjusted is not None]
     better, worse = (sum(pair.mark != "" and (pair.difference.mean < 0) == ours for pair in tested) for ours in (True, False))
     datasets, methods = sorted({key[0] for key in cells}), sorted({pair.method for found in cells.values() for pair in found})
     seeds = sorted({pair.difference.seeds for found in cells.values() for pair in found})
     spread = f"{seeds[0]}" + (f" to {seeds[-1]}" if len(seeds) > 1 else "")
     return [
-        f"A cell is a data set and a budget (`adult at 0.8`: at epsilon 0.8) at which at least {_FEWEST} others ran: on "
-        f"{', '.join(datasets)}. The others are {', '.join(methods)}, as far as they ran, each on the seeds that both ran with "
-        f"({spread}). Data sets on which settings were chosen ({', '.join(DEVELOPMENT)}), those with a caution "
-        f"({', '.join(warned) or 'none'}), references, inspired and wrapped methods and what has no guarantee take no part. "
-        "Accuracy is the mean over the models that are trained, time the median.",
+        f"A cell is a data set and a budget (`adult at 0.8`: at epsilon 0.8) at which at least {needed} others ran (half of the "
+        f"most that ran at one, and no fewer than {_FEWEST}): on {', '.join(datasets)}. The others are {', '.join(methods)}, as "
+        f"far as they ran, each on the seeds that both ran with ({spread}). Data sets on which settings were chosen "
+        f"({', '.join(DEVELOPMENT)}), those with a caution ({', '.join(warned) or 'none'}), references, inspired and wrapped "
+        "methods and what has no guarantee take no part. Accuracy is the mean over the models that are trained, time the median.",
         f"Paired tests with at least five seeds in common: {len(tested)}, of which {better} find DPDSyn significantly ahead and "
         f"{worse} behind (p < {ALPHA} after Holm).",
     ]

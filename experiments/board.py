@@ -40,7 +40,7 @@ _COLUMNS = (  # name, order when it is first pressed, whether a narrow screen sh
     ("data set", "ascending", True, ""),
     ("epsilon", "ascending", True, ""),
     ("accuracy", "descending", True, "mean over the models that are trained, then over seeds; ±: half of the 95% interval"),
-    ("of real", "descending", False, "accuracy as a share of that on real rows"),
+    ("of real", "descending", False, "accuracy as a share of that on real rows, on the seeds that both ran with"),
     ("vs dpdsyn", "descending", False, "difference in accuracy on the seeds that both ran with; ▲ ▼ significant"),
     ("best", "descending", False, "accuracy of the best of the models"),
     ("AUROC", "descending", False, ""),
@@ -58,13 +58,12 @@ def board(shown: Sequence[Point], compared: dict[Group, list[Pair]]) -> tuple[st
 
     Many rows say the same, so these refer to `shared` by number, in the order of `names`.
     """
-    reals = {(p.dataset, p.epsilon, p.delta): p for p in shown if p.name == "real" and "(" not in p.method}
     marked = {(key, pair.method): pair for key, found in compared.items() for pair in found}
     stressed = _stressed(shown)
     rows, details = [], []
     for index, point in enumerate(sorted(shown, key=_order)):
         key = (point.dataset, point.epsilon, point.delta)
-        rows.append(_row(index, point, reals.get(key), marked.get((key, point.method)), stressed))
+        rows.append(_row(index, point, marked.get((key, point.method)), stressed))
         details.append(_details(point))
     heads = [
         tag("th", tag("button", escape(name), data_first=first, title=hint or None), scope="col",
@@ -101,7 +100,7 @@ def _start(shown: Iterable[Point]) -> tuple[str, float]:
 
 
 def _stressed(shown: Iterable[Point]) -> dict[tuple[int, str], str]:
-    """Best and second of what is compared in each cell, for accuracy, two-way error and seconds."""
+    """Best and second of what is compared in each cell, for accuracy (on the seeds that DPDSyn has too), error and seconds."""
     cells: dict[Group, list[Point]] = defaultdict(list)
     for point in shown:
         if point.kind == "ranked":
@@ -118,12 +117,12 @@ def _stressed(shown: Iterable[Point]) -> dict[tuple[int, str], str]:
 def _worth(point: Point, name: str) -> float | None:
     """The larger the better."""
     if name == "accuracy":
-        return point.accuracy.mean if point.accuracy else None
+        return point.contest
     value = point.tvd2 if name == "tvd2" else None if point.at_least else point.seconds
     return None if value is None else -value
 
 
-def _row(index: int, point: Point, real: Point | None, pair: Pair | None, stressed: dict[tuple[int, str], str]) -> str:
+def _row(index: int, point: Point, pair: Pair | None, stressed: dict[tuple[int, str], str]) -> str:
     def number(name: str, value: float | None, text: str) -> tuple[str, str, str]:
         how = stressed.get((id(point), name))
         return "-" if value is None else tag(how, text) if how else text, "" if value is None else f"{value:.6g}", "num"
@@ -131,8 +130,6 @@ def _row(index: int, point: Point, real: Point | None, pair: Pair | None, stress
     accuracy = point.accuracy
     mean = accuracy.mean if accuracy else None
     half = f" <small>± {accuracy.half_width:.3f}</small>" if accuracy and accuracy.half_width is not None else ""
-    fair = accuracy and real and real.accuracy and real.evaluators == point.evaluators
-    share = mean / real.accuracy.mean if fair and mean and real and real.accuracy else None
     difference = pair.difference.mean if pair else None
     bound = "≥ " if point.at_least else ""
     opener = tag("button", escape(point.method), class_="open")
@@ -143,7 +140,7 @@ def _row(index: int, point: Point, real: Point | None, pair: Pair | None, stress
         (escape(point.dataset), point.dataset, "dataset"),
         (f"{point.epsilon:g}", f"{point.epsilon:g}", "num epsilon"),
         number("accuracy", mean, f"{mean:.3f}" if mean is not None else ""),
-        number("", share, f"{share:.1%}" if share else ""),
+        number("", point.of_real, f"{point.of_real:.1%}" if point.of_real is not None else ""),
         number("", difference, f"{difference:+.4f} {pair.mark}".strip() if pair and difference is not None else ""),
         number("", point.best, f"{point.best:.3f}" if point.best is not None else ""),
         number("", point.auroc, f"{point.auroc:.3f}" if point.auroc is not None else ""),

@@ -70,6 +70,19 @@ def lead(groups: Mapping[tuple[Group, str], list[Record]], key: Group, method: s
     return fmean(theirs) - fmean(own) if own else None
 
 
+def contest(groups: Mapping[tuple[Group, str], list[Record]], key: Group, method: str) -> float | None:
+    """The lead by which a method may be called best: None for what is not ranked or is less accurate than the larger class."""
+    ahead, guess = lead(groups, key, method), lead(groups, key, "majority")
+    fair = is_ranked(method, groups.get((key, method), [])) and ahead is not None and (guess is None or ahead >= guess)
+    return ahead if fair else None
+
+
+def share_of_real(groups: Mapping[tuple[Group, str], list[Record]], key: Group, method: str) -> float | None:
+    """Accuracy as a share of that on real rows, over the seeds that both have; None without one."""
+    real, own = on_same_splits(groups.get((key, "real"), []), groups.get((key, method), []))
+    return fmean(own) / fmean(real) if real else None
+
+
 def pairs(groups: Mapping[tuple[Group, str], list[Record]]) -> dict[Group, list[Pair]]:
     """For each data set and budget every ranked method against DPDSyn, the most accurate first."""
     found: dict[Group, list[Pair]] = {}

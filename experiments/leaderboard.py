@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from experiments.comparison import MARKS, lead, pairs, test_to_train
+from experiments.comparison import MARKS, contest, lead, pairs, test_to_train
 from experiments.labels import Group, grouped, plain
 from experiments.record import Record
 from experiments.standing import YARDSTICK, badge, is_baseline, is_ranked, remarks
@@ -45,9 +45,7 @@ def accuracy_leaderboards(records: Iterable[Record]) -> list[Table]:
         estimate = over_splits(values, test_to_train(group))
         spread = "" if estimate.half_width is None else f" ± {estimate.half_width:.3f}"
         text = f"{estimate.mean:.3f}{spread}{marks.get((key, method), '')} {_runs(group, len(values))}"
-        ahead, guess = lead(groups, key, method), lead(groups, key, "majority")
-        compared = is_ranked(method, group) and ahead is not None and (guess is None or ahead >= guess)
-        return _Cell(text, ahead, ahead if compared else None)
+        return _Cell(text, lead(groups, key, method), contest(groups, key, method))
 
     notes = [
         f"{_STRESS}, nor does what is less accurate than the larger class. Methods and rows are ordered by the difference to "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from experiments.comparison import test_to_train
+from experiments.comparison import contest, share_of_real, test_to_train
 from experiments.labels import Group, grouped
 from experiments.leaderboard import seconds_of
 from experiments.record import Record
@@ -24,9 +24,10 @@ class Point:
     `claimed` and `none` by their guarantee; `apart` for what is under our guarantee and not compared (inspired methods,
     special settings); `unknown` if no run ended well. badge: the guarantee in words. evaluators: the models that accuracy,
     best, auroc, label_share and tvd2 are over, the largest set that any run here was judged by; runs judged by others count
-    for time alone. seconds: of fit and sample, median; a lower bound if `at_least`. alone: whether they had the machine to
-    themselves; times of other runs then do not count. memory: MB, median. rows: training rows, the public number. missing:
-    what became of runs that did not end well. runs: every record, by seed.
+    for time alone. of_real: accuracy as a share of that on real rows; contest: the lead over DPDSyn by which it may be called
+    best, None if it may not; both on the seeds that are shared. seconds: of fit and sample, median; a lower bound if
+    `at_least`. alone: whether they had the machine to themselves; times of other runs then do not count. memory: MB, median.
+    rows: training rows, the public number. missing: what became of runs that did not end well. runs: every record, by seed.
     """
 
     dataset: str
@@ -37,6 +38,8 @@ class Point:
     badge: str
     evaluators: tuple[str, ...]
     accuracy: Estimate | None
+    of_real: float | None
+    contest: float | None
     best: float | None
     auroc: float | None
     label_share: float | None
@@ -66,7 +69,7 @@ class Point:
 
 def points(records: Iterable[Record]) -> list[Point]:
     """A point for each data set, budget and method, in this order of names and numbers."""
-    groups = grouped(records)
+    groups = {pair: sorted(group, key=_seed) for pair, group in sorted(grouped(records).items(), key=_name)}
     judged: dict[tuple[str, float, float], Counter[tuple[str, ...]]] = defaultdict(Counter)
     for (key, _), group in groups.items():
         judged[key].update({_evaluators(record): 1 for record in group if record.status == "ok"})
@@ -75,11 +78,21 @@ def points(records: Iterable[Record]) -> list[Point]:
         own[method] += group
     kinds = {method: _kind(method, group) for method, group in own.items()}
     usual = {key: max(counts, key=lambda e: (len(e), counts[e], e), default=()) for key, counts in judged.items()}
-    return [_point(*key, method, kinds[method], usual[key], group) for (key, method), group in sorted(groups.items(), key=_name)]
+    alike = {
+        (key, method): [record for record in group if record.status == "ok" and _evaluators(record) == usual[key]]
+        for (key, method), group in groups.items()
+    }
+    return [
+        _point(key, method, kinds[method], usual[key], group, alike) for (key, method), group in sorted(groups.items(), key=_name)
+    ]
 
 
 def _name(item: tuple[tuple[Group, str], list[Record]]) -> tuple[Group, str]:
     return item[0]
+
+
+def _seed(record: Record) -> tuple[int, str]:
+    return record.seed, record.cell_id
 
 
 def _evaluators(record: Record) -> tuple[str, ...]:
@@ -87,25 +100,31 @@ def _evaluators(record: Record) -> tuple[str, ...]:
 
 
 def _point(
-    dataset: str, epsilon: float, delta: float, method: str, kind: str, evaluators: tuple[str, ...], group: list[Record]
+    key: Group,
+    method: str,
+    kind: str,
+    evaluators: tuple[str, ...],
+    group: list[Record],
+    judged_alike: Mapping[tuple[Group, str], list[Record]],
 ) -> Point:
-    group = sorted(group, key=lambda record: (record.seed, record.cell_id))
     ended = [record for record in group if record.status == "ok"]
-    alike = [record for record in ended if _evaluators(record) == evaluators]
+    alike = judged_alike[key, method]
     measured = [record for record in group if record.seconds.get("alone")]
     timed = measured or group
     seconds, at_least = seconds_of(timed)
     accuracies = [value for record in alike if (value := record.mean("accuracy")) is not None]
     memories = [record.peak_memory_mb for record in ended if record.peak_memory_mb is not None]
     return Point(
-        dataset=dataset,
-        epsilon=epsilon,
-        delta=delta,
+        dataset=key[0],
+        epsilon=key[1],
+        delta=key[2],
         method=method,
         kind=kind,
         badge=badge(method, group),
         evaluators=evaluators,
         accuracy=over_splits(accuracies, test_to_train(alike)) if accuracies else None,
+        of_real=share_of_real(judged_alike, key, method),
+        contest=contest(judged_alike, key, method),
         best=_mean(alike, lambda record: record.best("accuracy")),
         auroc=_mean(alike, lambda record: record.mean("auroc")),
         label_share=_mean(alike, lambda record: record.label_share),

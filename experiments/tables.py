@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from experiments.comparison import comparison_tables, on_same_splits, rank_tables
+from experiments.comparison import comparison_tables, rank_tables, share_of_real
 from experiments.efficiency import efficiency_tables, scale_tables, was_alone
 from experiments.headline import headline_tables
 from experiments.labels import Group, grouped, labelled, plain
@@ -26,7 +26,7 @@ Budgets = dict[float, list[Record]]
 def accuracy_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, best accuracy first."""
     records = list(records)
-    reals = {key: group for (key, name), group in grouped(records).items() if name == "real"}
+    groups = grouped(records)
     columns = [
         "method",
         "guarantee",
@@ -42,15 +42,14 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
     ]
 
     def row(key: Group, method: str, group: list[Record]) -> list[str]:
-        spent = _values(group, "epsilon_spent")
-        real, own = on_same_splits(reals.get(key, []), group)
+        spent, share = _values(group, "epsilon_spent"), share_of_real(groups, key, method)
         return [
             method,
             badge(method, group),
             f"{max(spent):.3f}" if spent else "-",
             counted(group),
             _mean(_values(group, "accuracy"), 3),
-            f"{fmean(own) / fmean(real):.1%}" if real else "-",
+            "-" if share is None else f"{share:.1%}",
             *(_mean(_values(group, name), 3) for name in ("accuracy_best", *METRICS[1:], "label_share", "tvd1", "tvd2")),
         ]
 

@@ -87,6 +87,13 @@ def test_the_answer_follows_the_records() -> None:
     assert "wrapped" not in " ".join([*said, *answer(compared(0.81, others)).notes[:1]]).replace("wrapped methods", "")
 
 
+def test_a_cell_in_which_few_of_the_others_ran_does_not_say_who_is_ahead() -> None:
+    full = compared(0.7, {f"m{i}": 0.8 for i in range(8)})
+    thin = [replace(record, dataset={**record.dataset, "name": "thin"}, cell_id=f"thin{record.cell_id}") for record in full[:6]]
+    said = answer([*full, *thin])
+    assert "in 0 of 1 cells" in said.sentences[0] and "at least 4 others ran" in said.notes[0]
+
+
 def test_data_sets_that_settings_were_chosen_on_answer_nothing() -> None:
     records = compared(0.81, {"mst": 0.7, "aim": 0.8, "privsyn": 0.6})
     developed = [replace(record, dataset={"name": "br2000", "n_train": 9, "n_test": 3}) for record in records]
