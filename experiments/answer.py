@@ -37,7 +37,7 @@ def answer(records: Iterable[Record]) -> Answer:
     cells = {key: found for key, found in every.items() if len(found) >= needed}
     if not cells:
         return Answer([f"No cell has DPDSyn beside {_FEWEST} other methods with the same guarantee on the same seeds."], [])
-    return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known)], _notes(cells, warned, needed))
+    return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known, warned)], _notes(cells, warned, needed))
 
 
 def _counts(key: Group) -> bool:
@@ -82,7 +82,7 @@ def _times_as_long(point: Point, own: Point) -> float | None:
     return ratio_of_seconds(*([run for run in p.runs if was_alone(run) or not alone] for p in (point, own)))
 
 
-def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
+def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point], warned: list[str]) -> str:
     errors, shares = [], []
     for key, found in cells.items():
         own, real = known[key, YARDSTICK], known.get((key, "real"))
@@ -96,7 +96,28 @@ def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]
         times = _range(errors, _short)
         said.append(f"its two-way marginals are {times} times as far from the real ones as those of the closest of the others")
     said += [f"the share of the positive class is off by {_range(shares, '{:.3f}'.format)}"] if shares else []
-    return f"In likeness, {', and '.join(said)}." if said else "Of how like the real rows its rows are nothing can be said."
+    said += _elsewhere(known, warned)
+    return f"In likeness, {'; '.join(said)}." if said else "Of how like the real rows its rows are nothing can be said."
+
+
+def _elsewhere(known: dict[tuple[Group, str], Point], warned: list[str]) -> list[str]:
+    """What models reach that predict another column than the one which the rows were made for."""
+    own, best = [], []
+    for (key, method), point in known.items():
+        data_set, told, _ = key[0].partition(", predicting ")
+        if method != YARDSTICK or not told or data_set in (*DEVELOPMENT, *warned) or "(" in data_set or point.of_real is None:
+            continue
+        others = [p for (k, name), p in known.items() if k == key and p.kind == "ranked" and not name.startswith(YARDSTICK)]
+        shares = [p.of_real for p in others if p.of_real is not None]
+        if shares:
+            own.append((point.of_real, place := (key[0].removesuffix(" (off-task)"), *key[1:])))
+            best.append((max(shares), place))
+    if not own:
+        return []
+    return [
+        f"models that predict another column reach {_range(own, _share)} of what real rows give, on the best of the others' rows "
+        f"{_range(best, _share)}"
+    ]
 
 
 def _notes(cells: dict[Group, list[Pair]], warned: list[str], needed: int) -> list[str]:

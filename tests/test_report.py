@@ -87,6 +87,18 @@ def test_the_answer_follows_the_records() -> None:
     assert "wrapped" not in " ".join([*said, *answer(compared(0.81, others)).notes[:1]]).replace("wrapped methods", "")
 
 
+def test_the_answer_says_what_the_rows_are_worth_for_another_column() -> None:
+    others = {"mst": 0.7, "aim": 0.8, "privsyn": 0.6}
+    off = [
+        replace(record, cell_id=f"off{record.cell_id}", evaluation={**record.evaluation, "column": "sex"})
+        for record in compared(0.45, {"mst": 0.72, "wdp_gan": 0.9})
+    ]
+    price = answer([*compared(0.81, others), *off]).sentences[2]
+    assert "models that predict another column reach 50.0% of what real rows give, on the best of the others' rows 80.0%" in price
+    developed = [replace(record, dataset={**record.dataset, "name": "br2000"}) for record in off]
+    assert "another column" not in answer([*compared(0.81, others), *developed]).sentences[2]
+
+
 def test_a_cell_in_which_few_of_the_others_ran_does_not_say_who_is_ahead() -> None:
     full = compared(0.7, {f"m{i}": 0.8 for i in range(8)})
     thin = [replace(record, dataset={**record.dataset, "name": "thin"}, cell_id=f"thin{record.cell_id}") for record in full[:6]]
