@@ -26,10 +26,14 @@ BESIDE_OTHERS = (
 
 @dataclass(frozen=True)
 class _Cell:
-    """place: what rows are ordered by. compared: what the best two of a column are found by. Of both, more is better."""
+    """place, value: what rows are ordered by, one after the other. compared: what the best two of a column are found by.
+
+    Of all three, more is better.
+    """
 
     text: str
     place: float | None = None
+    value: float | None = None
     compared: float | None = None
 
 
@@ -45,7 +49,7 @@ def accuracy_leaderboards(records: Iterable[Record]) -> list[Table]:
         estimate = over_splits(values, test_to_train(group))
         spread = "" if estimate.half_width is None else f" ± {estimate.half_width:.3f}"
         text = f"{estimate.mean:.3f}{spread}{marks.get((key, method), '')} {_runs(group, len(values))}"
-        return _Cell(text, lead(groups, key, method), contest(groups, key, method))
+        return _Cell(text, lead(groups, key, method), estimate.mean, contest(groups, key, method))
 
     notes = [
         f"{_STRESS}, nor does what is less accurate than the larger class. Methods and rows are ordered by the difference to "
@@ -69,8 +73,8 @@ def time_leaderboards(records: Iterable[Record]) -> list[Table]:
         ratio = ratio_of_seconds(group, groups.get((key, YARDSTICK), [])) if method in baselines else None
         times = "" if ratio is None else f" = {ratio:.1f}x"
         text = f"{'≥ ' if bound else ''}{seconds:.2f}{times} {_runs(group, len(group))}"
-        place = None if bound else -seconds
-        return _Cell(text, place, place if is_ranked(method, group) else None)
+        quick = None if bound else -seconds
+        return _Cell(text, quick, None, quick if is_ranked(method, group) else None)
 
     notes = [
         "Seconds of fit and sample, medians over seeds, imports excluded; a run that was stopped counts as what it was given. "
@@ -81,11 +85,15 @@ def time_leaderboards(records: Iterable[Record]) -> list[Table]:
 
 
 def ratio_of_seconds(group: Iterable[Record], other: Iterable[Record]) -> float | None:
-    """Median seconds of one method over those of another, over the seeds that both have; None where they share none."""
+    """Median seconds of one method over those of another, over the seeds that both have.
+
+    None where they share none, or where stopped runs make the other's seconds a lower bound.
+    """
     group, other = list(group), list(other)
     shared = {record.seed for record in group} & {record.seed for record in other}
-    above, below = (seconds_of(record for record in runs if record.seed in shared)[0] for runs in (group, other))
-    return above / below if above and below else None
+    above, _ = seconds_of(record for record in group if record.seed in shared)
+    below, bound = seconds_of(record for record in other if record.seed in shared)
+    return above / below if above and below and not bound else None
 
 
 def seconds_of(group: Iterable[Record]) -> tuple[float | None, bool]:
@@ -117,7 +125,7 @@ def _boards(groups: Groups, what: str, cell: Callable[[Group, str, list[Record]]
         lines: dict[str, list[_Cell]] = {}
         for method, budgets in methods.items():
             lines[method] = [cell((dataset, e, delta), method, budgets[e]) if e in budgets else _Cell("-") for e in epsilons]
-        ordered = sorted(lines, key=lambda method: (_place(lines[method]), method))
+        ordered = sorted(lines, key=lambda method: (*_order(lines[method]), method))
         every = {method: [record for group in budgets.values() for record in group] for method, budgets in methods.items()}
         tables.append(
             Table(
@@ -131,9 +139,10 @@ def _boards(groups: Groups, what: str, cell: Callable[[Group, str, list[Record]]
     return tables
 
 
-def _place(line: list[_Cell]) -> float:
-    known = [cell.place for cell in line if cell.place is not None]
-    return -fmean(known) if known else float("inf")
+def _order(line: list[_Cell]) -> tuple[float, float]:
+    places = [cell.place for cell in line if cell.place is not None]
+    values = [cell.value for cell in line if cell.value is not None]
+    return (-fmean(places) if places else float("inf")), (-fmean(values) if values else float("inf"))
 
 
 def _best_two(values: list[list[float | None]]) -> dict[tuple[int, int], Emphasis]:

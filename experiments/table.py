@@ -21,6 +21,7 @@ _SPECIAL = {
     "▼": r"$\blacktriangledown$",
 }
 _SPECIAL |= {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
+    "|": r"\textbar{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": "$<$",
@@ -40,7 +41,8 @@ class Table:
 
 
 def markdown(table: Table) -> str:
-    columns, rows = table.columns, _stressed(table, table.rows, {"best": "**{}**", "second": "<u>{}</u>"})
+    plain = [[cell.replace("|", r"\|") for cell in row] for row in table.rows]
+    columns, rows = table.columns, _stressed(table, plain, {"best": "**{}**", "second": "<u>{}</u>"})
     widths = [max(len(line[i]) for line in [columns, *rows]) for i in range(len(columns))]
     lines = [columns, ["-" * width for width in widths], *rows]
     body = "\n".join(
