@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from experiments.comparison import ALPHA, Pair, pairs
-from experiments.efficiency import was_alone
-from experiments.labels import Group, grouped, plain
+from experiments.labels import Group, grouped, judged_alike, plain
 from experiments.leaderboard import ratio_of_seconds
 from experiments.points import Point, points
 from experiments.record import Record
@@ -30,13 +29,16 @@ def answer(records: Iterable[Record]) -> Answer:
     """Accuracy, time, and what is given up, on data sets in their usual form on which no setting was chosen."""
     records = list(records)
     known = {((p.dataset, p.epsilon, p.delta), p.method): p for p in points(plain(records))}
-    swept = plain(record for record in records if not was_alone(record))
+    swept = judged_alike(grouped(plain(record for record in records if not record.alone)))
     warned = sorted({record.dataset["name"] for record in records if record.dataset.get("caution")})
-    every = {key: _others(pair) for key, pair in pairs(grouped(swept)).items() if _counts(key) and key[0] not in warned}
+    every = {key: _others(pair) for key, pair in pairs(swept).items() if _counts(key) and key[0] not in warned}
     needed = max(_FEWEST, ceil(max(map(len, every.values()), default=0) / 2))
     cells = {key: found for key, found in every.items() if len(found) >= needed}
     if not cells:
-        return Answer([f"No cell has DPDSyn beside {_FEWEST} other methods with the same guarantee on the same seeds."], [])
+        return Answer(
+            [f"No cell that counts here has DPDSyn beside {_FEWEST} other methods with the same guarantee on the same seeds."],
+            [_out(warned)],
+        )
     return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known, warned)], _notes(cells, warned, needed))
 
 
@@ -63,7 +65,7 @@ def _time(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point])
     took, best, quickest = [], [], []
     for key, found in cells.items():
         own, first = known[key, YARDSTICK], known[key, max(found, key=lambda pair: pair.difference.mean).method]
-        times = [ratio for pair in found if not (p := known[key, pair.method]).at_least and (ratio := _times_as_long(p, own))]
+        times = [ratio for pair in found if (ratio := _times_as_long(known[key, pair.method], own))]
         if own.seconds:
             took.append((own.seconds, key))
             best += [(ratio, key)] if (ratio := _times_as_long(first, own)) else []
@@ -77,9 +79,10 @@ def _time(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point])
 
 
 def _times_as_long(point: Point, own: Point) -> float | None:
-    """On the seeds that both have, and if both ran alone on a machine, by those runs."""
+    """On the seeds that both have, alone on a machine if both ran so, else in sweeps; None where it is a lower bound."""
     alone = point.alone and own.alone
-    return ratio_of_seconds(*([run for run in p.runs if was_alone(run) or not alone] for p in (point, own)))
+    ratio, bound = ratio_of_seconds(*([run for run in p.runs if run.alone == alone] for p in (point, own)))
+    return None if bound else ratio
 
 
 def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point], warned: list[str]) -> str:
@@ -129,12 +132,20 @@ def _notes(cells: dict[Group, list[Pair]], warned: list[str], needed: int) -> li
     return [
         f"A cell is a data set and a budget (`adult at 0.8`: at epsilon 0.8) at which at least {needed} others ran (half of the "
         f"most that ran at one, and no fewer than {_FEWEST}): on {', '.join(datasets)}. The others are {', '.join(methods)}, as "
-        f"far as they ran, each on the seeds that both ran with ({spread}). Data sets on which settings were chosen "
-        f"({', '.join(DEVELOPMENT)}), those with a caution ({', '.join(warned) or 'none'}), references, inspired and wrapped "
-        "methods and what has no guarantee take no part. Accuracy is the mean over the models that are trained, time the median.",
+        f"far as they ran; accuracy is compared on the seeds that both ran with ({spread}). {_out(warned)} Accuracy is the mean "
+        "over the models that are trained. Time is the median, of runs that had the machine to themselves where there are any, "
+        "else of sweeps beside other work. Likeness is the mean over each method's own seeds.",
         f"Paired tests with at least five seeds in common: {len(tested)}, of which {better} find DPDSyn significantly ahead and "
         f"{worse} behind (p < {ALPHA} after Holm).",
     ]
+
+
+def _out(warned: list[str]) -> str:
+    return (
+        f"Data sets on which settings were chosen ({', '.join(DEVELOPMENT)}), those with a caution "
+        f"({', '.join(warned) or 'none'}) or in special settings, references, inspired and wrapped methods and what has no "
+        "guarantee take no part."
+    )
 
 
 def _range(found: list[Found], form: Callable[[float], str]) -> str:

@@ -48,22 +48,22 @@ _COLUMNS = (  # name, order when it is first pressed, whether a narrow screen sh
     ("two-way error", "ascending", True, "mean total variation distance of pairs of columns from the real ones"),
     ("seconds", "ascending", True, "of fit and sample, median; ≥: stopped"),
     ("MB", "ascending", False, "peak memory of the process, median"),
-    ("seeds", "descending", False, "runs that ended well, and what became of others"),
+    ("seeds", "descending", False, "seeds that ended well, and what became of other runs"),
 )
 _NUMBERS = ("epsilon", "two-way error", "seconds", "MB")  # beside those whose largest values come first
 
 
 def board(shown: Sequence[Point], compared: dict[Group, list[Pair]]) -> tuple[str, dict[str, Any]]:
-    """The table as HTML and, row by row, what opens under it: ledger, settings and commands.
+    """The table as HTML and, row by row, what opens under it: ledger, settings and commands. Delta is named if there are several.
 
     Many rows say the same, so these refer to `shared` by number, in the order of `names`.
     """
     marked = {(key, pair.method): pair for key, found in compared.items() for pair in found}
     stressed = _stressed(shown)
-    rows, details = [], []
+    rows, details, several = [], [], len({point.delta for point in shown}) > 1
     for index, point in enumerate(sorted(shown, key=_order)):
         key = (point.dataset, point.epsilon, point.delta)
-        rows.append(_row(index, point, marked.get((key, point.method)), stressed))
+        rows.append(_row(index, point, marked.get((key, point.method)), stressed, several))
         details.append(_details(point))
     heads = [
         tag("th", tag("button", escape(name), data_first=first, title=hint or None), scope="col",
@@ -79,6 +79,11 @@ def board(shown: Sequence[Point], compared: dict[Group, list[Pair]]) -> tuple[st
         data_epsilon=f"{start[1]:g}",
     )
     return scrolling(made, "leaderboard"), _compact(details)
+
+
+def meanings() -> str:
+    """What the columns hold that do not say it by their name, as HTML."""
+    return tag("dl", "".join(tag("dt", escape(name)) + tag("dd", escape(hint)) for name, _, _, hint in _COLUMNS if hint))
 
 
 def _compact(details: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -122,7 +127,7 @@ def _worth(point: Point, name: str) -> float | None:
     return None if value is None else -value
 
 
-def _row(index: int, point: Point, pair: Pair | None, stressed: dict[tuple[int, str], str]) -> str:
+def _row(index: int, point: Point, pair: Pair | None, stressed: dict[tuple[int, str], str], several: bool) -> str:
     def number(name: str, value: float | None, text: str) -> tuple[str, str, str]:
         how = stressed.get((id(point), name))
         return "-" if value is None else tag(how, text) if how else text, "" if value is None else f"{value:.6g}", "num"
@@ -131,6 +136,7 @@ def _row(index: int, point: Point, pair: Pair | None, stressed: dict[tuple[int, 
     mean = accuracy.mean if accuracy else None
     half = f" <small>± {accuracy.half_width:.3f}</small>" if accuracy and accuracy.half_width is not None else ""
     difference = pair.difference.mean if pair else None
+    ended = len({run.seed for run in point.ended})
     bound = "≥ " if point.at_least else ""
     opener = tag("button", escape(point.method), class_="open")
     badge = tag("button", BADGES[point.kind], class_=f"badge {point.kind}", title=point.badge)
@@ -138,7 +144,11 @@ def _row(index: int, point: Point, pair: Pair | None, stressed: dict[tuple[int, 
         (opener, point.method, "name"),
         (badge, str(list(BADGES).index(point.kind)), ""),
         (escape(point.dataset), point.dataset, "dataset"),
-        (f"{point.epsilon:g}", f"{point.epsilon:g}", "num epsilon"),
+        (
+            f"{point.epsilon:g}" + (f" <small>delta {point.delta:g}</small>" if several else ""),
+            f"{point.epsilon:g}",
+            "num epsilon",
+        ),
         number("accuracy", mean, f"{mean:.3f}" if mean is not None else ""),
         number("", point.of_real, f"{point.of_real:.1%}" if point.of_real is not None else ""),
         number("", difference, f"{difference:+.4f} {pair.mark}".strip() if pair and difference is not None else ""),
@@ -149,12 +159,13 @@ def _row(index: int, point: Point, pair: Pair | None, stressed: dict[tuple[int, 
         number("seconds", point.seconds, f"{bound}{point.took:.2f}"),
         number("", point.memory, f"{point.memory:.0f}" if point.memory is not None else ""),
         (
-            f"{len(point.ended)}" + (f" <small>{escape(point.missing)}</small>" if point.missing else ""),
-            str(len(point.ended)),
+            f"{ended}" + (f" <small>{escape(point.missing)}</small>" if point.missing else ""),
+            str(ended),
             "num",
         ),
     ]
-    cells[4] = (cells[4][0] + half, *cells[4][1:])
+    lost = tag("small", f" {escape(point.missing)}", class_="lost") if point.missing else ""
+    cells[4] = (cells[4][0] + half + lost, *cells[4][1:])
     made = [
         tag("th" if kind == "name" else "td", text, scope="row" if kind == "name" else None,
             class_=_classes(kind, wide), data_v=value)

@@ -136,6 +136,7 @@ def outline(cell: Cell) -> dict[str, Any]:
             "caution": cell.dataset.get("caution"),
             **({"generator": dict(generator)} if generator else {}),
             **({"train_rows": cell.schema.rows_public} if cell.dataset.get("train_rows") else {}),
+            **({"version": cell.dataset_key[:8]} if cell.dataset.get("path") else {}),
         },
         "method": {
             "name": cell.method,

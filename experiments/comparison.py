@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from experiments.labels import Group, grouped, plain
+from experiments.labels import Group, grouped, judged_alike, plain
 from experiments.record import Record
-from experiments.standing import YARDSTICK, is_ranked
+from experiments.standing import DEVELOPMENT, YARDSTICK, is_ranked, remarks
 from experiments.stats import FEWEST_FOR_TEST, Estimate, holm, over_splits, ranks
 from experiments.table import Table, lost
 
@@ -72,9 +72,9 @@ def lead(groups: Mapping[tuple[Group, str], list[Record]], key: Group, method: s
 
 def contest(groups: Mapping[tuple[Group, str], list[Record]], key: Group, method: str) -> float | None:
     """The lead by which a method may be called best: None for what is not ranked or is less accurate than the larger class."""
-    ahead, guess = lead(groups, key, method), lead(groups, key, "majority")
-    fair = is_ranked(method, groups.get((key, method), [])) and ahead is not None and (guess is None or ahead >= guess)
-    return ahead if fair else None
+    group = groups.get((key, method), [])
+    guesses, own = on_same_splits(groups.get((key, "majority"), []), group)
+    return lead(groups, key, method) if is_ranked(method, group) and (not own or fmean(own) >= fmean(guesses)) else None
 
 
 def share_of_real(groups: Mapping[tuple[Group, str], list[Record]], key: Group, method: str) -> float | None:
@@ -106,12 +106,16 @@ def pairs(groups: Mapping[tuple[Group, str], list[Record]]) -> dict[Group, list[
 def comparison_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set: every budget and method."""
     tables: dict[tuple[str, float], list[list[str]]] = defaultdict(list)
-    for (dataset, epsilon, delta), found in pairs(grouped(plain(records))).items():
+    groups = judged_alike(grouped(plain(records)))
+    known: dict[tuple[str, float], list[Record]] = defaultdict(list)
+    for ((dataset, _, delta), _), group in groups.items():
+        known[dataset, delta] += group
+    for (dataset, epsilon, delta), found in pairs(groups).items():
         tables[dataset, delta] += [[f"{epsilon:g}", *_row(pair)] for pair in found]
     columns = ["epsilon", "method", "seeds", YARDSTICK, "method's", "difference", "95% interval", "p", "p (Holm)", ""]
     return [
-        Table(f"{dataset}, delta {delta:g}: accuracy against {YARDSTICK}", columns, rows, [MARKS])
-        for (dataset, delta), rows in sorted(tables.items())
+        Table(f"{key[0]}, delta {key[1]:g}: accuracy against {YARDSTICK}", columns, rows, [*remarks(known[key]), MARKS])
+        for key, rows in sorted(tables.items())
     ]
 
 
@@ -124,13 +128,14 @@ def _row(pair: Pair) -> list[str]:
 
 
 def rank_tables(records: Iterable[Record]) -> list[Table]:
-    """For each budget the mean rank over those data sets on which every ranked method named there ran."""
-    groups = grouped(plain(records))
+    """For each budget the mean rank over those data sets, none of them for development, on which every method named ran."""
+    groups = judged_alike(grouped(plain(records)))
     leads: dict[tuple[float, float], dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for (key, method), group in groups.items():
         dataset, epsilon, delta = key
         ahead = lead(groups, key, method)
-        if is_ranked(method, group) and ahead is not None and "(" not in dataset and dataset not in _SAME_ROWS_TWICE:
+        counts = "(" not in dataset and dataset not in (*DEVELOPMENT, *_SAME_ROWS_TWICE)
+        if counts and is_ranked(method, group) and ahead is not None:
             leads[epsilon, delta][method][dataset] = ahead
     return [table for key, methods in sorted(leads.items()) if (table := _rank_table(*key, methods))]
 
@@ -146,7 +151,8 @@ def _rank_table(epsilon: float, delta: float, methods: Mapping[str, Mapping[str,
     absent = sorted(set(methods) - set(complete))
     notes = [
         f"Mean rank over {', '.join(datasets)} (1 is the best), by the difference in accuracy to {YARDSTICK} on the seeds that "
-        f"both have. A description only: {len(datasets)} data sets are too few for a test of ranks to say anything."
+        f"both have. A description only: {len(datasets)} data sets are too few for a test of ranks to say anything. Data sets "
+        f"on which settings were chosen ({', '.join(DEVELOPMENT)}) take no part."
     ]
     if absent:
         notes.append(f"Not on all of them, so left out: {', '.join(absent)}.")

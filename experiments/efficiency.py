@@ -8,17 +8,13 @@ from dataclasses import replace
 from statistics import fmean, median
 
 from experiments.labels import grouped, labelled
-from experiments.leaderboard import ratio_of_seconds, seconds_of
+from experiments.leaderboard import seconds_of, times_as_long
 from experiments.record import Record
 from experiments.standing import YARDSTICK, badge, is_baseline, remarks
 from experiments.table import Table, counted, lost
 
 Family = tuple[str, float, float, str]  # data set of any size, epsilon, delta, the models that judged
 _ALONE = "Each cell in a new process, one after the other, nothing of ours beside it."
-
-
-def was_alone(record: Record) -> bool:
-    return bool(record.seconds.get("alone"))
 
 
 def _how(group: list[Record], *more: str) -> str:
@@ -33,6 +29,7 @@ def efficiency_tables(records: Iterable[Record]) -> list[Table]:
     records = list(records)
     sized = {record.cell_id for by_size in _scaled(records).values() for group in by_size.values() for record in group}
     groups = grouped(record for record in records if record.cell_id not in sized)
+    baselines = {method for (_, method), group in groups.items() if is_baseline(method, group)}
     tables = []
     for key in sorted({key for key, _ in groups}):
         here = {method: group for (other, method), group in groups.items() if other == key}
@@ -42,12 +39,11 @@ def efficiency_tables(records: Iterable[Record]) -> list[Table]:
             if seconds is None:
                 lines.append((float("inf"), [method, badge(method, group), counted(group), *"-----"]))
                 continue
-            times = ratio_of_seconds(group, here.get(YARDSTICK, []))
-            ratio = f"{times:.1f}" if times and (is_baseline(method, group) or bound) else "-"
+            ratio = times_as_long(group, here.get(YARDSTICK, [])) if method in baselines else ""
             parts = [_of(group, f"{part}_seconds", median, 2) for part in ("fit", "sample")]
             total = f"{'≥ ' if bound else ''}{seconds:.2f}"
             peak = _of(group, "peak_memory_mb", median, 0)
-            lines.append((seconds, [method, badge(method, group), counted(group), *parts, total, ratio, peak]))
+            lines.append((seconds, [method, badge(method, group), counted(group), *parts, total, ratio or "-", peak]))
         dataset, epsilon, delta = key
         columns = ["method", "guarantee", "seeds", "fit s", "sample s", "total s", f"total / {YARDSTICK}", "peak MB"]
         every = [record for group in here.values() for record in group]

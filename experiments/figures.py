@@ -121,7 +121,8 @@ def _one_budget(
 ) -> tuple[Panel, ...]:
     """A panel for each data set on which at least three methods can be compared, at the budget with most of them."""
     found = []
-    for (dataset, _), own in _by_dataset(drawn).items():
+    several = len({point.delta for point in drawn}) > 1
+    for (dataset, delta), own in _by_dataset(drawn).items():
         budgets: dict[float, list[Point]] = defaultdict(list)
         for point in own:
             budgets[point.epsilon].append(point)
@@ -130,7 +131,8 @@ def _one_budget(
         timed = draw is panels.accuracy_over_time
         best = max(budgets, key=lambda e: (timed and alone[e] >= _FEWEST, ranked[e], -abs(log(e))))
         if ranked[best] >= _FEWEST:
-            found.append(_panel(dataset, _conditions(best, budgets[best], draw), False, draw, budgets[best]))
+            conditions = _conditions(best, budgets[best], draw) + (f"; delta {delta:g}" if several else "")
+            found.append(_panel(dataset, conditions, False, draw, budgets[best]))
     return tuple(found)
 
 
@@ -152,13 +154,15 @@ def _over_rows(drawn: Sequence[Point]) -> tuple[Panel, ...]:
             name = _ROWS.sub("", point.dataset).replace(", )", ")").replace(" ()", "")
             families[name, point.epsilon, point.delta].append(point)
     found = []
-    for (name, epsilon, _), own in sorted(families.items()):
+    several = len({delta for _, _, delta in families}) > 1
+    for (name, epsilon, delta), own in sorted(families.items()):
+        told = f"; delta {delta:g}" if several else ""
         timed = [p for p in own if p.kind != "reference" or p.name in ("guide_only", "independent")]
         if any(p.seconds for p in timed):
-            conditions = _conditions(epsilon, timed, panels.accuracy_over_time)
+            conditions = _conditions(epsilon, timed, panels.accuracy_over_time) + told
             found.append(_panel(name, conditions, True, panels.time_over_rows, timed))
         if any(p.accuracy for p in own):
-            found.append(_panel(name, f"epsilon {epsilon:g}", True, panels.accuracy_over_rows, own))
+            found.append(_panel(name, f"epsilon {epsilon:g}{told}", True, panels.accuracy_over_rows, own))
     return tuple(found)
 
 

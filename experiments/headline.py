@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from experiments.efficiency import was_alone
-from experiments.labels import Group, grouped, plain
-from experiments.leaderboard import seconds_of
+from experiments.comparison import on_same_splits
+from experiments.labels import Group, grouped, judged_alike, plain
+from experiments.leaderboard import ratio_of_seconds
 from experiments.record import Record
-from experiments.standing import DEVELOPMENT, YARDSTICK, is_baseline
-from experiments.table import Table
+from experiments.standing import DEVELOPMENT, YARDSTICK, is_baseline, remarks
+from experiments.table import Table, lost
 
 PAPER = {"accuracy": 2.40, "speed": 333.73}  # arXiv 2604.15660, abstract
 _LEARNT = 0.6  # a baseline whose models rank test rows no better than this has collapsed, and a ratio over it says little
@@ -20,21 +20,21 @@ Groups = Mapping[tuple[Group, str], list[Record]]
 
 @dataclass(frozen=True)
 class _Found:
-    """seeds: those that both have, over which the ratio is."""
+    """seeds: how many both have, over which the ratio is, and what became of other runs."""
 
     ratio: float
     method: str
     key: Group
-    seeds: int
+    seeds: str
 
 
 def headline_tables(records: Iterable[Record]) -> list[Table]:
     """One row a claim; nothing if DPDSyn has no cell in common with a baseline."""
     on_task = [record for record in records if not record.evaluation.get("column")]
-    swept = _groups(record for record in on_task if not was_alone(record))
-    alone = _groups(record for record in on_task if was_alone(record) and not record.seconds.get("contended"))
+    swept = _groups(record for record in on_task if not record.alone)
+    alone = _groups(record for record in on_task if record.alone and not record.seconds.get("contended"))
     baselines = {method for (_, method), group in [*swept.items(), *alone.items()] if is_baseline(method, group)}
-    accuracies = _over_baselines(swept, baselines, _accuracy_ratio)
+    accuracies = _over_baselines(judged_alike(swept), baselines, _accuracy_ratio)
     learnt = [found for found in accuracies if (_mean(swept[found.key, found.method], "auroc") or 0) > _LEARNT]
     measured, speeds = (_over_baselines(groups, baselines, _time_ratio) for groups in (alone, swept))
     bounds = _over_baselines(swept, baselines, _least_time_ratio)
@@ -55,6 +55,8 @@ def headline_tables(records: Iterable[Record]) -> list[Table]:
         "A largest ratio is the most flattering cell, as in the paper; the smallest ones stand beside it.",
     ]
     made = [row for row in rows if row]
+    named = {row[4].partition(",")[0] for row in made}
+    notes += remarks(record for record in on_task if record.dataset["name"] in named)
     return [Table("The paper's claims", ["claim", "paper", "here", "baseline", "cell", "seeds"], made, notes)] if made else []
 
 
@@ -64,16 +66,15 @@ def _groups(records: Iterable[Record]) -> Groups:
 
 
 def _over_baselines(
-    groups: Groups, baselines: set[str], ratio: Callable[[list[Record], list[Record]], float | None]
+    groups: Groups, baselines: set[str], ratio: Callable[[list[Record], list[Record]], tuple[float, int] | None]
 ) -> list[_Found]:
-    """What `ratio` makes of DPDSyn's runs and each baseline's with the same seeds, wherever both are known."""
+    """What `ratio` makes of DPDSyn's runs and each baseline's, wherever both are known."""
     found = []
     for (key, method), group in groups.items():
-        yardstick = groups.get((key, YARDSTICK), [])
-        seeds = {record.seed for record in yardstick if record.status == "ok"} & {record.seed for record in group}
-        own, theirs = ([record for record in runs if record.seed in seeds] for runs in (yardstick, group))
-        if method in baselines and (value := ratio(own, theirs)):
-            found.append(_Found(value, method, key, len(seeds)))
+        own = groups.get((key, YARDSTICK), [])
+        if method in baselines and (made := ratio(own, group)):
+            others = "; ".join(f"{name}: {notes}" for name, runs in ((YARDSTICK, own), (method, group)) if (notes := lost(runs)))
+            found.append(_Found(made[0], method, key, f"{made[1]}" + (f" ({others})" if others else "")))
     return found
 
 
@@ -84,30 +85,30 @@ def _row(claim: str, paper: float | None, found: list[_Found], least: bool = Fal
     dataset, epsilon, delta = chosen.key
     cell = f"{dataset}, epsilon {epsilon:g}, delta {delta:g}"
     known = "-" if paper is None else f"{paper:.2f}x"
-    return [claim, known, f"{chosen.ratio:.2f}x", chosen.method, cell, f"{chosen.seeds}"]
+    return [claim, known, f"{chosen.ratio:.2f}x", chosen.method, cell, chosen.seeds]
 
 
-def _accuracy_ratio(own: list[Record], theirs: list[Record]) -> float | None:
-    """None if a run of theirs did not end well."""
-    above, below = _mean(own, "accuracy"), _mean(theirs, "accuracy")
-    return above / below if above and below and all(record.status == "ok" for record in theirs) else None
+def _accuracy_ratio(own: list[Record], theirs: list[Record]) -> tuple[float, int] | None:
+    """On the seeds that both ended well with."""
+    ours, others = on_same_splits(own, theirs)
+    return (fmean(ours) / fmean(others), len(ours)) if others and fmean(others) else None
 
 
-def _time_ratio(own: list[Record], theirs: list[Record]) -> float | None:
+def _time_ratio(own: list[Record], theirs: list[Record]) -> tuple[float, int] | None:
     """None if runs that were stopped make it a lower bound."""
-    seconds, bound = seconds_of(theirs)
-    return None if bound else _quotient(seconds, own)
+    ratio, bound = ratio_of_seconds(theirs, own)
+    return None if ratio is None or bound else (ratio, _shared(own, theirs))
 
 
-def _least_time_ratio(own: list[Record], theirs: list[Record]) -> float | None:
+def _least_time_ratio(own: list[Record], theirs: list[Record]) -> tuple[float, int] | None:
     """Of runs that were all stopped, by their limit."""
-    stopped = theirs and all(record.status == "timeout" for record in theirs)
-    return _quotient(seconds_of(theirs)[0], own) if stopped else None
+    ratio, bound = ratio_of_seconds(theirs, own)
+    stopped = all(record.status == "timeout" for record in theirs)
+    return (ratio, _shared(own, theirs)) if ratio is not None and bound and stopped else None
 
 
-def _quotient(seconds: float | None, own: list[Record]) -> float | None:
-    yardstick, _ = seconds_of(own)
-    return seconds / yardstick if seconds and yardstick else None
+def _shared(own: list[Record], theirs: list[Record]) -> int:
+    return len({record.seed for record in own} & {record.seed for record in theirs})
 
 
 def _mean(group: list[Record], metric: str) -> float | None:

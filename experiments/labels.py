@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from experiments.paths import options, read_option
@@ -20,11 +20,32 @@ def grouped(records: Iterable[Record]) -> dict[tuple[Group, str], list[Record]]:
     return groups
 
 
+def judged_alike(groups: Mapping[tuple[Group, str], list[Record]]) -> dict[tuple[Group, str], list[Record]]:
+    """Of each data set and budget those runs that the same models judged, the most models any did; runs that failed stay."""
+    judges: dict[Group, Counter[tuple[str, ...]]] = defaultdict(Counter)
+    for (key, _), group in groups.items():
+        judges[key].update({record.judges for record in group if record.status == "ok"})
+    usual = {key: max(counts, key=lambda names: (len(names), counts[names], names), default=()) for key, counts in judges.items()}
+    return {
+        (key, method): [record for record in group if record.status != "ok" or record.judges == usual[key]]
+        for (key, method), group in groups.items()
+    }
+
+
 def labelled(records: Iterable[Record]) -> list[tuple[Group, str, Record]]:
     """Each record with its data set and budget and its method, both named with the settings that are not the default."""
     records = list(records)
     methods = _labels(records, "synthesizer", lambda record: (record.method["name"], record.method.get("parameters")))
-    datasets = _labels(records, "dataset", lambda record: (record.dataset["name"], record.data_settings))
+    versions: dict[str, set[str | None]] = defaultdict(set)
+    for record in records:
+        versions[record.dataset["name"]].add(record.dataset.get("version"))
+
+    def data(record: Record) -> tuple[str, dict[str, Any]]:
+        name = record.dataset["name"]
+        several = {"version": record.dataset.get("version")} if len(versions[name]) > 1 else {}
+        return name, record.data_settings | several
+
+    datasets = _labels(records, "dataset", data)
     result = []
     for record, method, dataset in zip(records, methods, datasets, strict=True):
         column = record.evaluation.get("column")

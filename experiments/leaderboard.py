@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean, median, median_high
 
 from experiments.comparison import MARKS, contest, lead, pairs, test_to_train
-from experiments.labels import Group, grouped, plain
+from experiments.labels import Group, grouped, judged_alike, plain
 from experiments.record import Record
 from experiments.standing import YARDSTICK, badge, is_baseline, is_ranked, remarks
 from experiments.stats import FEWEST_FOR_INTERVAL, over_splits
@@ -39,7 +39,7 @@ class _Cell:
 
 def accuracy_leaderboards(records: Iterable[Record]) -> list[Table]:
     """Mean accuracy, its 95% interval and the number of seeds; best over the budgets first."""
-    groups = grouped(plain(records))
+    groups = judged_alike(grouped(plain(records)))
     marks = {(key, pair.method): pair.mark for key, found in pairs(groups).items() for pair in found}
 
     def cell(key: Group, method: str, group: list[Record]) -> _Cell:
@@ -70,9 +70,8 @@ def time_leaderboards(records: Iterable[Record]) -> list[Table]:
         seconds, bound = seconds_of(group)
         if seconds is None:
             return _Cell(lost(group) or "-")
-        ratio = ratio_of_seconds(group, groups.get((key, YARDSTICK), [])) if method in baselines else None
-        times = "" if ratio is None else f" = {ratio:.1f}x"
-        text = f"{'≥ ' if bound else ''}{seconds:.2f}{times} {_runs(group, len(group))}"
+        ratio = times_as_long(group, groups.get((key, YARDSTICK), [])) if method in baselines else ""
+        text = f"{'≥ ' if bound else ''}{seconds:.2f}{ratio and f' = {ratio}x'} {_runs(group, len(group))}"
         quick = None if bound else -seconds
         return _Cell(text, quick, None, quick if is_ranked(method, group) else None)
 
@@ -84,30 +83,39 @@ def time_leaderboards(records: Iterable[Record]) -> list[Table]:
     return _boards(groups, "synthesis time", cell, notes)
 
 
-def ratio_of_seconds(group: Iterable[Record], other: Iterable[Record]) -> float | None:
-    """Median seconds of one method over those of another, over the seeds that both have.
+def ratio_of_seconds(group: Iterable[Record], other: Iterable[Record]) -> tuple[float | None, bool]:
+    """Median seconds of one method over those of another on the seeds that both have, and whether it is only a lower bound.
 
     None where they share none, or where stopped runs make the other's seconds a lower bound.
     """
     group, other = list(group), list(other)
     shared = {record.seed for record in group} & {record.seed for record in other}
-    above, _ = seconds_of(record for record in group if record.seed in shared)
-    below, bound = seconds_of(record for record in other if record.seed in shared)
-    return above / below if above and below and not bound else None
+    above, bound = seconds_of(record for record in group if record.seed in shared)
+    below, vague = seconds_of(record for record in other if record.seed in shared)
+    return (above / below, bound) if above and below and not vague else (None, False)
+
+
+def times_as_long(group: Iterable[Record], other: Iterable[Record]) -> str:
+    """`ratio_of_seconds` as text; empty without one."""
+    ratio, bound = ratio_of_seconds(group, other)
+    return "" if ratio is None else f"{'≥ ' if bound else ''}{ratio:.1f}"
 
 
 def seconds_of(group: Iterable[Record]) -> tuple[float | None, bool]:
-    """Median seconds of fit and sample, and whether that is only a lower bound: a timeout counts as what it was given."""
+    """Median seconds of fit and sample, and whether that is only a lower bound: a timeout counts as what it was given.
+
+    A run that was stopped while models were trained on its rows says nothing of the time before.
+    """
     took = []
     for record in group:
         if record.status == "ok" and record.seconds.get("total") is not None:
             took.append((float(record.seconds["total"]), False))
-        elif record.status == "timeout" and record.seconds.get("limit"):
+        elif record.status == "timeout" and record.seconds.get("limit") and record.seconds.get("phase") != "evaluate":
             took.append((float(record.seconds["limit"]), True))
     if not took:
         return None, False
-    middle = median(seconds for seconds, _ in took)
-    return middle, any(bound and seconds <= middle for seconds, bound in took)
+    times = [seconds for seconds, _ in took]
+    return median(times), any(bound and seconds <= median_high(times) for seconds, bound in took)
 
 
 def _runs(group: list[Record], ended: int) -> str:

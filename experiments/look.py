@@ -29,6 +29,7 @@ THEMED = {  # what a page calls these colours, to show others in the dark
 STATIC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
+    "text.parse_math": False,
     "svg.hashsalt": "dpdsyn",
     "svg.fonttype": "path",
     "path.simplify": False,

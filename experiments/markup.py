@@ -55,7 +55,8 @@ def folded(summary: str, content: str) -> str:
 def inline(svg: str, label: str, prefix: str) -> str:
     """A figure as part of a page: it takes the page's width, font and colours. prefix: makes its ids its own."""
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"^<svg [^>]*?viewBox=\"([^\"]*)\"[^>]*>", rf'<svg viewBox="\1" role="img" aria-label="{escape(label)}">', svg)
+    said = f' role="img" aria-label="{escape(label)}">'
+    svg = re.sub(r'^<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda found: f'<svg viewBox="{found[1]}"{said}', svg)
     svg = re.sub(r"<style.*?</style>|<defs></defs>| transform=\"rotate\(-0 [^\"]*\"", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font: (?:(bold|\d00) )?([\d.]+)px [^;\"]*", _font, svg).replace("font-family: 'DejaVu Sans'; ", "")
     svg = re.sub(r'( id="|url\(#|xlink:href="#)', lambda found: found[1].removeprefix("xlink:") + prefix, svg)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from statistics import fmean, median
 
 from experiments.labels import grouped
-from experiments.leaderboard import BESIDE_OTHERS
+from experiments.leaderboard import BESIDE_OTHERS, seconds_of
 from experiments.record import Record
+from experiments.standing import remarks
 from experiments.table import Table, lost
 
 _FEWEST = 3  # data sets that a method must have run on to have a row
@@ -44,18 +45,26 @@ def overview_tables(records: Iterable[Record]) -> list[Table]:
                 for method in methods
             ]
             rows = [row for row in rows if set(row[1:]) != {"-"}]  # the guide itself has no rows to compare
-            notes = [BESIDE_OTHERS] if summary is median else []
+            here = remarks(record for method in methods for dataset in datasets for record in cells.get((dataset, method), []))
+            notes = [*here, *([BESIDE_OTHERS] if summary is median else [])]
             tables.append(Table(f"epsilon {epsilon:g}, delta {delta:g}: {what}", ["method", *datasets], rows, notes))
     return tables
 
 
 def _cell(group: list[Record], key: str, digits: int, summary: Callable[[list[float]], float]) -> str:
     values = [value for record in group if record.status == "ok" and (value := record.flat()[key]) is not None]
-    if values:
-        notes = lost(group)
-        return f"{summary(values):.{digits}f}" + (f" ({notes})" if notes else "")
-    ends = {_end(record) for record in group if record.status != "ok"}
-    return "; ".join(sorted(ends)) or "-"
+    if not values:
+        return _ends(group)
+    notes = lost(group)
+    more = f" ({notes})" if notes else ""
+    if key == "total_seconds":
+        seconds, bound = seconds_of(group)
+        return f"{'≥ ' if bound else ''}{seconds:.{digits}f}{more}"
+    return f"{summary(values):.{digits}f}{more}"
+
+
+def _ends(group: list[Record]) -> str:
+    return "; ".join(sorted({_end(record) for record in group if record.status != "ok"})) or "-"
 
 
 def _end(record: Record) -> str:

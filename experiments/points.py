@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from experiments.comparison import contest, share_of_real, test_to_train
-from experiments.labels import Group, grouped
+from experiments.labels import Group, grouped, judged_alike
 from experiments.leaderboard import seconds_of
 from experiments.record import Record
 from experiments.standing import REFERENCES, badge, guarantee, is_ranked
@@ -20,14 +20,15 @@ from experiments.table import lost
 class Point:
     """One method on one data set at one budget.
 
-    dataset, method: as tables name them. kind, of all runs of the method: `ranked` takes part in comparisons; `reference`;
-    `claimed` and `none` by their guarantee; `apart` for what is under our guarantee and not compared (inspired methods,
-    special settings); `unknown` if no run ended well. badge: the guarantee in words. evaluators: the models that accuracy,
-    best, auroc, label_share and tvd2 are over, the largest set that any run here was judged by; runs judged by others count
-    for time alone. of_real: accuracy as a share of that on real rows; contest: the lead over DPDSyn by which it may be called
-    best, None if it may not; both on the seeds that are shared. seconds: of fit and sample, median; a lower bound if
-    `at_least`. alone: whether they had the machine to themselves; times of other runs then do not count. memory: MB, median.
-    rows: training rows, the public number. missing: what became of runs that did not end well. runs: every record, by seed.
+    dataset, method: as tables name them. kind: `ranked` takes part in comparisons; `reference`; `claimed` and `none` by their
+    guarantee; `apart` for what is under our guarantee and not compared (inspired methods, special settings); by the method's
+    runs elsewhere if none of these ended well, and `unknown` if none did anywhere. badge: the guarantee in words. evaluators:
+    the models that accuracy, best, auroc, label_share and tvd2 are over, the largest set that any run here was judged by; runs
+    judged by others count for time alone. of_real: accuracy as a share of that on real rows; contest: the lead over DPDSyn by
+    which it may be called best, None if it may not; both on the seeds that are shared. seconds: of fit and sample, median; a
+    lower bound if `at_least`. alone: whether they had the machine to themselves; times and memory of other runs then do not
+    count. memory: MB, median. rows: training rows, the public number. missing: what became of runs that did not end well.
+    runs: every record, by seed.
     """
 
     dataset: str
@@ -70,20 +71,13 @@ class Point:
 def points(records: Iterable[Record]) -> list[Point]:
     """A point for each data set, budget and method, in this order of names and numbers."""
     groups = {pair: sorted(group, key=_seed) for pair, group in sorted(grouped(records).items(), key=_name)}
-    judged: dict[tuple[str, float, float], Counter[tuple[str, ...]]] = defaultdict(Counter)
-    for (key, _), group in groups.items():
-        judged[key].update({_evaluators(record): 1 for record in group if record.status == "ok"})
-    own: dict[str, list[Record]] = defaultdict(list)
+    alike = {pair: [record for record in group if record.status == "ok"] for pair, group in judged_alike(groups).items()}
+    everywhere: dict[str, list[Record]] = defaultdict(list)
     for (_, method), group in groups.items():
-        own[method] += group
-    kinds = {method: _kind(method, group) for method, group in own.items()}
-    usual = {key: max(counts, key=lambda e: (len(e), counts[e], e), default=()) for key, counts in judged.items()}
-    alike = {
-        (key, method): [record for record in group if record.status == "ok" and _evaluators(record) == usual[key]]
-        for (key, method), group in groups.items()
-    }
+        everywhere[method] += group
     return [
-        _point(key, method, kinds[method], usual[key], group, alike) for (key, method), group in sorted(groups.items(), key=_name)
+        _point(key, method, _kind(method, group if guarantee(group) else everywhere[method]), group, alike)
+        for (key, method), group in groups.items()
     ]
 
 
@@ -95,25 +89,13 @@ def _seed(record: Record) -> tuple[int, str]:
     return record.seed, record.cell_id
 
 
-def _evaluators(record: Record) -> tuple[str, ...]:
-    return tuple(sorted(record.evaluation.get("evaluators") or record.metrics))
-
-
-def _point(
-    key: Group,
-    method: str,
-    kind: str,
-    evaluators: tuple[str, ...],
-    group: list[Record],
-    judged_alike: Mapping[tuple[Group, str], list[Record]],
-) -> Point:
-    ended = [record for record in group if record.status == "ok"]
-    alike = judged_alike[key, method]
-    measured = [record for record in group if record.seconds.get("alone")]
+def _point(key: Group, method: str, kind: str, group: list[Record], alike_of: Mapping[tuple[Group, str], list[Record]]) -> Point:
+    alike = alike_of[key, method]
+    measured = [record for record in group if record.alone]
     timed = measured or group
     seconds, at_least = seconds_of(timed)
     accuracies = [value for record in alike if (value := record.mean("accuracy")) is not None]
-    memories = [record.peak_memory_mb for record in ended if record.peak_memory_mb is not None]
+    memories = [run.peak_memory_mb for run in timed if run.status == "ok" and run.peak_memory_mb is not None]
     return Point(
         dataset=key[0],
         epsilon=key[1],
@@ -121,10 +103,10 @@ def _point(
         method=method,
         kind=kind,
         badge=badge(method, group),
-        evaluators=evaluators,
+        evaluators=alike[0].judges if alike else (),
         accuracy=over_splits(accuracies, test_to_train(alike)) if accuracies else None,
-        of_real=share_of_real(judged_alike, key, method),
-        contest=contest(judged_alike, key, method),
+        of_real=share_of_real(alike_of, key, method),
+        contest=contest(alike_of, key, method),
         best=_mean(alike, lambda record: record.best("accuracy")),
         auroc=_mean(alike, lambda record: record.mean("auroc")),
         label_share=_mean(alike, lambda record: record.label_share),

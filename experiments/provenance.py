@@ -21,19 +21,21 @@ def run_tables(records: Iterable[Record]) -> list[Table]:
     notes = [
         "`dpdsyn run -m experiment=NAME` makes the cells of a row. A cell that several experiments share stands with the first "
         f"that ran it; {_UNNAMED} is of single runs and of records older than the note of their experiment. Hours: of all cells "
-        "together, training and testing of models included, one thread each. A + marks uncommitted changes."
+        "together, training and testing of models included; ≥: some records are older than this measurement. Beside other work: "
+        "other cells of the sweep, or anything else, kept the processors busy. A + marks uncommitted changes."
     ]
     return [Table("What made these records", columns, rows, notes)] if rows else []
 
 
 def _row(group: list[Record]) -> list[str]:
     ends = Counter(record.status for record in group if record.status != "ok")
-    hours = sum(float(record.seconds.get("cell") or record.seconds.get("reached") or 0) for record in group) / 3600
+    took = [record.seconds.get("cell") or record.seconds.get("reached") for record in group]
+    hours = sum(float(seconds) for seconds in took if seconds) / 3600
     return [
         f"{len(group)}",
         ", ".join(f"{count} {status}" for status, count in sorted(ends.items())) or "-",
         f"{sum(bool(record.seconds.get('contended')) for record in group)}",
-        f"{hours:.2f}",
+        f"{'' if all(took) else '≥ '}{hours:.2f}",
         _spans(sorted({record.seed for record in group})),
         ", ".join(sorted({_commit(record) for record in group})),
         "; ".join(sorted({_machine(record) for record in group})),

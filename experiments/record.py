@@ -27,11 +27,12 @@ class Record:
     """Nested values as in the JSON file; see `flat` for one row a cell.
 
     dataset: name, sha256, n_train, n_test, seed of the split; generator, the settings of made-up rows; train_rows, to about
-    how many a table was cut; ceiling, the best possible accuracy where it is known; leak, the share of test rows whose
-    profile is in training where that is measured; caution, what to know.
+    how many a table was cut; version, of a person's own file with its schema; ceiling, the best possible accuracy where it is
+    known; leak, the share of test rows whose profile is in training where that is measured; caution, what to know.
     method: name, target, version, parameters, guarantee. privacy: epsilon, delta, unit (what is protected: a row or a
-    person), spent, ledger. seconds: fit, sample, total; process says fresh or warm; alone, whether nothing of ours ran beside
-    it; around, what a method in an interpreter of its own took besides; limit and reached of a run that was stopped.
+    person), spent, ledger. seconds: fit, sample, total; cell, the whole of it; process says fresh or warm; alone, whether nothing
+    of ours ran beside it; contended, whether anything else kept the processors busy; around, what a method in an interpreter of
+    its own took besides; limit, reached and phase of a run that was stopped.
     evaluation: as configured; column, what was predicted where that is not the target. metrics: per evaluator. fidelity:
     tvd1, tvd2. environment: commit, packages, processor, threads; foreign, versions of what the method uses of other
     packages. experiment: name and content hash of the file in conf/experiment that it was first run for, if any.
@@ -76,6 +77,16 @@ class Record:
         if not isinstance(raw, dict) or not {"cell_id", "fit_id", "status"} <= set(raw) or not set(raw) <= names:
             raise ValueError("not a record of this version")
         return cls(**raw)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it was run to be timed, with the machine to itself."""
+        return bool(self.seconds.get("alone"))
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The models that judged it."""
+        return tuple(sorted(self.evaluation.get("evaluators") or self.metrics))
 
     def mean(self, metric: str) -> float | None:
         """Mean of a metric over evaluators."""

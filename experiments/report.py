@@ -11,12 +11,12 @@ from pathlib import Path
 from string import Template
 
 from experiments.answer import answer
-from experiments.board import BADGES, board
+from experiments.board import BADGES, board, meanings
 from experiments.comparison import MARKS, pairs
-from experiments.efficiency import efficiency_tables, scale_tables, was_alone
+from experiments.efficiency import efficiency_tables, scale_tables
 from experiments.figures import Chart, alone, as_svg, charts
 from experiments.headline import headline_tables
-from experiments.labels import grouped, plain
+from experiments.labels import grouped, judged_alike, plain
 from experiments.look import SHAPES, style
 from experiments.markup import folded, inline, paragraphs, table, tag, with_code
 from experiments.paths import options, read_option
@@ -77,8 +77,8 @@ def page(records: Sequence[Record], audited: Table | None = None, published: Seq
     if not records:
         raise ValueError("there is no record to report on; run some cells first")
     shown = points(plain(records))
-    swept = plain(record for record in records if not was_alone(record))
-    rows, details = board(shown, pairs(grouped(swept)))
+    swept = [record for record in records if not record.alone]
+    rows, details = board(shown, pairs(judged_alike(grouped(plain(swept)))))
     drawn = {chart.name: chart for chart in charts(records)}
     said = answer(records)
     sections = {
@@ -91,6 +91,7 @@ def page(records: Sequence[Record], audited: Table | None = None, published: Seq
         "filters": _filters(shown),
         "marks": escape(MARKS),
         "board": rows,
+        "columns": meanings(),
         "badges": _badges(shown),
         "shapes": escape("; ".join(f"{_SIGNS[marker]} {meaning}" for marker, meaning in SHAPES.items())) + ".",
         "charts": "".join(_chart(drawn[name], 3) for name in _FIRST if name in drawn) or _empty("No figure can be drawn yet."),
@@ -98,7 +99,7 @@ def page(records: Sequence[Record], audited: Table | None = None, published: Seq
         "interactions": _chart(drawn["interactions"], 3)
         if "interactions" in drawn
         else _empty("Nothing was run on such rows yet."),
-        "ablation": _ablation(records),
+        "ablation": _ablation(swept),
         "audits": table(audited) if audited else _empty("No audit has been run yet."),
         "coverage": table(_coverage(shown)),
         "made": _made(records),
@@ -200,7 +201,7 @@ def _chart(chart: Chart, level: int) -> str:
 
 
 def _scale(records: Sequence[Record], drawn: dict[str, Chart]) -> str:
-    measured = [record for record in records if was_alone(record)]
+    measured = [record for record in records if record.alone]
     chart = _chart(drawn["scale"], 3) if "scale" in drawn else _empty("No method was run on several numbers of rows yet.")
     tables = [*scale_tables(measured), *efficiency_tables(measured)]
     numbers = (

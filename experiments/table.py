@@ -99,12 +99,15 @@ def _stressed(table: Table, rows: list[list[str]], how: Mapping[Emphasis, str]) 
 
 
 def as_csv(tables: Sequence[Table]) -> str:
+    """All of them in one, with the columns that any has."""
     buffer = io.StringIO()
+    columns = list(dict.fromkeys(column for table in tables for column in table.columns))
     writer = csv.writer(buffer, lineterminator="\n")
-    for i, table in enumerate(tables):
-        if i == 0:
-            writer.writerow(["table", *table.columns, "notes"])
-        writer.writerows([table.title, *row, " ".join(table.notes)] for row in table.rows)
+    writer.writerow(["table", *columns, "notes"])
+    for table in tables:
+        for row in table.rows:
+            cells = dict(zip(table.columns, row, strict=True))
+            writer.writerow([table.title, *(cells.get(column, "") for column in columns), " ".join(table.notes)])
     return buffer.getvalue()
 
 

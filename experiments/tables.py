@@ -9,14 +9,14 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from experiments.comparison import comparison_tables, rank_tables, share_of_real
-from experiments.efficiency import efficiency_tables, scale_tables, was_alone
+from experiments.efficiency import efficiency_tables, scale_tables
 from experiments.headline import headline_tables
-from experiments.labels import Group, grouped, labelled, plain
-from experiments.leaderboard import BESIDE_OTHERS, accuracy_leaderboards, ratio_of_seconds, time_leaderboards
+from experiments.labels import Group, grouped, judged_alike, labelled, plain
+from experiments.leaderboard import BESIDE_OTHERS, accuracy_leaderboards, seconds_of, time_leaderboards, times_as_long
 from experiments.overview import overview_tables
 from experiments.provenance import run_tables
 from experiments.record import METRICS, Record
-from experiments.standing import INSPIRED, YARDSTICK, badge, guarantee, remarks
+from experiments.standing import YARDSTICK, badge, is_baseline, remarks
 from experiments.store import write_atomically
 from experiments.table import Table, as_csv, counted, latex, markdown
 
@@ -26,7 +26,7 @@ Budgets = dict[float, list[Record]]
 def accuracy_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, best accuracy first."""
     records = list(records)
-    groups = grouped(records)
+    groups = judged_alike(grouped(records))
     columns = [
         "method",
         "guarantee",
@@ -65,21 +65,22 @@ def time_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, quickest first; medians over seeds."""
     records = [record for record in records if not record.evaluation.get("column")]  # off-task cells judge fits anew
     columns = ["method", "seeds", "fit s", "sample s", "total s", f"total / {YARDSTICK}", "peak MB"]
-    yardsticks = {key: group for (key, name), group in grouped(records).items() if name == YARDSTICK}
+    groups = grouped(records)
+    baselines = {method for (_, method), group in groups.items() if is_baseline(method, group)}
 
     def row(key: Group, method: str, group: list[Record]) -> list[str]:
-        apart = method.partition(" ")[0] in INSPIRED or guarantee(group) == "claimed"
-        known = None if apart or not _values(group, "total_seconds") else ratio_of_seconds(group, yardsticks.get(key, []))
-        ratio = "-" if known is None else f"{known:.2f}"
-        times = [_number(_median(group, f"{part}_seconds"), 3) for part in ("fit", "sample", "total")]
-        return [method, counted(group), *times, ratio, _number(_median(group, "peak_memory_mb"), 0)]
+        seconds, bound = seconds_of(group)
+        ratio = times_as_long(group, groups.get((key, YARDSTICK), [])) if method in baselines else ""
+        parts = [_number(_median(group, f"{part}_seconds"), 3) for part in ("fit", "sample")]
+        total = ("≥ " if bound else "") + _number(seconds, 3)
+        return [method, counted(group), *parts, total, ratio or "-", _number(_median(group, "peak_memory_mb"), 0)]
 
     return _by_group(
         records,
         "synthesis time",
         columns,
         row,
-        lambda group: _median(group, "total_seconds") or float("inf"),
+        lambda group: seconds_of(group)[0] or float("inf"),
         notes=[f"The ratio is over the seeds that both have. {BESIDE_OTHERS}"],
     )
 
@@ -120,7 +121,7 @@ def _settings_table(dataset: str, name: str, delta: float, rows: dict[str, Budge
         title=f"{dataset}, delta {delta:g}: settings of {name}",
         columns=["settings", "seeds", *(f"{_titled(measure)} at {e:g}" for measure in measures for e in epsilons)],
         rows=[line(method) for method in sorted(rows, key=rank)],
-        notes=[],
+        notes=remarks(every),
     )
 
 
@@ -145,8 +146,8 @@ def first_screen(records: Iterable[Record]) -> str:
 
 def _all(records: Iterable[Record]) -> dict[str, list[Table]]:
     everything = list(records)
-    alone = [record for record in everything if was_alone(record)]
-    records = [record for record in everything if not was_alone(record)]
+    alone = [record for record in everything if record.alone]
+    records = [record for record in everything if not record.alone]
     usual = plain(records)
     return {
         "headline": headline_tables(everything),

@@ -13,7 +13,7 @@ from experiments.labels import grouped
 from experiments.leaderboard import accuracy_leaderboards, seconds_of, time_leaderboards
 from experiments.record import Record
 from experiments.table import Table, latex, markdown
-from experiments.tables import write
+from experiments.tables import time_tables, write
 
 
 def run(method: str, seed: int, accuracy: float = 0.8, seconds: float = 1.0, dataset: str = "toy", **more: object) -> Record:
@@ -101,6 +101,28 @@ def test_only_seeds_that_both_ended_well_are_compared() -> None:
     records = [run("dpdsyn", 0, 0.8), run("dpdsyn", 1, 0.6), run("mst", 0, 0.7), stopped("mst", 1)]
     ((pair,),) = pairs(grouped(records)).values()
     assert (pair.difference.seeds, pair.own, pair.missing) == (1, 0.8, "1 of 2 timeout")
+
+
+def test_a_ratio_to_stopped_runs_is_a_lower_bound_over_the_seeds_that_both_have() -> None:
+    assert seconds_of([run("aim", 0, seconds=10.0), stopped("aim", 1)]) == (305.0, True)
+    assert seconds_of([replace(stopped("aim"), seconds={"limit": 600.0, "phase": "evaluate"})]) == (None, False)
+    records = [run("dpdsyn", 2), run("aim", 0, seconds=5.0), run("aim", 1, seconds=5.0), stopped("aim", 2)]
+    assert by_method(time_leaderboards(records)[0])["aim"]["epsilon 1"] == "5.00 = ≥ 600.0x (3; 1 of 3 timeout)"
+    (times,) = time_tables(records)
+    assert by_method(times)["aim"]["total / dpdsyn"] == "≥ 600.0"
+    (alone,) = efficiency_tables([run("dpdsyn", 0), stopped("absyn"), run("snsynth_aim", 0, guarantee="claimed")])
+    assert {row["total / dpdsyn"] for row in by_method(alone).values()} == {"-"}
+
+
+def test_what_other_models_judged_and_runs_that_failed_are_not_compared() -> None:
+    records = several()
+    other = [replace(r, evaluation={"evaluators": ["boosting"]}) for r in records if r.method["name"] == "aim"]
+    assert comparison_tables([*records[:5], *other]) == []
+    failed = [run("dpdsyn", 9, status="failed", error="x"), run("privmrf", 1, status="failed", error="x")]
+    (table,) = headline_tables([*records, *failed])
+    smallest = by_method(table)["smallest accuracy ratio over a baseline"]
+    assert (smallest["here"], smallest["baseline"]) == ("0.94x", "privmrf")
+    assert smallest["seeds"] == "1 (dpdsyn: 1 of 6 failed; privmrf: 1 of 2 failed)"
 
 
 def test_a_timeout_is_a_lower_bound_of_time() -> None:

@@ -10,7 +10,6 @@ import pytest
 from conftest import ROOT
 
 from experiments.comparison import pairs
-from experiments.efficiency import was_alone
 from experiments.headline import headline_tables
 from experiments.labels import grouped, plain
 from experiments.record import Record
@@ -24,7 +23,7 @@ PAGES = {"README.md": README, "results/README.md": (ROOT / "results" / "README.m
 @pytest.fixture(scope="module")
 def swept() -> list[Record]:
     """As in the tables: of sweeps, with default settings, judged by the target."""
-    known = plain(record for record in read_export(ROOT / "results") if not was_alone(record))
+    known = plain(record for record in read_export(ROOT / "results") if not record.alone)
     return [record for record in known if not record.evaluation.get("column") and not record.data_settings.get("train_rows")]
 
 

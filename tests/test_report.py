@@ -15,6 +15,7 @@ from test_figures import few, one
 
 from experiments.answer import answer
 from experiments.board import charges
+from experiments.figures import write as draw
 from experiments.record import Record
 from experiments.report import audits, page, write
 from experiments.store import read_export, write_export
@@ -83,8 +84,22 @@ def test_the_answer_follows_the_records() -> None:
     assert said[1].startswith("Fit and sample take 1 s; the most accurate of the others takes 2 times as long")
     behind = answer(compared(0.75, others, took=4.0)).sentences
     assert "in 0 of 1 cells" in behind[0] and "is -0.0500" in behind[0] and "takes 0.5 times as long" in behind[1]
-    assert answer(few()[:1]).sentences == ["No cell has DPDSyn beside 3 other methods with the same guarantee on the same seeds."]
+    assert answer(few()[:1]).sentences == [
+        "No cell that counts here has DPDSyn beside 3 other methods with the same guarantee on the same seeds."
+    ]
     assert "wrapped" not in " ".join([*said, *answer(compared(0.81, others)).notes[:1]]).replace("wrapped methods", "")
+
+
+def test_names_with_signs_of_markup_are_only_names(tmp_path: Path) -> None:
+    strange = [replace(record, dataset={**record.dataset, "name": r"a\d$b_$<i>.csv"}) for record in few()]
+    made = page(strange)
+    assert r"a\d$b_$&lt;i&gt;.csv" in made and "<i>" not in made
+    assert draw(strange, tmp_path)
+
+
+def test_two_deltas_are_told_apart() -> None:
+    other = [replace(r, cell_id=f"{r.cell_id}d", privacy={**r.privacy, "delta": 1e-5}) for r in few()]
+    assert "delta 1e-05" in page([*few(), *other]) and "<small>delta" not in page(few())
 
 
 def test_the_answer_says_what_the_rows_are_worth_for_another_column() -> None:

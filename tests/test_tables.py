@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 from shutil import copy
@@ -13,7 +15,7 @@ from experiments.labels import plain
 from experiments.overview import overview_tables
 from experiments.provenance import run_tables
 from experiments.store import read_export
-from experiments.table import as_csv, markdown
+from experiments.table import Table, as_csv, markdown
 from experiments.tables import accuracy_tables, render, settings_tables, time_tables, write
 
 
@@ -49,8 +51,11 @@ def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
     assert table["dpdsyn_as_printed"]["guarantee"] == "no DP guarantee (as described in secondary notes)"
     assert table["snsynth_mst"]["guarantee"] == "claimed (smartnoise-synth; couples independent columns, not MST itself)"
     assert {row["of real"] for row in table.values()} == {"-"}
-    (beside,) = accuracy_tables([*many(), record("r", method={"name": "real", "guarantee": "none", "parameters": {}})])
+    real = replace(many()[0], cell_id="r", metrics={"logistic": {"accuracy": 0.6}}, method={**many()[0].method, "name": "real"})
+    (beside,) = accuracy_tables([*many(), real])
     assert {row[0]: row[5] for row in beside.rows}["dpdsyn"] == "133.3%"  # 0.8 of 0.6, on the seed that both ran with
+    (others,) = accuracy_tables([*many(), replace(real, metrics={"logistic": {"accuracy": 0.6}, "mlp": {"accuracy": 0.6}})])
+    assert {row[0]: row[5] for row in others.rows}["dpdsyn"] == "-"  # what other models judged is not compared
 
 
 def test_records_of_an_older_version_are_marked() -> None:
@@ -129,11 +134,20 @@ def test_what_has_no_configuration_is_told_apart_by_what_differs() -> None:
     assert [row[0] for row in made.rows] == ["my_method (smoothing=0.5)", "my_method (smoothing=1.0)"]
 
 
+def test_a_file_that_changed_or_got_another_schema_is_another_data_set() -> None:
+    def own(version: str):
+        return record(version, dataset={"name": "people.csv", "version": version})
+
+    titles = {table.title.partition(", epsilon")[0] for table in accuracy_tables([own("ab"), own("cd")])}
+    assert titles == {"people.csv (version=ab)", "people.csv (version=cd)"}
+    assert accuracy_tables([own("ab")])[0].title.startswith("people.csv, epsilon")
+
+
 def test_times_are_medians_beside_those_of_dpdsyn() -> None:
     (made,) = time_tables(many())
     table = {row[0]: dict(zip(made.columns, row, strict=True)) for row in made.rows}
     assert table["snsynth_mst"]["total / dpdsyn"] == "-"  # only claimed
-    assert table["mst"]["total / dpdsyn"] == "5.00" and table["dpdsyn"]["total s"] == "1.000"
+    assert table["mst"]["total / dpdsyn"] == "5.0" and table["dpdsyn"]["total s"] == "1.000"
 
 
 def test_the_overview_sets_methods_against_data_sets_and_says_what_became_of_the_lost() -> None:
@@ -157,7 +171,7 @@ def test_inspired_methods_have_their_badge_and_no_ratio() -> None:
     inspired = record("i", method={"name": "absyn", "guarantee": "dp", "parameters": {}}, seconds={"total": 3.0})
     (accuracy,), (time,) = accuracy_tables([*many(), inspired]), time_tables([*many(), inspired])
     assert {row[0]: row[1] for row in accuracy.rows}["absyn"] == "dp (batch-adaptive, ABSyn-inspired; not ABSyn itself)"
-    assert {row[0]: row[5] for row in time.rows} | {"absyn": "-", "dpdsyn": "1.00", "mst": "5.00"} == {
+    assert {row[0]: row[5] for row in time.rows} | {"absyn": "-", "dpdsyn": "-", "mst": "5.0"} == {
         row[0]: row[5] for row in time.rows
     }
 
@@ -192,3 +206,10 @@ def test_the_committed_tables_are_those_of_the_committed_records(tmp_path: Path)
     folder = tmp_path / "tables"
     for path in [*write(read_export(ROOT / "results"), folder), *write_table(ROOT / "results", folder)]:
         assert path.read_bytes() == (ROOT / "results" / "tables" / path.name).read_bytes(), f"{path.name}: run `dpdsyn tables`"
+
+
+def test_tables_of_one_kind_with_different_columns_make_one_file() -> None:
+    first = Table("one", ["method", "2", "4"], [["a", "x", "y"]], [])
+    second = Table("two", ["method", "4", "8"], [["b", "z", "w"]], ["n"])
+    lines = list(csv.DictReader(io.StringIO(as_csv([first, second]))))
+    assert [line["4"] for line in lines] == ["y", "z"] and [line["8"] for line in lines] == ["", "w"] and lines[1]["notes"] == "n"

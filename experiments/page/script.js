@@ -11,7 +11,8 @@
   rows.forEach((row) => {
     row.classList.add("row");
     row.dataset.method = row.cells[0].dataset.v;
-    find(".open", row).setAttribute("aria-expanded", "false");
+    all(".open, .badge", row).forEach((button) => button.setAttribute("aria-expanded", "false"));
+    find(".badge", row).setAttribute("aria-label", `${find(".badge", row).textContent}: the ledger of ${row.dataset.method}`);
   });
 
   // theme: the system's, until somebody chooses
@@ -19,7 +20,6 @@
   const isDark = () => (document.documentElement.dataset.theme ?? (prefers.matches ? "dark" : "light")) === "dark";
   const sayTheme = () => {
     theme.textContent = isDark() ? "light" : "dark";
-    theme.setAttribute("aria-pressed", String(isDark()));
     theme.setAttribute("aria-label", `show it ${isDark() ? "light" : "dark"}`);
   };
   theme.addEventListener("click", () => {
@@ -69,7 +69,7 @@
     const button = find(".open", row), isOpen = button.getAttribute("aria-expanded") === "true";
     if (isOpen) find(`#detail-${row.dataset.row}`).remove();
     else row.after(opened(row));
-    button.setAttribute("aria-expanded", String(!isOpen));
+    all(".open, .badge", row).forEach((each) => each.setAttribute("aria-expanded", String(!isOpen)));
     if (isOpen) button.removeAttribute("aria-controls");
     else button.setAttribute("aria-controls", `detail-${row.dataset.row}`);
   };
@@ -107,15 +107,17 @@
   heads[columns.epsilon].classList.add("epsilon");
   const filter = () => {
     close();
-    const wanted = new Set(kinds.filter((box) => box.checked).map((box) => box.value));
     const fits = (select, column, row) => !select.value || row.cells[column].dataset.v === select.value;
+    const here = rows.filter((row) => fits(dataset, columns.dataset, row));
+    const offered = new Set(here.map((row) => row.cells[columns.epsilon].dataset.v));
+    if (!offered.has(epsilon.value)) epsilon.value = "";
+    const wanted = new Set(kinds.filter((box) => box.checked).map((box) => box.value));
     rows.forEach((row) => {
       row.hidden = !(fits(dataset, columns.dataset, row) && fits(epsilon, columns.epsilon, row) && wanted.has(row.dataset.kind));
     });
     board.classList.toggle("one-dataset", dataset.value !== "");
     board.classList.toggle("one-epsilon", epsilon.value !== "");
-    const here = new Set(rows.filter((row) => fits(dataset, columns.dataset, row)).map((row) => row.cells[columns.epsilon].dataset.v));
-    all("option", epsilon).forEach((option) => (option.disabled = option.value !== "" && !here.has(option.value)));
+    all("option", epsilon).forEach((option) => (option.disabled = option.value !== "" && !offered.has(option.value)));
     find("#shown").textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows shown`;
   };
   find("#filters").addEventListener("change", filter);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,24 @@ def test_filters_leave_what_is_asked_for(report: Any) -> None:
     assert not report.find_element(By.CSS_SELECTOR, "#board th.epsilon").is_displayed()
 
 
+def test_a_data_set_without_the_chosen_budget_is_shown_at_all_of_its_budgets(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+    elsewhere = replace(
+        few()[0], cell_id="elsewhere", dataset={"name": "elsewhere"}, privacy={**few()[0].privacy, "epsilon": 9.0}
+    )
+    browser.get(write([*few(), elsewhere], tmp_path).as_uri())
+    Select(browser.find_element(By.ID, "dataset")).select_by_value("elsewhere")
+    assert len(shown(browser)) == 1 and browser.find_element(By.ID, "epsilon").get_attribute("value") == ""
+
+
+def test_a_phone_shows_what_became_of_runs_that_were_lost(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 1, "mobile": True}
+    )
+    browser.get(write(few(), tmp_path).as_uri())
+    lost = browser.find_elements(By.CSS_SELECTOR, "#board tr.row:not([hidden]) .lost")
+    assert lost and all(each.is_displayed() and "of" in each.text for each in lost)
+
+
 def test_a_ledger_opens_and_closes_by_keyboard(report: Any) -> None:
     opener = button(report, "dpdsyn")
     assert opener.get_attribute("aria-expanded") == "false"
@@ -136,7 +155,7 @@ def test_a_marker_says_its_numbers_when_it_is_pointed_at(report: Any) -> None:
 def test_it_can_be_read_by_day_and_by_night(report: Any) -> None:
     grounds = set()
     for _ in range(2):
-        names = ["ink", "faint", "link", "warn", "none", "aim", "own"]
+        names = ["ink", "faint", "link", "warn", "none", "aim", "own", "own-mst", "mst", "privmrf", "other"]
         contrasts = report.execute_script(_CONTRASTS, names)
         assert min(contrasts.values()) >= 4.5, contrasts
         grounds.add(report.execute_script("return getComputedStyle(document.body).backgroundColor"))
