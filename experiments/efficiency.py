@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import fmean, median
 
 from experiments.labels import grouped, labelled
-from experiments.leaderboard import seconds_of, times_as_long
+from experiments.leaderboard import bounded, seconds_of, times_as_long
 from experiments.record import Record
 from experiments.standing import YARDSTICK, badge, is_baseline, remarks
 from experiments.table import Table, counted, lost
@@ -41,7 +41,7 @@ def efficiency_tables(records: Iterable[Record]) -> list[Table]:
                 continue
             ratio = times_as_long(group, here.get(YARDSTICK, [])) if method in baselines else ""
             parts = [_of(group, f"{part}_seconds", median, 2) for part in ("fit", "sample")]
-            total = f"{'≥ ' if bound else ''}{seconds:.2f}"
+            total = bounded(seconds, bound, 2)
             peak = _of(group, "peak_memory_mb", median, 0)
             lines.append((seconds, [method, badge(method, group), counted(group), *parts, total, ratio or "-", peak]))
         dataset, epsilon, delta = key
@@ -106,7 +106,7 @@ def _of_any_size(record: Record) -> Record:
 
 def _seconds(group: list[Record]) -> str:
     seconds, bound = seconds_of(group)
-    return lost(group) or "-" if seconds is None else f"{'≥ ' if bound else ''}{seconds:.2f}"
+    return lost(group) or "-" if seconds is None else bounded(seconds, bound, 2)
 
 
 def _of(group: list[Record], key: str, summary: Callable[[list[float]], float], digits: int) -> str:

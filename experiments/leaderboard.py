@@ -71,7 +71,7 @@ def time_leaderboards(records: Iterable[Record]) -> list[Table]:
         if seconds is None:
             return _Cell(lost(group) or "-")
         ratio = times_as_long(group, groups.get((key, YARDSTICK), [])) if method in baselines else ""
-        text = f"{'≥ ' if bound else ''}{seconds:.2f}{ratio and f' = {ratio}x'} {_runs(group, len(group))}"
+        text = f"{bounded(seconds, bound, 2)}{ratio and f' = {ratio}x'} {_runs(group, len(group))}"
         quick = None if bound else -seconds
         return _Cell(text, quick, None, quick if is_ranked(method, group) else None)
 
@@ -98,7 +98,12 @@ def ratio_of_seconds(group: Iterable[Record], other: Iterable[Record]) -> tuple[
 def times_as_long(group: Iterable[Record], other: Iterable[Record]) -> str:
     """`ratio_of_seconds` as text; empty without one."""
     ratio, bound = ratio_of_seconds(group, other)
-    return "" if ratio is None else f"{'≥ ' if bound else ''}{ratio:.1f}"
+    return "" if ratio is None else bounded(ratio, bound, 1)
+
+
+def bounded(value: float, bound: bool, digits: int) -> str:
+    """The number, said to be a lower bound if it is one."""
+    return f"{'≥ ' if bound else ''}{value:.{digits}f}"
 
 
 def seconds_of(group: Iterable[Record]) -> tuple[float | None, bool]:

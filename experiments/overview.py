@@ -7,19 +7,29 @@ from collections.abc import Callable, Iterable
 from statistics import fmean, median
 
 from experiments.labels import grouped
-from experiments.leaderboard import BESIDE_OTHERS, seconds_of
+from experiments.leaderboard import BESIDE_OTHERS, bounded, seconds_of
 from experiments.record import Record
 from experiments.standing import remarks
 from experiments.table import Table, lost
 
 _FEWEST = 3  # data sets that a method must have run on to have a row
 
-# what, key in a flat record, digits, how seeds are summed up
-_MEASURES = (
-    ("two-way error", "tvd2", 4, fmean),
-    ("accuracy", "accuracy", 3, fmean),
-    ("seconds of fit and sample", "total_seconds", 1, median),
-    ("peak memory, MB", "peak_memory_mb", 0, median),
+Summed = Callable[[list[Record]], tuple[float | None, bool]]  # over seeds, and whether it is only a lower bound
+
+
+def _over_seeds(key: str, summary: Callable[[list[float]], float]) -> Summed:
+    def summed(group: list[Record]) -> tuple[float | None, bool]:
+        values = [value for record in group if record.status == "ok" and (value := record.flat()[key]) is not None]
+        return (summary(values) if values else None), False
+
+    return summed
+
+
+_MEASURES: tuple[tuple[str, int, Summed, list[str]], ...] = (  # what, digits, how seeds are summed up, notes
+    ("two-way error", 4, _over_seeds("tvd2", fmean), []),
+    ("accuracy", 3, _over_seeds("accuracy", fmean), []),
+    ("seconds of fit and sample", 1, seconds_of, [BESIDE_OTHERS]),
+    ("peak memory, MB", 0, _over_seeds("peak_memory_mb", median), [BESIDE_OTHERS]),
 )
 
 
@@ -39,32 +49,23 @@ def overview_tables(records: Iterable[Record]) -> list[Table]:
             ran_on[method].add(dataset)
         methods = sorted(method for method, datasets in ran_on.items() if len(datasets) >= _FEWEST)
         datasets = sorted({dataset for method in methods for dataset in ran_on[method]})
-        for what, key, digits, summary in _MEASURES if methods else ():
+        for what, digits, summed, notes in _MEASURES if methods else ():
             rows = [
-                [method, *(_cell(cells.get((dataset, method), []), key, digits, summary) for dataset in datasets)]
-                for method in methods
+                [method, *(_cell(cells.get((dataset, method), []), digits, summed) for dataset in datasets)] for method in methods
             ]
             rows = [row for row in rows if set(row[1:]) != {"-"}]  # the guide itself has no rows to compare
             here = remarks(record for method in methods for dataset in datasets for record in cells.get((dataset, method), []))
-            notes = [*here, *([BESIDE_OTHERS] if summary is median else [])]
-            tables.append(Table(f"epsilon {epsilon:g}, delta {delta:g}: {what}", ["method", *datasets], rows, notes))
+            title = f"epsilon {epsilon:g}, delta {delta:g}: {what}"
+            tables.append(Table(title, ["method", *datasets], rows, [*here, *notes]))
     return tables
 
 
-def _cell(group: list[Record], key: str, digits: int, summary: Callable[[list[float]], float]) -> str:
-    values = [value for record in group if record.status == "ok" and (value := record.flat()[key]) is not None]
-    if not values:
-        return _ends(group)
+def _cell(group: list[Record], digits: int, summed: Summed) -> str:
+    value, bound = summed(group)
+    if value is None or not any(record.status == "ok" for record in group):
+        return "; ".join(sorted({_end(record) for record in group if record.status != "ok"})) or "-"
     notes = lost(group)
-    more = f" ({notes})" if notes else ""
-    if key == "total_seconds":
-        seconds, bound = seconds_of(group)
-        return f"{'≥ ' if bound else ''}{seconds:.{digits}f}{more}"
-    return f"{summary(values):.{digits}f}{more}"
-
-
-def _ends(group: list[Record]) -> str:
-    return "; ".join(sorted({_end(record) for record in group if record.status != "ok"})) or "-"
+    return bounded(value, bound, digits) + (f" ({notes})" if notes else "")
 
 
 def _end(record: Record) -> str:

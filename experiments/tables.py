@@ -12,7 +12,7 @@ from experiments.comparison import comparison_tables, rank_tables, share_of_real
 from experiments.efficiency import efficiency_tables, scale_tables
 from experiments.headline import headline_tables
 from experiments.labels import Group, grouped, judged_alike, labelled, plain
-from experiments.leaderboard import BESIDE_OTHERS, accuracy_leaderboards, seconds_of, time_leaderboards, times_as_long
+from experiments.leaderboard import BESIDE_OTHERS, accuracy_leaderboards, bounded, seconds_of, time_leaderboards, times_as_long
 from experiments.overview import overview_tables
 from experiments.provenance import run_tables
 from experiments.record import METRICS, Record
@@ -72,7 +72,7 @@ def time_tables(records: Iterable[Record]) -> list[Table]:
         seconds, bound = seconds_of(group)
         ratio = times_as_long(group, groups.get((key, YARDSTICK), [])) if method in baselines else ""
         parts = [_number(_median(group, f"{part}_seconds"), 3) for part in ("fit", "sample")]
-        total = ("≥ " if bound else "") + _number(seconds, 3)
+        total = "-" if seconds is None else bounded(seconds, bound, 3)
         return [method, counted(group), *parts, total, ratio or "-", _number(_median(group, "peak_memory_mb"), 0)]
 
     return _by_group(
