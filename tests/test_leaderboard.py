@@ -170,7 +170,9 @@ def test_ranks_need_three_data_sets_and_three_methods_and_say_who_is_left_out() 
     accuracies = {"dpdsyn": 0.8, "mst": 0.7, "aim": 0.75}
     records = [run(m, 0, a, dataset=d) for m, a in accuracies.items() for d in ("one", "two", "three")]
     assert rank_tables(records[:-1]) == []
-    (table,) = rank_tables([*records, run("mwem", 0, 0.9, dataset="one")])
+    developed = [run(m, 0, 1 - a, dataset="br2000") for m, a in accuracies.items()]
+    (table,) = rank_tables([*records, *developed, run("mwem", 0, 0.9, dataset="one")])
+    assert table.columns == ["method", "mean rank", "one", "three", "two"]
     assert [row[:2] for row in table.rows] == [["dpdsyn", "1.00"], ["aim", "2.00"], ["mst", "3.00"]]
     assert table.notes[1] == "Not on all of them, so left out: mwem."
 

@@ -82,6 +82,9 @@ def test_the_answer_follows_the_records() -> None:
         "than those trained on the rows of every other method: the difference from the best of the others is +0.0100."
     )
     assert said[1].startswith("Fit and sample take 1 s; the most accurate of the others takes 2 times as long")
+    timed = [one("dpdsyn", 0.81, 4.0), *(one(name, 0.5, 20.0) for name in others)]
+    timed = [replace(r, cell_id=f"alone{r.cell_id}", seconds={**r.seconds, "alone": True}) for r in timed]
+    assert "the most accurate of the others takes 5 times as long" in answer([*compared(0.81, others), *timed]).sentences[1]
     behind = answer(compared(0.75, others, took=4.0)).sentences
     assert "in 0 of 1 cells" in behind[0] and "is -0.0500" in behind[0] and "takes 0.5 times as long" in behind[1]
     assert answer(few()[:1]).sentences == [
