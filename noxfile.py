@@ -39,14 +39,32 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """The hostile-file test with 10,000 tries."""
-    command = [sys.executable, "-m", "pytest", "-q", "tests/test_table_file.py", "-k", "whatever", *session.posargs]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "tests/experiments/data/test_table_file.py",
+        "-k",
+        "whatever",
+        *session.posargs,
+    ]
     session.run(*command, env={"DPDSYN_FUZZ": "10000"})
 
 
 @nox.session
 def kills(session: nox.Session) -> None:
     """The test that kills a sweep at random moments, a hundred times."""
-    command = [sys.executable, "-m", "pytest", "-q", "tests/test_sweep.py", "-k", "random_moments", *session.posargs]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "tests/experiments/sweep/test_sweep.py",
+        "-k",
+        "random_moments",
+        *session.posargs,
+    ]
     session.run(*command, env={"DPDSYN_KILLS": "100"})
 
 
@@ -94,7 +112,7 @@ def environments(session: nox.Session) -> None:
     """The packages in environments of their own, which are made if they are not there (2.7 GB)."""
     command = str(Path(sys.executable).with_name("dpdsyn"))
     session.run(command, "env", "create", "smartnoise", "dpmm")
-    session.run(sys.executable, "-m", "pytest", "-q", "tests/test_isolated.py", "-k", "real", *session.posargs)
+    session.run(sys.executable, "-m", "pytest", "-q", "tests/baselines/test_isolated.py", "-k", "real", *session.posargs)
 
 
 def _services(session: nox.Session, test: str, extra: str) -> None:

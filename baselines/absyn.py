@@ -7,11 +7,11 @@ from typing import Self
 
 import numpy as np
 
-from baselines.inference import fit_model
-from baselines.junction_tree import Clique
-from baselines.marginals import estimate_total, measure
-from baselines.selection import MEAN_NOISE, choose_worst, round_noise
-from baselines.workload import affordable, cells_of, workload
+from baselines.marginal.inference import fit_model
+from baselines.marginal.junction_tree import Clique
+from baselines.marginal.marginals import estimate_total, measure
+from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_noise
+from baselines.marginal.workload import affordable, cells_of, workload
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer

@@ -9,11 +9,11 @@ from typing import Self
 
 import numpy as np
 
-from baselines.inference import Model, fit_model
-from baselines.junction_tree import Clique
-from baselines.marginals import Measurement, estimate_total, measure
-from baselines.selection import MEAN_NOISE, choose_worst, round_cost, round_noise
-from baselines.workload import WORKLOADS, Workload, affordable, cells_of, weights, workload
+from baselines.marginal.inference import Model, fit_model
+from baselines.marginal.junction_tree import Clique
+from baselines.marginal.marginals import Measurement, estimate_total, measure
+from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_cost, round_noise
+from baselines.marginal.workload import WORKLOADS, Workload, affordable, cells_of, weights, workload
 from dpdsyn.checks import one_of, positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer

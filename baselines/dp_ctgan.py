@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from baselines.gan import WassersteinGAN
+from baselines.gans.gan import WassersteinGAN
 from dpdsyn.candidates import as_distribution
 from dpdsyn.checks import positive
 from dpdsyn.privacy import Allowance, Gaussian
@@ -19,7 +19,7 @@ from dpdsyn.schema import Schema
 if TYPE_CHECKING:
     import torch
 
-    from baselines.networks import Generator
+    from baselines.gans.networks import Generator
 
 
 class DPCTGAN(WassersteinGAN):
@@ -82,7 +82,7 @@ class DPCTGAN(WassersteinGAN):
         return [as_distribution(answer) for answer in private.noisy_marginals([(name,) for name in names], [sigma] * len(names))]
 
     def _generator(self, schema: Schema, marginals: Sequence[np.ndarray], random: torch.Generator) -> Generator:
-        from baselines.networks import ConditionalGenerator
+        from baselines.gans.networks import ConditionalGenerator
 
         given = len(marginals) - 1 if schema.target is None else schema.target_position
         return ConditionalGenerator(self.hidden, self.noise_size, marginals, given, self.temperature, random)
@@ -90,7 +90,7 @@ class DPCTGAN(WassersteinGAN):
     def _critic_gradient(self, private: PrivateTable, noise: float, random: torch.Generator) -> Callable[[], torch.Tensor]:
         import torch
 
-        from baselines.networks import centred_clipped_sum, mean_gradient, one_hot, without_gradient
+        from baselines.gans.networks import centred_clipped_sum, mean_gradient, one_hot, without_gradient
 
         schema, critic, loss = private.schema, self.critic_, self._losses().real
         rate = self.rate(schema)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from baselines.gan import SLOPE, WassersteinGAN
+from baselines.gans.gan import SLOPE, WassersteinGAN
 from dpdsyn.schema import Schema
 
 if TYPE_CHECKING:
     import torch
 
-    from baselines.networks import Generator, Perceptron
+    from baselines.gans.networks import Generator, Perceptron
 
 _DEVIATION = 0.1  # of initial weights
 
@@ -54,12 +54,12 @@ class DPWGAN(WassersteinGAN):
         self._check()
 
     def _generator(self, schema: Schema, marginals: Sequence[np.ndarray], random: torch.Generator) -> Generator:
-        from baselines.networks import Perceptron, RowGenerator
+        from baselines.gans.networks import Perceptron, RowGenerator
 
         widths = (self.noise_size, self.hidden, sum(schema.sizes))
         return RowGenerator(Perceptron(widths, SLOPE, random, _DEVIATION), self.noise_size, schema.sizes)
 
     def _critic(self, schema: Schema, random: torch.Generator) -> Perceptron:
-        from baselines.networks import Perceptron
+        from baselines.gans.networks import Perceptron
 
         return Perceptron((sum(schema.sizes), self.hidden, 1), SLOPE, random, _DEVIATION)

@@ -8,9 +8,9 @@ from typing import Self
 
 import numpy as np
 
-from baselines.inference import fit_model
-from baselines.junction_tree import Clique
-from baselines.marginals import (
+from baselines.marginal.inference import fit_model
+from baselines.marginal.junction_tree import Clique
+from baselines.marginal.marginals import (
     estimate_total,
     measure,
     merge_rare,

@@ -6,10 +6,10 @@ from typing import Self
 
 import numpy as np
 
-from baselines.inference import fit_model, uniform_model
-from baselines.marginals import Measurement, estimate_total, measure
-from baselines.selection import choose_worst, round_noise
-from baselines.workload import affordable, cells_of, workload
+from baselines.marginal.inference import fit_model, uniform_model
+from baselines.marginal.marginals import Measurement, estimate_total, measure
+from baselines.marginal.selection import choose_worst, round_noise
+from baselines.marginal.workload import affordable, cells_of, workload
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from baselines.attribute_graph import (
+from baselines.marginal.attribute_graph import (
     Cells,
     Neighbours,
     columns_of,
@@ -18,8 +18,8 @@ from baselines.attribute_graph import (
     triangulate,
     without_contained,
 )
-from baselines.measured_model import MeasuredModel, fitting_together
-from baselines.selection import MEAN_NOISE
+from baselines.marginal.measured_model import MeasuredModel, fitting_together
+from baselines.marginal.selection import MEAN_NOISE
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer

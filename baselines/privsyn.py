@@ -10,10 +10,10 @@ from typing import Self
 
 import numpy as np
 
-from baselines.consistency import Clique, consistent
-from baselines.drawing import rounded_draw
-from baselines.gum import synthesize
-from baselines.marginals import Measurement, merge_rare
+from baselines.marginal.consistency import Clique, consistent
+from baselines.marginal.drawing import rounded_draw
+from baselines.marginal.gum import synthesize
+from baselines.marginal.marginals import Measurement, merge_rare
 from dpdsyn.checks import whole_number
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.synthesizer import Synthesizer

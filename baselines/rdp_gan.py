@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 
-from baselines.gan import GAN, Losses, cross_entropy
+from baselines.gans.gan import GAN, Losses, cross_entropy
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -15,7 +15,7 @@ from dpdsyn.schema import Schema
 if TYPE_CHECKING:
     import torch
 
-    from baselines.networks import Generator, Perceptron
+    from baselines.gans.networks import Generator, Perceptron
 
 
 _TEMPERATURE = 0.5  # of Gumbel-softmax
@@ -56,13 +56,13 @@ class RDPGAN(GAN):
         positive("learning_rate", learning_rate)
 
     def _generator(self, schema: Schema, marginals: Sequence[np.ndarray], random: torch.Generator) -> Generator:
-        from baselines.networks import Perceptron, RowGenerator
+        from baselines.gans.networks import Perceptron, RowGenerator
 
         widths = (self.noise_size, 128, 256, 512, sum(schema.sizes))
         return RowGenerator(Perceptron(widths, 0.0, random), self.noise_size, schema.sizes, _TEMPERATURE)
 
     def _critic(self, schema: Schema, random: torch.Generator) -> Perceptron:
-        from baselines.networks import Perceptron
+        from baselines.gans.networks import Perceptron
 
         return Perceptron((sum(schema.sizes), 256, 512, 1), 0.02, random)
 
@@ -105,7 +105,7 @@ class RDPGANAsPrinted(RDPGAN):
         positive("loss_noise", loss_noise)
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
-        from baselines.networks import seeded
+        from baselines.gans.networks import seeded
 
         rows = private.unprotected("noise on the value of a loss leaves its gradient as it is")
         random, noise = seeded(rng), rng.spawn(1)[0]
@@ -120,7 +120,7 @@ class RDPGANAsPrinted(RDPGAN):
     ) -> Callable[[], torch.Tensor]:
         import torch
 
-        from baselines.networks import one_hot, without_gradient
+        from baselines.gans.networks import one_hot, without_gradient
 
         critic, losses = self.critic_, self._losses()
 

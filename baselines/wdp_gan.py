@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from baselines.gan import WassersteinGAN
+from baselines.gans.gan import WassersteinGAN
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -16,7 +16,7 @@ from dpdsyn.schema import Schema
 if TYPE_CHECKING:
     import torch
 
-    from baselines.networks import Generator
+    from baselines.gans.networks import Generator
 
 _BIT = 0.1  # share of a row's contribution, in norm, that says whether its gradient was clipped
 _TEMPERATURE = 0.5
@@ -66,14 +66,14 @@ class SequenceGAN(WassersteinGAN):
         positive("clip_rate", clip_rate)
 
     def _generator(self, schema: Schema, marginals: Sequence[np.ndarray], random: torch.Generator) -> Generator:
-        from baselines.networks import SequenceGenerator
+        from baselines.gans.networks import SequenceGenerator
 
         return SequenceGenerator(schema.sizes, self.noise_size, self.width, _TEMPERATURE, random)
 
     def _critic_gradient(self, private: PrivateTable, noise: float, random: torch.Generator) -> Callable[[], torch.Tensor]:
         import torch
 
-        from baselines.networks import clipped_sum, without_gradient
+        from baselines.gans.networks import clipped_sum, without_gradient
 
         rate = self.rate(private.schema)
         expected = rate * private.schema.rows_public
@@ -100,7 +100,7 @@ class SequenceGAN(WassersteinGAN):
         """
         import torch
 
-        from baselines.networks import one_hot, row_gradients, weighted_sum
+        from baselines.gans.networks import one_hot, row_gradients, weighted_sum
 
         parts, norms = row_gradients(self.critic_, one_hot(batch, self.schema_.sizes), self._losses().real)
         weights = (1 / norms.clamp(min=1e-30)).clamp(max=1 / self.clip_) * math.sqrt(1 - _BIT**2)

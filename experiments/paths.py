@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from baselines.environments import cache_dir
+from baselines.foreign.environments import cache_dir
 
 
 def config_dir() -> Path:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from builders.paths import ROOT
+from builders.people import write_people
+from builders.processes import command, process_environment
 from hypothesis import settings
 
 settings.register_profile("shared machine", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -19,8 +22,6 @@ settings.load_profile("shared machine")
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -71,75 +72,8 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (world / "conf" / "synthesizer" / f"{name.lower()}.yaml").write_text(
             f"name: {name.lower()}\n_target_: toy_methods.{name}\n"
         )
-    (world / "toy_methods.py").write_text(TOY_METHODS)
+    shutil.copy(ROOT / "tests" / "builders" / "toy_methods.py", world)
     return world
-
-
-TOY_METHODS = '''"""Methods that do what methods should not."""
-import os, signal, time
-from pathlib import Path
-from dpdsyn.candidates import Uniform
-
-
-class Instant(Uniform):
-    """Takes no time; leaves a mark for each fit where the test looks for it."""
-
-    def fit(self, private, rng):
-        if marks := os.environ.get("TOY_MARKS"):
-            (Path(marks) / f"{time.monotonic_ns()}-{os.getpid()}").touch()
-            time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
-        return super().fit(private, rng)
-
-
-class Slow(Uniform):
-    """Never comes to an end, unless there is a file that says so."""
-
-    def fit(self, private, rng):
-        while not Path("enough").exists():
-            time.sleep(0.05)
-        return super().fit(private, rng)
-
-
-class Hungry(Uniform):
-    """Takes half a GiB more every tenth of a second, in a process of its own."""
-
-    def fit(self, private, rng):
-        import subprocess, sys
-        subprocess.run([sys.executable, "-c", "import time; x = []\\nwhile len(x) < 40: x.append(b'x' * 2**29); time.sleep(0.1)"])
-        return super().fit(private, rng)
-
-
-class Hoarding(Uniform):
-    """Never gives back what it has taken: a GiB and a half."""
-
-    hoard = []
-
-    def fit(self, private, rng):
-        self.hoard.append(b"x" * (3 * 2**29))
-        time.sleep(1)
-        return super().fit(private, rng)
-
-
-class Filling(Uniform):
-    """Leaves no room on the disk of the results."""
-
-    def fit(self, private, rng):
-        with open(os.path.join(os.environ["DPDSYN_RESULTS"], "filler"), "wb", buffering=0) as file:
-            for size in (2**16, 1):
-                try:
-                    while True:
-                        file.write(b"x" * size)
-                except OSError:
-                    pass
-        return super().fit(private, rng)
-
-
-class Crashing(Uniform):
-    """Takes its interpreter down."""
-
-    def fit(self, private, rng):
-        os.kill(os.getpid(), signal.SIGSEGV)
-'''
 
 
 @pytest.fixture
@@ -160,15 +94,7 @@ def dpdsyn(toy_world: Path, tmp_path: Path) -> Callable[..., subprocess.Complete
     return call
 
 
-def command(world: Path, *arguments: str) -> list[str]:
-    extra = ["--config-dir", str(world / "conf")] if arguments[0] == "run" else []
-    return [str(Path(sys.executable).with_name("dpdsyn")), arguments[0], *extra, *arguments[1:]]
-
-
-def process_environment(world: Path, results: Path, **more: str) -> dict[str, str]:
-    own = {
-        "DPDSYN_DATA": str(world / "data"),
-        "DPDSYN_RESULTS": str(results / "results"),
-        "XDG_CACHE_HOME": str(results / "cache"),
-    }
-    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{world}", **own, **more}
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """`people.csv` with its schema `people.yaml` beside it: see `builders.people`."""
+    return write_people(tmp_path)

@@ -7,14 +7,14 @@ from importlib.util import find_spec
 from statistics import fmean
 
 import pytest
-from conftest import ROOT
+from builders.paths import ROOT
 
-from experiments.comparison import pairs
-from experiments.headline import headline_tables
-from experiments.labels import grouped, plain
-from experiments.record import Record
-from experiments.store import read_export
-from experiments.tables import accuracy_tables, time_tables
+from experiments.records.record import Record
+from experiments.records.store import read_export
+from experiments.report.comparison import pairs
+from experiments.report.labels import grouped, plain
+from experiments.report.tables.all import accuracy_tables, time_tables
+from experiments.report.tables.headline import headline_tables
 
 README = (ROOT / "README.md").read_text()
 PAGES = {"README.md": README, "results/README.md": (ROOT / "results" / "README.md").read_text()}

@@ -1,4 +1,4 @@
-"""The far end of `baselines.isolated`: fits and samples in the interpreter of a package's own environment.
+"""The far end of `baselines.foreign.isolated`: fits and samples in the interpreter of a package's own environment.
 
 It reads one JSON object a line from its standard input and answers each with one line on a descriptor of its own, so that
 whatever the package prints goes into the log and nowhere else. Tables pass through one nameless file, as Parquet. Nothing

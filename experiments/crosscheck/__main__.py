@@ -35,11 +35,11 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.column import SchemaError
-from experiments import worker
-from experiments.crosscheck.public_codes import PUBLIC
+from experiments.crosscheck.reference_implementations import PUBLIC
 from experiments.crosscheck.rows import FileError, Row, append, by_round, line, read, summary
-from experiments.fetch import DataError
+from experiments.data.fetch import DataError
 from experiments.paths import options, read_option, results_dir
+from experiments.sweep import worker
 
 DELTA = 1e-6
 _GRACE = 300.0  # seconds beyond the limit for a run that stops between rounds to end its round and sample
@@ -142,7 +142,8 @@ def _text(settings: Mapping[str, Any]) -> str:
 def measure(run: Run, given: argparse.Namespace) -> Row:
     """One run in a process of its own, killed some time after the limit. Never raises what that process does."""
     from dpdsyn.privacy import Budget
-    from experiments import datasets, evaluate
+    from experiments.data import datasets
+    from experiments.evaluation import evaluate
 
     split = datasets.load(read_option("dataset", run.dataset), run.seed)
     with tempfile.TemporaryDirectory() as name:

@@ -32,10 +32,10 @@ def main() -> None:
 
 
 def _answer(asked: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    from experiments import datasets
-    from experiments.cell import fit_and_sample
+    from experiments.data import datasets
     from experiments.machine import describe, pin_threads
-    from experiments.plan import composed
+    from experiments.run import fit_and_sample
+    from experiments.sweep.plan import composed
 
     overrides = [f"dataset={asked['dataset']}", f"synthesizer={asked['method']}", f"seed={asked['seed']}"]
     overrides += [f"privacy.epsilon={asked['epsilon']}", f"privacy.delta={asked['delta']}"]

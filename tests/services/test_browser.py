@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chromium import browser  # noqa: F401, a fixture
-from conftest import command, process_environment
-from daemons import daemon, free_port, listens, wait_until
+from builders.chromium import browser  # noqa: F401, a fixture
+from builders.daemons import daemon, free_port, listens, wait_until
+from builders.processes import command, process_environment
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from daemons import daemon, free_port, wait_until
+from builders.daemons import daemon, free_port, wait_until
 
-from experiments.store import Store
+from experiments.records.store import Store
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 RAY = str(Path(sys.executable).with_name("ray"))

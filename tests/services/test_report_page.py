@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import browser  # noqa: F401, a fixture
-from conftest import ROOT
+from builders.chromium import browser  # noqa: F401, a fixture
+from builders.paths import ROOT
+from builders.records import few
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
-from test_figures import few
 
-from experiments.report import write
+from experiments.report.html.page import write
 
 PHONE, DESK = (390, 844), (1280, 1000)
 _CONTRASTS = """

@@ -16,11 +16,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import command, process_environment
-from daemons import daemon, free_port, listens, wait_until
+from builders.daemons import daemon, free_port, listens, wait_until
+from builders.processes import command, process_environment
 
-from experiments.record import Record
-from experiments.store import Store
+from experiments.records.record import Record
+from experiments.records.store import Store
 
 ONE = ("dataset=toy", "evaluation.evaluators=[logistic]")
 SLURM = "hydra/launcher=slurm"

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import command, process_environment
-from daemons import daemon, free_port, listens, wait_until
+from builders.daemons import daemon, free_port, listens, wait_until
+from builders.processes import command, process_environment
 
-from experiments.store import Store
+from experiments.records.store import Store
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 CALL = ("run", "-m", "dataset=toy", "evaluation.evaluators=[logistic]", "synthesizer=instant,majority", "seed=0,1,2")

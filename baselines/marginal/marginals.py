@@ -1,0 +1,105 @@
+"""What the marginal-based methods share: measuring, the number of rows, merging rare codes, and private-pgm's own engine.
+
+Columns are named by their positions, so that no step depends on the order in which Python hashes strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.schema import Schema
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A noisy marginal: `values` over the columns at `clique` (positions), with noise of standard deviation `sigma`.
+
+    weights: what each exact cell was multiplied by before the noise, same shape as values, or None for all ones.
+    """
+
+    clique: tuple[int, ...]
+    values: np.ndarray
+    sigma: float
+    weights: np.ndarray | None = None
+
+
+def named(schema: Schema, cliques: Sequence[tuple[int, ...]]) -> list[Query]:
+    """The same sets of columns by their names, as the doors ask for them."""
+    return [tuple(schema.names[column] for column in clique) for clique in cliques]
+
+
+def measure(private: PrivateTable, cliques: Sequence[tuple[int, ...]], sigma: float) -> list[Measurement]:
+    """Marginals through the door, each with noise sigma in every cell: the ledger is charged len(cliques) / (2 sigma^2)."""
+    answers = private.noisy_marginals(named(private.schema, cliques), [sigma] * len(cliques))
+    return [Measurement(clique, answer, sigma) for clique, answer in zip(cliques, answers, strict=True)]
+
+
+def estimate_total(measurements: Sequence[Measurement]) -> float:
+    """The number of rows, as the inverse-variance mean of the unweighted measurements' sums; at least 1."""
+    whole = [m for m in measurements if m.weights is None]
+    precision = np.array([1 / (m.sigma**2 * m.values.size) for m in whole])
+    return max(1.0, float(np.dot(precision, [m.values.sum() for m in whole]) / precision.sum())) if whole else 1.0
+
+
+def merge_rare(noisy: np.ndarray, sigma: float, deviations: float = 3.0) -> np.ndarray:
+    """Mapping from old to new codes, shape (codes,): those under `deviations` * sigma share the last new code."""
+    common = noisy >= deviations * sigma
+    mapping = np.where(common, np.cumsum(common) - 1, common.sum())
+    return mapping.astype(np.int64)
+
+
+def merged_measurement(measurement: Measurement, mapping: np.ndarray) -> Measurement:
+    """The one-way measurement over merged codes; a cell of k merged codes is scaled by 1/sqrt(k) to keep its noise."""
+    weights = 1 / np.sqrt(np.bincount(mapping))
+    values = np.bincount(mapping, weights=measurement.values) * weights
+    return Measurement(measurement.clique, values, measurement.sigma, None if (weights == 1).all() else weights)
+
+
+def unmerge(codes: np.ndarray, mapping: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Old codes for new ones, uniform among the old codes that share a new one."""
+    by_new = np.argsort(mapping, kind="stable")
+    counts = np.bincount(mapping)
+    starts = np.cumsum(counts) - counts
+    return by_new[starts[codes] + (rng.random(len(codes)) * counts[codes]).astype(np.int64)]
+
+
+def nearest_marginal(measurement: Measurement, total: float) -> np.ndarray:
+    """The non-negative counts of sum `total` nearest to one measurement, in its weighted squares.
+
+    This is what Private-PGM converges to where every measurement is a one-way marginal.
+    """
+    weights = np.ones_like(measurement.values) if measurement.weights is None else measurement.weights
+    centre, slope = measurement.values / weights, 1 / weights**2
+    low, high = (centre / slope).min() - total / slope.min(), (centre / slope).max()
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.maximum(centre - middle * slope, 0).sum() > total else (low, middle)
+    return np.maximum(centre - high * slope, 0)
+
+
+def fit_with_mbi(sizes: Sequence[int], measurements: Sequence[Measurement], total: float, iterations: int) -> Any:
+    """A model fitted by private-pgm itself (`mbi`, mirror descent in double precision), to hold `fit_model` against.
+
+    It compiles a program for every new set of cliques, so methods use `baselines.marginal.inference`.
+    """
+    import jax
+    from mbi import Domain, LinearMeasurement, WeightedQuery, estimation
+
+    domain = Domain(tuple(range(len(sizes))), tuple(sizes))
+    with jax.enable_x64(True):
+        return estimation.MirrorDescent().estimate(
+            domain,
+            [
+                LinearMeasurement(m.values.ravel(), m.clique, stddev=m.sigma)
+                if m.weights is None
+                else LinearMeasurement(m.values.ravel(), m.clique, stddev=m.sigma, query=WeightedQuery(m.weights.ravel()))
+                for m in measurements
+            ],
+            known_total=total,
+            iters=iterations,
+        )

@@ -1,0 +1,157 @@
+"""Attacks: what of a fit is looked at to tell whether one row, the canary, was in the table.
+
+Whoever attacks knows the method, its settings, all other rows and the method's own randomness, never the noise.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dpdsyn.schema import Schema
+from experiments.audit.bounds import split
+
+VERSION = 1  # raised when an attack or what it looks at changes
+RELEASED = 10  # times as many rows are released as the table has: sampling costs no budget
+_SHRINKAGE = 0.1
+_NEARNESS = 3.0
+
+
+@dataclass(frozen=True)
+class Attack:
+    """learnt: whether scores are a likelihood ratio learnt on the runs that choose the event; else the first column is one."""
+
+    name: str
+    knows: str
+    learnt: bool
+
+
+ATTACKS = (
+    Attack("released rows", "released rows (black-box)", learnt=True),
+    Attack("parameters", "what was fitted (white-box)", learnt=True),
+    Attack("door answers", "every noisy answer (white-box)", learnt=False),
+)
+
+
+def canary_of(rows: np.ndarray, schema: Schema) -> np.ndarray:
+    """In each column the code that is rarest in the rows (never that of undeclared categories), shape (1, columns).
+
+    Marginals that it is counted in hold little else, and nothing else pulls at the same parameters of a guide.
+    """
+    rarest = []
+    for position, column in enumerate(schema.columns):
+        counts = np.bincount(rows[:, position], minlength=column.size)
+        if column.other_code is not None:
+            counts = counts[: column.other_code]
+        rarest.append(int(counts.argmin()))
+    return np.array([rarest], dtype=schema.dtype)
+
+
+def released(codes: np.ndarray, canary: np.ndarray) -> np.ndarray:
+    """Of the released rows, how many share the canary's code in each column, in each two, and in all."""
+    same = codes == canary[0]
+    pairs = [(same[:, a] & same[:, b]).sum() for a, b in itertools.combinations(range(same.shape[1]), 2)]
+    return np.array([*same.sum(axis=0), *pairs, same.all(axis=1).sum()], dtype=float)
+
+
+def parameters(fitted: Any, schema: Schema, canary: np.ndarray) -> np.ndarray:
+    """Of what was fitted, the parts that the canary pulls at; empty if there are none that this attack knows."""
+    if hasattr(fitted, "pulled_by"):  # a method may say itself what a row pulls at
+        return np.asarray(fitted.pulled_by(canary[0]), dtype=float)
+    row, label = canary[0].astype(int), None if schema.target is None else int(canary[0, schema.target_position])
+    found: list[float] = []
+    if (guide := getattr(fitted, "guide_", None)) is not None:
+        found += _of_guide(guide, schema, canary)
+    if (critic := getattr(fitted, "critic_", None)) is not None:
+        found += _of_critic(critic, schema, canary)
+    if (source := getattr(fitted, "source_", None)) is not None:
+        narrower = fitted.source_schema_
+        found += list(parameters(source, narrower, canary[:, schema.positions(narrower.names)]))
+    if hasattr(fitted, "conditional_"):
+        positions = schema.positions(schema.features)
+        found += [table[label, row[position]] for position, table in zip(positions, fitted.conditional_, strict=True)]
+    elif _one_way(getattr(fitted, "marginals_", None), schema):
+        found += [marginal[code] for marginal, code in zip(fitted.marginals_, row, strict=True)]
+    if (model := getattr(fitted, "model_", None)) is not None and hasattr(model, "project"):
+        mappings = getattr(fitted, "mappings_", [np.arange(size) for size in schema.sizes])
+        merged = [mapping[code] for mapping, code in zip(mappings, row, strict=True)]
+        for clique in [*((c,) for c in range(len(row))), *itertools.combinations(range(len(row)), 2)]:
+            found.append(float(model.project(clique)[tuple(merged[c] for c in clique)]))
+    return np.array(found, dtype=float)
+
+
+def _of_guide(guide: Any, schema: Schema, canary: np.ndarray) -> list[float]:
+    """The log-odds of the canary's label, and what each of its codes adds to them on the linear path."""
+    network, label = guide.network, int(canary[0, schema.target_position])
+    features = canary[:, schema.positions(guide.features)]
+    table, _ = network.split(guide.parameters_)
+    linear = table[network.index(features)[0], network.hidden :][:, network.slices[0]]
+    probabilities = np.clip(guide.predict_proba(features)[0].astype(float), 1e-12, 1.0)
+    return [*(linear[:, label] - linear.mean(axis=1)), float(np.log(probabilities[label]) - np.log(probabilities).mean())]
+
+
+def _of_critic(critic: Any, schema: Schema, canary: np.ndarray) -> list[float]:
+    """The critic's score of the canary, and how much less it is with each of its codes replaced by another."""
+    import torch
+
+    from baselines.gans.networks import one_hot
+
+    rows = np.repeat(canary, 1 + len(schema.sizes), axis=0)
+    for position, size in enumerate(schema.sizes):
+        rows[1 + position, position] = (rows[0, position] + 1) % size
+    with torch.no_grad():
+        given = critic(one_hot(rows, schema.sizes))[:, 0].double().numpy()
+    return [float(given[0]), *(given[0] - given[1:])]
+
+
+def _one_way(marginals: Any, schema: Schema) -> bool:
+    return isinstance(marginals, list) and [getattr(m, "shape", None) for m in marginals] == [(size,) for size in schema.sizes]
+
+
+def scores(attack: Attack, with_row: np.ndarray, without: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """One score a run, or None if nothing that was looked at ever changed. Looked at: shape (runs in that world, what)."""
+    together = np.concatenate([with_row, without])
+    moving = together.std(axis=0) > 0 if together.size else np.zeros(0, dtype=bool)
+    if not moving.any():
+        return None
+    if not attack.learnt:
+        return with_row[:, 0], without[:, 0]
+    with_row, without = with_row[:, moving], without[:, moving]
+    direction = _discriminant(with_row[split(len(with_row))], without[split(len(without))])
+    return with_row @ direction, without @ direction
+
+
+def _discriminant(with_row: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """Fisher's linear discriminant, the likelihood ratio of Gaussians that share a covariance, shrunk to the diagonal."""
+    means = with_row.mean(axis=0), without.mean(axis=0)
+    apart = np.concatenate([with_row - means[0], without - means[1]])
+    scale = np.sqrt((apart**2).mean(axis=0)) + 1e-9 * (1 + np.abs(means).max(axis=0))
+    correlation = (apart / scale).T @ (apart / scale) / len(apart)
+    shrunk = (1 - _SHRINKAGE) * correlation + _SHRINKAGE * np.eye(len(scale))
+    return np.linalg.solve(shrunk, (means[0] - means[1]) / scale) / scale
+
+
+def density(codes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """How near released rows lie to each row: log of the mean of exp(_NEARNESS times the columns in which both agree)."""
+    agree = [np.exp(_NEARNESS * (codes == row).sum(axis=1)).mean() for row in rows]
+    return np.log(agree)
+
+
+def guesses(
+    fit: Callable[[np.ndarray], np.ndarray], others: np.ndarray, schema: Schema, canaries: int, rng: np.random.Generator
+) -> tuple[int, int]:
+    """One run with many canaries: how many guesses were made, and how many were right (Steinke, Nasr and Jagielski 2023).
+
+    fit: from rows to released rows. Canaries are random rows, each in the table by a coin's fall. Those quarters of them
+    that lie nearest to released rows and furthest from them are guessed to be in and out.
+    """
+    rows = np.stack([rng.integers(size, size=canaries) for size in schema.sizes], axis=1).astype(schema.dtype)
+    inside = rng.random(canaries) < 0.5
+    codes = fit(np.concatenate([others, rows[inside]]))
+    order = np.argsort(density(codes, rows), kind="stable")
+    each = canaries // 4
+    return 2 * each, int(inside[order[-each:]].sum() + (~inside[order[:each]]).sum())

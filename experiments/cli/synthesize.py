@@ -1,0 +1,180 @@
+"""`dpdsyn synthesize`: a person's table in, a synthetic one out, and a statement of what protects it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.data.fetch import DataError
+from experiments.data.table_file import Reading, is_parquet, line_of, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpdsyn.api import DPDSyn
+    from dpdsyn.schema import Schema
+
+_CHUNK = 1_000_000  # rows sampled and written at once
+_ENDINGS = (".csv", ".parquet")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do."""
+
+    table: Path
+    schema: Path
+    output: Path
+    target: str | None
+    epsilon: float
+    delta: float
+    rows: int | None
+    candidates: str
+    seed: int | None
+    reading: Reading
+    overwrite: bool
+    draft: bool
+
+    def streamed(self, schema: Schema) -> bool:
+        """Whether the table is read piece by piece: Parquet, unless rows have to be chosen by person or cells changed."""
+        as_written = not self.reading.missing and self.reading.decimal == "."
+        return as_written and schema.person is None and is_parquet(self.table)
+
+    @property
+    def statement(self) -> Path:
+        return self.output.with_name(f"{self.output.stem}.privacy.json")
+
+
+def synthesize(request: Request) -> int:
+    """Fit, sample and write. Raises ValueError or DataError, in one line, before anything is written."""
+    from dpdsyn.api import DPDSyn, SeededNoiseWarning
+    from dpdsyn.privacy import Budget
+
+    Budget(request.epsilon, request.delta)
+    _check_output(request)
+    schema = _schema(request)
+    model = DPDSyn(
+        epsilon=request.epsilon,
+        delta=request.delta,
+        target=request.target,
+        candidates=request.candidates,
+        random_state=request.seed,
+    )
+    _say(f"reading {request.table}")
+    table = request.table if request.streamed(schema) else read_table(request.table, request.reading)
+    _say("learning under differential privacy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeededNoiseWarning)
+        try:
+            model.fit(table, schema)
+        except ValueError as error:
+            if str(error).startswith(str(request.table)):
+                raise
+            row = getattr(error, "row", None)
+            line = None if row is None else line_of(request.table, row, request.reading)
+            raise ValueError(f"{request.table}{'' if line is None else f', line {line}'}: {error}") from error
+    del table
+    rows = model.schema_.rows_public if request.rows is None else request.rows
+    _write(request, model, rows)
+    print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")
+    if request.seed is not None:
+        _say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
+    return 0
+
+
+def _check_output(request: Request) -> None:
+    if request.output.suffix not in _ENDINGS:
+        raise DataError(f"--output {request.output}: the name has to end in {' or '.join(_ENDINGS)}")
+    if not request.output.parent.is_dir():
+        raise DataError(f"--output {request.output}: there is no folder {request.output.parent}")
+    for path in (request.output, request.statement):
+        if path.exists() and not request.overwrite:
+            raise DataError(f"{path} exists; a second release spends epsilon again. Give --overwrite if that is meant")
+    if request.output.absolute() == request.table.absolute():
+        raise DataError(f"--output {request.output} is the private table itself")
+    if request.rows is not None and request.rows < 1:
+        raise ValueError(f"--rows is {request.rows}; a whole number of at least 1 is needed")
+
+
+def _schema(request: Request) -> Schema:
+    from dpdsyn.api import with_target
+    from dpdsyn.schema import Schema
+
+    schema = with_target(Schema.from_yaml(request.schema), request.target)
+    if schema.target is None:
+        raise ValueError(f"{request.schema}: no target is named; add `target: COLUMN`, or --target COLUMN")
+    if schema.drafted and not request.draft:
+        raise ValueError(
+            f"{request.schema} is still a draft, read off the rows, so nothing made with it is private. Replace what was read "
+            "by public knowledge and delete the line `drafted: true`; or give --draft to try it out without any guarantee"
+        )
+    return schema
+
+
+def _write(request: Request, model: DPDSyn, rows: int) -> None:
+    """The table and its statement, each whole or not at all."""
+    part = request.output.with_name(f".{request.output.name}.{secrets.token_hex(4)}.part")
+    try:
+        chunks = _chunks(model, rows)
+        (_write_csv if request.output.suffix == ".csv" else _write_parquet)(chunks, part)
+        statement = json.dumps(_statement(request, model, rows), indent=2, default=str) + "\n"
+        part.with_suffix(".json").write_text(statement, encoding="utf-8")
+        part.with_suffix(".json").replace(request.statement)
+        part.replace(request.output)
+    except OSError as error:
+        raise DataError(f"cannot write {request.output} ({error.strerror or error})") from error
+    finally:
+        part.unlink(missing_ok=True)
+        part.with_suffix(".json").unlink(missing_ok=True)
+
+
+def _chunks(model: DPDSyn, rows: int) -> Iterator[pd.DataFrame]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    starts = range(0, rows, _CHUNK)
+    for start in track(starts, "sampling", console=console, disable=not console.is_terminal, transient=True):
+        yield model.sample(min(_CHUNK, rows - start))
+
+
+def _write_csv(chunks: Iterator[pd.DataFrame], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for i, chunk in enumerate(chunks):
+            chunk.to_csv(file, index=False, header=i == 0, lineterminator="\n")
+
+
+def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    first = pa.Table.from_pandas(next(chunks), preserve_index=False)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        writer.write_table(first)
+        for chunk in chunks:
+            writer.write_table(pa.Table.from_pandas(chunk, schema=first.schema, preserve_index=False))
+
+
+def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:
+    """Public values only: what was configured, and what the plan spends."""
+    from importlib.metadata import version
+
+    return {
+        **model.guarantee.to_mapping(),
+        "program": f"dpdsyn {version('dpdsyn')}",
+        "method": {"name": "dpdsyn", "version": model.method_.version, "candidates": request.candidates},
+        "rows": rows,
+        "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
+        "schema": model.schema_.to_mapping(),
+        "not covered": "floating-point noise is not hardened against attacks on its low bits",
+    }
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

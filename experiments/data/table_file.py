@@ -1,0 +1,290 @@
+"""A person's own table from a CSV or Parquet file, every cell as text, so that no row changes how another is read.
+
+Only the first line, which holds the names, decides the separator; the encoding is UTF-8 (or what a byte-order mark
+says) unless one is named. What is no clean table is refused with the file, the column and the line at fault.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dpdsyn.column import DECIMAL_COMMA
+from experiments.data.fetch import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = (",", ";", "\t", "|")
+MOST_COLUMNS = 1000
+_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
+_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
+          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_LONGEST_NAME = 200
+_BLOCK = 1 << 24  # bytes; the longest row that is read
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a CSV file is written.
+
+    sep: one character, or None to choose among comma, semicolon, tab and bar by the first line. decimal: the decimal
+    mark of its numbers. missing: texts that stand for a missing cell, besides the empty one, NA, NaN, NULL and None.
+    """
+
+    encoding: str = "utf-8"
+    sep: str | None = None
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            codecs.lookup(str(self.encoding))
+        except (LookupError, ValueError):
+            raise DataError(f"no encoding is called {self.encoding!r}; usual ones are utf-8, cp1252 and latin-1") from None
+        if self.sep is not None and (not isinstance(self.sep, str) or len(self.sep) != 1 or self.sep in '"\r\n'):
+            raise DataError(f"sep is {self.sep!r}; one character is needed, or none to choose by the first line")
+        if self.decimal not in (".", ","):
+            raise DataError(f"decimal is {self.decimal!r}; accepted: '.' and ','")
+
+
+def read_table(path: Path, reading: Reading | None = None) -> pd.DataFrame:
+    """The table, cells as text (dictionary-encoded), missing ones as NaN, numbers with a point as decimal mark.
+
+    In a Parquet file, which can say that a cell is missing, only texts that `reading` names stand for a missing one.
+    Raises DataError, naming the file and, where there is one, the line.
+    """
+    import pyarrow as pa
+
+    reading = reading or Reading()
+    parquet = is_parquet(path)
+    missing = {*reading.missing} if parquet else {*_MISSING, *reading.missing}
+    try:
+        table = _parquet(path) if parquet else _csv(path, _start(path, reading), reading)
+        if not table.num_rows:
+            raise DataError(f"{path} holds the names of {table.num_columns} columns and no row")
+        frame = table.to_pandas().apply(lambda cells: _clean(cells, missing, reading.decimal))
+    except (pa.ArrowException, UnicodeError, LookupError, OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as a table: {_plain(path, error, reading)}") from error
+    return frame
+
+
+def is_parquet(path: Path) -> bool:
+    """By its first bytes, whatever its name. Raises DataError for what cannot be a table."""
+    return _first_bytes(path)[:4] == b"PAR1"
+
+
+def _clean(cells: pd.Series, missing: set[str], decimal: str) -> pd.Series:
+    """Without spaces around the texts, NaN for those that mean a missing cell, and numbers with a decimal point."""
+    import pandas as pd
+
+    texts = cells.cat.categories.str.strip()
+    if decimal == ",":
+        texts = texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)
+    codes, kept = pd.factorize(texts.where(~texts.isin(missing)))
+    codes = np.append(codes, -1)[cells.cat.codes.to_numpy()]
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(kept)), index=cells.index, name=cells.name)
+
+
+def line_of(path: Path, row: int, reading: Reading | None = None) -> int | None:
+    """The line of the file on which a row (counted from 0, below the names) ends; None for Parquet."""
+    if is_parquet(path):
+        return None
+    _, last, _ = next(islice(_rows(path, reading or Reading()), row + 1, None), (None, None, 0))
+    return last
+
+
+def _rows(path: Path, reading: Reading) -> Iterator[tuple[int, int, int]]:
+    """First and last line and number of characters of each row, that of the names included."""
+    encoding, _, sep, _ = _head(path, _start(path, reading), reading)
+    with _opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as text:
+        reader = _csv_reader(text, sep)
+        before = 0
+        for cells in reader:
+            if cells:
+                yield before + 1, reader.line_num, sum(map(len, cells))
+            before = reader.line_num
+
+
+def _csv_reader(text: Iterable[str], sep: str) -> Any:
+    csv.field_size_limit(1 << 31)  # a cell may be as long as a row; its default would end in an error of its own
+    return csv.reader(text, delimiter=sep)
+
+
+def _start(path: Path, reading: Reading) -> bytes:
+    """The first bytes of a text file. Raises DataError for what cannot be one."""
+    start = _first_bytes(path)
+    wide = codecs.lookup(reading.encoding).name.startswith(("utf-16", "utf-32"))
+    if _mark(start) is None and not wide and b"\x00" in start:
+        raise DataError(f"{path} is a binary file, neither CSV nor Parquet (a NUL byte is at offset {start.index(0)})")
+    return start
+
+
+def _first_bytes(path: Path) -> bytes:
+    """The first bytes of the (unpacked) file. Raises DataError for what can be no table."""
+    if not path.exists():
+        raise DataError(f"there is no file {path}")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name one CSV or Parquet file")
+    try:
+        with _opened(path) as file:
+            start = file.read(1 << 16)
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read ({error})") from error
+    if not start.strip():
+        raise DataError(f"{path} is empty")
+    if start[:4] == b"PK\x03\x04":
+        raise DataError(f"{path} is an Excel workbook or a zip archive; save the table as CSV (UTF-8) or Parquet")
+    return start
+
+
+def _opened(path: Path) -> Any:
+    import gzip
+
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _mark(start: bytes) -> str | None:
+    return next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
+
+
+def _head(path: Path, start: bytes, reading: Reading) -> tuple[str, list[str], str, int]:
+    """Encoding, column names, separator and number of blank lines before the names. Raises DataError."""
+    encoding = _mark(start) or reading.encoding
+    try:
+        with _opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
+            blank, first = next(((i, line) for i, line in enumerate(text) if line.strip()), (0, ""))
+            candidates = [reading.sep] if reading.sep else SEPARATORS
+            sep = max(candidates, key=lambda candidate: len(next(_csv_reader([first], candidate))))
+            text.seek(0)
+            names: list[str] = next((cells for cells in _csv_reader(text, sep) if cells), [])
+    except (UnicodeError, csv.Error, OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as a table: {_plain(path, error, reading)}") from error
+    names = [name.strip() for name in names]
+    _check_names(path, names)
+    return encoding, names, sep, blank
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{path} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read; keep those that matter")
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise DataError(f"{path}, line 1: column {number} has no name")
+        if len(name) > _LONGEST_NAME:
+            raise DataError(
+                f"{path}, line 1: the name of column {number} has {len(name)} characters; at most {_LONGEST_NAME} are read"
+            )
+        if not name.isprintable():
+            raise DataError(f"{path}, line 1: the name of column {number} has a line break or control character in it: {name!r}")
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise DataError(f"{path}, line 1: columns of the same name: {', '.join(twice[:12])}")
+
+
+def _csv(path: Path, start: bytes, reading: Reading) -> Any:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    encoding, names, sep, blank = _head(path, start, reading)
+    text = pa.dictionary(pa.int32(), pa.string())
+    with _opened(path) as file:
+        table = pc.read_csv(
+            file,
+            pc.ReadOptions(
+                column_names=names,
+                skip_rows=blank,
+                skip_rows_after_names=1,
+                use_threads=False,  # so that its errors name the row
+                block_size=_BLOCK,
+                encoding=encoding,
+            ),
+            pc.ParseOptions(delimiter=sep, newlines_in_values=True),
+            pc.ConvertOptions(column_types=dict.fromkeys(names, text)),
+        )
+    _refuse_unclosed_quote(path, table, reading)
+    return table
+
+
+def _refuse_unclosed_quote(path: Path, table: Any, reading: Reading) -> None:
+    """A quote that is never closed swallows the rest of the file into one cell."""
+    if table.num_rows and "\n" in str(table.column(table.num_columns - 1)[-1].as_py() or ""):
+        with _opened(path) as file:
+            quotes = sum(block.count(b'"') for block in iter(lambda: file.read(_BLOCK), b""))
+        if quotes % 2:
+            *_, (first, _, _) = _rows(path, reading)
+            raise DataError(
+                f"{path}, line {first}: a quotation mark is opened and never closed; the row would hold the rest of the file"
+            )
+
+
+def _parquet(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(path).read()
+    names = [str(name).strip() for name in table.column_names]
+    _check_names(path, names)
+    columns = []
+    for name, column in zip(names, table.columns, strict=True):
+        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            raise DataError(
+                f"{path}, column {name!r}: holds {column.type} values; numbers, texts, dates and booleans are read, so leave it "
+                "out of the file"
+            )
+        known = pc.is_valid(column) if not pa.types.is_floating(column.type) else pc.invert(pc.is_null(column, nan_is_null=True))
+        texts = pc.if_else(known, column.cast(pa.string()), pa.scalar(None, pa.string()))
+        columns.append(texts.dictionary_encode())
+    return pa.table(columns, names=names)
+
+
+def _undecodable_line(path: Path, encoding: str) -> int | None:
+    if encoding.startswith(("utf-16", "utf-32")):
+        return None  # their lines cannot be told apart before they are decoded
+    with _opened(path) as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode(encoding)
+            except UnicodeError:
+                return number
+    return None
+
+
+def _plain(path: Path, error: Exception, reading: Reading) -> str:
+    """The parser's words, with the way out where there is one."""
+    text = " ".join(str(error).split())
+    if isinstance(error, UnicodeError) or "invalid UTF8" in text:
+        encoding = _mark(_first_bytes(path)) or reading.encoding
+        line = _undecodable_line(path, encoding)
+        where = f"line {line} " if line else "it "
+        return f"{where}is not {encoding} text; name the encoding it is in, often cp1252 (Western European) or utf-16"
+    row = re.match(r"CSV parse error: (?:Row #(\d+): )?Expected (\d+) columns, got (\d+)", text)
+    if row:
+        number, expected, got = row.groups()
+        lines = next(islice(_rows(path, reading), int(number) - 1, None), None) if number else None
+        return f"{_place(lines)} has {got} cells, and the first line names {expected} columns{_quote(lines)}"
+    if "straddling object" in text:
+        lines = max(_rows(path, reading), key=lambda row: row[2])
+        return f"{_place(lines)} is longer than {_BLOCK:,} bytes, the most that is read{_quote(lines)}"
+    return text
+
+
+def _place(lines: tuple[int, int, int] | None) -> str:
+    if lines is None:
+        return "a line"
+    first, last, _ = lines
+    return f"line {first}" if first == last else f"the row from line {first} to line {last}"
+
+
+def _quote(lines: tuple[int, int, int] | None) -> str:
+    return "; a quotation mark in it may never be closed" if lines and lines[0] < lines[1] else ""

@@ -1,0 +1,174 @@
+"""What the records say, in three sentences that stay true whatever the numbers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from experiments.records.record import Record
+from experiments.report.comparison import ALPHA, Pair, pairs
+from experiments.report.labels import Group, grouped, judged_alike, plain
+from experiments.report.points import Point, points
+from experiments.report.roles import DEVELOPMENT, YARDSTICK
+from experiments.report.tables.leaderboard import ratio_of_seconds
+
+Found = tuple[float, Group]
+_FEWEST = 3  # other methods in a cell that says who is ahead
+
+
+@dataclass(frozen=True)
+class Answer:
+    """notes: what the sentences rest on."""
+
+    sentences: list[str]
+    notes: list[str]
+
+
+def answer(records: Iterable[Record]) -> Answer:
+    """Accuracy, time, and what is given up, on data sets in their usual form on which no setting was chosen."""
+    records = list(records)
+    known = {((p.dataset, p.epsilon, p.delta), p.method): p for p in points(plain(records))}
+    swept = judged_alike(grouped(plain(record for record in records if not record.alone)))
+    warned = sorted({record.dataset["name"] for record in records if record.dataset.get("caution")})
+    every = {key: _others(pair) for key, pair in pairs(swept).items() if _counts(key) and key[0] not in warned}
+    needed = max(_FEWEST, ceil(max(map(len, every.values()), default=0) / 2))
+    cells = {key: found for key, found in every.items() if len(found) >= needed}
+    if not cells:
+        return Answer(
+            [f"No cell that counts here has DPDSyn beside {_FEWEST} other methods with the same guarantee on the same seeds."],
+            [_out(warned)],
+        )
+    return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known, warned)], _notes(cells, warned, needed))
+
+
+def _counts(key: Group) -> bool:
+    return "(" not in key[0] and key[0] not in DEVELOPMENT
+
+
+def _others(found: Sequence[Pair]) -> list[Pair]:
+    return [pair for pair in found if not pair.method.startswith(YARDSTICK)]
+
+
+def _accuracy(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
+    leads = [(-max(pair.difference.mean for pair in found), key) for key, found in cells.items()]
+    ahead = sum(lead > 0 for lead, _ in leads)
+    shares = [(share, key) for key in cells if (share := known[key, YARDSTICK].of_real) is not None]
+    reach = f"reach {_range(shares, _share)} of the accuracy that real rows give, and " if shares else ""
+    return (
+        f"Models trained on DPDSyn's rows {reach}in {ahead} of {len(cells)} cells are more accurate than those trained on the "
+        f"rows of every other method: the difference from the best of the others is {_range(leads, '{:+.4f}'.format)}."
+    )
+
+
+def _time(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
+    took, best, quickest = [], [], []
+    for key, found in cells.items():
+        own, first = known[key, YARDSTICK], known[key, max(found, key=lambda pair: pair.difference.mean).method]
+        times = [ratio for pair in found if (ratio := _times_as_long(known[key, pair.method], own))]
+        if own.seconds:
+            took.append((own.seconds, key))
+            best += [(ratio, key)] if (ratio := _times_as_long(first, own)) else []
+            quickest += [(min(times), key)] if times else []
+    if not (took and best and quickest):
+        return "Of the time it takes nothing can be said from these records."
+    return (
+        f"Fit and sample take {_range(took, _seconds)}; the most accurate of the others takes {_range(best, _short)} times as "
+        f"long, the quickest of them {_range(quickest, _short)} times."
+    )
+
+
+def _times_as_long(point: Point, own: Point) -> float | None:
+    """On the seeds that both have, alone on a machine if both ran so, else in sweeps; None where it is a lower bound."""
+    alone = point.alone and own.alone
+    ratio, bound = ratio_of_seconds(*([run for run in p.runs if run.alone == alone] for p in (point, own)))
+    return None if bound else ratio
+
+
+def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point], warned: list[str]) -> str:
+    errors, shares = [], []
+    for key, found in cells.items():
+        own, real = known[key, YARDSTICK], known.get((key, "real"))
+        theirs = [p.tvd2 for pair in found if (p := known[key, pair.method]).tvd2 is not None]
+        if own.tvd2 is not None and theirs and min(theirs) > 0:
+            errors.append((own.tvd2 / min(theirs), key))
+        if real and own.label_share is not None and real.label_share is not None:
+            shares.append((abs(own.label_share - real.label_share), key))
+    said = []
+    if errors:
+        times = _range(errors, _short)
+        said.append(f"its two-way marginals are {times} times as far from the real ones as those of the closest of the others")
+    said += [f"the share of the positive class is off by {_range(shares, '{:.3f}'.format)}"] if shares else []
+    said += _elsewhere(known, warned)
+    return f"In likeness, {'; '.join(said)}." if said else "Of how like the real rows its rows are nothing can be said."
+
+
+def _elsewhere(known: dict[tuple[Group, str], Point], warned: list[str]) -> list[str]:
+    """What models reach that predict another column than the one which the rows were made for."""
+    own, best = [], []
+    for (key, method), point in known.items():
+        data_set, told, _ = key[0].partition(", predicting ")
+        if method != YARDSTICK or not told or data_set in (*DEVELOPMENT, *warned) or "(" in data_set or point.of_real is None:
+            continue
+        others = [p for (k, name), p in known.items() if k == key and p.kind == "ranked" and not name.startswith(YARDSTICK)]
+        shares = [p.of_real for p in others if p.of_real is not None]
+        if shares:
+            own.append((point.of_real, place := (key[0].removesuffix(" (off-task)"), *key[1:])))
+            best.append((max(shares), place))
+    if not own:
+        return []
+    return [
+        f"models that predict another column reach {_range(own, _share)} of what real rows give, on the best of the others' rows "
+        f"{_range(best, _share)}"
+    ]
+
+
+def _notes(cells: dict[Group, list[Pair]], warned: list[str], needed: int) -> list[str]:
+    tested = [pair for found in cells.values() for pair in found if pair.adjusted is not None]
+    better, worse = (sum(pair.mark != "" and (pair.difference.mean < 0) == ours for pair in tested) for ours in (True, False))
+    datasets, methods = sorted({key[0] for key in cells}), sorted({pair.method for found in cells.values() for pair in found})
+    seeds = sorted({pair.difference.seeds for found in cells.values() for pair in found})
+    spread = f"{seeds[0]}" + (f" to {seeds[-1]}" if len(seeds) > 1 else "")
+    return [
+        f"A cell is a data set and a budget (`adult at 0.8`: at epsilon 0.8) at which at least {needed} others ran (half of the "
+        f"most that ran at one, and no fewer than {_FEWEST}): on {', '.join(datasets)}. The others are {', '.join(methods)}, as "
+        f"far as they ran; accuracy is compared on the seeds that both ran with ({spread}). {_out(warned)} Accuracy is the mean "
+        "over the models that are trained. Time is the median, of runs that had the machine to themselves where there are any, "
+        "else of sweeps beside other work. Likeness is the mean over each method's own seeds.",
+        f"Paired tests with at least five seeds in common: {len(tested)}, of which {better} find DPDSyn significantly ahead and "
+        f"{worse} behind (p < {ALPHA} after Holm).",
+    ]
+
+
+def _out(warned: list[str]) -> str:
+    return (
+        f"Data sets on which settings were chosen ({', '.join(DEVELOPMENT)}), those with a caution "
+        f"({', '.join(warned) or 'none'}) or in special settings, references, inspired and wrapped methods and what has no "
+        "guarantee take no part."
+    )
+
+
+def _range(found: list[Found], form: Callable[[float], str]) -> str:
+    """The least and the largest value with their cells, or the one that all share."""
+    low, high = min(found), max(found)
+    ends = form(low[0]), form(high[0])
+    if ends[0] == ends[1]:
+        return ends[0]
+    return f"{ends[0]} ({_cell(low[1])}) to {ends[1]} ({_cell(high[1])})"
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def _short(value: float) -> str:
+    """Two digits, never with an exponent."""
+    return f"{float(f'{value:.2g}'):.10g}"
+
+
+def _seconds(value: float) -> str:
+    return f"{_short(value)} s"
+
+
+def _cell(key: Group) -> str:
+    return f"{key[0]} at {key[1]:g}"

@@ -1,0 +1,219 @@
+"""The report's leaderboard: a row for each data set, budget and method, and what opens under it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from html import escape
+from math import log
+from typing import Any
+
+from experiments.records.record import Record, as_text, settings
+from experiments.report.comparison import Pair
+from experiments.report.html.commands import commands
+from experiments.report.html.markup import scrolling, tag
+from experiments.report.labels import Group
+from experiments.report.points import Point
+from experiments.report.roles import DEVELOPMENT
+
+BADGES = {  # a kind of point, in a word
+    "ranked": "dp",
+    "apart": "dp, not compared",
+    "reference": "reference",
+    "claimed": "claimed",
+    "none": "no guarantee",
+    "unknown": "no result",
+}
+_MECHANISMS = {
+    "Gaussian": "Gaussian noise",
+    "SampledGaussian": "Gaussian noise on a Poisson sample",
+    "Exponential": "exponential mechanism",
+    "ZCDP": "zCDP cap",
+    "GaussianCap": "cap of one Gaussian",
+    "HandedOver": "rows handed to an outside library",
+    "Unprotected": "rows without protection",
+}
+_COLUMNS = (  # name, order when it is first pressed, whether a narrow screen shows it, what it means
+    ("method", "ascending", True, "open a row for its ledger and its command"),
+    ("guarantee", "ascending", True, "read off the ledger"),
+    ("data set", "ascending", True, ""),
+    ("epsilon", "ascending", True, ""),
+    ("accuracy", "descending", True, "mean over the models that are trained, then over seeds; ±: half of the 95% interval"),
+    ("of real", "descending", False, "accuracy as a share of that on real rows, on the seeds that both ran with"),
+    ("vs dpdsyn", "descending", False, "difference in accuracy on the seeds that both ran with; ▲ ▼ significant"),
+    ("best", "descending", False, "accuracy of the best of the models"),
+    ("AUROC", "descending", False, ""),
+    ("label share", "descending", False, "share of the positive class in the synthetic rows"),
+    ("two-way error", "ascending", True, "mean total variation distance of pairs of columns from the real ones"),
+    ("seconds", "ascending", True, "of fit and sample, median; ≥: stopped"),
+    ("MB", "ascending", False, "peak memory of the process, median"),
+    ("seeds", "descending", False, "seeds that ended well, and what became of other runs"),
+)
+_NUMBERS = ("epsilon", "two-way error", "seconds", "MB")  # beside those whose largest values come first
+
+
+def board(shown: Sequence[Point], compared: dict[Group, list[Pair]]) -> tuple[str, dict[str, Any]]:
+    """The table as HTML and, row by row, what opens under it: ledger, settings and commands. Delta is named if there are several.
+
+    Many rows say the same, so these refer to `shared` by number, in the order of `names`.
+    """
+    marked = {(key, pair.method): pair for key, found in compared.items() for pair in found}
+    stressed = _stressed(shown)
+    rows, details, several = [], [], len({point.delta for point in shown}) > 1
+    for index, point in enumerate(sorted(shown, key=_order)):
+        key = (point.dataset, point.epsilon, point.delta)
+        rows.append(_row(index, point, marked.get((key, point.method)), stressed, several))
+        details.append(_details(point))
+    heads = [
+        tag("th", tag("button", escape(name), data_first=first, title=hint or None), scope="col",
+            class_=_classes("" if first == "ascending" and name not in _NUMBERS else "num", wide), aria_sort="none")
+        for name, first, wide, hint in _COLUMNS
+    ]  # fmt: skip
+    start = _start(shown)
+    made = tag(
+        "table",
+        tag("thead", tag("tr", "".join(heads))) + tag("tbody", "\n".join(rows)),
+        id="board",
+        data_dataset=start[0],
+        data_epsilon=f"{start[1]:g}",
+    )
+    return scrolling(made, "leaderboard"), _compact(details)
+
+
+def meanings() -> str:
+    """What the columns hold that do not say it by their name, as HTML."""
+    return tag("dl", "".join(tag("dt", escape(name)) + tag("dd", escape(hint)) for name, _, _, hint in _COLUMNS if hint))
+
+
+def _compact(details: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    places: dict[str, int] = {}
+    rows = [[places.setdefault(json.dumps(value), len(places)) for value in row.values()] for row in details]
+    return {"names": list(details[0]), "shared": [json.loads(text) for text in places], "rows": rows}
+
+
+def _order(point: Point) -> tuple[Any, ...]:
+    return point.dataset, point.epsilon, point.delta, -(point.accuracy.mean if point.accuracy else 0.0), point.method
+
+
+def _start(shown: Iterable[Point]) -> tuple[str, float]:
+    """Where a reader begins: the data set in its usual form and the budget with most methods, not a development set."""
+    counts: dict[tuple[str, float], int] = defaultdict(int)
+    for point in shown:
+        counts[point.dataset, point.epsilon] += 1
+    return max(counts, key=lambda c: (c[0] not in DEVELOPMENT and "(" not in c[0], counts[c], -abs(log(c[1])), c[0]))
+
+
+def _stressed(shown: Iterable[Point]) -> dict[tuple[int, str], str]:
+    """Best and second of what is compared in each cell, for accuracy (on the seeds that DPDSyn has too), error and seconds."""
+    cells: dict[Group, list[Point]] = defaultdict(list)
+    for point in shown:
+        if point.kind == "ranked":
+            cells[point.dataset, point.epsilon, point.delta].append(point)
+    found: dict[tuple[int, str], str] = {}
+    for group in cells.values():
+        for name in ("accuracy", "tvd2", "seconds"):
+            known = sorted(((value, i) for i, p in enumerate(group) if (value := _worth(p, name)) is not None), reverse=True)
+            for (_, i), how in zip(known if len(known) > 1 else (), ("strong", "u"), strict=False):
+                found[id(group[i]), name] = how
+    return found
+
+
+def _worth(point: Point, name: str) -> float | None:
+    """The larger the better."""
+    if name == "accuracy":
+        return point.contest
+    value = point.tvd2 if name == "tvd2" else None if point.at_least else point.seconds
+    return None if value is None else -value
+
+
+def _row(index: int, point: Point, pair: Pair | None, stressed: dict[tuple[int, str], str], several: bool) -> str:
+    def number(name: str, value: float | None, text: str) -> tuple[str, str, str]:
+        how = stressed.get((id(point), name))
+        return "-" if value is None else tag(how, text) if how else text, "" if value is None else f"{value:.6g}", "num"
+
+    accuracy = point.accuracy
+    mean = accuracy.mean if accuracy else None
+    half = f" <small>± {accuracy.half_width:.3f}</small>" if accuracy and accuracy.half_width is not None else ""
+    difference = pair.difference.mean if pair else None
+    ended = len({run.seed for run in point.ended})
+    bound = "≥ " if point.at_least else ""
+    opener = tag("button", escape(point.method), class_="open")
+    badge = tag("button", BADGES[point.kind], class_=f"badge {point.kind}", title=point.badge)
+    cells = [
+        (opener, point.method, "name"),
+        (badge, str(list(BADGES).index(point.kind)), ""),
+        (escape(point.dataset), point.dataset, "dataset"),
+        (
+            f"{point.epsilon:g}" + (f" <small>delta {point.delta:g}</small>" if several else ""),
+            f"{point.epsilon:g}",
+            "num epsilon",
+        ),
+        number("accuracy", mean, f"{mean:.3f}" if mean is not None else ""),
+        number("", point.of_real, f"{point.of_real:.1%}" if point.of_real is not None else ""),
+        number("", difference, f"{difference:+.4f} {pair.mark}".strip() if pair and difference is not None else ""),
+        number("", point.best, f"{point.best:.3f}" if point.best is not None else ""),
+        number("", point.auroc, f"{point.auroc:.3f}" if point.auroc is not None else ""),
+        number("", point.label_share, f"{point.label_share:.3f}" if point.label_share is not None else ""),
+        number("tvd2", point.tvd2, f"{point.tvd2:.4f}" if point.tvd2 is not None else ""),
+        number("seconds", point.seconds, f"{bound}{point.took:.2f}"),
+        number("", point.memory, f"{point.memory:.0f}" if point.memory is not None else ""),
+        (
+            f"{ended}" + (f" <small>{escape(point.missing)}</small>" if point.missing else ""),
+            str(ended),
+            "num",
+        ),
+    ]
+    lost = tag("small", f" {escape(point.missing)}", class_="lost") if point.missing else ""
+    cells[4] = (cells[4][0] + half + lost, *cells[4][1:])
+    made = [
+        tag("th" if kind == "name" else "td", text, scope="row" if kind == "name" else None,
+            class_=_classes(kind, wide), data_v=value)
+        for (text, value, kind), (_, _, wide, _) in zip(cells, _COLUMNS, strict=True)
+    ]  # fmt: skip
+    return tag("tr", "".join(made), data_row=str(index), data_kind=point.kind)
+
+
+def _classes(kind: str, wide: bool) -> str | None:
+    return " ".join(filter(None, (kind, "" if wide else "wide"))) or None
+
+
+def _details(point: Point) -> dict[str, Any]:
+    """What opens under a row. charges: mechanism, what for, how often, with which numbers, of the first run that ended well."""
+    first = (point.ended or list(point.runs))[0]
+    spent = first.privacy.get("spent")
+    unit = first.privacy.get("unit", "row")
+    return {
+        "badge": point.badge,
+        "spent": f"epsilon {spent:.4f} at delta {point.delta:g}, for one {unit}" if spent is not None else "",
+        "seed": first.seed,
+        "charges": charges(first),
+        "settings": as_text(settings(first.method.get("parameters"))),
+        "version": first.method.get("version"),
+        "judges": ", ".join(point.evaluators),
+        "time": "alone on the machine" if point.alone else "in a sweep, beside other cells",
+        "errors": sorted({f"seed {run.seed}: {run.status}: {run.error}" for run in point.runs if run.error}),
+        "commands": commands(point.runs),
+    }
+
+
+def charges(record: Record) -> list[list[str]]:
+    """The ledger's entries, those of the same mechanism and purpose as one: mechanism, what for, how often, numbers."""
+    alike: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for entry in record.privacy.get("ledger") or ():
+        alike[entry["mechanism"], entry["label"]].append(entry)
+    lines = []
+    for (mechanism, label), entries in alike.items():
+        names = [name for name in entries[0] if name not in ("mechanism", "label", "count")]
+        numbers = ", ".join(f"{name.replace('_', ' ')} {_span([entry[name] for entry in entries])}" for name in names)
+        count = sum(entry.get("count", 1) for entry in entries)
+        lines.append([_MECHANISMS.get(mechanism, mechanism), label, f"{count:,}", numbers])
+    return lines
+
+
+def _span(values: Sequence[Any]) -> str:
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if len(numbers) < len(values):
+        return ", ".join(sorted({str(value) for value in values}))
+    low, high = (f"{value:.4g}" for value in (min(numbers), max(numbers)))
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,250 @@
+"""One HTML file with everything that the records say: it needs no network and no other file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+
+from experiments.paths import options, read_option
+from experiments.records.record import Record
+from experiments.records.store import write_atomically
+from experiments.report.comparison import MARKS, pairs
+from experiments.report.figures.charts import Chart, alone, as_svg, charts
+from experiments.report.figures.style import SHAPES, style
+from experiments.report.html.findings import answer
+from experiments.report.html.leaderboard import BADGES, board, meanings
+from experiments.report.html.markup import folded, inline, paragraphs, table, tag, with_code
+from experiments.report.labels import grouped, judged_alike, plain
+from experiments.report.points import Point, points
+from experiments.report.roles import DEVELOPMENT, remarks
+from experiments.report.tables.all import published_tables, settings_tables
+from experiments.report.tables.efficiency import efficiency_tables, scale_tables
+from experiments.report.tables.headline import headline_tables
+from experiments.report.tables.table import Table
+
+NAME = "report.html"
+AUDITS, PUBLISHED = "audits.csv", "published.yaml"
+_PAGE = Path(__file__).parent / "assets"
+_SIGNS = {"o": "●", "D": "◇", "s": "□", "X": "✖"}
+_MEANINGS = {
+    "ranked": "every use of the rows was a mechanism that the ledger accounts for; compared, ranked, in the claims",
+    "apart": "the same guarantee, but inspired by a paper only or in special settings; never ranked",
+    "reference": "a bound to read the others by: real rows, the larger class, independent columns, the guide itself",
+    "claimed": "the rows were handed to an outside library that says it is private; never ranked",
+    "none": "rows left unprotected; never ranked",
+    "unknown": "no run ended well, so there is no ledger to read a guarantee off",
+}
+
+
+def write(records: Iterable[Record], results: Path) -> Path:
+    """`report.html` in the results folder, with what `audits.csv` and `published.yaml` say if they lie there.
+
+    Raises ValueError if there is no record, or if the audits are no table.
+    """
+    path = results / NAME
+    made = page(list(records), audits(results / AUDITS), published_tables(results / PUBLISHED))
+    write_atomically(path, made.encode())
+    return path
+
+
+def audits(path: Path) -> Table | None:
+    """What was found by attacking the methods, or None if there is no such file. Raises ValueError for another file."""
+    if not path.exists():
+        return None
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    needed = {"method", "guarantee", "claimed_epsilon", "lower_bound"}
+    if not rows or not needed <= set(rows[0]):
+        raise ValueError(f"{path}: the first line has to name the columns {', '.join(sorted(needed))}")
+    columns = rows[0]
+    bad = next((number for number, row in enumerate(rows[1:], start=2) if len(row) != len(columns)), None)
+    if bad:
+        raise ValueError(f"{path}, line {bad}: {len(rows[bad - 1])} cells; {len(columns)} are needed")
+    first = ["method", *(name for name in columns if name != "method")]
+    order = [columns.index(name) for name in first]
+    notes = ["A lower bound above the claimed epsilon means that the claim does not hold; one below it proves nothing."]
+    titles = [name.replace("_", " ") for name in first]
+    return Table("Audits: what attacks could tell", titles, [[row[i] for i in order] for row in rows[1:]], notes)
+
+
+def page(records: Sequence[Record], audited: Table | None = None, published: Sequence[Table] = ()) -> str:
+    """The whole file. Raises ValueError if there is no record."""
+    if not records:
+        raise ValueError("there is no record to report on; run some cells first")
+    shown = points(plain(records))
+    swept = [record for record in records if not record.alone]
+    rows, details = board(shown, pairs(judged_alike(grouped(plain(swept)))))
+    drawn = {chart.name: chart for chart in charts(records)}
+    said = answer(records)
+    sections = {
+        "counts": _counts(records, shown),
+        "answer": "".join(tag("li", escape(sentence)) for sentence in said.sentences),
+        "answer_notes": paragraphs(said.notes, "note"),
+        "claims": _tables(headline_tables(records), "No cell has DPDSyn beside a baseline yet.")
+        + "".join(folded(one.title, table(one)) for one in published),
+        "cautions": _cautions(records),
+        "filters": _filters(shown),
+        "marks": escape(MARKS),
+        "board": rows,
+        "columns": meanings(),
+        "badges": _badges(shown),
+        "shapes": escape("; ".join(f"{_SIGNS[marker]} {meaning}" for marker, meaning in SHAPES.items())) + ".",
+        "charts": "".join(_chart(drawn[name], 3) for name in _FIRST if name in drawn) or _empty("No figure can be drawn yet."),
+        "scale": _scale(records, drawn),
+        "interactions": _chart(drawn["interactions"], 3)
+        if "interactions" in drawn
+        else _empty("Nothing was run on such rows yet."),
+        "ablation": _ablation(swept),
+        "audits": table(audited) if audited else _empty("No audit has been run yet."),
+        "coverage": table(_coverage(shown)),
+        "made": _made(records),
+        "details": json.dumps(details, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c"),
+        "style": (_PAGE / "style.css").read_text(encoding="utf-8"),
+        "script": (_PAGE / "script.js").read_text(encoding="utf-8"),
+    }
+    return Template((_PAGE / "page.html").read_text(encoding="utf-8")).substitute(sections)
+
+
+_FIRST = ("accuracy_epsilon", "accuracy_time", "accuracy_fidelity")
+
+
+def _empty(text: str) -> str:
+    return tag("p", escape(text), class_="empty")
+
+
+def _counts(records: Sequence[Record], shown: Sequence[Point]) -> str:
+    ended = sum(record.status == "ok" for record in records)
+    others = Counter(record.status for record in records if record.status != "ok")
+    rest = "".join(f", {count} {status.replace('_', ' ')}" for status, count in sorted(others.items()))
+    methods, datasets = len({point.name for point in shown}), len({record.dataset["name"] for record in records})
+    return escape(f"{len(records):,} runs ({ended:,} ended well{rest}), {methods} methods, {datasets} data sets")
+
+
+def _tables(made: Sequence[Table], otherwise: str) -> str:
+    return "".join(map(table, made)) or _empty(otherwise)
+
+
+def _cautions(records: Sequence[Record]) -> str:
+    """Each data set, what it is, and what to mind."""
+    warned: dict[str, list[str]] = {}
+    for name in sorted({record.dataset["name"] for record in records}):
+        own = [record for record in records if record.dataset["name"] == name]
+        notes = list(dict.fromkeys(record.dataset["caution"] for record in own if record.dataset.get("caution")))
+        leaks = [record.dataset["leak"] for record in own if record.dataset.get("leak")]
+        if leaks:
+            notes.append(f"on average {sum(leaks) / len(leaks):.1%} of the test rows have their profile in training too")
+        if name in DEVELOPMENT:
+            notes.append("settings were chosen on it, so its numbers flatter the method")
+        warned[name] = notes
+    lines = []
+    for name, notes in warned.items():
+        title = read_option("dataset", name).get("title", "") if name in options("dataset") else ""
+        minded = tag("strong", escape(_sentence("; ".join(notes)))) if notes else ""
+        lines.append(
+            tag("dt", escape(name), class_="mind" if notes else None) + tag("dd", escape(title + ". " * bool(title)) + minded)
+        )
+    return tag("dl", "".join(lines))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _filters(shown: Sequence[Point]) -> str:
+    names = sorted({point.dataset for point in shown}, key=lambda name: ("(" in name, name))
+    usual = [tag("option", escape(name), value=name) for name in names if "(" not in name]
+    special = [tag("option", escape(name), value=name) for name in names if "(" in name]
+    group = tag("optgroup", "".join(special), label="special settings") if special else ""
+    epsilons = [tag("option", f"{e:g}", value=f"{e:g}") for e in sorted({point.epsilon for point in shown})]
+    kinds = [kind for kind in BADGES if any(point.kind == kind for point in shown)]
+    every = '<option value="">all</option>'
+    boxes = [
+        tag(
+            "label",
+            f'<input type="checkbox" name="kind" value="{kind}" checked>' + tag("span", BADGES[kind], class_=f"badge {kind}"),
+        )
+        for kind in kinds
+    ]
+    return (
+        tag("label", "data set " + tag("select", every + "".join(usual) + group, id="dataset"))
+        + tag("label", "epsilon " + tag("select", every + "".join(epsilons), id="epsilon"))
+        + tag("fieldset", "<legend>guarantee</legend>" + "".join(boxes))
+    )
+
+
+def _badges(shown: Sequence[Point]) -> str:
+    kinds = [kind for kind in BADGES if any(point.kind == kind for point in shown)]
+    return tag(
+        "dl", "".join(tag("dt", tag("span", BADGES[k], class_=f"badge {k}")) + tag("dd", escape(_MEANINGS[k])) for k in kinds)
+    )
+
+
+def _chart(chart: Chart, level: int) -> str:
+    figures = []
+    with style(**{"svg.fonttype": "none"}):
+        for number, panel in enumerate(chart.panels):
+            caption = tag("strong", escape(panel.title)) + " " + tag("small", escape(panel.remark))
+            label = f"{chart.title}: {panel.title}; the same numbers are in the leaderboard"
+            svg = inline(as_svg(alone(panel)), label, f"{chart.name}{number}-")
+            figures.append(tag("figure", tag("figcaption", caption) + svg))
+    return (
+        tag(f"h{level}", escape(chart.title))
+        + paragraphs([chart.caption], "note")
+        + tag("div", "\n".join(figures), class_="panels")
+        + paragraphs(chart.cautions, "note mind")
+    )
+
+
+def _scale(records: Sequence[Record], drawn: dict[str, Chart]) -> str:
+    measured = [record for record in records if record.alone]
+    chart = _chart(drawn["scale"], 3) if "scale" in drawn else _empty("No method was run on several numbers of rows yet.")
+    tables = [*scale_tables(measured), *efficiency_tables(measured)]
+    numbers = (
+        folded("The numbers", "".join(map(table, tables))) if tables else _empty("Nothing was measured alone on a machine yet.")
+    )
+    return chart + numbers
+
+
+def _ablation(records: Sequence[Record]) -> str:
+    made = settings_tables(records)
+    return "".join(folded(one.title, table(one)) for one in made) or _empty("No method was run with several settings yet.")
+
+
+def _coverage(shown: Sequence[Point]) -> Table:
+    """How many runs ended well, for each method and data set in its usual form; what was not run is a dash."""
+    cells: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for point in shown:
+        if "(" not in point.dataset + point.method:
+            cells[point.method, point.dataset] += point.runs
+    methods, datasets = (sorted({key[i] for key in cells}) for i in (0, 1))
+
+    def cell(group: list[Record]) -> str:
+        counts = Counter(record.status for record in group)
+        others = [f"{count} {status.replace('_', ' ')}" for status, count in sorted(counts.items()) if status != "ok"]
+        return ", ".join([str(counts["ok"]), *others]) if group else "-"
+
+    rows = [[method, *(cell(cells[method, dataset]) for dataset in datasets)] for method in methods]
+    return Table("Runs that ended well, over all budgets and seeds; a dash: not run", ["method", *datasets], rows, [])
+
+
+def _made(records: Sequence[Record]) -> str:
+    """Where the records come from: commits, processors, versions."""
+    kept: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        about = record.environment
+        kept["commit"][str(about.get("commit", "unknown"))[:10] + (" with changes" if about.get("dirty") else "")] += 1
+        kept["processor"][f"{about.get('cpu', 'unknown')}, {about.get('cores', '?')} cores"] += 1
+        kept["threads a cell"][str(about.get("threads", "?"))] += 1
+        kept["Python"][str(about.get("python", "unknown"))] += 1
+        for package in ("numpy", "scipy", "scikit-learn", "torch", "dp-accounting"):
+            kept[package][str(about.get("packages", {}).get(package, "unknown"))] += 1
+    lines = []
+    for what, values in kept.items():
+        texts = [f"{value} ({count:,} runs)" if len(values) > 1 else value for value, count in values.most_common()]
+        lines.append(tag("dt", escape(what)) + tag("dd", with_code(", ".join(texts))))
+    return tag("dl", "".join(lines)) + paragraphs(remarks(records), "note")

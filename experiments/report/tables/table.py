@@ -1,0 +1,139 @@
+"""A table as text, and how it says that some of its runs are missing."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from experiments.records.record import Record
+
+Emphasis = Literal["best", "second"]
+_SENTENCE = 60  # characters
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "±": r"$\pm$",
+    "≥": r"$\geq$",
+    "▲": r"$\blacktriangle$",
+    "▼": r"$\blacktriangledown$",
+}
+_SPECIAL |= {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
+    "|": r"\textbar{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text. notes: what a reader of these numbers has to know. emphasis: cells, by row and column, that stand out."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+    emphasis: Mapping[tuple[int, int], Emphasis] = field(default_factory=dict)
+
+
+def markdown(table: Table) -> str:
+    plain = [[cell.replace("|", r"\|") for cell in row] for row in table.rows]
+    columns, rows = table.columns, _stressed(table, plain, {"best": "**{}**", "second": "<u>{}</u>"})
+    widths = [max(len(line[i]) for line in [columns, *rows]) for i in range(len(columns))]
+    lines = [columns, ["-" * width for width in widths], *rows]
+    body = "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    )
+    notes = "".join(f"\n{note}\n" for note in table.notes)
+    return f"### {table.title}\n\n{body}\n{notes}"
+
+
+def latex(tables: Sequence[Table]) -> str:
+    r"""Each a float that `\input` brings in; a table that is wider than the lines is scaled down to them."""
+    return "% Needs \\usepackage{amssymb,booktabs,graphicx}\n" + "\n".join(map(_latex, tables))
+
+
+def _latex(table: Table) -> str:
+    rows = [[_escaped(cell) for cell in row] for row in table.rows]
+    rows = _stressed(table, rows, {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"})
+    head, *body = (" & ".join(line) + r" \\" for line in [[_escaped(name) for name in table.columns], *rows])
+    notes = " ".join(_escaped(note) for note in table.notes)
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_escaped(table.title)}." + (f" {notes}" if notes else "") + "}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{{''.join(_alignment(column) for column in zip(table.columns, *table.rows, strict=True))}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _alignment(column: Sequence[str]) -> str:
+    """Numbers to the right, words to the left, sentences in several lines. column: its name, then its cells."""
+    cells = [cell for cell in column[1:] if cell.strip("- ")]
+    if max(map(len, column)) > _SENTENCE:
+        return r"p{.45\linewidth}"
+    return "r" if cells and all(cell[0] in "+-.0123456789≥▲▼" for cell in cells) else "l"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_SPECIAL.get(sign, sign) for sign in text)
+
+
+def _stressed(table: Table, rows: list[list[str]], how: Mapping[Emphasis, str]) -> list[list[str]]:
+    return [
+        [how[table.emphasis[r, c]].format(cell) if (r, c) in table.emphasis else cell for c, cell in enumerate(row)]
+        for r, row in enumerate(rows)
+    ]
+
+
+def as_csv(tables: Sequence[Table]) -> str:
+    """All of them in one, with the columns that any has."""
+    buffer = io.StringIO()
+    columns = list(dict.fromkeys(column for table in tables for column in table.columns))
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["table", *columns, "notes"])
+    for table in tables:
+        for row in table.rows:
+            cells = dict(zip(table.columns, row, strict=True))
+            writer.writerow([table.title, *(cells.get(column, "") for column in columns), " ".join(table.notes)])
+    return buffer.getvalue()
+
+
+def counted(group: Sequence[Record]) -> str:
+    """How many runs ended well, and what became of the others."""
+    notes = lost(group)
+    return f"{sum(record.status == 'ok' for record in group)}" + (f" ({notes})" if notes else "")
+
+
+def lost(group: Sequence[Record]) -> str:
+    """How many runs did not end well or are of an older version; empty if none."""
+    counts: dict[str, int] = defaultdict(int)
+    for record in group:
+        if record.status != "ok":
+            counts[record.status] += 1
+    stale = sum(_is_stale(record) for record in group)
+    if stale:
+        counts["from an older version"] = stale
+    return ", ".join(f"{count} of {len(group)} {status}" for status, count in sorted(counts.items()))
+
+
+def _is_stale(record: Record) -> bool:
+    """Whether the method's output has changed since; unknown for methods that are not installed here."""
+    from dpdsyn.synthesizer import load
+
+    try:
+        return load(record.method["target"]).version != record.method["version"]
+    except (KeyError, ValueError):
+        return False

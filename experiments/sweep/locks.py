@@ -1,0 +1,133 @@
+"""Claims: who is at work on what. A claim is a lock on a file, which the kernel takes back when its holder dies.
+
+So no clock is involved and nothing has to be cleaned up after a crash: a file that was left behind is not a claim.
+On a shared file system locks reach as far as that file system carries them (NFS 4, Lustre mounted with `flock`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.records.store import StoreError
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+
+
+class Claim:
+    """A file held locked by this process. shared: others may hold it too, as long as all of them share."""
+
+    def __init__(self, path: Path, shared: bool = False) -> None:
+        self._path = path
+        self._mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        self._descriptor: int | None = None
+
+    def take(self, wait: bool = False) -> bool:
+        """Whether it could be had; with `wait` it can. Raises StoreError if the folder cannot be written."""
+        while self._descriptor is None:
+            try:
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            except OSError as error:
+                raise StoreError(f"cannot write {self._path} ({error.strerror})") from error
+            try:
+                fcntl.flock(descriptor, self._mode | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:  # without locks two sweeps may do the same work, and records stay whole
+                    os.close(descriptor)
+                    raise StoreError(f"cannot lock {self._path} ({error.strerror})") from error
+            if _is_at(descriptor, self._path):
+                self._descriptor = descriptor
+            else:  # its last holder deleted the file between our opening and our locking it
+                os.close(descriptor)
+        return True
+
+    def note(self, text: str) -> None:
+        """Replace what stands in the file. Raises StoreError if it cannot be written."""
+        assert self._descriptor is not None
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, text.encode(), 0)
+        except OSError as error:
+            raise StoreError(f"cannot write {self._path} ({error.strerror})") from error
+
+    def text(self) -> str:
+        """What stands in the file."""
+        assert self._descriptor is not None
+        return os.pread(self._descriptor, 1 << 16, 0).decode(errors="replace")
+
+    def release(self, delete: bool = True) -> None:
+        if self._descriptor is not None:
+            if delete:
+                self._path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+class CellClaim:
+    """The claim of one cell, whose file tells whoever asks who is at work on it and how far."""
+
+    def __init__(self, claim: Claim, about: Mapping[str, Any]) -> None:
+        self._claim = claim
+        self._about = {**about, "host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
+        self.note_phase("starting")
+
+    def note_phase(self, phase: str) -> None:
+        self._claim.note(json.dumps({**self._about, "phase": phase}))
+
+
+@contextlib.contextmanager
+def claimed(folder: Path, cell_id: str, about: Mapping[str, Any]) -> Iterator[CellClaim | None]:
+    """The claim of a cell while the block runs, or None if somebody else has it. Raises StoreError for a full or closed disk."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot write to {folder} ({error.strerror})") from error
+    claim = Claim(folder / cell_id)
+    if not claim.take():
+        yield None
+        return
+    try:
+        yield CellClaim(claim, about)
+    finally:
+        claim.release()
+
+
+def held(folder: Path) -> dict[str, dict[str, Any]]:
+    """The cells that somebody is at work on now, each with what its claim says."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("*")) if folder.is_dir() else ():
+        try:
+            with path.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    found[path.name] = _parsed(file.read())
+        except OSError:  # gone in the meantime, or a file system without locks
+            continue
+    return found
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    try:
+        about = json.loads(content)
+    except ValueError:  # being written at this moment
+        return {}
+    return about if isinstance(about, dict) else {}

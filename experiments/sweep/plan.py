@@ -1,0 +1,181 @@
+"""What a command is going to run: every cell of the sweep, composed, checked and named before the first one starts.
+
+A plan is kept in the working store under `runs/sweeps`. The same command finds its plan there, as long as nothing that
+could change a cell's identity has changed, so that going on with a sweep does not compose its cells again; and `status`,
+`retry` and MLflow's view know from there which cells belong together.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.paths import config_dir
+from experiments.records.store import write_atomically
+
+if TYPE_CHECKING:
+    from experiments.run import Cell
+    from experiments.sweep.request import Request
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One cell of a plan. overrides: what Hydra is given to compose it. compute: how it is to be run."""
+
+    cell_id: str
+    overrides: tuple[str, ...]
+    dataset: str
+    method: str
+    epsilon: float
+    seed: int
+    compute: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return f"{self.dataset} {self.method} epsilon={self.epsilon:g} seed={self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """arguments: as typed after `dpdsyn run`. experiment: as typed, or `single`."""
+
+    arguments: tuple[str, ...]
+    experiment: str
+    cells: tuple[Planned, ...]
+    started: float  # seconds since 1970, when the command was first given
+    fingerprint: str
+
+    @property
+    def sweep_id(self) -> str:
+        return _digest(list(self.arguments))
+
+    @property
+    def is_sweep(self) -> bool:
+        return any(argument in ("-m", "--multirun") for argument in self.arguments)
+
+
+class Plans:
+    """The plans of one results folder."""
+
+    def __init__(self, results: Path) -> None:
+        self.folder = results / "runs" / "sweeps"
+
+    def write(self, plan: Plan) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / f"{plan.sweep_id}.json", json.dumps(asdict(plan)).encode())
+
+    def read(self, sweep_id: str) -> Plan | None:
+        try:
+            raw = json.loads((self.folder / f"{sweep_id}.json").read_text(encoding="utf-8"))
+            cells = tuple(Planned(**{**cell, "overrides": tuple(cell["overrides"])}) for cell in raw.pop("cells"))
+            return Plan(**{**raw, "arguments": tuple(raw["arguments"]), "cells": cells})
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # absent or damaged: the command makes it anew
+            return None
+
+    def all(self) -> Iterator[Plan]:
+        """Every plan, the oldest first."""
+        known = [plan for path in self.folder.glob("*.json") if (plan := self.read(path.stem))]
+        yield from sorted(known, key=lambda plan: (plan.started, plan.sweep_id))
+
+
+def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, total: None) -> tuple[Plan, list[Cell]]:
+    """The plan of a command and, unless it was known, one composed cell for each data set in it.
+
+    Raises UsageError or ValueError, in one line, for the first value that cannot be meant.
+    """
+    from experiments.sweep.supervisor import Limits
+
+    fingerprint = _fingerprint(request.config_dir)
+    known = plans.read(_digest(list(request.arguments)))
+    if known is not None and known.fingerprint == fingerprint:
+        return known, []
+    jobs = request.jobs()
+    cells: list[Planned] = []
+    examples: dict[str, Cell] = {}
+    reusable = True
+    for done, (overrides, config, cell) in enumerate(composed(jobs, request.config_dir)):
+        progress(done, len(jobs))
+        Limits.of(config["compute"])
+        examples.setdefault(cell.dataset_key, cell)
+        reusable &= "path" not in cell.dataset and cell.target.partition(".")[0] in ("dpdsyn", "baselines")
+        method = {"dataset": cell.dataset["name"], "method": cell.method, "epsilon": cell.budget.epsilon, "seed": cell.seed}
+        cells.append(Planned(cell.cell_id, tuple(overrides), **method, compute=config["compute"]))
+    unique = tuple({planned.cell_id: planned for planned in cells}.values())
+    experiment = ", ".join(str(name) for name in request.axes.get("experiment", []) if name is not None) or "single"
+    started = known.started if known is not None else time.time()
+    return Plan(request.arguments, experiment, unique, started, fingerprint if reusable else ""), list(examples.values())
+
+
+def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[str], dict[str, Any], Cell]]:
+    """Overrides, configuration and cell of each job.
+
+    Jobs that differ only in the values of keys (`seed=1`, `privacy.epsilon=2`) share one composition, on which
+    these values are then laid in the way Hydra does it itself.
+    """
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from experiments.run import Cell
+    from experiments.sweep.request import UsageError
+
+    parser = OverridesParser.create()
+    bases: dict[tuple[str, ...], Any] = {}
+    with _composer() as compose:
+        extra = [f"hydra.searchpath=[file://{config}]"] if config else []
+        for overrides in jobs:
+            values = [text for text in overrides if _is_value(text)]
+            shape = tuple(text for text in overrides if text not in values)
+            try:
+                if shape not in bases:
+                    bases[shape] = compose("config", [*shape, *extra])
+                composed = copy.deepcopy(bases[shape])
+                ConfigLoaderImpl._apply_overrides_to_config(parser.parse_overrides(values), composed)
+                container: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
+            except (HydraException, OmegaConfBaseException) as error:
+                raise UsageError(" ".join(str(error).split())) from error
+            yield overrides, container, Cell.of(container)
+
+
+@contextmanager
+def _composer() -> Iterator[Any]:
+    from hydra import compose, initialize_config_dir
+    from hydra.core.plugins import Plugins
+
+    Plugins.instance()
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        yield compose
+
+
+def _is_value(override: str) -> bool:
+    """Whether an override sets a plain key, so that it cannot choose which files are composed."""
+    key = override.partition("=")[0]
+    return (key == "seed" or "." in key) and not key.startswith(("+", "~", "hydra.")) and "/" not in key and "@" not in key
+
+
+def _fingerprint(extra: Path | None) -> str:
+    """Of everything that a cell's identity is computed from: configuration and code."""
+    here = Path(__file__).parents[1]
+    code = [(here.parent / package, "*.py") for package in ("dpdsyn", "baselines", "experiments")]
+    folders = [(config_dir(), "*.yaml"), *code, (here.parent / "baselines", "*.txt")]  # locks of environments
+    digest = hashlib.sha256()
+    for folder, pattern in [*folders, *([(extra, "*.yaml")] if extra else [])]:
+        for path in sorted(folder.rglob(pattern)):
+            digest.update(f"{path.relative_to(folder)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

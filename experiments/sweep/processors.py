@@ -1,0 +1,48 @@
+"""Which processors a worker runs on, and whether it is alone on the machine: locks that all sweeps of a person share."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from experiments.sweep.locks import Claim
+
+
+class Processors:
+    """Processors held for one worker until `release`.
+
+    threads: how many; fewer than that free means that the operating system places the worker (`cores` is empty).
+    alone: nothing of ours may run beside it on this machine. Raises RuntimeError if something does.
+    """
+
+    def __init__(self, threads: int, alone: bool) -> None:
+        folder = Path(tempfile.gettempdir()) / f"dpdsyn-{os.getuid()}"
+        folder.mkdir(exist_ok=True)
+        self._claims = [Claim(folder / "machine", shared=not alone)]
+        self.cores: list[int] = []
+        if not self._claims[0].take(wait=not alone):
+            raise RuntimeError(
+                "other cells are running on this machine, and compute.alone=true asks for none; wait for them to end"
+            )
+        for core in _usable():
+            claim = Claim(folder / f"core-{core}")
+            if len(self.cores) < threads and claim.take():
+                self._claims.append(claim)
+                self.cores.append(core)
+        if len(self.cores) < threads:
+            self.cores = []
+
+    def release(self) -> None:
+        for claim in self._claims:
+            claim.release(delete=False)
+        self._claims = []
+
+
+def count() -> int:
+    """Processors that this process may use."""
+    return len(_usable())
+
+
+def _usable() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))

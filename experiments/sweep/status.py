@@ -1,0 +1,88 @@
+"""`dpdsyn status`: what is done, running, failed and missing, and how long the rest will take."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from experiments.records.record import Record
+from experiments.records.store import Store
+from experiments.sweep.launch import records_of, time_left, typed_command
+from experiments.sweep.locks import held
+from experiments.sweep.plan import Plan, Plans
+
+_AGAIN = 2.0  # seconds between two looks of a live status
+Say = Callable[[str], None]
+
+
+def status(store: Store, arguments: Sequence[str], once: bool, say: Say) -> int:
+    """Print it; on a terminal, go on printing while cells are running. With arguments: of that command alone."""
+    while True:
+        plans = [_asked(arguments, store)] if arguments else list(Plans(store.results).all())
+        records = {record.cell_id: record for record in store.all(say)}
+        running = held(store.claims)
+        text = "\n".join(_lines(store, plans, records, running, bool(arguments)))
+        live = sys.stdout.isatty() and bool(running) and not once
+        sys.stdout.write(("\x1b[2J\x1b[H" if live else "") + text + "\n")
+        sys.stdout.flush()
+        if not live:
+            return 0
+        time.sleep(_AGAIN)
+
+
+def _asked(arguments: Sequence[str], store: Store) -> Plan:
+    from experiments.sweep.plan import plan_of
+    from experiments.sweep.request import inspect_request
+
+    flags = [] if {"-m", "--multirun"} & set(arguments) else ["-m"]
+    return plan_of(inspect_request([*flags, *arguments]), Plans(store.results))[0]
+
+
+def _lines(store: Store, plans: list[Plan], records: dict[str, Record], running: dict, only_plans: bool) -> list[str]:
+    if not records and not running and not only_plans:
+        return [f"no cell has been run in {store.results}; start with: dpdsyn run -m experiment=quickstart"]
+    counts = Counter(record.status for record in records.values())
+    lines = [", ".join([f"{store.results}: {len(records)} cells", *(f"{n} {name}" for name, n in sorted(counts.items()))])]
+    shown = dict(records)
+    if only_plans:
+        wanted = {planned.cell_id for plan in plans for planned in plan.cells}
+        shown = {cell_id: record for cell_id, record in records.items() if cell_id in wanted}
+        running = {cell_id: about for cell_id, about in running.items() if cell_id in wanted}
+    for plan in plans:
+        lines += _of_plan(plan, records_of(plan, store), running)
+    kinds = Counter((r.dataset["name"], r.method["name"], r.privacy["epsilon"], r.status) for r in shown.values())
+    lines += [f"  {d:<16} {m:<20} epsilon {e:<6g} {s:<14} {count}" for (d, m, e, s), count in sorted(kinds.items())]
+    for about in running.values():
+        since = f" for {_duration(time.time() - about['since'])}" if "since" in about else ""
+        lines.append(f"  running: {about.get('name', '?')}, {about.get('phase', '?')}{since}, on {about.get('host', '?')}")
+    for record in shown.values():
+        if record.error:
+            name = f"{record.dataset['name']} {record.method['name']} epsilon={record.privacy['epsilon']:g} seed={record.seed}"
+            lines.append(f"  {name}: {record.status}: {record.error}")
+    return lines
+
+
+def _of_plan(plan: Plan, records: dict[str, Record], running: dict) -> list[str]:
+    """The command, a bar, and what is left of it."""
+    total = len(plan.cells)
+    busy = sum(planned.cell_id in running for planned in plan.cells)
+    failed = sum(record.status not in ("ok", "skipped") for record in records.values())
+    missing = sum(planned.cell_id not in records and planned.cell_id not in running for planned in plan.cells)
+    done = len(records)
+    parts = [f"{done} of {total} done"] + [f"{n} {what}" for n, what in ((failed, "of them failed"), (busy, "running")) if n]
+    if missing:
+        parts.append(f"{missing} missing")
+    if done < total:
+        left = time_left(plan, records, max(busy, 1))
+        parts.append("time left unknown" if left is None else f"about {_duration(left)} left")
+    filled = round(20 * done / total) if total else 20
+    return [f"[{'#' * filled}{'.' * (20 - filled)}] {typed_command(plan)}: {', '.join(parts)}"]
+
+
+def _duration(seconds: float) -> str:
+    seconds = max(seconds, 0.0)  # a clock may jump
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

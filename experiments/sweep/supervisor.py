@@ -1,0 +1,223 @@
+"""Cells under supervision: each runs in a worker process that is watched from outside and replaced when it has to be killed.
+
+A cell that takes too long or too much memory, or that takes its interpreter down, is a record like any other.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dpdsyn.checks import positive, whole_number
+from experiments.records.record import Record
+from experiments.run import Cell, outline
+from experiments.sweep import worker
+from experiments.sweep.processors import Processors
+
+_LOOK = 0.1  # seconds between two looks at the clock
+_WEIGH = 0.3  # seconds between two looks at the memory
+_START = 300.0  # seconds that an interpreter may take to start
+_SPAWNED_BY = "DPDSYN_PARENT"  # process id of the command that a sweep's processes must not outlive
+Enter = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a cell is run (`compute` in the configuration). Raises ValueError for a value out of range.
+
+    timeout: seconds for the whole cell, None for any. memory: GiB resident in all its processes together, None for any.
+    fresh: a new process for each cell. alone: fresh, and nothing else of ours on this machine.
+    """
+
+    threads: int = 1
+    timeout: float | None = None
+    memory: float | None = None
+    fresh: bool = False
+    alone: bool = False
+
+    @classmethod
+    def of(cls, compute: Mapping[str, Any]) -> Limits:
+        whole_number("compute.threads", compute["threads"], least=1)
+        if compute["workers"] != -1:
+            whole_number("compute.workers", compute["workers"], least=1)
+        for name in ("timeout", "memory"):
+            if compute[name] is not None:
+                positive(f"compute.{name}", compute[name])
+        alone = bool(compute["alone"])
+        return cls(compute["threads"], compute["timeout"], compute["memory"], bool(compute["fresh"]) or alone, alone)
+
+    def raised_since(self, record: Record) -> bool:
+        """Whether a cell that ran into a limit would now have more of what it lacked."""
+        had = record.seconds.get("limit")
+        limit = {"timeout": self.timeout, "out_of_memory": self.memory}.get(record.status, had)
+        return had is not None and (limit is None or limit > had)
+
+
+class Supervisor:
+    """Runs cells one after the other in a worker of its own."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._limits: Limits | None = None
+        self._parent = os.getppid()
+
+    def run(self, cell: Cell, config: Mapping[str, Any], results: Path, enter: Enter) -> Record:
+        """The cell's record, whatever happens to its process. `enter` hears of each phase.
+
+        Raises RuntimeError if it cannot run alone although it should, or if the harness itself is broken.
+        """
+        limits = Limits.of(config["compute"])
+        if self._process is None or limits.fresh or self._limits is None or self._limits.threads != limits.threads:
+            self._start(limits)
+        start = time.monotonic()
+        try:
+            record = self._watch(cell, config, results, limits, enter)
+            if record.status == "out_of_memory" and self._served:  # perhaps for what earlier cells have left behind
+                self._start(limits)
+                record = self._watch(cell, config, results, limits, enter)
+        except BaseException:
+            self.stop()
+            raise
+        self._served += 1
+        if limits.fresh:
+            self.stop()
+        return replace(record, seconds={**record.seconds, "cell": time.monotonic() - start})
+
+    def stop(self) -> None:
+        """Kill the worker and all that it started."""
+        if self._process is not None:
+            _kill(self._process)
+            os.close(self._answers)
+            self._processors.release()
+            self._process = None
+
+    def _start(self, limits: Limits) -> None:
+        self.stop()
+        self._served = 0  # cells that this worker has run
+        self._processors = Processors(limits.threads, limits.alone)
+        ours, theirs = os.pipe()
+        self._answers, self._buffer, self._ended, self._limits = ours, b"", False, limits
+        self._process = subprocess.Popen(
+            worker.command(theirs, self._processors.cores),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(theirs,),
+            env={**os.environ, **worker.environment(limits.threads)},
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def _watch(self, cell: Cell, config: Mapping[str, Any], results: Path, limits: Limits, enter: Enter) -> Record:
+        """Ask the worker for the cell and wait for its answer, its end, or a limit."""
+        process = self._process
+        assert process is not None and process.stdin is not None
+        phase, since = "starting", time.monotonic()
+        weigh = since
+        try:
+            process.stdin.write(json.dumps({"config": config, "results": str(results), "path": sys.path}).encode() + b"\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, as the loop will see
+        while True:
+            for message in self._messages():
+                if "say" in message:
+                    sys.stderr.write(f"{message['say']}\n")
+                if "phase" in message:
+                    since = time.monotonic() if phase == "starting" else since
+                    phase = message["phase"]
+                    enter(phase)
+                if "broken" in message:
+                    raise RuntimeError(message["broken"])
+                if "record" in message:
+                    return Record.from_json(message["record"])
+            now = time.monotonic()
+            self._end_with_parent()
+            if self._ended:
+                process.wait()  # nobody else holds the other end
+                why = f"the process ended by {_reason(process.returncode)}"
+                return self._lost(cell, limits, "failed", phase, now - since, why)
+            limit = _START if phase == "starting" else limits.timeout
+            if limit is not None and now - since > limit:
+                return self._lost(cell, limits, "timeout", phase, now - since, f"longer than {limit:g} s")
+            if limits.memory is not None and now - weigh > _WEIGH:
+                weigh = now
+                used = _resident(process.pid) / 2**30
+                if used > limits.memory:
+                    what = f"{used:.2f} GiB resident, more than {limits.memory:g}"
+                    return self._lost(cell, limits, "out_of_memory", phase, now - since, what)
+
+    def _lost(self, cell: Cell, limits: Limits, status: str, phase: str, reached: float, why: str) -> Record:
+        self.stop()
+        limit = {"timeout": limits.timeout, "out_of_memory": limits.memory}.get(status)
+        seconds = {"reached": reached, "phase": phase, "limit": limit, "alone": limits.alone}
+        return Record(**outline(cell), status=status, error=f"{why} (in phase {phase}, after {reached:.1f} s)", seconds=seconds)
+
+    def _messages(self) -> list[dict[str, Any]]:
+        """What the worker has said since, waiting a moment for it."""
+        if not select.select([self._answers], [], [], _LOOK)[0]:
+            return []
+        chunk = os.read(self._answers, 1 << 16)
+        self._ended = not chunk
+        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def _end_with_parent(self) -> None:
+        """A process that a sweep started ends, with its worker, when the sweep's own process is gone."""
+        if os.environ.get(_SPAWNED_BY) == str(self._parent) != str(os.getppid()):
+            self.stop()
+            os._exit(1)
+
+
+@cache
+def supervisor() -> Supervisor:
+    """This process's own."""
+    own = Supervisor()
+    atexit.register(own.stop)
+    return own
+
+
+def outlived_by_nobody() -> None:
+    """Let the processes that this one starts end with it."""
+    os.environ[_SPAWNED_BY] = str(os.getpid())
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def _reason(code: int) -> str:
+    if code >= 0:
+        return f"itself with exit code {code}"
+    name = signal.Signals(-code).name
+    return name + (", as when the machine has run out of memory" if name == "SIGKILL" else "")
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process and its descendants hold."""
+    import psutil
+
+    total = 0
+    try:
+        own = psutil.Process(pid)
+        for process in (own, *own.children(recursive=True)):
+            total += process.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass
+    return total

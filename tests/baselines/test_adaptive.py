@@ -1,0 +1,143 @@
+"""AIM, MWEM and the batch-adaptive method: what they may choose from, what they spend, and what they find."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from baselines.absyn import BatchAdaptive
+from baselines.aim import AIM
+from baselines.marginal.junction_tree import tree_cells
+from baselines.marginal.workload import affordable, downward_closure, weights, workload
+from baselines.mwem import MWEM
+from dpdsyn.column import Column
+from dpdsyn.contract import fit_toy, toy_schema
+from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.schema import Schema
+from dpdsyn.synthesizer import Synthesizer
+
+
+def plain_schema(sizes: tuple[int, ...], rows: int) -> Schema:
+    columns = [Column(f"c{i}", "categorical", categories=tuple(range(size))) for i, size in enumerate(sizes)]
+    return Schema(tuple(columns), f"c{len(sizes) - 1}", rows)
+
+
+def parity_rows(rng: np.random.Generator, rows: int) -> np.ndarray:
+    """c4 is the parity of c0 and c1, c3 copies c2; nothing else depends on anything."""
+    codes = rng.integers(2, size=(rows, 5))
+    codes[:, 3] = codes[:, 2]
+    codes[:, 4] = codes[:, 0] ^ codes[:, 1]
+    return codes.astype(np.uint8)
+
+
+def fitted(synthesizer: Synthesizer, codes: np.ndarray, schema: Schema, epsilon: float = 5.0) -> PrivateTable:
+    private = PrivateTable(codes, schema, Ledger(Budget(epsilon, 1e-6)), np.random.default_rng(1))
+    synthesizer.fit(private, np.random.default_rng(2))
+    return private
+
+
+def test_workloads_are_all_pairs_all_triples_or_the_triples_with_the_target() -> None:
+    schema = plain_schema((2, 3, 4, 5), 100)
+    assert workload(schema, "all_2way", 100) == list(itertools.combinations(range(4), 2))
+    assert workload(schema, "all_2way", 12) == [(0, 1), (0, 2), (0, 3), (1, 2)]
+    assert workload(schema, "all_3way", 100) == list(itertools.combinations(range(4), 3))
+    assert workload(schema, "target", 100) == [(0, 1, 3), (0, 2, 3), (1, 2, 3)]
+
+
+def test_a_candidate_weighs_the_columns_that_it_shares_with_the_workload() -> None:
+    assert downward_closure([(0, 1), (1, 2)]) == [(0,), (1,), (2,), (0, 1), (1, 2)]
+    assert weights([(0, 1), (1, 2)]) == {(0,): 1, (1,): 2, (2,): 1, (0, 1): 3, (1, 2): 3}
+
+
+def test_what_would_make_the_model_too_large_is_no_candidate() -> None:
+    sizes, measured = (10, 20, 30), [(0,), (1,), (2,), (0, 1)]
+    pairs = [(0, 1), (1, 2), (0, 2)]
+    megabyte = 2**20 / 8
+    assert affordable(sizes, pairs, measured, 0.0) == [(0, 1)]  # measured already: costs nothing
+    assert tree_cells(sizes, [(0, 1), (1, 2)]) == 800 and tree_cells(sizes, [(0, 1), (0, 2)]) == 500
+    assert affordable(sizes, pairs, measured, 500 / megabyte) == [(0, 1), (0, 2)]
+    assert affordable(sizes, [*pairs, (0, 1, 2)], measured, 800 / megabyte) == pairs
+
+
+@pytest.mark.parametrize("kind", [AIM, MWEM, BatchAdaptive])
+def test_all_of_the_cap_is_spent_and_no_more(kind: Callable[[], Synthesizer]) -> None:
+    _, private = fit_toy(kind, toy_schema(), 80)
+    rho = Budget(1.0, 1e-6).rho
+    spent = 0.0
+    for entry in private.ledger.entries:
+        per_use = entry["epsilon"] ** 2 / 8 if entry["mechanism"] == "Exponential" else 1 / (2 * entry["noise_multiplier"] ** 2)
+        spent += entry["count"] * per_use
+    assert spent == pytest.approx(rho, rel=1e-6)
+    assert private.ledger.guarantee == "dp" and private.ledger.spent <= 1.0
+
+
+def test_aim_divides_its_budget_as_the_paper_says() -> None:
+    aim, schema, rng = AIM(), plain_schema((2,) * 5, 2000), np.random.default_rng(0)
+    private = fitted(aim, parity_rows(rng, 2000), schema, epsilon=1.0)
+    rho, rounds = private.ledger.allowance.rho, 16 * 5
+    first = private.ledger.entries[0]
+    assert first["label"] == "5 noisy marginals"
+    assert aim.rounds_[0].sigma == pytest.approx(math.sqrt(rounds / (2 * 0.9 * rho)))
+    assert private.ledger.entries[1]["epsilon"] == pytest.approx(math.sqrt(8 * 0.1 * rho / rounds))
+    halvings = [math.log2(a.sigma / b.sigma) for a, b in itertools.pairwise(aim.rounds_[:-1])]
+    assert all(step == pytest.approx(0) or step == pytest.approx(1) for step in halvings)
+    assert len(aim.rounds_) <= rounds
+
+
+def test_aim_measures_the_dependent_pair_first_and_the_target_workload_finds_a_parity() -> None:
+    rng = np.random.default_rng(0)
+    schema, codes = plain_schema((2,) * 5, 20_000), parity_rows(rng, 20_000)
+    pairs = AIM()
+    fitted(pairs, codes, schema)
+    assert pairs.rounds_[0].clique == (2, 3)
+    triples = AIM("target")
+    fitted(triples, codes, schema)
+    assert (0, 1, 4) in {r.clique for r in triples.rounds_}
+    exact = marginal(codes, schema, ("c0", "c1", "c4"))
+    assert np.abs(triples.model_.project((0, 1, 4)) - exact).sum() < 0.03 * len(codes)
+    assert np.abs(pairs.model_.project((0, 1, 4)) - exact).sum() > 0.9 * len(codes)
+
+
+def test_aim_tells_of_its_rounds() -> None:
+    aim, heard = AIM(), []
+    aim.report = heard.append
+    fit_toy(lambda: aim, toy_schema(), 80)
+    assert heard[0].startswith("round 1, ") and heard[-1].endswith("100% of the budget used")
+    assert len(heard) == len(aim.rounds_)
+
+
+def test_mwem_takes_as_many_rounds_as_columns_and_never_a_model_too_large() -> None:
+    schema, codes = plain_schema((2,) * 5, 20_000), parity_rows(np.random.default_rng(0), 20_000)
+    private = fitted(MWEM(), codes, schema)
+    assert [e["mechanism"] for e in private.ledger.entries] == ["Exponential", "Gaussian"] * 5
+    small = MWEM(max_model_size=1e-9)
+    fitted(small, codes, schema)
+    assert small.model_.tree.cells == 4 + 2 * 3  # one pair again and again
+
+
+def test_a_batch_holds_no_marginal_twice() -> None:
+    batch, heard = BatchAdaptive(rounds=2, batch=3), []
+    batch.report = heard.append
+    fitted(batch, parity_rows(np.random.default_rng(0), 20_000), plain_schema((2,) * 5, 20_000))
+    pairs = [clique for clique in batch.model_.potentials if len(clique) == 2]
+    assert heard == ["round 1 of 2", "round 2 of 2"]
+    assert len(pairs) == 6 and (2, 3) in pairs
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: AIM("pairs"), "workload is 'pairs'; accepted: all_2way, all_3way, target"),
+        (lambda: AIM(max_model_size=0), "max_model_size is 0"),
+        (lambda: MWEM(rounds=0), "rounds is 0"),
+        (lambda: BatchAdaptive(batch=-1), "batch is -1"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(make: Callable[[], Synthesizer], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

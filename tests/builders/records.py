@@ -1,0 +1,58 @@
+"""Records as a sweep leaves them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from experiments.records.record import Record
+
+
+def record(cell_id: str = "a", **changes: object) -> Record:
+    fields = {
+        "cell_id": cell_id,
+        "fit_id": "f",
+        "status": "ok",
+        "seed": 0,
+        "n_synth": 5,
+        "dataset": {"name": "toy", "n_train": 9, "n_test": 3},
+        "method": {"name": "m", "guarantee": "dp", "parameters": {}},
+        "privacy": {"epsilon": 1.0, "delta": 1e-6, "spent": 0.99},
+        "metrics": {"logistic": {"accuracy": 0.5, "auroc": None}, "forest": {"accuracy": 0.7, "auroc": 0.9}},
+        "seconds": {"fit": 1.0, "sample": 0.5, "total": 1.5},
+        "fidelity": {"tvd1": 0.1, "tvd2": 0.2},
+    }
+    return Record(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def one(
+    method: str, accuracy: float = 0.8, took: float = 1.0, guarantee: str = "dp", epsilon: float = 1.0, **more: Any
+) -> Record:
+    made = record(
+        f"{method}{epsilon}{more.get('seed', 0)}",
+        method={"name": method, "guarantee": guarantee, "parameters": {}},
+        privacy={"epsilon": epsilon, "delta": 1e-6, "spent": epsilon},
+        metrics={"logistic": {"accuracy": accuracy, "auroc": 0.9}},
+        seconds={"fit": took, "sample": 0.0, "total": took},
+        fidelity={"tvd1": 0.1, "tvd2": 1 - accuracy},
+    )
+    return replace(made, **more)
+
+
+def few() -> list[Record]:
+    """Five methods that are compared or not, and one that was stopped, at two budgets."""
+    made = []
+    for epsilon in (1.0, 4.0):
+        cut = {
+            "status": "timeout",
+            "metrics": {},
+            "seconds": {"limit": 600, "reached": 600.1},
+            "fidelity": {},
+            "epsilon": epsilon,
+        }
+        made += [one("real", 0.9, guarantee="none", epsilon=epsilon), one("majority", 0.7, guarantee="none", epsilon=epsilon)]
+        made += [one("dpdsyn", 0.85, 0.5, epsilon=epsilon, seed=seed) for seed in range(3)]
+        made += [one("mst", 0.8, 0.4, epsilon=epsilon), one("aim", 0.86, 20.0, epsilon=epsilon)]
+        made += [one("wrapped", 0.89, 0.1, "claimed", epsilon), one("dpdsyn_as_printed", 0.89, 0.1, "none", epsilon)]
+        made += [one("absyn", 0.89, 0.1, epsilon=epsilon), one("gan", 0.2, 9.0, epsilon=epsilon), one("slow", **cut)]
+    return made

@@ -1,0 +1,71 @@
+"""Methods that do what methods should not: a file that lies beside a person's configuration."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from dpdsyn.candidates import Uniform
+
+
+class Instant(Uniform):
+    """Takes no time; leaves a mark for each fit where the test looks for it."""
+
+    def fit(self, private, rng):
+        if marks := os.environ.get("TOY_MARKS"):
+            (Path(marks) / f"{time.monotonic_ns()}-{os.getpid()}").touch()
+            time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
+        return super().fit(private, rng)
+
+
+class Slow(Uniform):
+    """Never comes to an end, unless there is a file that says so."""
+
+    def fit(self, private, rng):
+        while not Path("enough").exists():
+            time.sleep(0.05)
+        return super().fit(private, rng)
+
+
+class Hungry(Uniform):
+    """Takes half a GiB more every tenth of a second, in a process of its own."""
+
+    def fit(self, private, rng):
+        subprocess.run([sys.executable, "-c", "import time; x = []\nwhile len(x) < 40: x.append(b'x' * 2**29); time.sleep(0.1)"])
+        return super().fit(private, rng)
+
+
+class Hoarding(Uniform):
+    """Never gives back what it has taken: a GiB and a half."""
+
+    hoard = []
+
+    def fit(self, private, rng):
+        self.hoard.append(b"x" * (3 * 2**29))
+        time.sleep(1)
+        return super().fit(private, rng)
+
+
+class Filling(Uniform):
+    """Leaves no room on the disk of the results."""
+
+    def fit(self, private, rng):
+        with (Path(os.environ["DPDSYN_RESULTS"]) / "filler").open("wb", buffering=0) as file:
+            for size in (2**16, 1):
+                try:
+                    while True:
+                        file.write(b"x" * size)
+                except OSError:
+                    pass
+        return super().fit(private, rng)
+
+
+class Crashing(Uniform):
+    """Takes its interpreter down."""
+
+    def fit(self, private, rng):
+        os.kill(os.getpid(), signal.SIGSEGV)

@@ -1,0 +1,263 @@
+"""The method, its candidates and MST: what is special to each. The contract that all share is in test_contract.py."""
+
+from __future__ import annotations
+
+import math
+
+import networkx
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from baselines.marginal.marginals import (
+    Measurement,
+    estimate_total,
+    fit_with_mbi,
+    merge_rare,
+    merged_measurement,
+    nearest_marginal,
+    unmerge,
+)
+from baselines.mst import MST
+from dpdsyn.candidates import ClassConditional, Independent, Permuted, as_distribution
+from dpdsyn.column import Column
+from dpdsyn.contract import fit_toy, toy_codes, toy_schema
+from dpdsyn.method import GuidedSynthesizer, class_weights
+from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.schema import Schema
+from dpdsyn.synthesizer import ContractError, Synthesizer, draw
+
+
+def fitted(synthesizer: Synthesizer, codes: np.ndarray, schema: Schema, epsilon: float) -> tuple[Synthesizer, Ledger]:
+    ledger = Ledger(Budget(epsilon, 1e-6))
+    return synthesizer.fit(PrivateTable(codes, schema, ledger, np.random.default_rng(1)), np.random.default_rng(2)), ledger
+
+
+def test_the_method_charges_candidates_and_guide_together() -> None:
+    synthesizer, private = fit_toy(GuidedSynthesizer, toy_schema(), 80)
+    mechanisms = [entry["mechanism"] for entry in private.ledger.entries]
+    assert mechanisms == ["GaussianCap", "SampledGaussian"]
+    assert private.ledger.guarantee == "dp"
+    assert 0.99 < private.ledger.spent <= 1.0
+    assert private.ledger.entries[1]["count"] == synthesizer.guide_.settings.steps
+
+
+def test_nested_methods_share_the_budget_in_renyi_dp() -> None:
+    _, private = fit_toy(lambda: GuidedSynthesizer(candidates="mst", candidate_parameters={"iterations": 50}), toy_schema(), 80)
+    assert [entry["mechanism"] for entry in private.ledger.entries] == ["ZCDP", "SampledGaussian"]
+    assert 0.99 < private.ledger.spent <= 1.0
+
+
+def test_the_method_as_printed_has_no_guarantee_because_it_publishes_exact_columns() -> None:
+    schema = toy_schema()
+    synthesizer, private = fit_toy(lambda: GuidedSynthesizer(candidates="permuted"), schema, 80)
+    assert private.ledger.guarantee == "none" and private.ledger.spent is None
+    codes = synthesizer.source_.sample(80, np.random.default_rng(0))
+    for name in schema.features:
+        assert np.array_equal(
+            marginal(codes, schema.select(schema.features), (name,)), marginal(toy_codes(schema, 80), schema, (name,))
+        )
+
+
+def test_labels_follow_the_guide() -> None:
+    schema, rng = toy_schema(classes=3), np.random.default_rng(0)
+    synthesizer, _ = fit_toy(GuidedSynthesizer, schema, 80)
+    probabilities = np.tile([0.2, 0.5, 0.3], (30_000, 1))
+    shares = np.bincount(synthesizer._label(probabilities, rng)) / 30_000
+    assert shares == pytest.approx([0.2, 0.5, 0.3], abs=0.02)
+    synthesizer.labels = "argmax"
+    assert (synthesizer._label(probabilities, rng) == 1).all()
+
+
+def test_a_distribution_is_the_projection_on_the_simplex(rng: np.random.Generator) -> None:
+    from scipy.optimize import minimize
+
+    for _ in range(10):
+        noisy = rng.normal(1, 2, 6)
+        if noisy.sum() <= 0:
+            continue
+        target = noisy.sum()
+        best = minimize(
+            lambda x, noisy=noisy: ((x - noisy) ** 2).sum(),
+            np.full(6, target / 6),
+            bounds=[(0, None)] * 6,
+            constraints={"type": "eq", "fun": lambda x, target=target: x.sum() - target},
+            tol=1e-12,
+        )
+        assert as_distribution(noisy) == pytest.approx(best.x / target, abs=1e-4)
+    assert as_distribution(np.array([-3.0, 1.0])) == pytest.approx([0.5, 0.5])
+
+
+def test_candidates_have_the_table_s_marginals_when_noise_is_small() -> None:
+    schema = toy_schema()
+    codes = toy_codes(schema, 20_000)
+    codes = codes[codes[:, 0] != schema["colour"].other_code]
+    for source, queries in ((Independent(), [("age",), ("label",)]), (ClassConditional(), [("label",), ("colour", "label")])):
+        synthesizer, _ = fitted(source, codes, schema, 20.0)
+        sample = draw(synthesizer, schema, 20_000, np.random.default_rng(3))
+        for query in queries:
+            expected, actual = (marginal(rows, schema, query) / len(rows) for rows in (codes, sample))
+            assert np.abs(expected - actual).sum() < 0.05
+
+
+def test_permuted_rows_keep_every_column_and_lose_every_pair() -> None:
+    schema = toy_schema()
+    codes = toy_codes(schema, 5000)
+    synthesizer, _ = fitted(Permuted(), codes, schema, 1.0)
+    sample = synthesizer.sample(5000, np.random.default_rng(0))
+    assert np.array_equal(np.sort(sample, axis=0), np.sort(codes, axis=0))
+    assert np.abs(np.corrcoef(sample[:, 0], sample[:, -1])[0, 1]) < 0.06
+
+
+# --- MST ---------------------------------------------------------------------------------------------------------
+
+
+def test_mst_measures_a_spanning_tree_and_spends_thirds() -> None:
+    schema = toy_schema()
+    synthesizer, private = fit_toy(lambda: MST(iterations=50), schema, 80)
+    one_way, selection, two_way = private.ledger.entries
+    rho = private.ledger.allowance.rho
+    assert 1 / (2 * one_way["noise_multiplier"] ** 2) == pytest.approx(rho / 3)
+    assert 1 / (2 * two_way["noise_multiplier"] ** 2) == pytest.approx(rho / 3)
+    assert selection["count"] == len(schema.columns) - 1
+    assert selection["count"] * selection["epsilon"] ** 2 / 8 == pytest.approx(rho / 3)
+    graph = networkx.Graph([clique for clique in synthesizer.model_.potentials if len(clique) == 2])
+    assert networkx.is_tree(graph) and len(graph) == len(schema.columns)
+
+
+def test_mst_finds_the_strong_pair_and_keeps_it() -> None:
+    schema = toy_schema()
+    codes = toy_codes(schema, 20_000)
+    synthesizer, _ = fitted(MST(iterations=500), codes, schema, 10.0)
+    sample = draw(synthesizer, schema, 20_000, np.random.default_rng(0))
+    for query in [("colour", "label"), ("age",), ("income",)]:
+        kept = codes[codes[:, 0] != schema["colour"].other_code] if "colour" in query else codes
+        expected, actual = (marginal(rows, schema, query) / len(rows) for rows in (kept, sample))
+        tolerance = 0.15 if "colour" in query else 0.05  # codes for `other` are replaced at random
+        assert np.abs(expected - actual).sum() < tolerance
+
+
+def test_rare_codes_are_merged_and_come_back(rng: np.random.Generator) -> None:
+    mapping = merge_rare(np.array([50.0, 1.0, 30.0, -4.0]), sigma=2.0)
+    assert mapping.tolist() == [0, 2, 1, 2]
+    back = unmerge(np.array([0, 1] + [2] * 2000), mapping, rng)
+    assert back[:2].tolist() == [0, 2]
+    assert np.bincount(back[2:], minlength=4)[[1, 3]] == pytest.approx([1000, 1000], abs=150)
+    assert merge_rare(np.array([50.0, 30.0]), 2.0).tolist() == [0, 1]
+
+
+def test_a_measurement_follows_its_codes_when_they_are_merged() -> None:
+    several = merged_measurement(Measurement((0,), np.array([50.0, 1.0, 30.0, -4.0]), 2.0), np.array([0, 2, 1, 2]))
+    assert several.values == pytest.approx([50.0, 30.0, -3.0 / math.sqrt(2)])
+    assert several.weights == pytest.approx([1.0, 1.0, 1 / math.sqrt(2)])
+    single = merged_measurement(Measurement((0,), np.array([50.0, 1.0, 30.0]), 2.0), np.array([0, 2, 1]))
+    assert single.values.tolist() == [50.0, 30.0, 1.0] and single.weights is None
+
+
+def test_the_one_way_estimate_is_what_private_pgm_converges_to() -> None:
+    measurements = [
+        Measurement((0,), np.array([40.0, -12.0, 75.0]), 3.0),
+        Measurement((1,), np.array([90.0, 20.0, -6.0, 8.0]), 3.0, np.array([1.0, 1.0, 1.0, 0.5])),
+    ]
+    total = estimate_total(measurements)
+    assert total == pytest.approx(103.0)
+    model = fit_with_mbi([3, 4], measurements, total, iterations=5000)
+    for measurement in measurements:
+        theirs = np.asarray(model.project(measurement.clique).datavector())
+        assert nearest_marginal(measurement, total) == pytest.approx(theirs, abs=0.05)
+
+
+# --- drawing -----------------------------------------------------------------------------------------------------
+
+
+class Fixed(Synthesizer):
+    def __init__(self, codes: np.ndarray) -> None:
+        self.codes = codes
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> Fixed:
+        return self
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return self.codes[:n]
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        (np.zeros((3, 4), int), r"shape \(3, 4\)"),
+        (np.zeros((5, 5)), "float64 values"),
+        (np.full((5, 5), 9), "outside the schema"),
+        (np.full((5, 5), -1), "outside the schema"),
+    ],
+)
+def test_a_sample_that_breaks_the_contract_is_refused(codes: np.ndarray, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        draw(Fixed(codes), toy_schema(), 5, np.random.default_rng(0))
+
+
+def test_undeclared_categories_are_never_published() -> None:
+    schema = toy_schema()
+    other = schema["colour"].other_code
+    codes = np.zeros((1000, 5), int)
+    codes[:, 0] = np.where(np.arange(1000) % 2, other, 2)
+    assert (draw(Fixed(codes), schema, 1000, np.random.default_rng(0))[:, 0] == 2).all()
+    codes[:, 0] = other
+    replaced = draw(Fixed(codes), schema, 1000, np.random.default_rng(0))[:, 0]
+    assert set(replaced) == set(range(other))
+    assert math.isclose(np.bincount(replaced).min(), 250, abs_tol=60)
+
+
+# --- labels toward the candidates' shares ------------------------------------------------------------------------
+
+
+def test_class_weights_bring_the_mean_probabilities_to_the_shares(rng: np.random.Generator) -> None:
+    probabilities = rng.dirichlet([4.0, 1.0, 0.5], size=5000)
+    shares = np.array([0.5, 0.2, 0.3])
+    weights = class_weights(probabilities, shares)
+    means = np.zeros(3)
+    for row in probabilities:
+        means += row * weights / (row * weights).sum() / len(probabilities)
+    assert means == pytest.approx(shares, abs=2e-5) and weights.sum() == pytest.approx(1)
+    two = rng.beta(0.3, 2.0, 4000)
+
+    def distance(b: float) -> float:
+        return (np.mean(1 / (1 + (1 - two) / two * math.exp(-b))) - 0.4) ** 2
+
+    logit = minimize_scalar(distance, bounds=(-9, 9), method="bounded")
+    first, second = class_weights(np.column_stack([1 - two, two]), np.array([0.6, 0.4]))
+    assert math.log(second / first) == pytest.approx(logit.x, abs=1e-3)
+    equal = class_weights(probabilities, probabilities.mean(axis=0))
+    assert equal == pytest.approx(np.full(3, 1 / 3))
+
+
+def rare_class(rng: np.random.Generator, rows: int) -> tuple[Schema, np.ndarray]:
+    """Two columns that say a little each about a class that one row in eight has."""
+    columns = [Column(f"x{i}", "categorical", categories=tuple(range(6))) for i in range(2)]
+    schema = Schema((*columns, Column("y", "categorical", categories=("no", "yes"))), "y", rows)
+    x = rng.integers(6, size=(rows, 2))
+    return schema, np.column_stack([x, rng.random(rows) < 0.025 * x.sum(axis=1)]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("candidates", ["class_conditional", "independent"])
+def test_labels_go_half_of_the_way_to_the_shares_and_no_row_is_read_for_it(candidates: str, rng: np.random.Generator) -> None:
+    schema, codes = rare_class(rng, 20_000)
+    share = {}
+    for labels in ("sample", "toward_shares"):
+        synthesizer, ledger = fitted(GuidedSynthesizer(candidates, labels=labels, guide={"clip": 0.05}), codes, schema, 4.0)
+        assert [entry["mechanism"] for entry in ledger.entries] == ["GaussianCap", "SampledGaussian"] and ledger.spent <= 4.0
+        share[labels] = draw(synthesizer, schema, 50_000, np.random.default_rng(4))[:, -1].mean()
+        back = GuidedSynthesizer(candidates, labels=labels, guide={"clip": 0.05}).restore(schema, synthesizer.state())
+        assert np.array_equal(back.sample(500, np.random.default_rng(5)), synthesizer.sample(500, np.random.default_rng(5)))
+    features = draw(synthesizer.source_, schema, 20_000, np.random.default_rng(6))[:, :2]
+    leaning = synthesizer.guide_.predict_proba(features)[:, 1].mean()
+    weights = synthesizer.odds_[1] / synthesizer.odds_[0]
+    probability = synthesizer.guide_.predict_proba(features)[:, 1]
+    full = (probability * weights**2 / (probability * weights**2 + 1 - probability)).mean()
+    assert full == pytest.approx(codes[:, -1].mean(), abs=0.01) and weights > 1
+    assert leaning + 0.005 < share["toward_shares"] < full - 0.005
+
+
+def test_labels_toward_shares_need_a_source_that_measures_some() -> None:
+    with pytest.raises(ValueError, match="uniform measures no shares"):
+        GuidedSynthesizer("uniform", labels="toward_shares")

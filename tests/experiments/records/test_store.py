@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders.paths import ROOT
+from builders.records import record
+
+from experiments.records.store import Fit, Store, StoreError, read_export, sort_key, write_atomically, write_export
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path)
+    store.prepare()
+    return store
+
+
+def test_a_record_comes_back_as_it_was(store: Store) -> None:
+    store.write(record())
+    assert store.read("a") == record() and store.read("b") is None
+    nan = record("n", label_share=float("nan"))
+    store.write(nan)
+    assert store.read("n").label_share is None  # type: ignore[union-attr]
+
+
+def test_a_record_of_a_later_version_is_refused_and_left_where_it_is(store: Store) -> None:
+    later = record().to_json().replace('"format":2', '"format":3,"news":1')
+    path = store.records / "a.json"
+    path.write_text(later)
+    for read in (lambda: store.read("a"), lambda: list(store.all())):
+        with pytest.raises(StoreError, match="a record of format 3; this version reads up to 2: install a newer one"):
+            read()
+    assert path.read_text() == later
+
+
+def test_a_flat_row_has_means_over_evaluators() -> None:
+    row = record().flat()
+    assert row["accuracy"] == pytest.approx(0.6) and row["accuracy_best"] == 0.7 and row["auroc"] == 0.9
+    assert row["accuracy.forest"] == 0.7 and row["accuracy.mlp"] is None
+    wanted = """dataset method epsilon delta seed status guarantee epsilon_spent n_train n_synth accuracy balanced_accuracy
+        macro_f1 auroc accuracy.logistic accuracy.forest accuracy.boosting accuracy.mlp accuracy_best label_share tvd1 tvd2
+        fit_seconds sample_seconds total_seconds peak_memory_mb error"""
+    assert set(wanted.split()) <= set(row)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"cell_id": "a"}', b"\xff\xfe", b'{"cell_id":"a","fit_id":"f","status":"ok","x":1}']
+)
+def test_garbage_is_set_aside_by_name_and_never_read(store: Store, content: bytes) -> None:
+    path = store.records / "a.json"
+    path.write_bytes(content)
+    said: list[str] = []
+    assert list(store.all(said.append)) == []
+    assert "a.json is not a record" in said[0] and (store.records / "a.unreadable").read_bytes() == content
+    assert store.read("a") is None
+
+
+def test_a_fit_comes_back_or_is_set_aside(store: Store) -> None:
+    fit = Fit(
+        np.arange(6, dtype=np.uint8).reshape(3, 2), np.ones((2, 2), np.float32), "dp", 0.5, [{"label": "x"}], {"fit": 1.0}, 3.5
+    )
+    store.write_fit("f", fit)
+    back = store.read_fit("f")
+    assert back is not None and np.array_equal(back.codes, fit.codes) and back.codes.dtype == np.uint8
+    assert np.array_equal(back.test_probabilities, fit.test_probabilities) and back.ledger == fit.ledger and back.spent == 0.5  # type: ignore[arg-type]
+    path = store.fits / "f.npz"
+    path.write_bytes(path.read_bytes()[:-40])
+    assert store.read_fit("f") is None and not path.exists() and store.read_fit("g") is None
+
+
+def test_the_export_is_sorted_and_a_bad_line_is_named(tmp_path: Path) -> None:
+    records = [record("c", seed=2), record("b", dataset={"name": "adult"}), record("a", seed=1)]
+    write_export(tmp_path, records)
+    assert read_export(tmp_path) == sorted(records, key=sort_key) != records
+    with (tmp_path / "records.jsonl").open("a") as file:
+        file.write("half a rec")
+    with pytest.raises(ValueError, match=r"records.jsonl, line 4"):
+        read_export(tmp_path)
+
+
+def test_a_long_export_is_split_into_files_and_what_an_older_one_left_is_removed(tmp_path: Path) -> None:
+    records = [record(f"{i:03}", seed=i) for i in range(30)]
+    line = len(records[0].to_json()) + 1
+    write_export(tmp_path, records, limit=10 * line + 25)
+    names = ["records.jsonl", "records-2.jsonl", "records-3.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    assert all(5 * line < (tmp_path / name).stat().st_size <= 10 * line + 25 for name in names)
+    assert read_export(tmp_path) == records
+    (tmp_path / "records-3.jsonl").write_text("half a rec")
+    with pytest.raises(ValueError, match=r"records-3.jsonl, line 1"):
+        read_export(tmp_path)
+    write_export(tmp_path, records[:12], limit=10 * line + 25)
+    assert read_export(tmp_path) == records[:12] and not (tmp_path / "records-3.jsonl").exists()
+    write_export(tmp_path, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"] and read_export(tmp_path) == []
+    write_export(tmp_path, records[:1], limit=5)
+    assert read_export(tmp_path) == records[:1]
+
+
+def test_a_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match=r"cannot write to the results folder .*DPDSYN_RESULTS"):
+        Store(tmp_path / "results").prepare()
+    with pytest.raises(StoreError, match="nothing was left half written"):
+        write_atomically(tmp_path / "absent" / "x.json", b"1")
+
+
+def test_a_writer_that_is_killed_leaves_whole_files_only(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from experiments.store import write_atomically\n"
+        "i = 0\n"
+        "while True:\n"
+        "    i += 1; write_atomically(Path(sys.argv[1]) / f'{i % 7}.json', (str(i % 10) * 300_000).encode())\n"
+    )
+    for round_ in range(8):
+        process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)})
+        time.sleep(0.25 + 0.03 * round_)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for path in tmp_path.glob("*.json"):
+            content = path.read_bytes()
+            assert len(content) == 300_000 and len(set(content)) == 1
+    assert list(tmp_path.glob("*.json"))

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders.paths import ROOT
+from builders.records import record
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from experiments.paths import config_dir
+from experiments.records.record import Record
+from experiments.records.store import read_export
+from experiments.report.html.commands import commands
+from experiments.report.tables.table import lost
+from experiments.run import Cell
+from experiments.sweep.request import inspect_request
+
+
+@pytest.fixture
+def hydra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(os.environ, "DPDSYN_RESULTS", str(tmp_path))
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        yield
+
+
+def one_of_each() -> list[Record]:
+    """A committed record for each data set, method and choice of settings that the code at hand still makes alike.
+
+    Without those whose candidates come from another method: its version then is not in the record.
+    """
+    kinds = {}
+    for each in read_export(ROOT / "results"):
+        if not lost([each]) and each.method["parameters"].get("candidates") != "mst":
+            kinds[commands([replace(each, seed=0, privacy={**each.privacy, "epsilon": 1.0})])[0]] = each
+    return list(kinds.values())
+
+
+def test_the_command_of_a_committed_record_asks_for_that_very_cell(hydra: None) -> None:
+    asked = one_of_each()
+    assert len(asked) > 100
+    for each in asked[::4]:
+        (typed,) = commands([each])
+        program, verb, *overrides = shlex.split(typed)
+        assert (program, verb) == ("dpdsyn", "run")
+        config = OmegaConf.to_container(compose("config", overrides), resolve=True)
+        assert Cell.of(config).cell_id == each.cell_id, typed  # type: ignore[arg-type]
+
+
+def test_seeds_of_the_same_settings_share_a_command_that_is_accepted() -> None:
+    guide = {"hidden": 0, "batch": 4096}
+    method = {"name": "guide_only", "guarantee": "dp", "parameters": {"guide": guide}}
+    generator = {"classes": 4, "sizes": [4, 4, 8, 16], "rows": 40000}
+    data = {"name": "simulated", "generator": generator, "n_train": 3, "caution": "mind"}
+    evaluation = {"name": "offtask", "target": "offtask", "column": "x8", "evaluators": ["logistic"]}
+    runs = [record(str(seed), seed=seed, method=method, dataset=data, evaluation=evaluation) for seed in (3, 1)]
+    stopped = replace(
+        record("t"), status="timeout", seconds={"limit": 600, "reached": 600.01}, privacy={"epsilon": 0.5, "delta": 1e-5}
+    )
+    first, second = commands([*runs, stopped])
+    assert first == (
+        "dpdsyn run -m dataset=simulated dataset.generator.classes=4 'dataset.generator.sizes=[4,4,8,16]' synthesizer=guide_only "
+        "synthesizer.guide.hidden=0 privacy.epsilon=1.0 evaluation=offtask 'evaluation.evaluators=[logistic]' seed=1,3"
+    )
+    assert inspect_request(shlex.split(first)[2:]).axes["seed"] == ["1", "3"]
+    assert second == "dpdsyn run dataset=toy synthesizer=m privacy.epsilon=0.5 privacy.delta=1e-05 compute.timeout=600 seed=0"
+
+
+def test_what_was_measured_alone_says_so_and_odd_values_are_written_as_hydra_reads_them() -> None:
+    parameters = {"share": 0.2, "names": ["a", "b"], "none": None, "yes": True, "deep": {"x": 1e-7}}
+    alone = record("a", method={"name": "own", "parameters": parameters}, seconds={"total": 1.0, "alone": True})
+    (typed,) = commands([alone])
+    assert shlex.split(typed)[2:] == [
+        "dataset=toy",
+        "synthesizer=own",
+        "synthesizer.share=0.2",
+        "synthesizer.names=[a,b]",
+        "synthesizer.none=null",
+        "synthesizer.yes=true",
+        "synthesizer.deep={x:1e-07}",
+        "privacy.epsilon=1.0",
+        "compute=alone",
+        "seed=0",
+    ]

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from builders.paths import ROOT
+from builders.records import few, one
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.records.record import Record
+from experiments.records.store import read_export, write_export
+from experiments.report.figures.charts import charts, write
+from experiments.report.figures.panels import log_ticks
+from experiments.report.figures.style import COLOURS, front, look, rgb, spread
+from experiments.report.points import Point, points
+
+
+def at(records: list[Record], epsilon: float = 1.0) -> dict[str, Point]:
+    return {point.method: point for point in points(records) if point.epsilon == epsilon}
+
+
+def test_a_point_sums_up_the_seeds_of_one_cell() -> None:
+    failed = one("dpdsyn", status="failed", seed=7, metrics={}, seconds={}, error="x")
+    known = at([*few(), failed])
+    dpdsyn = known["dpdsyn"]
+    assert dpdsyn.accuracy and (round(dpdsyn.accuracy.mean, 9), dpdsyn.accuracy.seeds) == (0.85, 3)
+    assert dpdsyn.missing == "1 of 4 failed" and len(dpdsyn.ended) == 3 and dpdsyn.seconds == 0.5
+    assert (known["slow"].seconds, known["slow"].at_least, known["slow"].accuracy) == (600.0, True, None)
+    kinds = {name: point.kind for name, point in known.items()}
+    assert kinds == {
+        **{"real": "reference", "majority": "reference", "dpdsyn": "ranked", "mst": "ranked", "aim": "ranked", "gan": "ranked"},
+        **{"wrapped": "claimed", "dpdsyn_as_printed": "none", "absyn": "apart", "slow": "unknown"},
+    }
+
+
+def test_times_measured_alone_count_alone_and_accuracy_is_over_one_set_of_models() -> None:
+    measured = one("mst", 0.1, 3.0, seconds={"total": 3.0, "alone": True}, cell_id="alone", evaluation={"evaluators": ["mlp"]})
+    mst = at([*few(), measured])["mst"]
+    assert (mst.seconds, mst.alone, mst.evaluators) == (3.0, True, ("logistic",))
+    assert mst.accuracy and mst.accuracy.mean == 0.8
+
+
+def test_the_front_holds_what_may_be_compared_and_nothing_beats() -> None:
+    assert [point.method for point in front(at(few()).values())] == ["mst", "dpdsyn", "aim"]
+    slower = [r for r in few() if r.method["name"] != "dpdsyn"] + [one("dpdsyn", 0.79, 0.5)]
+    assert [point.method for point in front(at(slower).values())] == ["mst", "aim"]
+
+
+def test_markers_tell_the_guarantee() -> None:
+    known = at(few())
+    looks = {name: (look(point).marker, look(point).filled) for name, point in known.items()}
+    assert looks["mst"] == ("o", True) and looks["wrapped"] == ("s", False)
+    assert looks["dpdsyn_as_printed"] == ("X", False) and looks["absyn"] == ("D", False)
+
+
+@given(st.lists(st.floats(-50, 150), min_size=1, max_size=12))
+def test_labels_are_moved_apart_and_no_further_than_they_have_to_be(wanted: list[float]) -> None:
+    places = spread(wanted, 5.0, 0.0, 100.0)
+    order = np.argsort(wanted, kind="stable")
+    gaps = np.diff(np.array(places)[order])
+    assert (gaps >= 5.0 * 0.998).all() and min(places) >= -1e-9 and max(places) <= 100 + 1e-9
+    apart = np.diff(np.sort(wanted)) if len(wanted) > 1 else np.array([9.0])
+    if (apart >= 5.1).all() and min(wanted) >= 0 and max(wanted) <= 100:
+        assert places == pytest.approx(wanted)
+
+
+@given(st.floats(1e-4, 1e6), st.floats(1.2, 1e5))
+def test_logarithmic_ticks_are_few_and_inside(low: float, factor: float) -> None:
+    ticks = log_ticks(low, low * factor)
+    assert ticks == sorted(set(ticks)) and 2 <= len(ticks) <= 14
+    assert all(low <= tick <= low * factor for tick in ticks)
+
+
+def texts(path: Path) -> list[str]:
+    """What markers say when they are pointed at."""
+    return [node.text or "" for node in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}title")]
+
+
+def test_every_method_is_in_the_figures_with_its_numbers_and_its_guarantee(tmp_path: Path) -> None:
+    paths = {path.name: path for path in write(few(), tmp_path)}
+    assert set(paths) == {f"{c.name}.{e}" for c in charts(few()) for e in ("svg", "png")}
+    said = "\n".join(texts(paths["accuracy_time.svg"]))
+    for line in (
+        "dpdsyn, epsilon 1; dp; accuracy 0.8500 ± 0.0000 (3 seeds); two-way error 0.1500; 0.5 s",
+        "wrapped, epsilon 1; claimed; accuracy 0.8900 (1 seed)",
+        "dpdsyn_as_printed, epsilon 1; no DP guarantee (as described in secondary notes)",
+        "slow, epsilon 1; -; ≥ 600 s; 1 of 1 timeout",
+    ):
+        assert line in said, said
+    assert "http" not in paths["accuracy_time.svg"].read_text().replace("http://www.w3.org/", "")
+
+
+def test_a_collapse_is_named_and_does_not_flatten_the_others() -> None:
+    from experiments.report.figures.charts import sheet
+    from experiments.report.figures.style import style
+
+    (chart,) = [chart for chart in charts(few()) if chart.name == "accuracy_epsilon"]
+    with style():
+        (axes,) = sheet(chart).axes
+        assert axes.get_ylim()[0] > 0.6
+        assert "gan 0.20" in {text.get_text() for text in axes.texts}
+
+
+def test_the_same_records_give_the_same_bytes_and_another_record_other_ones(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "gone.svg").write_text("of a chart that is no more")
+    first = {path.name: path.read_bytes() for path in write(few(), tmp_path / "a")}
+    assert not (tmp_path / "a" / "gone.svg").exists()
+    assert first == {path.name: path.read_bytes() for path in write(few()[::-1], tmp_path / "b")}
+    changed = [replace(r, metrics={"logistic": {"accuracy": 0.81}}) if r.method["name"] == "mst" else r for r in few()]
+    other = {path.name: path.read_bytes() for path in write(changed, tmp_path / "c")}
+    assert all(other[name] != content for name, content in first.items())
+
+
+def test_scale_is_drawn_where_a_table_ran_in_several_sizes(tmp_path: Path) -> None:
+    def sized(method: str, rows: int, took: float, **more: Any) -> Record:
+        data = {"name": "acs", "train_rows": rows, "n_train": rows - 3, "n_test": 100}
+        about = {"total": took, "alone": True}
+        return one(method, 0.7, seconds=about, dataset=data, n_synth=rows, cell_id=f"{method}{rows}", **more)
+
+    stopped = replace(sized("mst", 90_000, 0), status="timeout", metrics={}, seconds={"limit": 600, "alone": True}, dataset=
+                      {"name": "acs", "train_rows": 90_000})  # fmt: skip
+    records = [sized("dpdsyn", 2000, 0.1), sized("dpdsyn", 90_000, 2.0), sized("mst", 2000, 0.3), stopped]
+    (chart,) = charts(records)
+    assert chart.name == "scale" and [panel.remark for panel in chart.panels] == ["epsilon 1; measured alone", "epsilon 1"]
+    paths = {path.name: path for path in write(records, tmp_path)}
+    said = texts(paths["scale.svg"])
+    assert any(text.startswith("mst, epsilon 1") and "≥ 600 s" in text and text.endswith("90,000 rows") for text in said), said
+
+
+def test_pictures_have_our_colours_and_are_small(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for path in write(few(), tmp_path):
+        if path.suffix == ".png":
+            picture = Image.open(path).convert("RGB")
+            assert rgb(COLOURS[0]) in {colour for _, colour in picture.getcolors(1 << 24) or ()}
+            assert path.stat().st_size < 150_000 and not picture.info
+
+
+def test_nothing_is_fitted_or_loaded_to_make_tables_figures_and_report(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    write_export(tmp_path / "results", read_export(ROOT / "results")[::40])
+    code = (
+        "import sys\nfrom experiments.cli import main\n"
+        "assert [main([name]) for name in ('tables', 'figures', 'report')] == [0, 0, 0]\n"
+        "assert not {'torch', 'sklearn', 'mlflow', 'hydra'} & set(sys.modules), 'loaded'\n"
+    )
+    env = {key: value for key, value in os.environ.items() if key != "DPDSYN_RESULTS"}
+    env |= {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "results" / "report.html")
+
+
+@pytest.mark.slow
+def test_the_committed_figures_are_those_of_the_committed_records(tmp_path: Path) -> None:
+    made = {path.name: path for path in write(read_export(ROOT / "results"), tmp_path)}
+    kept = ROOT / "results" / "figures"
+    assert {path.name for path in kept.iterdir()} == set(made)
+    for name, path in made.items():
+        assert path.read_bytes() == (kept / name).read_bytes(), f"{name}: run `dpdsyn figures`"

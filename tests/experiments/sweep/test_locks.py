@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from experiments.sweep.locks import Claim, claimed, held
+from experiments.sweep.processors import Processors
+
+
+def hold(folder: Path, ready: object, end: object) -> None:
+    with claimed(folder, "cell", {"name": "elsewhere"}) as claim:
+        assert claim is not None
+        claim.note_phase("fit")
+        ready.set()  # type: ignore[attr-defined]
+        end.wait()  # type: ignore[attr-defined]
+
+
+def count(folder: Path, times: int) -> None:
+    for _ in range(times):
+        lock = Claim(folder / "lock")
+        lock.take(wait=True)
+        number = int((folder / "number").read_text())
+        (folder / "number").write_text(str(number + 1))
+        lock.release()
+
+
+def test_a_cell_is_claimed_by_one_until_it_dies(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, end = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, ready, end))
+    other.start()
+    assert ready.wait(60)
+    with claimed(tmp_path, "cell", {}) as claim:
+        assert claim is None
+    with claimed(tmp_path, "another", {"name": "mine"}) as claim:
+        assert claim is not None
+        assert {name: about["name"] for name, about in held(tmp_path).items()} == {"another": "mine", "cell": "elsewhere"}
+    (about,) = held(tmp_path).values()
+    assert about["phase"] == "fit" and about["pid"] == other.pid
+    os.kill(other.pid or 0, signal.SIGKILL)
+    other.join()
+    assert (tmp_path / "cell").exists() and held(tmp_path) == {}
+    with claimed(tmp_path, "cell", {}) as claim:
+        assert claim is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_whose_file_is_deleted_is_never_held_by_two(tmp_path: Path) -> None:
+    (tmp_path / "number").write_text("0")
+    context = multiprocessing.get_context("spawn")
+    others = [context.Process(target=count, args=(tmp_path, 300)) for _ in range(3)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(60)
+    assert (tmp_path / "number").read_text() == "900"
+
+
+def test_processors_are_shared_out_and_a_cell_alone_keeps_others_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("experiments.sweep.processors._usable", lambda: [3, 5, 7])
+    one, two = Processors(2, alone=False), Processors(1, alone=False)
+    assert (one.cores, two.cores) == ([3, 5], [7])
+    assert Processors(1, alone=False).cores == []  # none is free: the operating system places it
+    with pytest.raises(RuntimeError, match="other cells are running on this machine"):
+        Processors(1, alone=True)
+    one.release()
+    assert Processors(1, alone=False).cores == [3]

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders.records import record
+
+from experiments.records.store import Store, write_export
+from experiments.sweep.launch import due, records_of, time_left
+from experiments.sweep.merge import merge
+from experiments.sweep.plan import Plan, Planned, Plans, composed, plan_of
+from experiments.sweep.request import inspect_request
+from experiments.sweep.supervisor import Limits
+
+CALL = ("-m", "dataset=adult,br2000", "synthesizer=dpdsyn,real", "seed=0,1", "privacy.epsilon=0.5,2")
+COMPUTE = {"threads": 1, "workers": -1, "timeout": 60, "memory": None, "retry": False, "fresh": False, "alone": False}
+
+
+def planned(cell_id: str, **changes: object) -> Planned:
+    return replace(Planned(cell_id, (), "toy", "m", 1.0, 0, COMPUTE), **changes)  # type: ignore[arg-type]
+
+
+def plan(*cells: Planned) -> Plan:
+    return Plan(("-m",), "single", cells, 0.0, "")
+
+
+def test_a_plan_names_the_cells_that_hydra_composes_one_by_one(tmp_path: Path) -> None:
+    request = inspect_request(CALL)
+    made, examples = plan_of(request, Plans(tmp_path))
+    assert len(made.cells) == 16 and {cell.dataset["name"] for cell in examples} == {"adult", "br2000"}
+    for cell in made.cells[::5]:
+        ((_, _, alone),) = composed([[*cell.overrides[1:], cell.overrides[0]]], None)
+        assert alone.cell_id == cell.cell_id and alone.seed == cell.seed and alone.budget.epsilon == cell.epsilon
+
+
+def test_a_known_plan_is_not_made_again_until_code_or_configuration_changes(tmp_path: Path) -> None:
+    plans = Plans(tmp_path)
+    made, _ = plan_of(inspect_request(CALL), plans)
+    plans.write(made)
+    assert plan_of(inspect_request(CALL), plans) == (made, [])
+    plans.write(replace(made, fingerprint="of other code", cells=made.cells[:3]))
+    again, examples = plan_of(inspect_request(CALL), plans)
+    assert again == made and len(examples) == 2
+    (plans.folder / f"{made.sweep_id}.json").write_text(json.dumps({"arguments": 3}))
+    assert len(plan_of(inspect_request(CALL), plans)[0].cells) == 16
+
+
+def test_what_is_due() -> None:
+    timeout = record(status="timeout", seconds={"limit": 60})
+    assert due(planned("a"), None) and not due(planned("a"), record())
+    assert not due(planned("a"), timeout) and not due(planned("a"), record(status="failed"))
+    for limit in (61, None):
+        assert due(planned("a", compute={**COMPUTE, "timeout": limit}), timeout)
+    assert due(planned("a", compute={**COMPUTE, "retry": True}), record(status="failed"))
+    assert due(planned("a"), record(status="skipped"))  # what it lacked may be there by now
+    assert due(planned("a"), record(status="failed"), retried=set()) and not due(planned("a"), timeout, retried={"a"})
+    assert not due(planned("a"), None, retried=set()) and not due(planned("a"), record(), retried=set())
+
+
+@pytest.mark.parametrize("wrong", [{"timeout": 0}, {"memory": -1}, {"threads": 0}, {"timeout": "long"}, {"workers": 0}])
+def test_limits_that_cannot_be_meant_are_refused(wrong: dict) -> None:
+    (name,) = wrong
+    with pytest.raises(ValueError, match=rf"compute\.{name} is "):
+        Limits.of({**COMPUTE, **wrong})
+
+
+def test_the_time_left_is_that_of_like_cells() -> None:
+    whole = plan(planned("a"), planned("b"), planned("c"), planned("d", method="other"), planned("e", dataset="large"))
+    known = {"a": record("a", seconds={"cell": 4.0}), "b": record("b", seconds={"cell": 6.0})}
+    assert time_left(whole, known, 1) == pytest.approx(15.0) and time_left(whole, known, 3) == pytest.approx(5.0)
+    known["d"] = record("d", method={"name": "other"}, seconds={"cell": 100.0})
+    assert time_left(whole, known, 1) == pytest.approx(10.0)
+    assert time_left(whole, {}, 1) is None and time_left(plan(planned("a")), known, 1) == 0.0
+
+
+def test_folders_merge_without_conflict(tmp_path: Path) -> None:
+    here, there = Store(tmp_path / "here"), Store(tmp_path / "there")
+    for store in (here, there):
+        store.prepare()
+    here.write(record("both"))
+    here.write(record("mended", status="failed"))
+    there.write(record("both", seconds={"total": 9.0}))
+    there.write(record("mended"))
+    there.write(record("new"))
+    write_export(there.results, [record("exported"), record("new")])
+    Plans(there.results).write(plan(planned("new"), planned("absent")))
+    (there.fits / "f.npz").write_bytes(b"a fit")
+    said: list[str] = []
+    assert merge(here, [there.results], said.append) == {"kept": 1, "better": 1, "new": 2} and not said
+    assert {r.cell_id: r.status for r in here.all()} == dict.fromkeys(("both", "exported", "mended", "new"), "ok")
+    assert here.read("both") == record("both") and (here.fits / "f.npz").read_bytes() == b"a fit"
+    (brought,) = Plans(here.results).all()
+    assert set(records_of(brought, here)) == {"new"}
+    assert merge(here, [there.results], said.append) == {"kept": 1, "same": 3}
+    with pytest.raises(ValueError, match="absent holds no records"):
+        merge(here, [tmp_path / "absent"], said.append)
