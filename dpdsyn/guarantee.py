@@ -9,14 +9,14 @@ from dpdsyn.privacy import Budget, Ledger
 
 _WORDS = {
     "dp": "differentially private",
-    "claimed": "differentially private as an outside library claims",
+    "unverified": "differentially private as an outside library claims",
     "none": "NO privacy guarantee",
 }
 
 
 @dataclass(frozen=True)
 class Guarantee:
-    """kind: dp, claimed or none. epsilon, delta: what was allowed; spent: the ledger's composition, None without a guarantee.
+    """kind: dp, unverified or none. epsilon, delta: what was allowed; spent: the ledger's composition, None without a guarantee.
 
     unit: what is added or removed between neighbouring tables, one row or one person. spends: the ledger's entries.
     """

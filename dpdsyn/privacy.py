@@ -377,15 +377,15 @@ class Ledger:
             self._parent.expose(why)
 
     def hand_over(self, claim: str) -> None:
-        """Record that rows went to code whose guarantee is only claimed."""
+        """Record that rows went to code whose guarantee nobody here verified."""
         self._claims.append(claim)
         if self._parent is not None:
             self._parent.hand_over(claim)
 
     @property
     def guarantee(self) -> str:
-        """dp: all through accounted mechanisms; claimed: an outside library says so; none: rows were exposed."""
-        return "none" if self._exposures else "claimed" if self._claims else "dp"
+        """dp: all through accounted mechanisms; unverified: an outside library says so; none: rows were exposed."""
+        return "none" if self._exposures else "unverified" if self._claims else "dp"
 
     @property
     def spent(self) -> float | None:

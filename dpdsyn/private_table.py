@@ -116,7 +116,7 @@ class PrivateTable:
     # --- ways out without our guarantee ------------------------------------------------------------------------
 
     def hand_over(self, claim: str) -> np.ndarray:
-        """A copy of the codes for an outside library that claims `claim`; the result is `claimed`."""
+        """A copy of the codes for an outside library that claims `claim`; the result is `unverified`."""
         self.ledger.hand_over(claim)
         return self.__rows.together()
 

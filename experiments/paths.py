@@ -1,18 +1,12 @@
-"""Where things lie: configuration, results, data."""
+"""Where results and data lie."""
 
 from __future__ import annotations
 
-import hashlib
 import os
+import sys
 from pathlib import Path
 
 from baselines.foreign.environments import cache_dir
-
-
-def config_dir() -> Path:
-    """The folder of configuration files: in the wheel beside this file, in a checkout one level up."""
-    packaged = Path(__file__).parent / "conf"
-    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "conf"
 
 
 def results_dir() -> Path:
@@ -26,49 +20,7 @@ def data_dirs() -> tuple[Path | None, Path]:
     return (Path(own).absolute() if own else None), cache_dir() / "data"
 
 
-def options(group: str, extra: Path | None = None) -> list[str]:
-    """Names that the configuration group has, those in the folder `extra` included."""
-    folders = [config_dir() / group] + ([extra / group] if extra else [])
-    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-
-
-def read_option(group: str, name: str, extra: Path | None = None) -> dict:
-    """The content of one configuration file of a group, laid over those that it names in `defaults`."""
-    import yaml
-
-    raw = yaml.safe_load(option_path(group, name, extra).read_text(encoding="utf-8")) or {}
-    bases = [base for base in raw.pop("defaults", []) if base != "_self_"]
-    return _merged([_base(group, base, extra) for base in bases], raw)
-
-
-def option_path(group: str, name: str, extra: Path | None = None) -> Path:
-    """The configuration file of an option. Raises FileNotFoundError, listing those that exist."""
-    for folder in ([extra] if extra else []) + [config_dir()]:
-        path = folder / group / f"{name}.yaml"
-        if path.is_file():
-            return path
-    raise FileNotFoundError(f"no {group} is called {name!r}; there are {', '.join(options(group, extra))}")
-
-
-def content_hash(path: Path) -> str:
-    """The first 16 hexadecimal digits of a file's sha256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-def _base(group: str, base: str | dict[str, str], extra: Path | None) -> dict:
-    """An entry of `defaults`: an option of the same group, or `/group@key: name`, which stands under that key."""
-    if isinstance(base, str):
-        return read_option(group, base, extra)
-    (where, name), *_ = base.items()
-    other, _, key = where.removeprefix("/").partition("@")
-    return {key: read_option(other, name, extra)} if key else {}
-
-
-def _merged(bases: list[dict], own: dict) -> dict:
-    """The options that a file builds on (`defaults`), with its own values over them."""
-    result: dict = {}
-    for layer in [*bases, own]:
-        for key, value in layer.items():
-            both = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = _merged([result[key]], value) if both else value
-    return result
+def see_own_modules() -> None:
+    """Let a person's method be found in the folder where the command is typed; workers inherit the path."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))

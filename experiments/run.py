@@ -1,4 +1,4 @@
-"""One cell: a data set, a method, a budget and a seed, from the file to the record."""
+"""One run: a data set, a method, a budget and a seed, from the file to the record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import json
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -20,21 +20,18 @@ from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, load
 from experiments import machine
+from experiments.console import Say, silent
 from experiments.data import datasets
 from experiments.evaluation import evaluate
+from experiments.records import former
 from experiments.records.record import DIRECT, EVALUATORS, Record
 from experiments.records.store import Fit, Store, StoreError
 
-Tell = Callable[[str], None]
 _fits_before = itertools.count()  # of this process: whether a fit was its first
 
 
-def _silent(text: str) -> None:
-    pass
-
-
 @dataclass(frozen=True)
-class Cell:
+class Run:
     """A composed configuration, checked. Building one raises ValueError on the first value that cannot be meant.
 
     judged: the column that models trained on the synthetic rows are to predict. alone: it is run to be timed, so that a fit
@@ -47,6 +44,7 @@ class Cell:
     method: str
     target: str
     parameters: Mapping[str, Any]
+    about: Mapping[str, Any]
     synthesizer: Synthesizer
     budget: Budget
     evaluation: Mapping[str, Any]
@@ -55,9 +53,9 @@ class Cell:
     alone: bool
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Cell:
+    def of(cls, config: Mapping[str, Any]) -> Run:
         method = dict(config["synthesizer"])
-        name, target = method.pop("name"), method.pop("_target_")
+        name, target, about = method.pop("name"), method.pop("_target_"), method.pop("about", None) or {}
         kind = load(target)
         try:
             synthesizer = kind(**method)
@@ -75,6 +73,7 @@ class Cell:
             method=name,
             target=target,
             parameters=method,
+            about=about,
             synthesizer=synthesizer,
             budget=Budget(config["privacy"]["epsilon"], config["privacy"]["delta"]),
             evaluation=config["evaluation"],
@@ -97,11 +96,12 @@ class Cell:
         """Of everything that can change the synthetic table; epsilon only where the method spends any."""
         ignores_budget = self.synthesizer.spends == "nothing"
         foreign = self.synthesizer.foreign_versions()
+        name, target = former.first(self.method, former.METHODS), former.first(self.target, former.TARGETS)
         return _digest(
             {
                 **({"foreign": foreign} if foreign else {}),
                 "data": datasets.identity(self.dataset),
-                "method": [self.method, self.target, dict(self.parameters), self.synthesizer.version],
+                "method": [name, target, dict(self.parameters), self.synthesizer.version],
                 "privacy": None if ignores_budget else self._budget,
                 "n_synth": self.n_synth,
                 "seed": self.seed,
@@ -109,7 +109,7 @@ class Cell:
         )
 
     @property
-    def cell_id(self) -> str:
+    def run_id(self) -> str:
         """Of the fit, the budget it stands for, and how it is judged."""
         judged = [dict(self.evaluation), evaluate.VERSION, self.dataset.get("positive")]
         return _digest([self.fit_id, self._budget, *judged] + ([self.judged] if self.off_task else []))
@@ -124,86 +124,87 @@ class Cell:
         return self.judged != self.schema.target
 
 
-def outline(cell: Cell) -> dict[str, Any]:
-    """The part of the cell's record that is known before it runs."""
-    generator, foreign = cell.dataset.get("generator"), cell.synthesizer.foreign_versions()
+def outline(run: Run) -> dict[str, Any]:
+    """The part of the run's record that is known before it runs."""
+    generator, foreign = run.dataset.get("generator"), run.synthesizer.foreign_versions()
     return {
-        "cell_id": cell.cell_id,
-        "fit_id": cell.fit_id,
+        "run_id": run.run_id,
+        "fit_id": run.fit_id,
         "dataset": {
-            "name": cell.dataset["name"],
-            "sha256": dict(cell.dataset.get("files") or {}),
-            "split_seed": cell.seed,
-            "ceiling": None if cell.off_task else datasets.ceiling(cell.dataset),
-            "caution": cell.dataset.get("caution"),
+            "name": run.dataset["name"],
+            "sha256": dict(run.dataset.get("files") or {}),
+            "split_seed": run.seed,
+            "ceiling": None if run.off_task else datasets.ceiling(run.dataset),
+            "caution": run.dataset.get("caution"),
             **({"generator": dict(generator)} if generator else {}),
-            **({"train_rows": cell.schema.rows_public} if cell.dataset.get("train_rows") else {}),
-            **({"version": cell.dataset_key[:8]} if cell.dataset.get("path") else {}),
+            **({"train_rows": run.schema.rows_public} if run.dataset.get("train_rows") else {}),
+            **({"version": run.dataset_key[:8]} if run.dataset.get("path") else {}),
         },
         "method": {
-            "name": cell.method,
-            "target": cell.target,
-            "version": cell.synthesizer.version,
-            "parameters": dict(cell.parameters),
+            "name": run.method,
+            "target": run.target,
+            "version": run.synthesizer.version,
+            "parameters": dict(run.parameters),
+            "about": dict(run.about),
         },
-        "privacy": {"epsilon": cell.budget.epsilon, "delta": cell.budget.delta, "unit": cell.schema.unit},
-        "seed": cell.seed,
-        "n_synth": cell.n_synth,
-        "evaluation": dict(cell.evaluation) | ({"column": cell.judged} if cell.off_task else {}),
-        "environment": {**machine.describe(cell.threads), **({"foreign": foreign} if foreign else {})},
+        "privacy": {"epsilon": run.budget.epsilon, "delta": run.budget.delta, "unit": run.schema.unit},
+        "seed": run.seed,
+        "n_synth": run.n_synth,
+        "evaluation": dict(run.evaluation) | ({"column": run.judged} if run.off_task else {}),
+        "environment": {**machine.describe(run.threads), **({"foreign": foreign} if foreign else {})},
     }
 
 
-def run_cell(cell: Cell, store: Store | None = None, say: Tell = _silent, enter: Tell = _silent) -> Record:
+def execute(run: Run, store: Store | None = None, say: Say = silent, enter: Say = silent) -> Record:
     """Fit, sample and judge; a fit that the store already holds is not repeated. Never raises what a method raises.
 
     say: hears what the person should know. enter: hears which phase begins: load, fit, sample, evaluate.
     """
     enter("load")
-    machine.pin_threads(cell.threads)
-    known = outline(cell)
+    machine.pin_threads(run.threads)
+    known = outline(run)
     try:
-        reason = cell.synthesizer.skip(cell.schema, cell.budget)
-        if cell.off_task and hasattr(cell.synthesizer, "predict_proba"):
-            reason = f"predicts {cell.schema.target} itself and makes no rows to learn {cell.judged} from"
+        reason = run.synthesizer.skip(run.schema, run.budget)
+        if run.off_task and hasattr(run.synthesizer, "predict_proba"):
+            reason = f"predicts {run.schema.target} itself and makes no rows to learn {run.judged} from"
         if reason:
-            return Record(**known, status="skipped", error=reason)
-        split = datasets.load(cell.dataset, cell.seed, say)
+            return Record.of(**known, status="skipped", error=reason)
+        split = datasets.load(run.dataset, run.seed, say)
         known["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test), "leak": split.leak}
-        fit = store.read_fit(cell.fit_id) if store else None
-        if fit is None or (cell.alone and not fit.seconds.get("alone")):
-            fit = fit_and_sample(cell, split, enter)
+        fit = store.read_fit(run.fit_id) if store else None
+        if fit is None or (run.alone and not fit.seconds.get("alone")):
+            fit = fit_and_sample(run, split, enter)
             if store:
-                store.write_fit(cell.fit_id, fit)
+                store.write_fit(run.fit_id, fit)
         known["method"] |= {"guarantee": fit.guarantee}
         known["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger}
         enter("evaluate")
-        return Record(**known, status="ok", **_judge(cell, split, fit))
+        return Record.of(**known, status="ok", **_judge(run, split, fit))
     except MemoryError as error:
-        return Record(**known, status="out_of_memory", error=str(error) or "MemoryError")
-    except StoreError:  # the folder, not the method: nothing is known of the cell
+        return Record.of(**known, status="out_of_memory", error=str(error) or "MemoryError")
+    except StoreError:  # the folder, not the method: nothing is known of the run
         raise
     except Exception as error:  # a crash is a record, whatever raised it
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return Record(**known, status="failed", error=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
+        return Record.of(**known, status="failed", error=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
 
 
-def fit_and_sample(cell: Cell, split: datasets.Split, enter: Tell = _silent) -> Fit:
+def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
     """Fit and sample on the clock, with nothing else on it; imports are made before."""
     enter("fit")
-    for module in ("dp_accounting.pld", "scipy.optimize", *cell.synthesizer.imports()):
+    for module in ("dp_accounting.pld", "scipy.optimize", *run.synthesizer.imports()):
         import_module(module)
-    machine.pin_threads(cell.threads)
-    noise, method, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(cell.seed).spawn(3))
-    ledger = Ledger(cell.budget)
+    machine.pin_threads(run.threads)
+    noise, method, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(run.seed).spawn(3))
+    ledger = Ledger(run.budget)
     private = PrivateTable(split.train, split.schema, ledger, noise)
-    cell.synthesizer.report = lambda line: enter(f"fit, {line}")
+    run.synthesizer.report = lambda line: enter(f"fit, {line}")
     with machine.PeakMemory() as memory, machine.OtherWork() as others:
         start = time.perf_counter()
-        fitted = cell.synthesizer.fit(private, method)
+        fitted = run.synthesizer.fit(private, method)
         middle = time.perf_counter()
         enter("sample")
-        codes = draw(fitted, split.schema, cell.n_synth, sampling)
+        codes = draw(fitted, split.schema, run.n_synth, sampling)
         end = time.perf_counter()
     seconds = {"fit": middle - start, "sample": end - middle, "total": end - start}
     elsewhere = fitted.measured_elsewhere()
@@ -221,28 +222,28 @@ def fit_and_sample(cell: Cell, split: datasets.Split, enter: Tell = _silent) -> 
             **seconds,
             "process": "warm" if next(_fits_before) else "fresh",
             "contended": others.contended,
-            "alone": cell.alone,
+            "alone": run.alone,
         },
         peak_memory_mb=elsewhere["peak_memory_mb"] if elsewhere else memory.megabytes,
     )
 
 
-def _judge(cell: Cell, split: datasets.Split, fit: Fit) -> dict[str, Any]:
+def _judge(run: Run, split: datasets.Split, fit: Fit) -> dict[str, Any]:
     """The record's measured part. A method that predicts by itself is scored directly, and its filler rows are not."""
-    schema, evaluation, probabilities = split.schema, cell.evaluation, fit.test_probabilities
+    schema, evaluation, probabilities = split.schema, run.evaluation, fit.test_probabilities
     if probabilities is None:
         metrics = evaluate.utility(
-            fit.codes, split.test, schema, cell.judged, evaluation["evaluators"], evaluation["repeats"], cell.seed
+            fit.codes, split.test, schema, run.judged, evaluation["evaluators"], evaluation["repeats"], run.seed
         )
         fidelity = evaluate.fidelity(fit.codes, split.train, schema)
-        labels = fit.codes[:, schema.position(cell.judged)]
+        labels = fit.codes[:, schema.position(run.judged)]
     else:
         metrics = {DIRECT: evaluate.scores(split.test[:, schema.target_position], probabilities)}
         fidelity = {}
         labels = probabilities.argmax(axis=1)
     return {
         "metrics": metrics,
-        "label_share": float(np.mean(labels == datasets.positive_class(cell.dataset, schema, cell.judged))),
+        "positive_rate": float(np.mean(labels == datasets.positive_class(run.dataset, schema, run.judged))),
         "fidelity": fidelity,
         "synthetic_sha256": hashlib.sha256(fit.codes.tobytes()).hexdigest(),
         "seconds": fit.seconds,

@@ -9,8 +9,8 @@ from statistics import fmean
 import pytest
 from builders.paths import ROOT
 
+from experiments.records.export import read_export
 from experiments.records.record import Record
-from experiments.records.store import read_export
 from experiments.report.comparison import pairs
 from experiments.report.labels import grouped, plain
 from experiments.report.tables.all import accuracy_tables, time_tables
@@ -24,7 +24,7 @@ PAGES = {"README.md": README, "results/README.md": (ROOT / "results" / "README.m
 def swept() -> list[Record]:
     """As in the tables: of sweeps, with default settings, judged by the target."""
     known = plain(record for record in read_export(ROOT / "results") if not record.alone)
-    return [record for record in known if not record.evaluation.get("column") and not record.data_settings.get("train_rows")]
+    return [record for record in known if not record.evaluation.column and not record.data_settings.get("train_rows")]
 
 
 def table_after(words: str) -> list[dict[str, str]]:
@@ -35,12 +35,12 @@ def table_after(words: str) -> list[dict[str, str]]:
 
 
 def test_the_first_table_is_that_of_the_first_command(swept: list[Record]) -> None:
-    there = [record for record in swept if record.dataset["name"] == "adult" and record.privacy["epsilon"] == 1.0]
+    there = [record for record in swept if record.dataset.name == "adult" and record.privacy.epsilon == 1.0]
     (accuracy,), (time,) = accuracy_tables(there), time_tables(there)
     known = {row[0]: dict(zip(accuracy.columns, row, strict=True)) for row in accuracy.rows}
     took = {row[0]: dict(zip(time.columns, row, strict=True)) for row in time.rows}
     shown = table_after("Adult at epsilon 1, delta 1e-6")
-    assert {row["method"] for row in shown} == {record.method["name"] for record in there}
+    assert {row["method"] for row in shown} == {record.method.name for record in there}
     names = {"AUROC": "auroc", "two-way error": "tvd2"}
     for row in shown:
         found = known[row["method"]]
@@ -54,8 +54,7 @@ def test_the_shares_of_real_rows_are_those_of_the_records(swept: list[Record]) -
         values = {
             record.seed: record.mean("accuracy")
             for record in swept
-            if (record.dataset["name"], record.method["name"], record.privacy["epsilon"]) == (dataset, method, epsilon)
-            and record.seed < 5
+            if (record.dataset.name, record.method.name, record.privacy.epsilon) == (dataset, method, epsilon) and record.seed < 5
         }
         assert set(values) == set(range(5)) and None not in values.values()
         return fmean(value for value in values.values() if value is not None)

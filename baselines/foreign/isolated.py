@@ -1,6 +1,7 @@
 """Methods of packages whose pins conflict with ours: each fit runs in the interpreter of an environment of its own.
 
-A package is one file, `foreign/NAME.py`, and one lock, `foreign/NAME.txt` (see `environments`). The file offers one function, `prepare(method)`, which imports what the method needs and gives `fit(frame, sizes, epsilon, delta, seed, options)`.
+A package is one file, `foreign/NAME.py`, and one lock, `foreign/NAME.txt` (see `environments`). The file offers one
+function, `prepare(method)`, which imports what the method needs and gives `fit(frame, sizes, epsilon, delta, seed, options)`.
 That fits on a frame of integer codes, column after column below `sizes`, and gives `sample(rows, seed)`, which gives such a
 frame. It runs under the package's interpreter, so it imports nothing of ours.
 """

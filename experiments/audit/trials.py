@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.checks import whole_number
+from dpdsyn.files import write_whole
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -23,11 +24,11 @@ from experiments import machine
 from experiments.audit import attacks as audit_attacks
 from experiments.audit.attacks import ATTACKS, RELEASED, Attack
 from experiments.audit.bounds import lower_bound, one_run_bound, power, split, tpr_at_low_fpr
+from experiments.configuration import options, read_option
 from experiments.data import datasets
-from experiments.paths import options, read_option
+from experiments.records import former
 from experiments.records.record import as_text, settings
-from experiments.records.store import write_atomically
-from experiments.run import Cell, _digest
+from experiments.run import Run, _digest
 
 CHUNK = 20  # runs that are done and stored together
 _ONE_RUN = "one run, many canaries"
@@ -60,7 +61,7 @@ class Looked:
 class Audit:
     """A composed configuration, checked. Building one raises ValueError for the first value that cannot be meant."""
 
-    cell: Cell
+    run: Run
     runs: int
     columns: int
     rows: int
@@ -68,52 +69,53 @@ class Audit:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Audit:
-        cell, given = Cell.of(config), config["audit"]
+        run, given = Run.of(config), config["audit"]
         names = {"runs": 40, "columns": 2, "rows": 20, "canaries": 40}
         numbers = {name: whole_number(f"audit.{name}", given[name], least) for name, least in names.items()}
-        if numbers["columns"] > len(cell.schema.columns):
-            raise ValueError(f"audit.columns is {given['columns']}; {cell.dataset['name']} has {len(cell.schema.columns)}")
-        return cls(cell, **numbers)
+        if numbers["columns"] > len(run.schema.columns):
+            raise ValueError(f"audit.columns is {given['columns']}; {run.dataset['name']} has {len(run.schema.columns)}")
+        return cls(run, **numbers)
 
     @property
     def audit_id(self) -> str:
         """Of everything that decides what a run comes to; more runs of the same are the same audit."""
-        cell, budget = self.cell, self.cell.budget
-        method = [cell.method, cell.target, dict(cell.parameters), cell.synthesizer.version, cell.synthesizer.foreign_versions()]
-        cut = [datasets.identity(cell.dataset), cell.seed, self.columns, self.rows]
+        run, budget = self.run, self.run.budget
+        name, target = former.first(run.method, former.METHODS), former.first(run.target, former.TARGETS)
+        method = [name, target, dict(run.parameters), run.synthesizer.version, run.synthesizer.foreign_versions()]
+        cut = [datasets.identity(run.dataset), run.seed, self.columns, self.rows]
         return _digest([method, [budget.epsilon, budget.delta], cut, [audit_attacks.VERSION, RELEASED]])
 
     @property
     def name(self) -> str:
-        budget = self.cell.budget
-        return f"{self.cell.dataset['name']} {self.label} epsilon={budget.epsilon:g} delta={budget.delta:g}"
+        budget = self.run.budget
+        return f"{self.run.dataset['name']} {self.label} epsilon={budget.epsilon:g} delta={budget.delta:g}"
 
     @property
     def label(self) -> str:
         """The method, with the settings that differ from its configuration file."""
-        own, method = settings(self.cell.parameters), self.cell.method
+        own, method = settings(self.run.parameters), self.run.method
         usual = settings(read_option("synthesizer", method)) if method in options("synthesizer") else {}
         differs = as_text({key: value for key, value in own.items() if usual.get(key) != value})
         return f"{method} ({differs})" if differs else method
 
     def schema(self) -> Schema:
         """Of the first columns and the target; the public row count is that of the cut."""
-        whole = self.cell.schema
+        whole = self.run.schema
         kept = [name for name in whole.names if name != whole.target][: self.columns - (whole.target is not None)]
         return replace(whole.select([name for name in whole.names if name in {*kept, whole.target}]), rows_public=self.rows)
 
     def cut(self) -> Cut:
         """The table, the same for every run. Raises DataError or SchemaError as the data set does."""
         schema = self.schema()
-        codes = datasets.load(self.cell.dataset, self.cell.seed).train[:, self.cell.schema.positions(schema.names)]
+        codes = datasets.load(self.run.dataset, self.run.seed).train[:, self.run.schema.positions(schema.names)]
         if len(codes) < self.rows:
-            raise ValueError(f"audit.rows is {self.rows}; {self.cell.dataset['name']} has {len(codes)} training rows")
+            raise ValueError(f"audit.rows is {self.rows}; {self.run.dataset['name']} has {len(codes)} training rows")
         order = np.random.default_rng(self.rows).permutation(len(codes))
         drawn = codes[order[: self.rows]].astype(schema.dtype)
         canary = audit_attacks.canary_of(drawn, schema)
         return Cut(schema, drawn[(drawn != canary).any(axis=1)], canary)
 
-    def run(self, cut: Cut, trial: int, number: int) -> tuple[np.ndarray, np.ndarray, float, float, str]:
+    def fit_once(self, cut: Cut, trial: int, number: int) -> tuple[np.ndarray, np.ndarray, float, float, str]:
         """One fit and release: released, parameters, evidence, seconds, guarantee.
 
         trial: 0, or 1 for fresh runs; number: of the run in its trial. Both decide the noise; the method's own randomness
@@ -121,7 +123,7 @@ class Audit:
         """
         seeds = np.random.SeedSequence([int(self.audit_id, 16), trial, number]).spawn(2)
         noise, sampling = (np.random.default_rng(seed) for seed in seeds)
-        ledger = Ledger(self.cell.budget)
+        ledger = Ledger(self.run.budget)
         present = number % 2 == 1
         start = time.perf_counter()
         private = Twin.of(cut.others, cut.canary, present, cut.schema, ledger, noise)
@@ -132,7 +134,7 @@ class Audit:
         return *looked, private.evidence, seconds, ledger.guarantee
 
     def _method(self) -> Synthesizer:
-        return type(self.cell.synthesizer)(**self.cell.parameters)
+        return type(self.run.synthesizer)(**self.run.parameters)
 
     def one_run(self, cut: Cut) -> tuple[int, int]:
         """Guesses made, and right ones, of the attack with many canaries in one fit."""
@@ -140,7 +142,7 @@ class Audit:
         noise, sampling, coins = (np.random.default_rng(seed) for seed in seeds)
 
         def fit(rows: np.ndarray) -> np.ndarray:
-            private = PrivateTable(rows, cut.schema, Ledger(self.cell.budget), noise)
+            private = PrivateTable(rows, cut.schema, Ledger(self.run.budget), noise)
             fitted = self._method().fit(private, np.random.default_rng(0))
             return draw(fitted, cut.schema, RELEASED * self.rows, sampling)
 
@@ -161,18 +163,19 @@ class Chunks:
 
     def write(self, audit: Audit, cut: Cut, trial: int, chunk: int) -> None:
         """Do the runs of one chunk and store them whole."""
-        runs = [audit.run(cut, trial, number) for number in range(chunk * CHUNK, (chunk + 1) * CHUNK)]
+        runs = [audit.fit_once(cut, trial, number) for number in range(chunk * CHUNK, (chunk + 1) * CHUNK)]
         names = ("released", "parameters", "evidence", "seconds", "guarantee")
         arrays: dict[str, Any] = dict(zip(names, map(np.array, zip(*runs, strict=True)), strict=True))
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path(trial, chunk), buffer.getvalue())
+        write_whole(self.path(trial, chunk), buffer.getvalue())
 
     def read(self, trial: int, runs: int) -> Looked:
         parts = [dict(np.load(self.path(trial, chunk), allow_pickle=False)) for chunk in range(-(-runs // CHUNK))]
         whole = {name: np.concatenate([part[name] for part in parts])[:runs] for name in parts[0]}
-        guarantee = next(kind for kind in ("none", "claimed", "dp") if kind in whole["guarantee"])
+        found = {former.today(kind, former.GUARANTEES) for kind in whole["guarantee"].tolist()}
+        guarantee = next(kind for kind in ("none", "unverified", "dp") if kind in found)
         return Looked(whole["released"], whole["parameters"], whole["evidence"][:, None], whole["seconds"], guarantee)
 
 
@@ -180,7 +183,7 @@ class Chunks:
 def prepared(config: str) -> tuple[Audit, Cut]:
     """The audit of a configuration (as JSON) and its table, made once in a process."""
     audit = Audit.of(json.loads(config))
-    machine.pin_threads(audit.cell.threads)
+    machine.pin_threads(audit.run.threads)
     return audit, audit.cut()
 
 
@@ -198,7 +201,7 @@ class Finding:
 
 def findings(audit: Audit, looked: Looked) -> list[Finding]:
     """Of every attack that had something to look at."""
-    delta, found = audit.cell.budget.delta, []
+    delta, found = audit.run.budget.delta, []
     with_canary = np.arange(len(looked.evidence)) % 2 == 1
     for attack in ATTACKS:
         seen = looked.of(attack)
@@ -213,6 +216,6 @@ def findings(audit: Audit, looked: Looked) -> list[Finding]:
 
 
 def one_run_finding(audit: Audit, guessed: int, right: int) -> Finding:
-    delta = audit.cell.budget.delta
+    delta = audit.run.budget.delta
     bound, best = (one_run_bound(audit.canaries, guessed, v, delta) for v in (right, guessed))
     return Finding(_ONE_RUN, audit_attacks.ATTACKS[0].knows, bound, best, None, 1)

@@ -21,12 +21,13 @@ import numpy as np
 from baselines.marginal.inference import Model, fit_model
 from baselines.marginal.junction_tree import Clique, JunctionTree, calibrated, tree_cells
 from baselines.marginal.marginals import Measurement, fit_with_mbi
+from dpdsyn.files import write_whole
 from dpdsyn.private_table import marginal
 from dpdsyn.schema import Schema
+from experiments.configuration import read_option
 from experiments.data import datasets
 from experiments.machine import pin_threads
-from experiments.paths import read_option, results_dir
-from experiments.records.store import write_atomically
+from experiments.paths import results_dir
 from experiments.report.tables.table import Table, markdown
 
 _SIGMA = 60.0  # about what AIM measures with on Adult at epsilon 1
@@ -102,7 +103,7 @@ def main(dataset: str = "adult", *pairs: str) -> None:
         ],
     )
     text = markdown(table)
-    write_atomically(results_dir() / "inference.md", text.encode())
+    write_whole(results_dir() / "inference.md", text.encode())
     sys.stdout.write(text)
 
 

@@ -31,10 +31,10 @@ from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import draw
+from experiments.configuration import read_option
 from experiments.data import datasets
 from experiments.data.datasets import Split
 from experiments.machine import describe, pin_threads
-from experiments.paths import read_option
 
 _LEARNING_RATE = 0.5  # of the trainings without privacy; time does not depend on it, their accuracy shows that they train
 _LINES = 25  # of the profile

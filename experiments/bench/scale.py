@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.configuration import read_option
 from experiments.data.simulated import TEST, TRAIN, Simulated
-from experiments.paths import read_option
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""What the harness itself costs: python -m experiments.bench.sweep [--cells 60] [--finished 1000]
+"""What the harness itself costs: python -m experiments.bench.sweep [--runs 60] [--finished 1000]
 
 Real commands in processes of their own, on made-up rows, in a results folder that is thrown away. Four numbers:
-seconds that a cell costs beyond its own work in a warm worker, that `dpdsyn status` takes over many finished cells, that a
-resumed sweep adds for each finished cell, and the time of two workers as a share of that of one.
+seconds that a run costs beyond its own work in a warm worker, that `dpdsyn status` takes over many finished runs, that a
+resumed sweep adds for each finished run, and the time of two workers as a share of that of one.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ _SMALL = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cells", type=int, default=60, help="instant cells to run")
-    parser.add_argument("--finished", type=int, default=1000, help="cells that have their record already")
+    parser.add_argument("--runs", type=int, default=60, help="instant runs to do")
+    parser.add_argument("--finished", type=int, default=1000, help="runs that have their record already")
     given = parser.parse_args()
     for name, measure in (
-        ("a cell beyond its own work, warm worker", lambda: _overhead(given.cells)),
-        (f"dpdsyn status over {given.finished} finished cells", lambda: _status(given.finished)),
-        (f"resumed sweep of {given.finished} finished cells, first time, each", lambda: _resumed(given.finished, known=False)),
-        (f"resumed sweep of {given.finished} finished cells, each", lambda: _resumed(given.finished, known=True)),
+        ("a run beyond its own work, warm worker", lambda: _overhead(given.runs)),
+        (f"dpdsyn status over {given.finished} finished runs", lambda: _status(given.finished)),
+        (f"resumed sweep of {given.finished} finished runs, first time, each", lambda: _resumed(given.finished, known=False)),
+        (f"resumed sweep of {given.finished} finished runs, each", lambda: _resumed(given.finished, known=True)),
     ):
         sys.stdout.write(f"{name:<62} {measure():8.4f} s\n")
         sys.stdout.flush()
     sys.stdout.write(f"{'two workers, time as a share of one':<62} {_share_of_two():8.2f}\n")
 
 
-def _overhead(cells: int) -> float:
-    """From the times of a few cells and of many, so that what a command does once drops out."""
-    few, many = cells // 6, cells
+def _overhead(runs: int) -> float:
+    """From the times of a few runs and of many, so that what a command does once drops out."""
+    few, many = runs // 6, runs
     took, own = {}, 0.0
     for count in (few, many):
         with tempfile.TemporaryDirectory() as folder:
@@ -58,41 +58,41 @@ def _overhead(cells: int) -> float:
 
 
 def _own_work(*overrides: str) -> float:
-    """Seconds of the cell itself in this process: load, fit, sample, judge."""
-    from experiments.run import run_cell
+    """Seconds of the run itself in this process: load, fit, sample, judge."""
+    from experiments.run import execute
     from experiments.sweep.plan import composed
 
-    ((_, _, cell),) = composed([list(overrides)], None)
-    run_cell(cell)  # imports, and whatever else happens once
+    ((_, _, run),) = composed([list(overrides)], None)
+    execute(run)  # imports, and whatever else happens once
     start = time.perf_counter()
-    run_cell(cell)
+    execute(run)
     return time.perf_counter() - start
 
 
-def _status(cells: int) -> float:
+def _status(runs: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        _finish(folder, cells, remember=True)
+        _finish(folder, runs, remember=True)
         return _seconds(folder, "status")
 
 
-def _resumed(cells: int, known: bool) -> float:
+def _resumed(runs: int, known: bool) -> float:
     """known: whether the plan is still there, as it is unless code or configuration has changed since."""
     took = {}
-    for count in (1, cells):
+    for count in (1, runs):
         with tempfile.TemporaryDirectory() as folder:
             took[count] = _seconds(folder, *_finish(folder, count, remember=known), MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    return (took[cells] - took[1]) / (cells - 1)
+    return (took[runs] - took[1]) / (runs - 1)
 
 
-def _finish(folder: str, cells: int, remember: bool) -> list[str]:
-    """Give every cell of a sweep a record, copied from one that was run; the sweep's command."""
-    call = ["-m", *_SMALL, "synthesizer=uniform", _seeds(cells)]
+def _finish(folder: str, runs: int, remember: bool) -> list[str]:
+    """Give every run of a sweep a record, copied from one that was done; the sweep's command."""
+    call = ["-m", *_SMALL, "synthesizer=uniform", _seeds(runs)]
     _seconds(folder, "run", *_SMALL, "synthesizer=uniform", "seed=0")
     store = Store(Path(folder))
     (record,) = store.all()
     plan, _ = plan_of(inspect_request(call), Plans(store.results))
-    for planned in plan.cells:
-        store.write(replace(record, cell_id=planned.cell_id, seed=planned.seed))
+    for planned in plan.runs:
+        store.write(replace(record, run_id=planned.run_id, seed=planned.seed))
     if remember:
         Plans(store.results).write(plan)
     return ["run", *call]

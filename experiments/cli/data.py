@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+import argparse
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from experiments.configuration import options, read_option
+from experiments.console import say
 from experiments.data.fetch import DataError, locate, present
-from experiments.paths import options, read_option
 
 if TYPE_CHECKING:
     from experiments.data.datasets import Split
 
 
-def overview(names: Sequence[str]) -> int:
+def add(commands: argparse._SubParsersAction) -> None:
+    data = commands.add_parser("data", help="data sets: list, fetch, verify, describe").add_subparsers(
+        metavar="ACTION", required=True
+    )
+    for command, names, text in (
+        (overview, None, "what there is, what it predicts, and whether it is on this machine"),
+        (fetch, "+", "bring data sets to this machine, verified"),
+        (verify, "*", "hold files against their hashes and all rows against the schemas"),
+        (describe, "+", "origin, licence, balance, copies, split, accuracy of a model trained on real rows"),
+    ):
+        action = data.add_parser("list" if command is overview else command.__name__, help=text)
+        if names:
+            action.add_argument("names", nargs=names, metavar="NAME")
+        action.set_defaults(command=command)
+
+
+def overview(given: argparse.Namespace) -> int:
     """One line a data set. Reads no row."""
     print(f"{'name':<17}{'predicts':<10}{'training rows':>14}{'columns':>9}  {'here':<6}title")
     for name in options("dataset"):
@@ -33,24 +50,24 @@ def _outline(dataset: Mapping[str, Any]) -> tuple[str, str, str]:
     return schema["target"], f"{schema['rows_public']:,}", str(len(schema["columns"]))
 
 
-def fetch(names: Sequence[str]) -> int:
+def fetch(given: argparse.Namespace) -> int:
     """Bring the files of the data sets here, each verified."""
-    datasets = [_described(name) for name in names]
+    datasets = [_described(name) for name in given.names]
     for dataset in datasets:
         if "generator" in dataset:
             print(f"{dataset['name']} is made when it is needed; there is nothing to fetch")
             continue
-        for path in locate(dataset, _say).values():
+        for path in locate(dataset, say).values():
             print(f"{path}: verified")
     return 0
 
 
-def verify(names: Sequence[str]) -> int:
+def verify(given: argparse.Namespace) -> int:
     """Hold files against their hashes and every row against its schema; without names, of all data sets. Fetches nothing."""
     from rich.console import Console
     from rich.progress import track
 
-    chosen = names or [name for name in options("dataset") if "path" not in read_option("dataset", name)]
+    chosen = given.names or [name for name in options("dataset") if "path" not in read_option("dataset", name)]
     datasets = [_described(name) for name in chosen]
     console = Console(stderr=True)
     faults = 0
@@ -76,13 +93,13 @@ def _verified(dataset: Mapping[str, Any]) -> str:
     return f"{len(split.train) + len(split.test):,} rows, {len(split.schema.columns)} columns, {categories}"
 
 
-def describe(names: Sequence[str]) -> int:
+def describe(given: argparse.Namespace) -> int:
     """All that is known of the data sets, and what a model trained on the real rows reaches."""
     from experiments.data.datasets import load
 
-    for dataset in [_described(name) for name in names]:
+    for dataset in [_described(name) for name in given.names]:
         print(f"{dataset['name']}: {dataset['title']}")
-        split = load(dataset, 0, _say)
+        split = load(dataset, 0, say)
         for key, value in (*_origin(dataset), *_rows(split), *_task(dataset, split), *_on_real_rows(split)):
             print(f"  {key:<16} {value}", flush=True)
     return 0
@@ -133,7 +150,7 @@ def _on_real_rows(split: Split) -> Iterator[tuple[str, str]]:
 
     from experiments.evaluation.evaluate import utility
 
-    _say("  training gradient boosting on the real rows ...")
+    say("  training gradient boosting on the real rows ...")
     labels = (codes[:, split.schema.target_position] for codes in (split.train, split.test))
     train, test = labels
     yield "majority", f"accuracy {np.mean(test == np.bincount(train).argmax()):.3f}"
@@ -146,7 +163,3 @@ def _described(name: str) -> dict[str, Any]:
     if "path" in dataset:
         raise DataError(f"{name} stands for a table of your own; the commands of `dpdsyn data` are for published ones")
     return dataset
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

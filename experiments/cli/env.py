@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import argparse
 
 from baselines.foreign import environments
+from experiments.console import say
 
 
-def overview(names: Sequence[str]) -> int:
+def add(commands: argparse._SubParsersAction) -> None:
+    env = commands.add_parser("env", help="environments of packages with conflicting pins: create, list")
+    actions = env.add_subparsers(metavar="ACTION", required=True)
+    make = actions.add_parser("create", help="make them from their lock files; needs the package index")
+    make.add_argument("names", nargs="+", metavar="NAME")
+    make.set_defaults(command=create)
+    actions.add_parser("list", help="what there is, and whether it is on this machine").set_defaults(command=overview)
+
+
+def overview(given: argparse.Namespace) -> int:
     """One line an environment."""
     print(f"{'name':<14}{'python':<9}{'packages':>8}{'GB':>5}  {'here':<6}methods")
     for name in environments.names():
@@ -22,22 +31,18 @@ def overview(names: Sequence[str]) -> int:
 
 
 def _methods(name: str) -> list[str]:
-    from experiments.paths import options, read_option
+    from experiments.configuration import options, read_option
 
     return [method for method in options("synthesizer") if read_option("synthesizer", method).get("package") == name]
 
 
-def create(names: Sequence[str]) -> int:
+def create(given: argparse.Namespace) -> int:
     """Make the environments that are not there yet."""
     from rich.console import Console
 
     console = Console(stderr=True)
-    for environment in [environments.find(name) for name in names]:
+    for environment in [environments.find(name) for name in given.names]:
         with console.status(environment.name) as shown:
-            folder = environments.create(environment, shown.update if console.is_terminal else _say)
+            folder = environments.create(environment, shown.update if console.is_terminal else say)
         print(f"{folder}: ready", flush=True)
     return 0
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

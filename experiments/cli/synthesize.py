@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import secrets
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.cli.schema import reading, reads_table
+from experiments.console import say
 from experiments.data.fetch import DataError
 from experiments.data.table_file import Reading, is_parquet, line_of, read_table
 
@@ -22,6 +24,28 @@ if TYPE_CHECKING:
 
 _CHUNK = 1_000_000  # rows sampled and written at once
 _ENDINGS = (".csv", ".parquet")
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    make = commands.add_parser("synthesize", help="a synthetic table from a CSV or Parquet file and its schema")
+    make.add_argument("table", type=Path, metavar="FILE")
+    make.add_argument("--schema", type=Path, required=True, metavar="YAML")
+    make.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv or .parquet")
+    make.add_argument("--target", help="the column to be predicted, if the schema does not name it")
+    make.add_argument("--epsilon", type=float, required=True)
+    make.add_argument("--delta", type=float, default=1e-6)
+    make.add_argument("--rows", type=int, help="how many to make; rows_public of the schema by default")
+    make.add_argument("--candidates", default="class_conditional", metavar="NAME", help="source of candidate rows")
+    make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
+    make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
+    make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
+    make.set_defaults(command=release)
+    reads_table(make)
+
+
+def release(given: argparse.Namespace) -> int:
+    names = ("table", "schema", "output", "target", "epsilon", "delta", "rows", "candidates", "seed", "overwrite", "draft")
+    return synthesize(Request(**{name: getattr(given, name) for name in names}, reading=reading(given)))
 
 
 @dataclass(frozen=True)
@@ -66,9 +90,9 @@ def synthesize(request: Request) -> int:
         candidates=request.candidates,
         random_state=request.seed,
     )
-    _say(f"reading {request.table}")
+    say(f"reading {request.table}")
     table = request.table if request.streamed(schema) else read_table(request.table, request.reading)
-    _say("learning under differential privacy")
+    say("learning under differential privacy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeededNoiseWarning)
         try:
@@ -84,7 +108,7 @@ def synthesize(request: Request) -> int:
     _write(request, model, rows)
     print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")
     if request.seed is not None:
-        _say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
+        say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
     return 0
 
 
@@ -174,7 +198,3 @@ def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:
         "schema": model.schema_.to_mapping(),
         "not covered": "floating-point noise is not hardened against attacks on its low bits",
     }
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -35,10 +35,11 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.column import SchemaError
+from experiments.configuration import options, read_option
 from experiments.crosscheck.reference_implementations import PUBLIC
 from experiments.crosscheck.rows import FileError, Row, append, by_round, line, read, summary
 from experiments.data.fetch import DataError
-from experiments.paths import options, read_option, results_dir
+from experiments.paths import results_dir
 from experiments.sweep import worker
 
 DELTA = 1e-6
@@ -47,7 +48,7 @@ _GRACE = 300.0  # seconds beyond the limit for a run that stops between rounds t
 
 @dataclass(frozen=True)
 class Run:
-    """What is to be run: one side of one cell."""
+    """What is to be run: one side of one run."""
 
     method: str
     dataset: str

@@ -39,16 +39,16 @@ def _answer(asked: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) ->
 
     overrides = [f"dataset={asked['dataset']}", f"synthesizer={asked['method']}", f"seed={asked['seed']}"]
     overrides += [f"privacy.epsilon={asked['epsilon']}", f"privacy.delta={asked['delta']}"]
-    (_, _, cell), *_ = composed([overrides], None)
+    (_, _, run), *_ = composed([overrides], None)
     pin_threads(1)
-    split = datasets.load(cell.dataset, cell.seed)
-    for module in ("dp_accounting.pld", "scipy.optimize", *cell.synthesizer.imports()):
+    split = datasets.load(run.dataset, run.seed)
+    for module in ("dp_accounting.pld", "scipy.optimize", *run.synthesizer.imports()):
         import_module(module)
     packages = describe(1)["packages"]
     tell({"versions": {name: packages[name] for name in ("numpy", "pandas", "jax", "mbi")}})
     rounds = _Rounds(tell)
     processor = time.process_time()
-    fit = fit_and_sample(cell, split, rounds.hear)
+    fit = fit_and_sample(run, split, rounds.hear)
     processor = time.process_time() - processor
     np.save(Path(asked["folder"]) / "made.npy", fit.codes)
     last = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from dpdsyn.column import SchemaError, canonical
 from dpdsyn.keyed_hash import content_ids, keyed_hash
 from dpdsyn.persons import one_row_per_person
 from dpdsyn.schema import Schema
+from experiments.console import Say, silent
 from experiments.data import own_table, published, simulated
 from experiments.data.fetch import DataError
 from experiments.data.simulated import Simulated
@@ -20,11 +21,6 @@ from experiments.data.simulated import Simulated
 VERSION = 1  # raised when the same configuration would give other codes or another split
 _CUT = 2**32  # added to the seed, so that which rows are kept is no matter of which are for testing
 _OFTEN = 0.05  # a larger share of cells in no category is worth a word
-Say = Callable[[str], None]
-
-
-def _silent(text: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,7 @@ def ceiling(dataset: Mapping[str, Any]) -> float | None:
     return Simulated.from_mapping(dataset["generator"]).bayes_accuracy if "generator" in dataset else None
 
 
-def load(dataset: Mapping[str, Any], seed: int, say: Say = _silent) -> Split:
+def load(dataset: Mapping[str, Any], seed: int, say: Say = silent) -> Split:
     """Read, verify, split and encode a resolved data set. The same seed gives the same split.
 
     Raises DataError (absent, altered or unreadable file) or SchemaError (rows that contradict the schema).
@@ -157,7 +153,7 @@ def _kept(rows: int, share: float | None, seed: int) -> np.ndarray:
     return keyed_hash(np.arange(rows, dtype=np.uint64), seed + _CUT) < np.uint64(int(share * 2**64))
 
 
-def check(dataset: Mapping[str, Any], say: Say = _silent) -> None:
+def check(dataset: Mapping[str, Any], say: Say = silent) -> None:
     """Have the files of a resolved data set on this machine, verified, and hold rows against the schema; see `load`.
 
     The first rows of published files, whose content is known; all rows of a person's own. Says of which columns many
@@ -179,7 +175,7 @@ def undeclared(schema: Schema, codes: np.ndarray) -> dict[str, int]:
     return {schema.names[i]: int((codes[:, i] == code).sum()) for i, code in others.items()}
 
 
-def read_frame(dataset: Mapping[str, Any], say: Say = _silent, rows: int | None = None) -> pd.DataFrame:
+def read_frame(dataset: Mapping[str, Any], say: Say = silent, rows: int | None = None) -> pd.DataFrame:
     """The rows (or the first of each published file), every cell as text, so that no row changes how another is read."""
     return own_table.read_frame(dataset) if "path" in dataset else published.read_frame(dataset, say, rows)
 

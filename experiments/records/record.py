@@ -1,4 +1,4 @@
-"""One cell's result: the only truth, from which every table, run and report is made."""
+"""One run's result: the only truth, from which every table, figure and page is made."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from statistics import fmean
 from typing import Any
+
+from experiments.records import former
+from experiments.records.parts import Data, Environment, Evaluation, Experiment, Fidelity, Method, Part, Privacy, Seconds
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
 EVALUATORS = ("logistic", "forest", "boosting", "mlp")
 DIRECT = "guide"  # the name under which a method that predicts by itself is scored
 
 STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
-FORMAT = 2  # 1: without `experiment`
+FORMAT = 3  # 1: without `experiment`; 2: in the words of `former`
+_TODAYS_WORDS = 3
 
 
 class NewerRecord(Exception):
@@ -24,114 +28,143 @@ class NewerRecord(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """Nested values as in the JSON file; see `flat` for one row a cell.
+    """One run. Its parts are explained where they are defined; see `flat` for one row a run.
 
-    dataset: name, sha256, n_train, n_test, seed of the split; generator, the settings of made-up rows; train_rows, to about
-    how many a table was cut; version, of a person's own file with its schema; ceiling, the best possible accuracy where it is
-    known; leak, the share of test rows whose profile is in training where that is measured; caution, what to know.
-    method: name, target, version, parameters, guarantee. privacy: epsilon, delta, unit (what is protected: a row or a
-    person), spent, ledger. seconds: fit, sample, total; cell, the whole of it; process says fresh or warm; alone, whether nothing
-    of ours ran beside it; contended, whether anything else kept the processors busy; around, what a method in an interpreter of
-    its own took besides; limit, reached and phase of a run that was stopped.
-    evaluation: as configured; column, what was predicted where that is not the target. metrics: per evaluator. fidelity:
-    tvd1, tvd2. environment: commit, packages, processor, threads; foreign, versions of what the method uses of other
-    packages. experiment: name and content hash of the file in conf/experiment that it was first run for, if any.
+    fit_id: of what was fitted, shared by runs that only judge it otherwise. metrics: by evaluator, then by metric. positive_rate:
+    the share of the positive class among the synthetic labels. experiment: the file that it was first done for, if any.
     """
 
-    cell_id: str
+    run_id: str
     fit_id: str
     status: str
-    dataset: dict[str, Any]
-    method: dict[str, Any]
-    privacy: dict[str, Any]
+    dataset: Data
+    method: Method
+    privacy: Privacy
     seed: int
     n_synth: int
     error: str | None = None
-    seconds: dict[str, Any] = field(default_factory=dict)
+    seconds: Seconds = field(default_factory=Seconds)
     peak_memory_mb: float | None = None
-    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
-    label_share: float | None = None
-    fidelity: dict[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    positive_rate: float | None = None
+    fidelity: Fidelity = field(default_factory=Fidelity)
     synthetic_sha256: str | None = None
-    evaluation: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, Any] = field(default_factory=dict)
-    experiment: dict[str, str] | None = None
-    format: int = FORMAT
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    environment: Environment = field(default_factory=Environment)
+    experiment: Experiment | None = None
+
+    @classmethod
+    def of(cls, **values: Any) -> Record:
+        """From plain values. Raises ValueError for a name that there is not, KeyError or TypeError for a part that is missing."""
+        unknown = set(values) - {f.name for f in fields(cls)}
+        if unknown:
+            raise ValueError(f"a record has no {', '.join(sorted(map(str, unknown)))}")
+        parts = {name: kind.of(value) for name, kind in _PARTS.items() if isinstance(value := values.get(name), Mapping)}
+        return cls(**{**values, **parts})
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values, those left out that are not known."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value.plain() if isinstance(value, Part) else value for name, value in values.items() if value is not None}
 
     def to_json(self) -> str:
         """One line without spaces, keys sorted, NaN as null."""
-        return json.dumps(_without_nan(asdict(self)), sort_keys=True, allow_nan=False, separators=(",", ":"))
+        values = _without_nan({**self.plain(), "format": FORMAT})
+        return json.dumps(values, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
     @property
     def content(self) -> str:
-        """Of all that it says: tells it from a later record of the same cell."""
+        """Of all that it says: tells it from a later record of the same run."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """Raises ValueError unless the text is one whole record, NewerRecord if a later version wrote it."""
+        """A record of this format or an earlier one.
+
+        Raises ValueError unless the text is one whole record, NewerRecord if a later version wrote it.
+        """
         raw = json.loads(text)
-        names = {f.name for f in fields(cls)}
-        if isinstance(raw, dict) and isinstance(raw.get("format"), int) and raw["format"] > FORMAT:
-            raise NewerRecord(f"a record of format {raw['format']}; this version reads up to {FORMAT}: install a newer one")
-        if not isinstance(raw, dict) or not {"cell_id", "fit_id", "status"} <= set(raw) or not set(raw) <= names:
-            raise ValueError("not a record of this version")
-        return cls(**raw)
+        if not isinstance(raw, dict):
+            raise ValueError("not a record")
+        written = raw.pop("format", 1)
+        if isinstance(written, int) and written > FORMAT:
+            raise NewerRecord(f"a record of format {written}; this version reads up to {FORMAT}: install a newer one")
+        try:
+            return cls.of(**(former.record(raw) if written < _TODAYS_WORDS else raw))
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"not a record of this version ({error})") from error
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not end as it should."""
+        return self.status not in ("ok", "skipped")
 
     @property
     def alone(self) -> bool:
         """Whether it was run to be timed, with the machine to itself."""
-        return bool(self.seconds.get("alone"))
+        return bool(self.seconds.alone)
 
     @property
     def judges(self) -> tuple[str, ...]:
         """The models that judged it."""
-        return tuple(sorted(self.evaluation.get("evaluators") or self.metrics))
+        return tuple(sorted(self.evaluation.evaluators or self.metrics))
 
     def mean(self, metric: str) -> float | None:
         """Mean of a metric over evaluators."""
-        values = [scores[metric] for scores in self.metrics.values() if scores.get(metric) is not None]
+        values = [value for scores in self.metrics.values() if (value := scores.get(metric)) is not None]
         return fmean(values) if values else None
 
     def best(self, metric: str) -> float | None:
         """The best evaluator's value of a metric."""
-        values = [scores[metric] for scores in self.metrics.values() if scores.get(metric) is not None]
+        values = [value for scores in self.metrics.values() if (value := scores.get(metric)) is not None]
         return max(values) if values else None
 
     @property
     def data_settings(self) -> dict[str, Any]:
         """What was chosen of the data set: `generator` of made-up rows, or `train_rows` of a table that was cut."""
-        return {key: self.dataset[key] for key in ("generator", "train_rows") if self.dataset.get(key)}
+        return {key: value for key in ("generator", "train_rows") if (value := getattr(self.dataset, key))}
 
     def flat(self) -> dict[str, Any]:
         """One row: names, settings, every metric's mean and its value per evaluator, times, memory, error."""
         row: dict[str, Any] = {
-            "dataset": self.dataset.get("name"),
-            "method": self.method.get("name"),
-            "epsilon": self.privacy.get("epsilon"),
-            "delta": self.privacy.get("delta"),
+            "dataset": self.dataset.name,
+            "method": self.method.name,
+            "epsilon": self.privacy.epsilon,
+            "delta": self.privacy.delta,
             "seed": self.seed,
             "status": self.status,
-            "guarantee": self.method.get("guarantee"),
-            "epsilon_spent": self.privacy.get("spent"),
-            "unit": self.privacy.get("unit", "row"),
-            "n_train": self.dataset.get("n_train"),
-            "n_test": self.dataset.get("n_test"),
+            "guarantee": self.method.guarantee,
+            "epsilon_spent": self.privacy.spent,
+            "unit": self.privacy.unit,
+            "n_train": self.dataset.n_train,
+            "n_test": self.dataset.n_test,
             "n_synth": self.n_synth,
-            "ceiling": self.dataset.get("ceiling"),
+            "ceiling": self.dataset.ceiling,
             "dataset_settings": as_text(settings(self.data_settings)).replace("generator.", ""),
-            "method_settings": as_text(settings(self.method.get("parameters"))),
-            "offtask": self.evaluation.get("column"),
-            "leak": self.dataset.get("leak"),
+            "method_settings": as_text(settings(self.method.parameters)),
+            "offtask": self.evaluation.column,
+            "leak": self.dataset.leak,
         }
         row |= {metric: self.mean(metric) for metric in METRICS}
-        row |= {"accuracy_best": self.best("accuracy"), "label_share": self.label_share}
-        row |= {name: self.fidelity.get(name) for name in ("tvd1", "tvd2")}
-        row |= {f"{part}_seconds": self.seconds.get(part) for part in ("fit", "sample", "total")}
+        row |= {"accuracy_best": self.best("accuracy"), "positive_rate": self.positive_rate}
+        row |= {"tvd1": self.fidelity.tvd1, "tvd2": self.fidelity.tvd2}
+        row |= {f"{part}_seconds": getattr(self.seconds, part) for part in ("fit", "sample", "total")}
         row |= {"peak_memory_mb": self.peak_memory_mb, "error": self.error}
         for metric in METRICS:
             row |= {f"{metric}.{name}": self.metrics.get(name, {}).get(metric) for name in (*EVALUATORS, DIRECT)}
-        return row | {"synthetic_sha256": self.synthetic_sha256, "cell_id": self.cell_id, "fit_id": self.fit_id}
+        return row | {"synthetic_sha256": self.synthetic_sha256, "run_id": self.run_id, "fit_id": self.fit_id}
+
+
+_PARTS: dict[str, type[Part]] = {
+    "dataset": Data,
+    "method": Method,
+    "privacy": Privacy,
+    "seconds": Seconds,
+    "fidelity": Fidelity,
+    "evaluation": Evaluation,
+    "environment": Environment,
+    "experiment": Experiment,
+}
 
 
 def settings(nested: Mapping[str, Any] | None) -> dict[str, str]:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+from dpdsyn.files import FileError, write_whole
+from experiments.records import former
 from experiments.records.record import NewerRecord, Record
 
 
-class StoreError(RuntimeError):
-    """The results folder cannot be written."""
+class StoreError(FileError):
+    """The results folder cannot be written, or holds what this version cannot read."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Store:
         self.results = results
         self.records = results / "runs" / "records"
         self.fits = results / "runs" / "fits"
-        self.claims = results / "runs" / "claims"
+        self.locks = results / "runs" / "claims"  # as earlier versions call it, which may be at work in the same folder
 
     def prepare(self) -> None:
         """Make the folders. Raises StoreError if nothing can be written there."""
@@ -57,12 +59,12 @@ class Store:
                 "change its permissions or name another in DPDSYN_RESULTS"
             ) from error
 
-    def read(self, cell_id: str) -> Record | None:
-        """The record of a cell, or None; an unreadable file is set aside and counts as none."""
-        return self._read(self.records / f"{cell_id}.json", lambda text: None)
+    def read(self, run_id: str) -> Record | None:
+        """The record of a run, or None; an unreadable file is set aside and counts as none."""
+        return self._read(self.records / f"{run_id}.json", lambda text: None)
 
     def write(self, record: Record) -> None:
-        write_atomically(self.records / f"{record.cell_id}.json", record.to_json().encode() + b"\n")
+        write_whole(self.records / f"{record.run_id}.json", record.to_json().encode() + b"\n")
 
     def all(self, say: Callable[[str], None] = lambda text: None) -> Iterator[Record]:
         """Every record, in the order of their file names."""
@@ -95,6 +97,7 @@ class Store:
             with np.load(path, allow_pickle=False) as file:
                 meta = json.loads(str(file["meta"]))
                 probabilities = file.get("test_probabilities")
+                meta["guarantee"] = former.today(meta["guarantee"], former.GUARANTEES)
                 return Fit(codes=file["codes"], test_probabilities=probabilities, **meta)
         except FileNotFoundError:
             return None
@@ -111,79 +114,4 @@ class Store:
             arrays["test_probabilities"] = fit.test_probabilities
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        write_atomically(self.fits / f"{fit_id}.npz", buffer.getvalue())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside, flush to disk, rename: a reader sees the whole file or none, whenever the writer is killed."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path} ({error.strerror}); nothing was left half written") from error
-
-
-EXPORT = "records.jsonl"
-_SHARD = 1_900_000  # bytes that no file of an export exceeds
-
-
-def export_files(results: Path) -> list[Path]:
-    """`records.jsonl`, then `records-2.jsonl`, `records-3.jsonl`, ... as far as they are there without a gap."""
-    files = [results / EXPORT]
-    while (following := _shard(results, len(files) + 1)).exists():
-        files.append(following)
-    return files
-
-
-def read_export(results: Path) -> list[Record]:
-    """Records of the sorted export. Raises FileNotFoundError if there is none, ValueError naming a bad line."""
-    records = []
-    for path in export_files(results):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            try:
-                records.append(Record.from_json(line))
-            except (ValueError, TypeError, NewerRecord) as error:
-                raise ValueError(f"{path}, line {number}: {error}") from error
-    return records
-
-
-def write_export(results: Path, records: list[Record], limit: int = _SHARD) -> Path:
-    """Write the export, sorted by data set, method, epsilon, seed and id; gives its first file.
-
-    A line that would take a file past `limit` bytes begins the next one; files left from a longer export are removed.
-    """
-    shards: list[list[bytes]] = [[]]
-    size = 0
-    for record in sorted(records, key=sort_key):
-        line = record.to_json().encode() + b"\n"
-        if shards[-1] and size + len(line) > limit:
-            shards.append([])
-            size = 0
-        shards[-1].append(line)
-        size += len(line)
-    surplus = export_files(results)[len(shards) :]
-    for number, lines in enumerate(shards, start=1):
-        write_atomically(_shard(results, number), b"".join(lines))
-    for path in reversed(surplus):
-        path.unlink()
-    return results / EXPORT
-
-
-def _shard(results: Path, number: int) -> Path:
-    first = results / EXPORT
-    return first if number == 1 else first.with_stem(f"{first.stem}-{number}")
-
-
-def sort_key(record: Record) -> tuple[Any, ...]:
-    return (
-        record.dataset.get("name", ""),
-        record.method.get("name", ""),
-        record.privacy.get("epsilon") or 0.0,
-        record.seed,
-        record.cell_id,
-    )
+        write_whole(self.fits / f"{fit_id}.npz", buffer.getvalue())

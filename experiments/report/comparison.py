@@ -50,8 +50,8 @@ MARKS = (
 
 def test_to_train(group: Iterable[Record]) -> float:
     """Test rows for each training row; 0 for made-up rows, of which each seed has its own."""
-    sizes = [r.dataset for r in group if r.dataset.get("n_train") and not r.dataset.get("generator")]
-    return fmean(size["n_test"] / size["n_train"] for size in sizes) if sizes else 0.0
+    sizes = [r.dataset for r in group if r.dataset.n_train and not r.dataset.generator]
+    return fmean((size.n_test or 0) / (size.n_train or 1) for size in sizes) if sizes else 0.0
 
 
 def on_same_splits(first: Iterable[Record], second: Iterable[Record]) -> tuple[list[float], list[float]]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from experiments.paths import options, read_option
+from experiments.configuration import options, read_option
 from experiments.records.record import Record, as_text, settings
 
 Group = tuple[str, float, float]  # data set, epsilon, delta
@@ -35,26 +35,26 @@ def judged_alike(groups: Mapping[tuple[Group, str], list[Record]]) -> dict[tuple
 def labelled(records: Iterable[Record]) -> list[tuple[Group, str, Record]]:
     """Each record with its data set and budget and its method, both named with the settings that are not the default."""
     records = list(records)
-    methods = _labels(records, "synthesizer", lambda record: (record.method["name"], record.method.get("parameters")))
+    methods = _labels(records, "synthesizer", lambda record: (record.method.name, record.method.parameters))
     versions: dict[str, set[str | None]] = defaultdict(set)
     for record in records:
-        versions[record.dataset["name"]].add(record.dataset.get("version"))
+        versions[record.dataset.name].add(record.dataset.version)
 
-    def data(record: Record) -> tuple[str, dict[str, Any]]:
-        name = record.dataset["name"]
-        several = {"version": record.dataset.get("version")} if len(versions[name]) > 1 else {}
+    def data(record: Record) -> tuple[str, Mapping[str, Any]]:
+        name = record.dataset.name
+        several = {"version": record.dataset.version} if len(versions[name]) > 1 else {}
         return name, record.data_settings | several
 
     datasets = _labels(records, "dataset", data)
     result = []
     for record, method, dataset in zip(records, methods, datasets, strict=True):
-        column = record.evaluation.get("column")
+        column = record.evaluation.column
         title = f"{dataset}, predicting {column} (off-task)" if column else dataset
-        result.append(((title, record.privacy["epsilon"], record.privacy["delta"]), method, record))
+        result.append(((title, record.privacy.epsilon, record.privacy.delta), method, record))
     return result
 
 
-def _labels(records: list[Record], group: str, read: Callable[[Record], tuple[str, dict[str, Any] | None]]) -> list[str]:
+def _labels(records: list[Record], group: str, read: Callable[[Record], tuple[str, Mapping[str, Any]]]) -> list[str]:
     """For each record the name that `read` gives and, in brackets, those of its settings that are not the default.
 
     Defaults are those of the configuration file; without one, what all records of that name share.
@@ -76,4 +76,4 @@ def plain(records: Iterable[Record]) -> list[Record]:
     """Without the records of special settings wherever the method ran with its defaults too: these have their own table."""
     known = labelled(records)
     usual = {(key, method) for key, method, _ in known}
-    return [r for key, method, r in known if method == r.method["name"] or (key, r.method["name"]) not in usual]
+    return [r for key, method, r in known if method == r.method.name or (key, r.method.name) not in usual]

@@ -20,10 +20,10 @@ from experiments.report.tables.table import lost
 class Point:
     """One method on one data set at one budget.
 
-    dataset, method: as tables name them. kind: `ranked` takes part in comparisons; `reference`; `claimed` and `none` by their
+    dataset, method: as tables name them. kind: `ranked` takes part in comparisons; `reference`; `unverified` and `none` by their
     guarantee; `apart` for what is under our guarantee and not compared (inspired methods, special settings); by the method's
     runs elsewhere if none of these ended well, and `unknown` if none did anywhere. badge: the guarantee in words. evaluators:
-    the models that accuracy, best, auroc, label_share and tvd2 are over, the largest set that any run here was judged by; runs
+    the models that accuracy, best, auroc, positive_rate and tvd2 are over, the largest set that any run here was judged by; runs
     judged by others count for time alone. of_real: accuracy as a share of that on real rows; contest: the lead over DPDSyn by
     which it may be called best, None if it may not; both on the seeds that are shared. seconds: of fit and sample, median; a
     lower bound if `at_least`. alone: whether they had the machine to themselves; times and memory of other runs then do not
@@ -43,7 +43,7 @@ class Point:
     contest: float | None
     best: float | None
     auroc: float | None
-    label_share: float | None
+    positive_rate: float | None
     tvd2: float | None
     seconds: float | None
     at_least: bool
@@ -86,7 +86,7 @@ def _name(item: tuple[tuple[Group, str], list[Record]]) -> tuple[Group, str]:
 
 
 def _seed(record: Record) -> tuple[int, str]:
-    return record.seed, record.cell_id
+    return record.seed, record.run_id
 
 
 def _point(key: Group, method: str, kind: str, group: list[Record], alike_of: Mapping[tuple[Group, str], list[Record]]) -> Point:
@@ -109,8 +109,8 @@ def _point(key: Group, method: str, kind: str, group: list[Record], alike_of: Ma
         contest=contest(alike_of, key, method),
         best=_mean(alike, lambda record: record.best("accuracy")),
         auroc=_mean(alike, lambda record: record.mean("auroc")),
-        label_share=_mean(alike, lambda record: record.label_share),
-        tvd2=_mean(alike, lambda record: record.fidelity.get("tvd2")),
+        positive_rate=_mean(alike, lambda record: record.positive_rate),
+        tvd2=_mean(alike, lambda record: record.fidelity.tvd2),
         seconds=seconds,
         at_least=at_least,
         alone=bool(measured),

@@ -7,16 +7,17 @@ from collections.abc import Iterable
 from functools import cache
 
 from dpdsyn.privacy import DRAFTED
-from experiments.paths import content_hash, option_path
+from experiments.configuration import content_hash, option_path
+from experiments.records import former
 from experiments.records.record import Record
 
 YARDSTICK = "dpdsyn"
 REFERENCES = ("real", "majority", "independent", "uniform", "guide_only")
 DEVELOPMENT = ("br2000", "simulated")  # the data sets that settings were chosen on
 INSPIRED = ("absyn", "wdp_gan")  # after papers whose text was not found
-BADGES = {"dp": "dp", "claimed": "claimed", "none": "no DP guarantee"}
+BADGES = {"dp": "dp", "unverified": "unverified", "none": "no DP guarantee"}
 _NOTES = {
-    "dpdsyn_as_printed": " (as described in secondary notes)",
+    "dpdsyn_as_published": " (as described in secondary notes)",
     "absyn": " (batch-adaptive, ABSyn-inspired; not ABSyn itself)",
     "privpetal": " (single-table adaptation)",
     "snsynth_mst": " (smartnoise-synth; couples independent columns, not MST itself)",
@@ -29,15 +30,15 @@ _NOTES = {
     "dpmm_mst": " (dpmm)",
     "dpmm_aim": " (dpmm)",
     "dpmm_privbayes": " (dpmm; sensitivity of the choice of parents too small)",
-    "rdp_gan_as_printed": " (noise on the loss's value, as printed)",
+    "rdp_gan_as_published": " (noise on the loss's value, as printed)",
     "wdp_gan": " (sequence GAN, WDP-GAN-inspired; not WDP-GAN itself)",
 }
 
 
 def guarantee(group: Iterable[Record]) -> str | None:
-    """The weakest that any run ended with: `none`, `claimed` or `dp`; None if no run ended well."""
-    given = {record.method.get("guarantee") for record in group if record.status == "ok"}
-    return next((name for name in ("none", "claimed", "dp") if name in given), None)
+    """The weakest that any run ended with: `none`, `unverified` or `dp`; None if no run ended well."""
+    given = {record.method.guarantee for record in group if record.status == "ok"}
+    return next((name for name in ("none", "unverified", "dp") if name in given), None)
 
 
 def badge(method: str, group: list[Record]) -> str:
@@ -45,7 +46,7 @@ def badge(method: str, group: list[Record]) -> str:
     worst = guarantee(group)
     if worst is None:
         return "-"
-    exposed = {entry["label"] for r in group for entry in r.privacy.get("ledger", ()) if entry["mechanism"] == "Unprotected"}
+    exposed = {entry["label"] for r in group for entry in r.privacy.ledger if entry["mechanism"] == "Unprotected"}
     own = _NOTES.get(method.partition(" ")[0], "")
     return BADGES[worst] + (" (schema read off the rows)" if exposed == {DRAFTED} else own)
 
@@ -65,10 +66,10 @@ def remarks(records: Iterable[Record]) -> list[str]:
     records = list(records)
     changed: Counter[str] = Counter()
     for record in records:
-        if record.experiment and record.experiment["sha256"] != _present_hash(record.experiment["name"]):
-            changed[record.experiment["name"]] += 1
-    chosen_on = sorted({name for record in records if (name := record.dataset["name"]) in DEVELOPMENT})
-    warned = dict.fromkeys(record.dataset["caution"] for record in records if record.dataset.get("caution"))
+        if record.experiment and former.experiment(record.experiment.sha256) != _present_hash(record.experiment.name):
+            changed[record.experiment.name] += 1
+    chosen_on = sorted({name for record in records if (name := record.dataset.name) in DEVELOPMENT})
+    warned = dict.fromkeys(record.dataset.caution for record in records if record.dataset.caution)
     return [
         *(f"Development set, on which settings were chosen: {name}." for name in chosen_on),
         *(f"Caution: {caution}." for caution in warned),

@@ -1,6 +1,6 @@
-"""Running the cells of a plan on whichever launcher Hydra is configured with, until each of them has its record.
+"""The runs of a plan on whichever launcher Hydra is configured with, until each of them has its record.
 
-The launcher (joblib, Slurm, Ray, or none) only brings cells to processes. What is done and what is not is read from the
+The launcher (joblib, Slurm, Ray, or none) only brings runs to processes. What is done and what is not is read from the
 store, so a launcher that breaks, a second sweep beside this one, or an earlier one that was killed make no difference.
 """
 
@@ -15,7 +15,8 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from experiments.paths import config_dir
+from experiments.configuration import config_dir
+from experiments.console import Say
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep import processors
@@ -27,11 +28,10 @@ if TYPE_CHECKING:
 
 _ROUNDS_WITHOUT_PROGRESS = 3
 _CARRIED = ("DPDSYN_RESULTS", "DPDSYN_DATA", "XDG_CACHE_HOME", "MLFLOW_TRACKING_URI")  # to processes on other machines
-Say = Callable[[str], None]
 
 
 def due(planned: Planned, record: Record | None, retried: set[str] | None = None) -> bool:
-    """Whether a cell is to be run: it has no record, or one that may be replaced.
+    """Whether a run is due: it has no record, or one that may be replaced.
 
     retried: ask instead whether it failed and is not among these.
     """
@@ -40,35 +40,35 @@ def due(planned: Planned, record: Record | None, retried: set[str] | None = None
     if record is None:
         return retried is None
     if retried is not None:
-        return record.status not in ("ok", "skipped") and planned.cell_id not in retried
+        return record.failed and planned.run_id not in retried
     if record.status in ("ok", "skipped"):
         return record.status == "skipped"  # asking again costs nothing, and what was lacking may be there by now
     return planned.compute["retry"] or Limits.of(planned.compute).raised_since(record)
 
 
-def run(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], job: Callable[..., Any], say: Say) -> list[str]:
-    """Run cells until all have a new record; gives what was refused or could not be brought to an end, a line each.
+def launch(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], job: Callable[..., Any], say: Say) -> list[str]:
+    """Launch runs until all have a new record; gives what was refused or could not be brought to an end, a line each.
 
     Raises UsageError if there is no such launcher.
     """
     from experiments.sweep.request import UsageError
 
-    before = {planned.cell_id: store.read(planned.cell_id) for planned in todo}
-    contents = {cell_id: record.content for cell_id, record in before.items() if record is not None}
+    before = {planned.run_id: store.read(planned.run_id) for planned in todo}
+    contents = {run_id: record.content for run_id, record in before.items() if record is not None}
     task = partial(job, replaced=contents, path=sys.path, stamps=request.stamps())
     refused: dict[str, str] = {}
     stuck, waiting = 0, False
     last: Exception | None = None
 
-    def open_cells() -> list[Planned]:
-        return [p for p in todo if p.cell_id not in refused and store.read(p.cell_id) in (None, before[p.cell_id])]
+    def open_runs() -> list[Planned]:
+        return [p for p in todo if p.run_id not in refused and store.read(p.run_id) in (None, before[p.run_id])]
 
-    while left := open_cells():
-        elsewhere = held(store.claims)
-        mine = [planned for planned in left if planned.cell_id not in elsewhere]
+    while left := open_runs():
+        elsewhere = held(store.locks)
+        mine = [planned for planned in left if planned.run_id not in elsewhere]
         if not mine:
             if not waiting:
-                say(f"waiting for {len(left)} cells that another process is at work on")
+                say(f"waiting for {len(left)} runs that another process is at work on")
             waiting = True
             time.sleep(0.5)
             continue
@@ -82,16 +82,16 @@ def run(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], job
         else:
             last = None
         waiting = False
-        still = open_cells()
-        stuck = stuck + 1 if len(still) == len(left) and not held(store.claims) else 0
+        still = open_runs()
+        stuck = stuck + 1 if len(still) == len(left) and not held(store.locks) else 0
         if stuck == _ROUNDS_WITHOUT_PROGRESS:
             why = f" ({type(last).__name__}: {last})" if last else ""
-            return [*refused.values(), f"{len(still)} cells could not be run{why}; the same command tries again"]
+            return [*refused.values(), f"{len(still)} runs could not be done{why}; the same command tries again"]
     return list(refused.values())
 
 
-def _launch(cells: Sequence[Planned], request: Request, plan: Plan, job: Callable[[Any], Any]) -> dict[str, str]:
-    """Give the cells to the configured launcher; what was refused, by cell."""
+def _launch(runs: Sequence[Planned], request: Request, plan: Plan, job: Callable[[Any], Any]) -> dict[str, str]:
+    """Give the runs to the configured launcher; what was refused, by run."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.plugins import Plugins
@@ -113,30 +113,30 @@ def _launch(cells: Sequence[Planned], request: Request, plan: Plan, job: Callabl
             raise UsageError(f"{reason} ({hint})") from error
         launcher = config.hydra.launcher
         if launcher.get("n_jobs") == -1:
-            launcher.n_jobs = _workers(cells)
+            launcher.n_jobs = _workers(runs)
         context = HydraContext(config_loader=hydra.config_loader, callbacks=_callbacks(config))
         own = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
-        returned = own.launch([list(planned.overrides) for planned in cells], initial_job_idx=0)
+        returned = own.launch([list(planned.overrides) for planned in runs], initial_job_idx=0)
     refused = {}
-    for planned, result in zip(cells, returned, strict=True):
+    for planned, result in zip(runs, returned, strict=True):
         try:
             word = result.return_value
         except Exception as error:
             word = f"{planned.name}: {type(error).__name__}: {error}"
         if word is not None:
-            refused[planned.cell_id] = word
+            refused[planned.run_id] = word
     return refused
 
 
-def _workers(cells: Sequence[Planned]) -> int:
-    """Cells at once on this machine."""
-    asked = min(planned.compute["workers"] for planned in cells)
-    threads = max(planned.compute["threads"] for planned in cells)
+def _workers(runs: Sequence[Planned]) -> int:
+    """Runs at once on this machine."""
+    asked = min(planned.compute["workers"] for planned in runs)
+    threads = max(planned.compute["threads"] for planned in runs)
     return asked if asked > 0 else max(1, processors.count() // threads)
 
 
 def _of_hydra(request: Request, plan: Plan) -> list[str]:
-    """Overrides of Hydra itself: those typed, where its files go, and the environment that cells need wherever they run."""
+    """Overrides of Hydra itself: those typed, where its files go, and the environment that runs need wherever they run."""
     typed = [a for a in plan.arguments if a.lstrip("+~").startswith(("hydra.", "hydra/")) and "=" in a]
     if not plan.is_sweep and not any(a.startswith("hydra/launcher=") for a in typed):
         typed.append("hydra/launcher=basic")
@@ -158,23 +158,23 @@ def _callbacks(config: Any) -> Any:
 
 
 def records_of(plan: Plan, store: Store) -> dict[str, Record]:
-    """The records that the plan's cells have."""
-    found = {planned.cell_id: store.read(planned.cell_id) for planned in plan.cells}
-    return {cell_id: record for cell_id, record in found.items() if record is not None}
+    """The records that the plan's runs have."""
+    found = {planned.run_id: store.read(planned.run_id) for planned in plan.runs}
+    return {run_id: record for run_id, record in found.items() if record is not None}
 
 
 def time_left(plan: Plan, records: Mapping[str, Record], workers: int) -> float | None:
-    """Seconds until all cells have a record, from what like cells took; None while nothing is known."""
-    left = [planned for planned in plan.cells if planned.cell_id not in records]
+    """Seconds until all runs have a record, from what like runs took; None while nothing is known."""
+    left = [planned for planned in plan.runs if planned.run_id not in records]
     if not left:
         return 0.0
-    known = [(record, record.seconds["cell"]) for record in records.values() if record.seconds.get("cell") is not None]
+    known = [(record, record.seconds.run) for record in records.values() if record.seconds.run is not None]
     if not known:
         return None
 
     def typical(planned: Planned) -> float:
-        alike = [s for r, s in known if (r.dataset["name"], r.method["name"]) == (planned.dataset, planned.method)]
-        return median(alike or [s for r, s in known if r.method["name"] == planned.method] or [s for _, s in known])
+        alike = [s for r, s in known if (r.dataset.name, r.method.name) == (planned.dataset, planned.method)]
+        return median(alike or [s for r, s in known if r.method.name == planned.method] or [s for _, s in known])
 
     return sum(map(typical, left)) / max(workers, 1)
 

@@ -1,6 +1,6 @@
-"""Claims: who is at work on what. A claim is a lock on a file, which the kernel takes back when its holder dies.
+"""Locks: who is at work on what. A lock is a lock on a file, which the kernel takes back when its holder dies.
 
-So no clock is involved and nothing has to be cleaned up after a crash: a file that was left behind is not a claim.
+So no clock is involved and nothing has to be cleaned up after a crash: a file that was left behind is not a lock.
 On a shared file system locks reach as far as that file system carries them (NFS 4, Lustre mounted with `flock`).
 """
 
@@ -22,7 +22,7 @@ from experiments.records.store import StoreError
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
-class Claim:
+class Lock:
     """A file held locked by this process. shared: others may hold it too, as long as all of them share."""
 
     def __init__(self, path: Path, shared: bool = False) -> None:
@@ -81,37 +81,37 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-class CellClaim:
-    """The claim of one cell, whose file tells whoever asks who is at work on it and how far."""
+class RunLock:
+    """The lock of one run, whose file tells whoever asks who is at work on it and how far."""
 
-    def __init__(self, claim: Claim, about: Mapping[str, Any]) -> None:
-        self._claim = claim
+    def __init__(self, lock: Lock, about: Mapping[str, Any]) -> None:
+        self._lock = lock
         self._about = {**about, "host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         self.note_phase("starting")
 
     def note_phase(self, phase: str) -> None:
-        self._claim.note(json.dumps({**self._about, "phase": phase}))
+        self._lock.note(json.dumps({**self._about, "phase": phase}))
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, cell_id: str, about: Mapping[str, Any]) -> Iterator[CellClaim | None]:
-    """The claim of a cell while the block runs, or None if somebody else has it. Raises StoreError for a full or closed disk."""
+def locked(folder: Path, run_id: str, about: Mapping[str, Any]) -> Iterator[RunLock | None]:
+    """The lock of a run while the block runs, or None if somebody else has it. Raises StoreError for a full or closed disk."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write to {folder} ({error.strerror})") from error
-    claim = Claim(folder / cell_id)
-    if not claim.take():
+    lock = Lock(folder / run_id)
+    if not lock.take():
         yield None
         return
     try:
-        yield CellClaim(claim, about)
+        yield RunLock(lock, about)
     finally:
-        claim.release()
+        lock.release()
 
 
 def held(folder: Path) -> dict[str, dict[str, Any]]:
-    """The cells that somebody is at work on now, each with what its claim says."""
+    """The runs that somebody is at work on now, each with what its lock says."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("*")) if folder.is_dir() else ():
         try:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
+from dpdsyn.files import write_whole
+from experiments.console import Say
+from experiments.records.export import read_export
 from experiments.records.record import Record
-from experiments.records.store import Store, read_export, write_atomically
+from experiments.records.store import Store
 from experiments.sweep.plan import Plans
-
-Say = Callable[[str], None]
 
 
 def merge(store: Store, folders: list[Path], say: Say) -> Counter[str]:
     """Counts of records taken over (`new`), known already (`same`), replacing one that is not ok (`better`), and left (`kept`).
 
     A folder is one that `DPDSYN_RESULTS` could name: its working store is read and, if it has one, its export. Of two
-    records of one cell the one that is ok wins; of two alike, the one that is here. Nothing is changed in the other
+    records of one run the one that is ok wins; of two alike, the one that is here. Nothing is changed in the other
     folder, except that a file that is no record is set aside there. Raises ValueError, before anything is written, for a
     folder without records.
     """
@@ -43,14 +43,14 @@ def merge(store: Store, folders: list[Path], say: Say) -> Counter[str]:
 
 def _records(other: Store, say: Say) -> dict[str, Record]:
     try:
-        exported = {record.cell_id: record for record in read_export(other.results)}
+        exported = {record.run_id: record for record in read_export(other.results)}
     except FileNotFoundError:
         exported = {}
-    return exported | {record.cell_id: record for record in other.all(say)}
+    return exported | {record.run_id: record for record in other.all(say)}
 
 
 def _take(store: Store, record: Record) -> str:
-    own = store.read(record.cell_id)
+    own = store.read(record.run_id)
     if own == record:
         return "same"
     if own is not None and (own.status == "ok" or record.status != "ok"):
@@ -62,4 +62,4 @@ def _take(store: Store, record: Record) -> str:
 def _copy(source: Path, target: Path) -> None:
     """A fit as it is; one that is being written or was cut short is found out when it is read."""
     with contextlib.suppress(FileNotFoundError):
-        write_atomically(target, source.read_bytes())
+        write_whole(target, source.read_bytes())

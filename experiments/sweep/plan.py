@@ -1,8 +1,8 @@
-"""What a command is going to run: every cell of the sweep, composed, checked and named before the first one starts.
+"""What a command is going to run: every run of the sweep, composed, checked and named before the first one starts.
 
 A plan is kept in the working store under `runs/sweeps`. The same command finds its plan there, as long as nothing that
-could change a cell's identity has changed, so that going on with a sweep does not compose its cells again; and `status`,
-`retry` and MLflow's view know from there which cells belong together.
+could change a run's identity has changed, so that going on with a sweep does not compose its runs again; and `status`,
+`retry` and MLflow's view know from there which runs belong together.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.paths import config_dir
-from experiments.records.store import write_atomically
+from dpdsyn.files import write_whole
+from experiments.configuration import config_dir
+from experiments.records import former
 
 if TYPE_CHECKING:
-    from experiments.run import Cell
+    from experiments.run import Run
     from experiments.sweep.request import Request
 
 Progress = Callable[[int, int], None]
@@ -29,9 +30,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Planned:
-    """One cell of a plan. overrides: what Hydra is given to compose it. compute: how it is to be run."""
+    """One run of a plan. overrides: what Hydra is given to compose it. compute: how it is to be run."""
 
-    cell_id: str
+    run_id: str
     overrides: tuple[str, ...]
     dataset: str
     method: str
@@ -50,7 +51,7 @@ class Plan:
 
     arguments: tuple[str, ...]
     experiment: str
-    cells: tuple[Planned, ...]
+    runs: tuple[Planned, ...]
     started: float  # seconds since 1970, when the command was first given
     fingerprint: str
 
@@ -71,13 +72,13 @@ class Plans:
 
     def write(self, plan: Plan) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / f"{plan.sweep_id}.json", json.dumps(asdict(plan)).encode())
+        write_whole(self.folder / f"{plan.sweep_id}.json", json.dumps(asdict(plan)).encode())
 
     def read(self, sweep_id: str) -> Plan | None:
         try:
             raw = json.loads((self.folder / f"{sweep_id}.json").read_text(encoding="utf-8"))
-            cells = tuple(Planned(**{**cell, "overrides": tuple(cell["overrides"])}) for cell in raw.pop("cells"))
-            return Plan(**{**raw, "arguments": tuple(raw["arguments"]), "cells": cells})
+            runs = tuple(_planned(run) for run in raw.pop("cells" if "cells" in raw else "runs"))  # cells: as it was called first
+            return Plan(**{**raw, "arguments": tuple(raw["arguments"]), "runs": runs})
         except (OSError, ValueError, TypeError, KeyError, AttributeError):  # absent or damaged: the command makes it anew
             return None
 
@@ -87,8 +88,15 @@ class Plans:
         yield from sorted(known, key=lambda plan: (plan.started, plan.sweep_id))
 
 
-def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, total: None) -> tuple[Plan, list[Cell]]:
-    """The plan of a command and, unless it was known, one composed cell for each data set in it.
+def _planned(raw: dict[str, Any]) -> Planned:
+    first = {"run_id": raw.pop("cell_id")} if "cell_id" in raw else {}
+    return Planned(
+        **{**raw, **first, "overrides": tuple(raw["overrides"]), "method": former.today(raw["method"], former.METHODS)}
+    )
+
+
+def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, total: None) -> tuple[Plan, list[Run]]:
+    """The plan of a command and, unless it was known, one composed run for each data set in it.
 
     Raises UsageError or ValueError, in one line, for the first value that cannot be meant.
     """
@@ -99,24 +107,24 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
     if known is not None and known.fingerprint == fingerprint:
         return known, []
     jobs = request.jobs()
-    cells: list[Planned] = []
-    examples: dict[str, Cell] = {}
+    runs: list[Planned] = []
+    examples: dict[str, Run] = {}
     reusable = True
-    for done, (overrides, config, cell) in enumerate(composed(jobs, request.config_dir)):
+    for done, (overrides, config, run) in enumerate(composed(jobs, request.config_dir)):
         progress(done, len(jobs))
         Limits.of(config["compute"])
-        examples.setdefault(cell.dataset_key, cell)
-        reusable &= "path" not in cell.dataset and cell.target.partition(".")[0] in ("dpdsyn", "baselines")
-        method = {"dataset": cell.dataset["name"], "method": cell.method, "epsilon": cell.budget.epsilon, "seed": cell.seed}
-        cells.append(Planned(cell.cell_id, tuple(overrides), **method, compute=config["compute"]))
-    unique = tuple({planned.cell_id: planned for planned in cells}.values())
+        examples.setdefault(run.dataset_key, run)
+        reusable &= "path" not in run.dataset and run.target.partition(".")[0] in ("dpdsyn", "baselines")
+        method = {"dataset": run.dataset["name"], "method": run.method, "epsilon": run.budget.epsilon, "seed": run.seed}
+        runs.append(Planned(run.run_id, tuple(overrides), **method, compute=config["compute"]))
+    unique = tuple({planned.run_id: planned for planned in runs}.values())
     experiment = ", ".join(str(name) for name in request.axes.get("experiment", []) if name is not None) or "single"
     started = known.started if known is not None else time.time()
     return Plan(request.arguments, experiment, unique, started, fingerprint if reusable else ""), list(examples.values())
 
 
-def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[str], dict[str, Any], Cell]]:
-    """Overrides, configuration and cell of each job.
+def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[str], dict[str, Any], Run]]:
+    """Overrides, configuration and run of each job.
 
     Jobs that differ only in the values of keys (`seed=1`, `privacy.epsilon=2`) share one composition, on which
     these values are then laid in the way Hydra does it itself.
@@ -127,7 +135,7 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from experiments.run import Cell
+    from experiments.run import Run
     from experiments.sweep.request import UsageError
 
     parser = OverridesParser.create()
@@ -145,7 +153,7 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
                 container: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
             except (HydraException, OmegaConfBaseException) as error:
                 raise UsageError(" ".join(str(error).split())) from error
-            yield overrides, container, Cell.of(container)
+            yield overrides, container, Run.of(container)
 
 
 @contextmanager
@@ -165,7 +173,7 @@ def _is_value(override: str) -> bool:
 
 
 def _fingerprint(extra: Path | None) -> str:
-    """Of everything that a cell's identity is computed from: configuration and code."""
+    """Of everything that a run's identity is computed from: configuration and code."""
     here = Path(__file__).parents[1]
     code = [(here.parent / package, "*.py") for package in ("dpdsyn", "baselines", "experiments")]
     folders = [(config_dir(), "*.yaml"), *code, (here.parent / "baselines", "*.txt")]  # locks of environments

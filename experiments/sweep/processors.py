@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from experiments.sweep.locks import Claim
+from experiments.sweep.locks import Lock
 
 
 class Processors:
@@ -19,24 +19,22 @@ class Processors:
     def __init__(self, threads: int, alone: bool) -> None:
         folder = Path(tempfile.gettempdir()) / f"dpdsyn-{os.getuid()}"
         folder.mkdir(exist_ok=True)
-        self._claims = [Claim(folder / "machine", shared=not alone)]
+        self._locks = [Lock(folder / "machine", shared=not alone)]
         self.cores: list[int] = []
-        if not self._claims[0].take(wait=not alone):
-            raise RuntimeError(
-                "other cells are running on this machine, and compute.alone=true asks for none; wait for them to end"
-            )
+        if not self._locks[0].take(wait=not alone):
+            raise RuntimeError("other runs go on on this machine, and compute.alone=true asks for none; wait for them to end")
         for core in _usable():
-            claim = Claim(folder / f"core-{core}")
-            if len(self.cores) < threads and claim.take():
-                self._claims.append(claim)
+            lock = Lock(folder / f"core-{core}")
+            if len(self.cores) < threads and lock.take():
+                self._locks.append(lock)
                 self.cores.append(core)
         if len(self.cores) < threads:
             self.cores = []
 
     def release(self) -> None:
-        for claim in self._claims:
-            claim.release(delete=False)
-        self._claims = []
+        for lock in self._locks:
+            lock.release(delete=False)
+        self._locks = []
 
 
 def count() -> int:

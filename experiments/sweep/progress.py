@@ -1,4 +1,4 @@
-"""What a person sees while a command works: a bar with the time left and a line for each cell that ends."""
+"""What a person sees while a command works: a bar with the time left and a line for each run that ends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from experiments.console import bar, console
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.plan import Plan, Planned
@@ -15,31 +16,10 @@ from experiments.sweep.plan import Plan, Planned
 _LOOK = 0.3  # seconds between two looks at the store
 
 
-def bar(console: Any, what: str) -> Any:
-    """A bar of cells, shown on terminals only."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, disable=not console.is_terminal)
-
-
-def console() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
 @contextmanager
 def planning() -> Iterator[Callable[[int, int], None]]:
-    """While the cells of a large sweep are composed and checked."""
-    with bar(console(), "composing cells") as shown:
+    """While the runs of a large sweep are composed and checked."""
+    with bar(console(), "composing runs") as shown:
         task: list[Any] = []
         start = time.monotonic()
 
@@ -54,32 +34,32 @@ def planning() -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[str], None]) -> Iterator[None]:
-    """While cells run, whoever runs them; MLflow is told of each that has a record."""
+    """While runs are at work, whoever started them; MLflow is told of each that has a record."""
     from experiments.sweep.tracking import Mirror
 
     out = console()
-    open_cells = {planned.cell_id: (planned, store.read(planned.cell_id)) for planned in todo}
-    total, before = len(plan.cells), len(plan.cells) - len(todo)
+    open_runs = {planned.run_id: (planned, store.read(planned.run_id)) for planned in todo}
+    total, before = len(plan.runs), len(plan.runs) - len(todo)
     if before and todo:
-        say(f"{before} of {total} cells were done before")
+        say(f"{before} of {total} runs were done before")
     stop = threading.Event()
     mirror = Mirror(store, say)
-    mirror.add(plan, [planned.cell_id for planned in plan.cells if planned.cell_id not in open_cells])
-    with bar(out, "cells") as shown:
-        task = shown.add_task("cells", total=total, completed=before)
+    mirror.add(plan, [planned.run_id for planned in plan.runs if planned.run_id not in open_runs])
+    with bar(out, "runs") as shown:
+        task = shown.add_task("runs", total=total, completed=before)
 
         def look() -> None:
-            names = {path.stem for path in store.records.glob("*.json")} & set(open_cells)
-            for cell_id in sorted(names):
-                planned, earlier = open_cells[cell_id]
-                record = store.read(cell_id)
+            names = {path.stem for path in store.records.glob("*.json")} & set(open_runs)
+            for run_id in sorted(names):
+                planned, earlier = open_runs[run_id]
+                record = store.read(run_id)
                 if record is None or record == earlier:
                     continue
-                del open_cells[cell_id]
-                done = total - len(open_cells)
+                del open_runs[run_id]
+                done = total - len(open_runs)
                 out.print(f"[{done}/{total}] {line(planned, record)}", markup=False)
                 shown.update(task, completed=done)
-                mirror.add(plan, [cell_id])
+                mirror.add(plan, [run_id])
 
         def watch() -> None:
             while not stop.wait(_LOOK):
@@ -97,8 +77,8 @@ def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[st
 
 
 def line(planned: Planned, record: Record) -> str:
-    """A cell's result in one line."""
+    """A run's result in one line."""
     accuracy = record.mean("accuracy")
     scored = f", accuracy {accuracy:.3f}" if accuracy is not None else ""
-    took = f", {record.seconds['cell']:.1f} s" if "cell" in record.seconds else ""
+    took = f", {record.seconds.run:.1f} s" if record.seconds.run is not None else ""
     return f"{planned.name}: {record.status}{scored}{took}" + (f": {record.error}" if record.error else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,8 @@ from typing import Any
 
 from dpdsyn.checks import whole_number
 from dpdsyn.privacy import Budget
-from experiments.paths import content_hash, option_path, options, read_option
+from experiments.configuration import config_dir, content_hash, option_path, options, read_option
+from experiments.paths import results_dir
 
 _GROUPS = ("dataset", "synthesizer", "privacy", "evaluation", "compute", "audit", "experiment", "guide")
 
@@ -39,7 +42,7 @@ class Request:
         return {name: {"name": name, "sha256": content_hash(path)} for name, path in files.items()}
 
     def jobs(self) -> list[list[str]]:
-        """The overrides of every cell, in the order in which Hydra's own sweeper would run them."""
+        """The overrides of every run, in the order in which Hydra's own sweeper would run them."""
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -74,7 +77,7 @@ def inspect_request(arguments: Sequence[str]) -> Request:
         if swept:
             raise UsageError(f"{', '.join(swept)} has several values; add -m to run them all")
     if any(_key(text).lstrip("+~").startswith(("hydra/sweeper", "hydra.sweeper")) for text in given.overrides):
-        raise UsageError("hydra/sweeper cannot be changed: all cells of a sweep are composed and checked before the first runs")
+        raise UsageError("hydra/sweeper cannot be changed: all its runs are composed and checked before the first one starts")
     for group in ("dataset", "synthesizer"):
         if not helps and group not in axes:
             raise UsageError(f"no {group} is given; add {group}=NAME, one of {', '.join(options(group, extra))}")
@@ -155,3 +158,13 @@ def _number(value: Any) -> Any:
 
 def _key(override: str) -> str:
     return override.partition("=")[0]
+
+
+def show(request: Request) -> None:
+    """Let Hydra print what its flags ask for."""
+    import hydra
+
+    os.environ["DPDSYN_RESULTS"] = str(results_dir())
+    unset = [f"{group}={options(group)[0]}" for group in ("dataset", "synthesizer") if group not in request.axes]
+    sys.argv = ["dpdsyn run", *request.arguments, *unset]
+    hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(lambda config: None)()

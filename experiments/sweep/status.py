@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from experiments.console import Say
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.launch import records_of, time_left, typed_command
@@ -14,15 +15,14 @@ from experiments.sweep.locks import held
 from experiments.sweep.plan import Plan, Plans
 
 _AGAIN = 2.0  # seconds between two looks of a live status
-Say = Callable[[str], None]
 
 
 def status(store: Store, arguments: Sequence[str], once: bool, say: Say) -> int:
-    """Print it; on a terminal, go on printing while cells are running. With arguments: of that command alone."""
+    """Print it; on a terminal, go on printing while runs are at work. With arguments: of that command alone."""
     while True:
         plans = [_asked(arguments, store)] if arguments else list(Plans(store.results).all())
-        records = {record.cell_id: record for record in store.all(say)}
-        running = held(store.claims)
+        records = {record.run_id: record for record in store.all(say)}
+        running = held(store.locks)
         text = "\n".join(_lines(store, plans, records, running, bool(arguments)))
         live = sys.stdout.isatty() and bool(running) and not once
         sys.stdout.write(("\x1b[2J\x1b[H" if live else "") + text + "\n")
@@ -42,34 +42,34 @@ def _asked(arguments: Sequence[str], store: Store) -> Plan:
 
 def _lines(store: Store, plans: list[Plan], records: dict[str, Record], running: dict, only_plans: bool) -> list[str]:
     if not records and not running and not only_plans:
-        return [f"no cell has been run in {store.results}; start with: dpdsyn run -m experiment=quickstart"]
+        return [f"no run has been done in {store.results}; start with: dpdsyn run -m experiment=quickstart"]
     counts = Counter(record.status for record in records.values())
-    lines = [", ".join([f"{store.results}: {len(records)} cells", *(f"{n} {name}" for name, n in sorted(counts.items()))])]
+    lines = [", ".join([f"{store.results}: {len(records)} runs", *(f"{n} {name}" for name, n in sorted(counts.items()))])]
     shown = dict(records)
     if only_plans:
-        wanted = {planned.cell_id for plan in plans for planned in plan.cells}
-        shown = {cell_id: record for cell_id, record in records.items() if cell_id in wanted}
-        running = {cell_id: about for cell_id, about in running.items() if cell_id in wanted}
+        wanted = {planned.run_id for plan in plans for planned in plan.runs}
+        shown = {run_id: record for run_id, record in records.items() if run_id in wanted}
+        running = {run_id: about for run_id, about in running.items() if run_id in wanted}
     for plan in plans:
         lines += _of_plan(plan, records_of(plan, store), running)
-    kinds = Counter((r.dataset["name"], r.method["name"], r.privacy["epsilon"], r.status) for r in shown.values())
+    kinds = Counter((r.dataset.name, r.method.name, r.privacy.epsilon, r.status) for r in shown.values())
     lines += [f"  {d:<16} {m:<20} epsilon {e:<6g} {s:<14} {count}" for (d, m, e, s), count in sorted(kinds.items())]
     for about in running.values():
         since = f" for {_duration(time.time() - about['since'])}" if "since" in about else ""
         lines.append(f"  running: {about.get('name', '?')}, {about.get('phase', '?')}{since}, on {about.get('host', '?')}")
     for record in shown.values():
         if record.error:
-            name = f"{record.dataset['name']} {record.method['name']} epsilon={record.privacy['epsilon']:g} seed={record.seed}"
+            name = f"{record.dataset.name} {record.method.name} epsilon={record.privacy.epsilon:g} seed={record.seed}"
             lines.append(f"  {name}: {record.status}: {record.error}")
     return lines
 
 
 def _of_plan(plan: Plan, records: dict[str, Record], running: dict) -> list[str]:
     """The command, a bar, and what is left of it."""
-    total = len(plan.cells)
-    busy = sum(planned.cell_id in running for planned in plan.cells)
+    total = len(plan.runs)
+    busy = sum(planned.run_id in running for planned in plan.runs)
     failed = sum(record.status not in ("ok", "skipped") for record in records.values())
-    missing = sum(planned.cell_id not in records and planned.cell_id not in running for planned in plan.cells)
+    missing = sum(planned.run_id not in records and planned.run_id not in running for planned in plan.runs)
     done = len(records)
     parts = [f"{done} of {total} done"] + [f"{n} {what}" for n, what in ((failed, "of them failed"), (busy, "running")) if n]
     if missing:

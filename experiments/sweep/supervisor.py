@@ -1,6 +1,6 @@
-"""Cells under supervision: each runs in a worker process that is watched from outside and replaced when it has to be killed.
+"""Runs under supervision: each is done in a worker process that is watched from outside and replaced when it has to be killed.
 
-A cell that takes too long or too much memory, or that takes its interpreter down, is a record like any other.
+A run that takes too long or too much memory, or that takes its interpreter down, is a record like any other.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from typing import Any
 
 from dpdsyn.checks import positive, whole_number
 from experiments.records.record import Record
-from experiments.run import Cell, outline
+from experiments.run import Run, outline
 from experiments.sweep import worker
+from experiments.sweep.processes import SPAWNED_BY
 from experiments.sweep.processors import Processors
 
 _LOOK = 0.1  # seconds between two looks at the clock
 _WEIGH = 0.3  # seconds between two looks at the memory
 _START = 300.0  # seconds that an interpreter may take to start
-_SPAWNED_BY = "DPDSYN_PARENT"  # process id of the command that a sweep's processes must not outlive
 Enter = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How a cell is run (`compute` in the configuration). Raises ValueError for a value out of range.
+    """How a run is done (`compute` in the configuration). Raises ValueError for a value out of range.
 
-    timeout: seconds for the whole cell, None for any. memory: GiB resident in all its processes together, None for any.
-    fresh: a new process for each cell. alone: fresh, and nothing else of ours on this machine.
+    timeout: seconds for the whole run, None for any. memory: GiB resident in all its processes together, None for any.
+    fresh: a new process for each run. alone: fresh, and nothing else of ours on this machine.
     """
 
     threads: int = 1
@@ -59,22 +59,22 @@ class Limits:
         return cls(compute["threads"], compute["timeout"], compute["memory"], bool(compute["fresh"]) or alone, alone)
 
     def raised_since(self, record: Record) -> bool:
-        """Whether a cell that ran into a limit would now have more of what it lacked."""
-        had = record.seconds.get("limit")
+        """Whether a run that came to a limit would now have more of what it lacked."""
+        had = record.seconds.limit
         limit = {"timeout": self.timeout, "out_of_memory": self.memory}.get(record.status, had)
         return had is not None and (limit is None or limit > had)
 
 
 class Supervisor:
-    """Runs cells one after the other in a worker of its own."""
+    """Does runs, one after the other, in a worker of its own."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._limits: Limits | None = None
         self._parent = os.getppid()
 
-    def run(self, cell: Cell, config: Mapping[str, Any], results: Path, enter: Enter) -> Record:
-        """The cell's record, whatever happens to its process. `enter` hears of each phase.
+    def execute(self, run: Run, config: Mapping[str, Any], results: Path, enter: Enter) -> Record:
+        """The run's record, whatever happens to its process. `enter` hears of each phase.
 
         Raises RuntimeError if it cannot run alone although it should, or if the harness itself is broken.
         """
@@ -83,17 +83,17 @@ class Supervisor:
             self._start(limits)
         start = time.monotonic()
         try:
-            record = self._watch(cell, config, results, limits, enter)
-            if record.status == "out_of_memory" and self._served:  # perhaps for what earlier cells have left behind
+            record = self._watch(run, config, results, limits, enter)
+            if record.status == "out_of_memory" and self._served:  # perhaps for what earlier runs have left behind
                 self._start(limits)
-                record = self._watch(cell, config, results, limits, enter)
+                record = self._watch(run, config, results, limits, enter)
         except BaseException:
             self.stop()
             raise
         self._served += 1
         if limits.fresh:
             self.stop()
-        return replace(record, seconds={**record.seconds, "cell": time.monotonic() - start})
+        return replace(record, seconds=replace(record.seconds, run=time.monotonic() - start))
 
     def stop(self) -> None:
         """Kill the worker and all that it started."""
@@ -105,7 +105,7 @@ class Supervisor:
 
     def _start(self, limits: Limits) -> None:
         self.stop()
-        self._served = 0  # cells that this worker has run
+        self._served = 0  # runs that this worker has done
         self._processors = Processors(limits.threads, limits.alone)
         ours, theirs = os.pipe()
         self._answers, self._buffer, self._ended, self._limits = ours, b"", False, limits
@@ -119,8 +119,8 @@ class Supervisor:
         )
         os.close(theirs)
 
-    def _watch(self, cell: Cell, config: Mapping[str, Any], results: Path, limits: Limits, enter: Enter) -> Record:
-        """Ask the worker for the cell and wait for its answer, its end, or a limit."""
+    def _watch(self, run: Run, config: Mapping[str, Any], results: Path, limits: Limits, enter: Enter) -> Record:
+        """Ask the worker for the run and wait for its answer, its end, or a limit."""
         process = self._process
         assert process is not None and process.stdin is not None
         phase, since = "starting", time.monotonic()
@@ -147,22 +147,22 @@ class Supervisor:
             if self._ended:
                 process.wait()  # nobody else holds the other end
                 why = f"the process ended by {_reason(process.returncode)}"
-                return self._lost(cell, limits, "failed", phase, now - since, why)
+                return self._lost(run, limits, "failed", phase, now - since, why)
             limit = _START if phase == "starting" else limits.timeout
             if limit is not None and now - since > limit:
-                return self._lost(cell, limits, "timeout", phase, now - since, f"longer than {limit:g} s")
+                return self._lost(run, limits, "timeout", phase, now - since, f"longer than {limit:g} s")
             if limits.memory is not None and now - weigh > _WEIGH:
                 weigh = now
                 used = _resident(process.pid) / 2**30
                 if used > limits.memory:
                     what = f"{used:.2f} GiB resident, more than {limits.memory:g}"
-                    return self._lost(cell, limits, "out_of_memory", phase, now - since, what)
+                    return self._lost(run, limits, "out_of_memory", phase, now - since, what)
 
-    def _lost(self, cell: Cell, limits: Limits, status: str, phase: str, reached: float, why: str) -> Record:
+    def _lost(self, run: Run, limits: Limits, status: str, phase: str, reached: float, why: str) -> Record:
         self.stop()
         limit = {"timeout": limits.timeout, "out_of_memory": limits.memory}.get(status)
         seconds = {"reached": reached, "phase": phase, "limit": limit, "alone": limits.alone}
-        return Record(**outline(cell), status=status, error=f"{why} (in phase {phase}, after {reached:.1f} s)", seconds=seconds)
+        return Record.of(**outline(run), status=status, error=f"{why} (in phase {phase}, after {reached:.1f} s)", seconds=seconds)
 
     def _messages(self) -> list[dict[str, Any]]:
         """What the worker has said since, waiting a moment for it."""
@@ -175,7 +175,7 @@ class Supervisor:
 
     def _end_with_parent(self) -> None:
         """A process that a sweep started ends, with its worker, when the sweep's own process is gone."""
-        if os.environ.get(_SPAWNED_BY) == str(self._parent) != str(os.getppid()):
+        if os.environ.get(SPAWNED_BY) == str(self._parent) != str(os.getppid()):
             self.stop()
             os._exit(1)
 
@@ -186,11 +186,6 @@ def supervisor() -> Supervisor:
     own = Supervisor()
     atexit.register(own.stop)
     return own
-
-
-def outlived_by_nobody() -> None:
-    """Let the processes that this one starts end with it."""
-    os.environ[_SPAWNED_BY] = str(os.getpid())
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

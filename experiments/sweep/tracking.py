@@ -1,7 +1,7 @@
-"""MLflow as a view of the records: an experiment for each experiment file, a parent run a sweep, under it a run a cell.
+"""MLflow as a view of the records: an experiment for each experiment file, a parent run a sweep, under it each of its runs.
 
 Runs are found again by tags, so writing everything again changes nothing that is there. One process writes at a time, and
-never one that computes cells: a tracking server that is down or slow holds up nothing.
+never one that does runs: a tracking server that is down or slow holds up nothing.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from experiments.console import Say
 from experiments.records.record import Record, settings
 from experiments.records.store import Store
-from experiments.sweep.locks import Claim
+from experiments.sweep.locks import Lock
 from experiments.sweep.plan import Plan, Plans
 
-CELL, CONTENT, SWEEP = "dpdsyn.cell_id", "dpdsyn.record", "dpdsyn.sweep"
-SINGLE = "single"  # the MLflow experiment of cells that belong to no experiment file
+RUN, CONTENT, SWEEP = "dpdsyn.cell_id", "dpdsyn.record", "dpdsyn.sweep"  # tags; the first as runs have it since the beginning
+SINGLE = "single"  # the MLflow experiment of runs that belong to no experiment file
 _PATIENCE = 20.0  # seconds that a command which is done waits for a tracking server
 _AGAIN = 5.0  # seconds between two tries at a server that did not answer
-Say = Callable[[str], None]
 
 
 def tracking_uri(results: Path) -> str:
@@ -38,7 +38,7 @@ class Tracker:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lock = Claim(store.results / "runs" / "mlflow.lock")
+        self._lock = Lock(store.results / "runs" / "mlflow.lock")
         self._token = ""
         self._experiments: dict[str, _Experiment] = {}
 
@@ -54,7 +54,7 @@ class Tracker:
         self._lock.release(delete=False)
 
     def log(self, plan: Plan | None, record: Record) -> bool:
-        """Have a run for the record, replacing one of an earlier record of the same cell; whether anything was written."""
+        """Have a run for the record, replacing one of an earlier record of the same run; whether anything was written."""
         name = plan.experiment if plan else SINGLE
         if name not in self._experiments:
             self._experiments[name] = _Experiment(_client(self._store), self._store, name)
@@ -62,7 +62,7 @@ class Tracker:
 
 
 class _Experiment:
-    """What an MLflow experiment holds of ours: runs by cell, parents by sweep."""
+    """What an MLflow experiment holds of ours: runs by id, parents by sweep."""
 
     def __init__(self, client: Any, store: Store, name: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -84,8 +84,8 @@ class _Experiment:
         while True:
             page = client.search_runs([self._id], max_results=1000, page_token=token)
             for run in page:
-                if CELL in run.data.tags:
-                    self._runs.setdefault(run.data.tags[CELL], []).append(run)
+                if RUN in run.data.tags:
+                    self._runs.setdefault(run.data.tags[RUN], []).append(run)
                 elif SWEEP in run.data.tags:
                     self._parents[run.data.tags[SWEEP]] = run.info.run_id
             token = page.token
@@ -93,7 +93,7 @@ class _Experiment:
                 return
 
     def log(self, plan: Plan | None, record: Record) -> bool:
-        known = self._runs.get(record.cell_id, [])
+        known = self._runs.get(record.run_id, [])
         content = record.content
         good = [run for run in known if run.data.tags.get(CONTENT) == content and run.info.status != "RUNNING"]
         for run in known:
@@ -101,13 +101,13 @@ class _Experiment:
                 self._client.delete_run(run.info.run_id)
         if not good:
             good = [self._create(record, content, self._parent(plan) if plan else None)]
-        self._runs[record.cell_id] = good[:1]
+        self._runs[record.run_id] = good[:1]
         return good[:1] != known
 
     def _parent(self, plan: Plan) -> str:
         if plan.sweep_id not in self._parents:
             tags = {SWEEP: plan.sweep_id, "mlflow.source.name": "dpdsyn"}
-            title = f"sweep of {len(plan.cells)} cells"
+            title = f"sweep of {len(plan.runs)} runs"
             run = self._client.create_run(self._id, int(plan.started * 1000), tags, run_name=title)
             self._client.log_param(run.info.run_id, "command", " ".join(["dpdsyn run", *plan.arguments])[:6000])
             self._client.set_terminated(run.info.run_id)
@@ -121,10 +121,10 @@ class _Experiment:
         name = f"{row['dataset']}-{row['method']}-eps{row['epsilon']:g}-seed{row['seed']}"
         now = int(time.time() * 1000)
         start = now - int(1000 * (row["total_seconds"] or 0))  # so that the duration shown is that of the synthesis
-        tags = {CELL: record.cell_id, "mlflow.source.name": "dpdsyn"} | ({"mlflow.parentRunId": parent} if parent else {})
+        tags = {RUN: record.run_id, "mlflow.source.name": "dpdsyn"} | ({"mlflow.parentRunId": parent} if parent else {})
         run_id = self._client.create_run(self._id, start, tags, run_name=name).info.run_id
         texts = ("dataset", "method", "status", "guarantee", "epsilon", "delta", "seed", "n_train", "n_synth")
-        chosen = {"parameters": record.method["parameters"], "generator": record.dataset.get("generator") or {}}
+        chosen = {"parameters": record.method.parameters, "generator": record.dataset.generator or {}}
         numbers = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in texts}
         self._client.log_batch(
             run_id,
@@ -150,9 +150,9 @@ class Mirror:
         self._error = ""
         self._thread = threading.Thread(target=self._work, daemon=True)
 
-    def add(self, plan: Plan, cell_ids: Iterable[str]) -> None:
+    def add(self, plan: Plan, run_ids: Iterable[str]) -> None:
         """Cells that have a record now."""
-        self._waiting.extend((plan, cell_id) for cell_id in cell_ids)
+        self._waiting.extend((plan, run_id) for run_id in run_ids)
         if self._waiting and not self._thread.is_alive() and not self._done.is_set():
             self._thread.start()
         self._added.set()
@@ -179,8 +179,8 @@ class Mirror:
                 if self._waiting:
                     with tracker:
                         while self._waiting:
-                            plan, cell_id = self._waiting[0]
-                            record = self._store.read(cell_id)
+                            plan, run_id = self._waiting[0]
+                            record = self._store.read(run_id)
                             if record is not None:
                                 tracker.log(plan, record)
                             self._waiting.popleft()
@@ -198,20 +198,20 @@ class Mirror:
 def track(store: Store, say: Say) -> tuple[int, int]:
     """Bring MLflow up to date with every record; gives how many runs there are to be, and how many were written now.
 
-    A cell that several experiments hold has a run in each of them. Raises what MLflow raises.
+    A run that several experiments hold has one in each of them. Raises what MLflow raises.
     """
-    from experiments.sweep.progress import bar, console
+    from experiments.console import bar, console
 
-    records = {record.cell_id: record for record in store.all(say)}
+    records = {record.run_id: record for record in store.all(say)}
     runs: list[tuple[Plan | None, Record]] = []
     seen: set[tuple[str, str]] = set()
     for plan in Plans(store.results).all():
-        for planned in plan.cells:
-            if planned.cell_id in records and (plan.experiment, planned.cell_id) not in seen:
-                seen.add((plan.experiment, planned.cell_id))
-                runs.append((plan, records[planned.cell_id]))
-    placed = {cell_id for _, cell_id in seen}
-    runs += [(None, record) for cell_id, record in records.items() if cell_id not in placed]
+        for planned in plan.runs:
+            if planned.run_id in records and (plan.experiment, planned.run_id) not in seen:
+                seen.add((plan.experiment, planned.run_id))
+                runs.append((plan, records[planned.run_id]))
+    placed = {run_id for _, run_id in seen}
+    runs += [(None, record) for run_id, record in records.items() if run_id not in placed]
     written = 0
     with bar(console(), "runs") as shown, Tracker(store) as tracker:
         task = shown.add_task("runs", total=len(runs))

@@ -1,4 +1,4 @@
-"""The process that cells run in: it reads a cell a line, says which phase it is in, and answers with a record.
+"""The process in which runs are done: it reads a run a line, says which phase it is in, and answers with a record.
 
 Started by `experiments.sweep.supervisor`, which watches it from outside. Its threads and processors are set before any numeric
 library is loaded, so nothing but the standard library is imported at the top.
@@ -60,17 +60,17 @@ def _lines() -> Any:
 def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
     sys.path[:0] = [folder for folder in asked["path"] if folder not in sys.path]  # where a person's method lies
     from experiments.records.store import Store
-    from experiments.run import Cell, run_cell
+    from experiments.run import Run, execute
 
     try:
-        cell = Cell.of(asked["config"])
-        record = run_cell(
-            cell,
+        run = Run.of(asked["config"])
+        record = execute(
+            run,
             Store(Path(asked["results"])),
             say=lambda text: _say(out, say=text),
             enter=lambda phase: _say(out, phase=phase),
         )
-    except Exception as error:  # of the harness, not of the method: run_cell makes a record of that
+    except Exception as error:  # of the harness, not of the method: execute makes a record of that
         return {"broken": f"{type(error).__name__}: {error}"}
     return {"record": record.to_json()}
 

@@ -22,7 +22,7 @@ from baselines.gans.networks import (
     relaxed,
     row_gradients,
 )
-from baselines.rdp_gan import RDPGAN, RDPGANAsPrinted
+from baselines.rdp_gan import RDPGAN, RDPGANAsPublished
 from baselines.wdp_gan import SequenceGAN
 from dpdsyn.contract import toy_codes, toy_schema
 from dpdsyn.privacy import Budget, Ledger
@@ -219,12 +219,12 @@ def test_noise_on_the_value_of_a_loss_protects_nothing() -> None:
     """The critic is the same, bit by bit, whatever the noise; it is that of plain training; and the guarantee says so."""
     critics = []
     for loss_noise in (1e-6, 0.1, 1e6):
-        gan, private = fitted(lambda loss_noise=loss_noise: RDPGANAsPrinted(epochs=2, loss_noise=loss_noise))
+        gan, private = fitted(lambda loss_noise=loss_noise: RDPGANAsPublished(epochs=2, loss_noise=loss_noise))
         assert private.ledger.guarantee == "none" and private.ledger.spent is None
         critics.append(parameters(gan.critic_))
     assert np.array_equal(critics[0], critics[1])
     assert critics[2] == pytest.approx(critics[0], abs=0.2)  # rounding of the sum alone
-    without_one = fitted(lambda: RDPGANAsPrinted(epochs=2), CODES[:-1])[0]
+    without_one = fitted(lambda: RDPGANAsPublished(epochs=2), CODES[:-1])[0]
     assert not np.array_equal(parameters(without_one.critic_), critics[1])
 
 
@@ -271,7 +271,7 @@ def test_torchs_global_random_state_is_left_alone(make: Callable[[], GAN]) -> No
         (DPWGAN, {"epochs": 0}),
         (RDPGAN, {"clip": float("nan")}),
         (RDPGAN, {"critic_steps": 1.5}),
-        (RDPGANAsPrinted, {"loss_noise": 0}),
+        (RDPGANAsPublished, {"loss_noise": 0}),
         (SequenceGAN, {"width": 0}),
         (SequenceGAN, {"clip_rate": "fast"}),
         (DPCTGAN, {"marginal_share": 1.0}),

@@ -28,11 +28,11 @@ from baselines.foreign.other_interpreter import PackageFailed
 from dpdsyn.contract import check, fit_toy, toy_schema
 from dpdsyn.privacy import ZCDP, Budget
 from dpdsyn.synthesizer import draw
+from experiments.configuration import config_dir, options, read_option
 from experiments.machine import OtherWork
-from experiments.paths import config_dir, options, read_option
 from experiments.records.store import Store
 from experiments.report.tables.all import accuracy_tables
-from experiments.run import Cell, run_cell
+from experiments.run import Run, execute
 
 WRAPPED = [name for name in options("synthesizer") if "package" in read_option("synthesizer", name)]
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
@@ -183,7 +183,7 @@ def test_each_misdeed_is_a_record_and_no_process_is_left(pretended: Dpdsyn, tmp_
     )
     done = pretended(*call, "compute.timeout=12", "compute.memory=1.5", "compute.workers=1", TMPDIR=str(tmp_path / "tmp"))
     assert done.returncode == 1, done.stderr
-    found = {r.method["parameters"]["method"]: r for r in Store(tmp_path / "results").all()}
+    found = {r.method.parameters["method"]: r for r in Store(tmp_path / "results").all()}
     assert {name: cell.status for name, cell in found.items()} == {
         "fits": "ok",
         "hangs": "timeout",
@@ -198,8 +198,8 @@ def test_each_misdeed_is_a_record_and_no_process_is_left(pretended: Dpdsyn, tmp_
     assert "PackageFailed: pretended killed: the process ended by SIGKILL" in str(found["killed"].error)
     assert "GiB resident, more than 1.5 (in phase fit, round 3 of 9" in str(found["eats"].error)
     good = found["fits"]
-    assert good.method["guarantee"] == "claimed" and good.environment["foreign"] == {"python": "3.11", "pretense": "1.0"}
-    assert 0 < good.seconds["total"] < good.seconds["around"] and good.seconds["process"] == "fresh"  # starting is not timed
+    assert good.method.guarantee == "unverified" and good.environment.foreign == {"python": "3.11", "pretense": "1.0"}
+    assert 0 < good.seconds.total < good.seconds.around and good.seconds.process == "fresh"  # starting is not timed
     assert gone(tmp_path / "results")
     kept = {
         path.suffix for path in (tmp_path / "tmp").rglob("*") if path.is_file() and path.parent.name != f"dpdsyn-{os.getuid()}"
@@ -230,9 +230,9 @@ QUICKER = {  # enough to see that it works
 
 @pytest.mark.parametrize("name", WRAPPED)
 def test_every_row_says_whose_it_is(name: str) -> None:
-    (made,) = accuracy_tables([record("a", method={"name": name, "guarantee": "claimed", "parameters": {}})])
+    (made,) = accuracy_tables([record("a", method={"name": name, "guarantee": "unverified", "parameters": {}})])
     package = {"smartnoise": "smartnoise-synth"}.get(name := read_option("synthesizer", name)["package"], name)
-    assert f"claimed ({package}" in dict(zip(made.columns, made.rows[0], strict=True))["guarantee"]
+    assert f"unverified ({package}" in dict(zip(made.columns, made.rows[0], strict=True))["guarantee"]
 
 
 @pytest.mark.slow
@@ -249,7 +249,7 @@ def test_the_real_package_works(name: str) -> None:
     tables = []
     for _ in range(2):
         found, private = fit_toy(kind, schema, 2500)
-        assert private.ledger.guarantee == "claimed" and isinstance(found, Isolated)
+        assert private.ledger.guarantee == "unverified" and isinstance(found, Isolated)
         tables += [draw(found, schema, 600, np.random.default_rng(4)) for _ in range(2)]
         assert draw(found, schema, 1, np.random.default_rng(5)).shape == (1, 5)
         assert float(found.measured_elsewhere()["fit"] or 0) > 0
@@ -259,10 +259,10 @@ def test_the_real_package_works(name: str) -> None:
 def test_composing_needs_no_environment_and_other_pins_are_another_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        cell = Cell.of(composed("dataset=simulated", "synthesizer=snsynth_aim"))
+        cell = Run.of(composed("dataset=simulated", "synthesizer=snsynth_aim"))
         fit_id = cell.fit_id
         lock = cell.synthesizer.environment().lock.replace("mbi==1.1.0", "mbi==1.1.1")  # type: ignore[attr-defined]
         monkeypatch.setattr(Isolated, "environment", lambda self: Environment("smartnoise", lock))
-        assert Cell.of(composed("dataset=simulated", "synthesizer=snsynth_aim")).fit_id != fit_id
-    skipped = run_cell(cell)
+        assert Run.of(composed("dataset=simulated", "synthesizer=snsynth_aim")).fit_id != fit_id
+    skipped = execute(cell)
     assert skipped.status == "skipped" and "dpdsyn env create smartnoise" in str(skipped.error)

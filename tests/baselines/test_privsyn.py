@@ -82,7 +82,7 @@ def test_dependence_counts_rows_that_independent_columns_would_misplace() -> Non
     assert dependence(np.zeros((2, 3)), ("a", "b")) == 0
 
 
-def test_pairs_are_chosen_as_printed(rng: np.random.Generator) -> None:
+def test_pairs_are_chosen_as_published(rng: np.random.Generator) -> None:
     def printed(scores: np.ndarray, cells: np.ndarray, rho: float) -> list[int]:
         chosen: list[int] = []
         error = scores.sum()
@@ -110,7 +110,7 @@ def test_pairs_are_chosen_as_printed(rng: np.random.Generator) -> None:
     assert min(lengths) <= 2 and max(lengths) >= 10
 
 
-def test_pairs_are_combined_as_printed(rng: np.random.Generator) -> None:
+def test_pairs_are_combined_as_published(rng: np.random.Generator) -> None:
     for _ in range(60):
         sizes = rng.integers(2, 9, size=8).tolist()
         pairs = [pair for pair in itertools.combinations(range(8), 2) if rng.random() < rng.choice([0.3, 0.6, 1.0])]

@@ -9,7 +9,7 @@ from dpdsyn.contract import toy_codes, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.synthesizer import load
-from experiments.paths import options, read_option
+from experiments.configuration import options, read_option
 
 BASELINES = {name: read_option("synthesizer", name)["_target_"] for name in options("synthesizer")}
 APART = ("references", "isolated", "dpwgan", "rdp_gan", "wdp_gan", "dp_ctgan")  # nothing is selected there

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from experiments.records.record import Record
 
 
-def record(cell_id: str = "a", **changes: object) -> Record:
+def record(run_id: str = "a", **changes: object) -> Record:
     fields = {
-        "cell_id": cell_id,
+        "run_id": run_id,
         "fit_id": "f",
         "status": "ok",
         "seed": 0,
@@ -22,7 +21,7 @@ def record(cell_id: str = "a", **changes: object) -> Record:
         "seconds": {"fit": 1.0, "sample": 0.5, "total": 1.5},
         "fidelity": {"tvd1": 0.1, "tvd2": 0.2},
     }
-    return Record(**{**fields, **changes})  # type: ignore[arg-type]
+    return Record.of(**{**fields, **changes})
 
 
 def one(
@@ -36,7 +35,7 @@ def one(
         seconds={"fit": took, "sample": 0.0, "total": took},
         fidelity={"tvd1": 0.1, "tvd2": 1 - accuracy},
     )
-    return replace(made, **more)
+    return Record.of(**{**made.plain(), **more})
 
 
 def few() -> list[Record]:
@@ -53,6 +52,6 @@ def few() -> list[Record]:
         made += [one("real", 0.9, guarantee="none", epsilon=epsilon), one("majority", 0.7, guarantee="none", epsilon=epsilon)]
         made += [one("dpdsyn", 0.85, 0.5, epsilon=epsilon, seed=seed) for seed in range(3)]
         made += [one("mst", 0.8, 0.4, epsilon=epsilon), one("aim", 0.86, 20.0, epsilon=epsilon)]
-        made += [one("wrapped", 0.89, 0.1, "claimed", epsilon), one("dpdsyn_as_printed", 0.89, 0.1, "none", epsilon)]
+        made += [one("wrapped", 0.89, 0.1, "unverified", epsilon), one("dpdsyn_as_published", 0.89, 0.1, "none", epsilon)]
         made += [one("absyn", 0.89, 0.1, epsilon=epsilon), one("gan", 0.2, 9.0, epsilon=epsilon), one("slow", **cut)]
     return made

@@ -12,7 +12,7 @@ from dpdsyn.contract import check
 from dpdsyn.privacy import Gaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer, find, load
-from experiments.paths import options, read_option
+from experiments.configuration import options, read_option
 
 OURS = [name for name in options("synthesizer") if "package" not in read_option("synthesizer", name)]  # others: test_isolated
 

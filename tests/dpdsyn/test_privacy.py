@@ -152,7 +152,7 @@ def test_the_guarantee_is_read_off_the_ledger() -> None:
     assert (ledger.guarantee, ledger.spent) == ("dp", 0.0)
     child = Ledger(Nothing(), parent=ledger)
     child.hand_over("an outside library")
-    assert (ledger.guarantee, ledger.spent) == ("claimed", 1.0)
+    assert (ledger.guarantee, ledger.spent) == ("unverified", 1.0)
     child.expose("raw rows")
     assert (ledger.guarantee, ledger.spent) == ("none", None)
     with pytest.raises(BudgetExceeded):

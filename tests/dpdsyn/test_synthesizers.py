@@ -49,7 +49,7 @@ def test_nested_methods_share_the_budget_in_renyi_dp() -> None:
     assert 0.99 < private.ledger.spent <= 1.0
 
 
-def test_the_method_as_printed_has_no_guarantee_because_it_publishes_exact_columns() -> None:
+def test_the_method_as_published_has_no_guarantee_because_it_publishes_exact_columns() -> None:
     schema = toy_schema()
     synthesizer, private = fit_toy(lambda: GuidedSynthesizer(candidates="permuted"), schema, 80)
     assert private.ledger.guarantee == "none" and private.ledger.spent is None

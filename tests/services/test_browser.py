@@ -27,7 +27,7 @@ def test_runs_are_there_sorted_by_accuracy_and_compared(
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'single'")
-    cells = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''", order_by=["metrics.accuracy DESC"])
+    cells = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.run_id` != ''", order_by=["metrics.accuracy DESC"])
     best_first = [run.info.run_name for run in cells]
     assert best_first[0] == "toy-real-eps1-seed0" and len(best_first) == 3
 

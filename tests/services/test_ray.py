@@ -44,13 +44,13 @@ def test_records_are_those_of_the_other_launcher_and_resume_asks_for_nothing(
     assert "6 cells: 6 computed now, 0 done before, 4 not ok" in here.stderr, here.stderr
     there = dpdsyn(*cells, "compute.timeout=8", "hydra/launcher=ray_cluster", **cluster)
     assert there.returncode == 1 and "6 cells: 6 computed now, 0 done before, 4 not ok" in there.stderr, there.stderr
-    expected = {record.cell_id: record for record in Store(tmp_path / "here").all()}
-    found = {record.cell_id: record for record in Store(tmp_path / "results").all()}
+    expected = {record.run_id: record for record in Store(tmp_path / "here").all()}
+    found = {record.run_id: record for record in Store(tmp_path / "results").all()}
     assert set(found) == set(expected) and len(found) == 6
-    for cell_id, record in found.items():
-        same = expected[cell_id]
+    for run_id, record in found.items():
+        same = expected[run_id]
         assert (record.status, record.synthetic_sha256, record.metrics) == (same.status, same.synthetic_sha256, same.metrics)
-    errors = {record.method["name"]: str(record.error) for record in found.values()}
+    errors = {record.method.name: str(record.error) for record in found.values()}
     assert "the process ended by SIGSEGV (in phase fit" in errors["crashing"]
     assert "longer than 8 s (in phase fit" in errors["slow"]
     again = dpdsyn(*cells, "compute.timeout=8", "hydra/launcher=ray_cluster", **cluster)

@@ -97,7 +97,7 @@ def test_a_heading_sorts_by_pointer_and_by_keyboard_and_what_is_missing_stays_la
 
 
 def test_filters_leave_what_is_asked_for(report: Any) -> None:
-    report.find_element(By.CSS_SELECTOR, '[name="kind"][value="claimed"]').send_keys(Keys.SPACE)
+    report.find_element(By.CSS_SELECTOR, '[name="kind"][value="unverified"]').send_keys(Keys.SPACE)
     assert "wrapped" not in shown(report) and len(shown(report)) == 9
     Select(report.find_element(By.ID, "epsilon")).select_by_value("")
     assert len(shown(report)) == 18 and set(shown(report, 3)) == {"1", "4"} and heading(report, "epsilon").is_displayed()
@@ -107,9 +107,7 @@ def test_filters_leave_what_is_asked_for(report: Any) -> None:
 
 
 def test_a_data_set_without_the_chosen_budget_is_shown_at_all_of_its_budgets(browser: Any, tmp_path: Path) -> None:  # noqa: F811
-    elsewhere = replace(
-        few()[0], cell_id="elsewhere", dataset={"name": "elsewhere"}, privacy={**few()[0].privacy, "epsilon": 9.0}
-    )
+    elsewhere = replace(few()[0], run_id="elsewhere", dataset={"name": "elsewhere"}, privacy={**few()[0].privacy, "epsilon": 9.0})
     browser.get(write([*few(), elsewhere], tmp_path).as_uri())
     Select(browser.find_element(By.ID, "dataset")).select_by_value("elsewhere")
     assert len(shown(browser)) == 1 and browser.find_element(By.ID, "epsilon").get_attribute("value") == ""

@@ -109,7 +109,7 @@ Dpdsyn = Callable[..., subprocess.CompletedProcess]
 
 
 def records(results: Path) -> dict[str, Record]:
-    return {record.cell_id: record for record in Store(results).all()}
+    return {record.run_id: record for record in Store(results).all()}
 
 
 def jobs(conf: str, *columns: str) -> list[list[str]]:
@@ -136,11 +136,11 @@ def test_records_are_those_of_the_other_launcher_and_resume_asks_for_nothing(
     assert there.returncode == 1 and "6 cells: 6 computed now, 0 done before, 4 not ok" in there.stderr, there.stderr
     expected, found = records(tmp_path / "here"), records(tmp_path / "results")
     assert set(found) == set(expected) and len(found) == 6
-    for cell_id, record in found.items():
-        same = expected[cell_id]
+    for run_id, record in found.items():
+        same = expected[run_id]
         assert (record.status, record.fit_id, record.seed) == (same.status, same.fit_id, same.seed)
         assert (record.synthetic_sha256, record.metrics) == (same.synthetic_sha256, same.metrics)
-    errors = {record.method["name"]: str(record.error) for record in found.values()}
+    errors = {record.method.name: str(record.error) for record in found.values()}
     assert (
         "the process ended by SIGSEGV (in phase fit" in errors["crashing"] and "longer than 6 s (in phase fit" in errors["slow"]
     )

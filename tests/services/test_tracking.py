@@ -64,13 +64,13 @@ def runs(uri: str) -> dict[str, list]:
 
 def agrees(uri: str, results: Path, sweeps: int = 1) -> None:
     """Every record has one run, with its accuracy, under a sweep's."""
-    found, records = runs(uri), {record.cell_id: record for record in Store(results).all()}
+    found, records = runs(uri), {record.run_id: record for record in Store(results).all()}
     assert len(found["cell"]) == len(records) and len(found["sweep"]) == sweeps
     parents = {run.info.run_id for run in found["sweep"]}
     for run in found["cell"]:
         record = records[run.data.tags["dpdsyn.cell_id"]]
         assert run.data.metrics["accuracy"] == pytest.approx(record.mean("accuracy"))
-        assert run.data.tags["mlflow.parentRunId"] in parents and run.data.tags["method"] == record.method["name"]
+        assert run.data.tags["mlflow.parentRunId"] in parents and run.data.tags["method"] == record.method.name
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

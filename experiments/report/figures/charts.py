@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dpdsyn.files import write_whole
 from experiments.records.record import Record
-from experiments.records.store import write_atomically
 from experiments.report.figures import panels
 from experiments.report.figures.style import COLOURS, FAINT, INK, OTHER, SHAPES, look, rgb, style
 from experiments.report.labels import plain
@@ -57,7 +57,7 @@ class Chart:
     @property
     def cautions(self) -> list[str]:
         runs = (run for panel in self.panels for point in panel.drawn for run in point.runs)
-        warned = dict.fromkeys((run.dataset["name"], run.dataset["caution"]) for run in runs if run.dataset.get("caution"))
+        warned = dict.fromkeys((run.dataset.name, run.dataset.caution) for run in runs if run.dataset.caution)
         return [f"{name}: {caution}." for name, caution in warned]
 
 
@@ -191,7 +191,7 @@ def write(records: Iterable[Record], folder: Path) -> list[Path]:
             figure = sheet(chart)
             for ending, content in (("svg", as_svg(figure).encode()), ("png", _as_png(figure))):
                 paths.append(folder / f"{chart.name}.{ending}")
-                write_atomically(paths[-1], content)
+                write_whole(paths[-1], content)
     for path in sorted({*folder.glob("*.svg"), *folder.glob("*.png")} - set(paths)):
         path.unlink()
     return paths

@@ -56,7 +56,7 @@ STATIC: dict[str, Any] = {
 SHAPES = {  # of each guarantee, in words
     "o": "dp: accounted by our ledger",
     "D": "dp, inspired by a paper only; not compared",
-    "s": "claimed by an outside library; not compared",
+    "s": "unverified: an outside library says so; not compared",
     "X": "no DP guarantee; not compared",
 }
 
@@ -90,7 +90,7 @@ class Look:
 
 
 def look(point: Point) -> Look:
-    marker = {"none": "X", "claimed": "s", "apart": "D"}.get(point.kind, "o")
+    marker = {"none": "X", "unverified": "s", "apart": "D"}.get(point.kind, "o")
     colour = _COLOURS.get(point.name, OTHER) if point.kind in ("ranked", "reference") else OTHER
     return Look(colour, marker, point.kind == "ranked", point.name in ("dpdsyn", "dpdsyn_mst"))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from experiments.paths import options, read_option
+from experiments.configuration import options, read_option
 from experiments.records.record import Record
 
 _OWN_KEYS = ("name", "caution", "title")  # of a data set, not for anybody to set
@@ -27,24 +27,26 @@ def commands(runs: Iterable[Record]) -> list[str]:
 
 def _settings(record: Record) -> tuple[str, ...]:
     """Overrides of all but the seed."""
-    evaluation = record.evaluation.get("name", "standard")
-    settable = _default("dataset", record.dataset["name"]).keys() - _OWN_KEYS
+    evaluation = record.evaluation.name
+    settable = _default("dataset", record.dataset.name).keys() - _OWN_KEYS
     return (
-        f"dataset={record.dataset['name']}",
+        f"dataset={record.dataset.name}",
         *_changed(
-            "dataset", record.dataset["name"], {key: record.dataset[key] for key in sorted(settable & record.dataset.keys())}
+            "dataset",
+            record.dataset.name,
+            {key: value for key, value in sorted(record.dataset.plain().items()) if key in settable},
         ),
-        f"synthesizer={record.method['name']}",
-        *_changed("synthesizer", record.method["name"], record.method.get("parameters") or {}),
-        *_changed("privacy", "default", {"epsilon": record.privacy["epsilon"], "delta": record.privacy["delta"]}, ("epsilon",)),
+        f"synthesizer={record.method.name}",
+        *_changed("synthesizer", record.method.name, record.method.parameters or {}),
+        *_changed("privacy", "default", {"epsilon": record.privacy.epsilon, "delta": record.privacy.delta}, ("epsilon",)),
         *([f"evaluation={evaluation}"] if evaluation != "standard" else []),
-        *_changed("evaluation", evaluation, {key: value for key, value in record.evaluation.items() if key != "column"}),
-        *(["compute=alone"] if record.seconds.get("alone") else []),
+        *_changed("evaluation", evaluation, {key: value for key, value in record.evaluation.plain().items() if key != "column"}),
+        *(["compute=alone"] if record.seconds.alone else []),
     )
 
 
 def _typed(overrides: tuple[str, ...], runs: list[Record]) -> str:
-    limits = [record.seconds["limit"] for record in runs if record.seconds.get("limit")]
+    limits = [record.seconds.limit for record in runs if record.seconds.limit]
     seeds = sorted({record.seed for record in runs})
     ending = [*([f"compute.timeout={max(limits):g}"] if limits else []), f"seed={','.join(map(str, seeds))}"]
     return " ".join(["dpdsyn run" + (" -m" if len(seeds) > 1 else ""), *map(shlex.quote, (*overrides, *ending))])

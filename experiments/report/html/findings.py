@@ -30,7 +30,7 @@ def answer(records: Iterable[Record]) -> Answer:
     records = list(records)
     known = {((p.dataset, p.epsilon, p.delta), p.method): p for p in points(plain(records))}
     swept = judged_alike(grouped(plain(record for record in records if not record.alone)))
-    warned = sorted({record.dataset["name"] for record in records if record.dataset.get("caution")})
+    warned = sorted({record.dataset.name for record in records if record.dataset.caution})
     every = {key: _others(pair) for key, pair in pairs(swept).items() if _counts(key) and key[0] not in warned}
     needed = max(_FEWEST, ceil(max(map(len, every.values()), default=0) / 2))
     cells = {key: found for key, found in every.items() if len(found) >= needed}
@@ -92,8 +92,8 @@ def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]
         theirs = [p.tvd2 for pair in found if (p := known[key, pair.method]).tvd2 is not None]
         if own.tvd2 is not None and theirs and min(theirs) > 0:
             errors.append((own.tvd2 / min(theirs), key))
-        if real and own.label_share is not None and real.label_share is not None:
-            shares.append((abs(own.label_share - real.label_share), key))
+        if real and own.positive_rate is not None and real.positive_rate is not None:
+            shares.append((abs(own.positive_rate - real.positive_rate), key))
     said = []
     if errors:
         times = _range(errors, _short)

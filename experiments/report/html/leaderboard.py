@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import log
 from typing import Any
@@ -21,7 +21,7 @@ BADGES = {  # a kind of point, in a word
     "ranked": "dp",
     "apart": "dp, not compared",
     "reference": "reference",
-    "claimed": "claimed",
+    "unverified": "unverified",
     "none": "no guarantee",
     "unknown": "no result",
 }
@@ -154,7 +154,7 @@ def _row(index: int, point: Point, pair: Pair | None, stressed: dict[tuple[int, 
         number("", difference, f"{difference:+.4f} {pair.mark}".strip() if pair and difference is not None else ""),
         number("", point.best, f"{point.best:.3f}" if point.best is not None else ""),
         number("", point.auroc, f"{point.auroc:.3f}" if point.auroc is not None else ""),
-        number("", point.label_share, f"{point.label_share:.3f}" if point.label_share is not None else ""),
+        number("", point.positive_rate, f"{point.positive_rate:.3f}" if point.positive_rate is not None else ""),
         number("tvd2", point.tvd2, f"{point.tvd2:.4f}" if point.tvd2 is not None else ""),
         number("seconds", point.seconds, f"{bound}{point.took:.2f}"),
         number("", point.memory, f"{point.memory:.0f}" if point.memory is not None else ""),
@@ -181,15 +181,15 @@ def _classes(kind: str, wide: bool) -> str | None:
 def _details(point: Point) -> dict[str, Any]:
     """What opens under a row. charges: mechanism, what for, how often, with which numbers, of the first run that ended well."""
     first = (point.ended or list(point.runs))[0]
-    spent = first.privacy.get("spent")
-    unit = first.privacy.get("unit", "row")
+    spent = first.privacy.spent
+    unit = first.privacy.unit
     return {
         "badge": point.badge,
         "spent": f"epsilon {spent:.4f} at delta {point.delta:g}, for one {unit}" if spent is not None else "",
         "seed": first.seed,
         "charges": charges(first),
-        "settings": as_text(settings(first.method.get("parameters"))),
-        "version": first.method.get("version"),
+        "settings": as_text(settings(first.method.parameters)),
+        "version": first.method.version,
         "judges": ", ".join(point.evaluators),
         "time": "alone on the machine" if point.alone else "in a sweep, beside other cells",
         "errors": sorted({f"seed {run.seed}: {run.status}: {run.error}" for run in point.runs if run.error}),
@@ -199,8 +199,8 @@ def _details(point: Point) -> dict[str, Any]:
 
 def charges(record: Record) -> list[list[str]]:
     """The ledger's entries, those of the same mechanism and purpose as one: mechanism, what for, how often, numbers."""
-    alike: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for entry in record.privacy.get("ledger") or ():
+    alike: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for entry in record.privacy.ledger or ():
         alike[entry["mechanism"], entry["label"]].append(entry)
     lines = []
     for (mechanism, label), entries in alike.items():

@@ -10,9 +10,9 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from experiments.paths import options, read_option
+from dpdsyn.files import write_whole
+from experiments.configuration import options, read_option
 from experiments.records.record import Record
-from experiments.records.store import write_atomically
 from experiments.report.comparison import MARKS, pairs
 from experiments.report.figures.charts import Chart, alone, as_svg, charts
 from experiments.report.figures.style import SHAPES, style
@@ -35,7 +35,7 @@ _MEANINGS = {
     "ranked": "every use of the rows was a mechanism that the ledger accounts for; compared, ranked, in the claims",
     "apart": "the same guarantee, but inspired by a paper only or in special settings; never ranked",
     "reference": "a bound to read the others by: real rows, the larger class, independent columns, the guide itself",
-    "claimed": "the rows were handed to an outside library that says it is private; never ranked",
+    "unverified": "the rows were handed to an outside library that says it is private; never ranked",
     "none": "rows left unprotected; never ranked",
     "unknown": "no run ended well, so there is no ledger to read a guarantee off",
 }
@@ -48,7 +48,7 @@ def write(records: Iterable[Record], results: Path) -> Path:
     """
     path = results / NAME
     made = page(list(records), audits(results / AUDITS), published_tables(results / PUBLISHED))
-    write_atomically(path, made.encode())
+    write_whole(path, made.encode())
     return path
 
 
@@ -121,7 +121,7 @@ def _counts(records: Sequence[Record], shown: Sequence[Point]) -> str:
     ended = sum(record.status == "ok" for record in records)
     others = Counter(record.status for record in records if record.status != "ok")
     rest = "".join(f", {count} {status.replace('_', ' ')}" for status, count in sorted(others.items()))
-    methods, datasets = len({point.name for point in shown}), len({record.dataset["name"] for record in records})
+    methods, datasets = len({point.name for point in shown}), len({record.dataset.name for record in records})
     return escape(f"{len(records):,} runs ({ended:,} ended well{rest}), {methods} methods, {datasets} data sets")
 
 
@@ -132,10 +132,10 @@ def _tables(made: Sequence[Table], otherwise: str) -> str:
 def _cautions(records: Sequence[Record]) -> str:
     """Each data set, what it is, and what to mind."""
     warned: dict[str, list[str]] = {}
-    for name in sorted({record.dataset["name"] for record in records}):
-        own = [record for record in records if record.dataset["name"] == name]
-        notes = list(dict.fromkeys(record.dataset["caution"] for record in own if record.dataset.get("caution")))
-        leaks = [record.dataset["leak"] for record in own if record.dataset.get("leak")]
+    for name in sorted({record.dataset.name for record in records}):
+        own = [record for record in records if record.dataset.name == name]
+        notes = list(dict.fromkeys(record.dataset.caution for record in own if record.dataset.caution))
+        leaks = [record.dataset.leak for record in own if record.dataset.leak]
         if leaks:
             notes.append(f"on average {sum(leaks) / len(leaks):.1%} of the test rows have their profile in training too")
         if name in DEVELOPMENT:
@@ -237,12 +237,12 @@ def _made(records: Sequence[Record]) -> str:
     kept: dict[str, Counter[str]] = defaultdict(Counter)
     for record in records:
         about = record.environment
-        kept["commit"][str(about.get("commit", "unknown"))[:10] + (" with changes" if about.get("dirty") else "")] += 1
-        kept["processor"][f"{about.get('cpu', 'unknown')}, {about.get('cores', '?')} cores"] += 1
-        kept["threads a cell"][str(about.get("threads", "?"))] += 1
-        kept["Python"][str(about.get("python", "unknown"))] += 1
+        kept["commit"][(about.commit or "unknown")[:10] + (" with changes" if about.dirty else "")] += 1
+        kept["processor"][f"{about.cpu or 'unknown'}, {about.cores or '?'} cores"] += 1
+        kept["threads a cell"][str(about.threads or "?")] += 1
+        kept["Python"][str(about.python or "unknown")] += 1
         for package in ("numpy", "scipy", "scikit-learn", "torch", "dp-accounting"):
-            kept[package][str(about.get("packages", {}).get(package, "unknown"))] += 1
+            kept[package][str(about.packages.get(package, "unknown"))] += 1
     lines = []
     for what, values in kept.items():
         texts = [f"{value} ({count:,} runs)" if len(values) > 1 else value for value, count in values.most_common()]

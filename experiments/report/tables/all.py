@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
+from dpdsyn.files import write_whole
 from experiments.records.record import METRICS, Record
-from experiments.records.store import write_atomically
 from experiments.report.comparison import comparison_tables, rank_tables, share_of_real
 from experiments.report.labels import Group, grouped, judged_alike, labelled, plain
 from experiments.report.roles import YARDSTICK, badge, is_baseline, remarks
@@ -57,11 +57,11 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
             counted(group),
             _mean(_values(group, "accuracy"), 3),
             "-" if share is None else f"{share:.1%}",
-            *(_mean(_values(group, name), 3) for name in ("accuracy_best", *METRICS[1:], "label_share", "tvd1", "tvd2")),
+            *(_mean(_values(group, name), 3) for name in ("accuracy_best", *METRICS[1:], "positive_rate", "tvd1", "tvd2")),
         ]
 
     def ceiling(group: list[Record]) -> list[list[str]]:
-        known = [record.dataset["ceiling"] for record in group if record.dataset.get("ceiling") is not None]
+        known = [record.dataset.ceiling for record in group if record.dataset.ceiling is not None]
         best = ["best possible", "-", "-", "-", _mean(known[:1], 3), "-", _mean(known[:1], 3)]
         return [best + ["-"] * (len(columns) - len(best))] if known else []
 
@@ -70,7 +70,7 @@ def accuracy_tables(records: Iterable[Record]) -> list[Table]:
 
 def time_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, quickest first; medians over seeds."""
-    records = [record for record in records if not record.evaluation.get("column")]  # off-task cells judge fits anew
+    records = [record for record in records if not record.evaluation.column]  # off-task cells judge fits anew
     columns = ["method", "seeds", "fit s", "sample s", "total s", f"total / {YARDSTICK}", "peak MB"]
     groups = grouped(records)
     baselines = {method for (_, method), group in groups.items() if is_baseline(method, group)}
@@ -99,7 +99,7 @@ def settings_tables(records: Iterable[Record]) -> list[Table]:
     """
     alike: dict[tuple[str, str, float, float], dict[str, dict[int, Record]]] = defaultdict(dict)
     for (dataset, epsilon, delta), method, record in labelled(records):
-        alike[dataset, record.method["name"], delta, epsilon].setdefault(method, {})[record.seed] = record
+        alike[dataset, record.method.name, delta, epsilon].setdefault(method, {})[record.seed] = record
     kinds: dict[tuple[str, str, float], dict[str, Budgets]] = defaultdict(dict)
     for (dataset, name, delta, epsilon), settings in alike.items():
         seeds = set.intersection(*map(set, settings.values()))
@@ -113,7 +113,7 @@ def settings_tables(records: Iterable[Record]) -> list[Table]:
 def _settings_table(dataset: str, name: str, delta: float, rows: dict[str, Budgets]) -> Table:
     epsilons = sorted({epsilon for budgets in rows.values() for epsilon in budgets})
     every = [record for budgets in rows.values() for group in budgets.values() for record in group]
-    measures = [measure for measure in ("accuracy", "auroc", "label_share", "tvd2") if _values(every, measure)]
+    measures = [measure for measure in ("accuracy", "auroc", "positive_rate", "tvd2") if _values(every, measure)]
 
     def rank(method: str) -> tuple[float, str]:
         return -fmean(_average(group, "accuracy") or 0.0 for group in rows[method].values()), method
@@ -183,7 +183,7 @@ def write(records: Iterable[Record], folder: Path) -> list[Path]:
             if not tables:
                 path.unlink(missing_ok=True)
                 continue
-            write_atomically(path, text.encode())
+            write_whole(path, text.encode())
             paths.append(path)
     return paths
 
@@ -230,9 +230,9 @@ def _by_group(
 
 def _notes(records: list[Record]) -> list[str]:
     """What is protected, how much of the test part is known from training, and what the data set warns of."""
-    units = sorted({record.privacy.get("unit", "row") for record in records})
+    units = sorted({record.privacy.unit for record in records})
     notes = [f"Guarantees are for one {' or one '.join(units)}, added or removed."]
-    leaks = [record.dataset["leak"] for record in records if record.dataset.get("leak") is not None]
+    leaks = [record.dataset.leak for record in records if record.dataset.leak is not None]
     if leaks:
         notes.append(f"Share of test rows whose profile is also in training: {fmean(leaks):.1%}.")
     return notes + remarks(records)

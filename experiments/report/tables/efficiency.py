@@ -19,7 +19,7 @@ _ALONE = "Each cell in a new process, one after the other, nothing of ours besid
 
 def _how(group: list[Record], *more: str) -> str:
     """How these runs were made, and how many of them were disturbed all the same."""
-    disturbed = sum(bool(record.seconds.get("contended")) for record in group)
+    disturbed = sum(bool(record.seconds.contended) for record in group)
     others = [f"Other work of the machine went on beside {disturbed} of {len(group)} runs."] if disturbed else []
     return " ".join([_ALONE, *others, *more])
 
@@ -27,8 +27,8 @@ def _how(group: list[Record], *more: str) -> str:
 def efficiency_tables(records: Iterable[Record]) -> list[Table]:
     """One table for each data set and budget, quickest first; without the runs that `scale_tables` shows."""
     records = list(records)
-    sized = {record.cell_id for by_size in _scaled(records).values() for group in by_size.values() for record in group}
-    groups = grouped(record for record in records if record.cell_id not in sized)
+    sized = {record.run_id for by_size in _scaled(records).values() for group in by_size.values() for record in group}
+    groups = grouped(record for record in records if record.run_id not in sized)
     baselines = {method for (_, method), group in groups.items() if is_baseline(method, group)}
     tables = []
     for key in sorted({key for key, _ in groups}):
@@ -84,7 +84,7 @@ def _scaled(records: list[Record]) -> dict[tuple[Family, str], dict[int, list[Re
     found: dict[tuple[Family, str], dict[int, list[Record]]] = defaultdict(dict)
     sizes: dict[Family, set[int]] = defaultdict(set)
     for (key, method, _), record in zip(labelled(map(_of_any_size, records)), records, strict=True):
-        family = (*key, ", ".join(record.evaluation.get("evaluators", ())))
+        family = (*key, ", ".join(record.evaluation.evaluators))
         sizes[family].add(record.n_synth)
         found[family, method].setdefault(record.n_synth, []).append(record)
     return {(family, method): by_size for (family, method), by_size in found.items() if len(sizes[family]) > 1}
@@ -98,10 +98,8 @@ def _quickest(item: tuple[str, dict[int, list[Record]]]) -> tuple[float, float, 
 
 
 def _of_any_size(record: Record) -> Record:
-    kept = {key: value for key, value in record.dataset.items() if key != "train_rows"}
-    if "generator" in kept:
-        kept["generator"] = {key: value for key, value in kept["generator"].items() if key != "rows"}
-    return replace(record, dataset=kept)
+    generator = record.dataset.generator and {key: value for key, value in record.dataset.generator.items() if key != "rows"}
+    return replace(record, dataset=replace(record.dataset, train_rows=None, generator=generator))
 
 
 def _seconds(group: list[Record]) -> str:

@@ -30,9 +30,9 @@ class _Found:
 
 def headline_tables(records: Iterable[Record]) -> list[Table]:
     """One row a claim; nothing if DPDSyn has no cell in common with a baseline."""
-    on_task = [record for record in records if not record.evaluation.get("column")]
+    on_task = [record for record in records if not record.evaluation.column]
     swept = _groups(record for record in on_task if not record.alone)
-    alone = _groups(record for record in on_task if record.alone and not record.seconds.get("contended"))
+    alone = _groups(record for record in on_task if record.alone and not record.seconds.contended)
     baselines = {method for (_, method), group in [*swept.items(), *alone.items()] if is_baseline(method, group)}
     accuracies = _over_baselines(judged_alike(swept), baselines, _accuracy_ratio)
     learnt = [found for found in accuracies if (_mean(swept[found.key, found.method], "auroc") or 0) > _LEARNT]
@@ -56,7 +56,7 @@ def headline_tables(records: Iterable[Record]) -> list[Table]:
     ]
     made = [row for row in rows if row]
     named = {row[4].partition(",")[0] for row in made}
-    notes += remarks(record for record in on_task if record.dataset["name"] in named)
+    notes += remarks(record for record in on_task if record.dataset.name in named)
     return [Table("The paper's claims", ["claim", "paper", "here", "baseline", "cell", "seeds"], made, notes)] if made else []
 
 

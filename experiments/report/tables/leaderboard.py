@@ -25,7 +25,7 @@ BESIDE_OTHERS = (
 
 
 @dataclass(frozen=True)
-class _Cell:
+class _Run:
     """place, value: what rows are ordered by, one after the other. compared: what the best two of a column are found by.
 
     Of all three, more is better.
@@ -42,14 +42,14 @@ def accuracy_leaderboards(records: Iterable[Record]) -> list[Table]:
     groups = judged_alike(grouped(plain(records)))
     marks = {(key, pair.method): pair.mark for key, found in pairs(groups).items() for pair in found}
 
-    def cell(key: Group, method: str, group: list[Record]) -> _Cell:
+    def cell(key: Group, method: str, group: list[Record]) -> _Run:
         values = [value for record in group if record.status == "ok" and (value := record.mean("accuracy")) is not None]
         if not values:
-            return _Cell(lost(group) or "-")
+            return _Run(lost(group) or "-")
         estimate = over_splits(values, test_to_train(group))
         spread = "" if estimate.half_width is None else f" ± {estimate.half_width:.3f}"
         text = f"{estimate.mean:.3f}{spread}{marks.get((key, method), '')} {_runs(group, len(values))}"
-        return _Cell(text, lead(groups, key, method), estimate.mean, contest(groups, key, method))
+        return _Run(text, lead(groups, key, method), estimate.mean, contest(groups, key, method))
 
     notes = [
         f"{_STRESS}, nor does what is less accurate than the larger class. Methods and rows are ordered by the difference to "
@@ -63,17 +63,17 @@ def accuracy_leaderboards(records: Iterable[Record]) -> list[Table]:
 
 def time_leaderboards(records: Iterable[Record]) -> list[Table]:
     """Median seconds of fit and sample, and how many times as long as DPDSyn at the same budget; quickest first."""
-    groups = grouped(plain(record for record in records if not record.evaluation.get("column")))
+    groups = grouped(plain(record for record in records if not record.evaluation.column))
     baselines = {method for (_, method), group in groups.items() if is_baseline(method, group)}
 
-    def cell(key: Group, method: str, group: list[Record]) -> _Cell:
+    def cell(key: Group, method: str, group: list[Record]) -> _Run:
         seconds, bound = seconds_of(group)
         if seconds is None:
-            return _Cell(lost(group) or "-")
+            return _Run(lost(group) or "-")
         ratio = times_as_long(group, groups.get((key, YARDSTICK), [])) if method in baselines else ""
         text = f"{bounded(seconds, bound, 2)}{ratio and f' = {ratio}x'} {_runs(group, len(group))}"
         quick = None if bound else -seconds
-        return _Cell(text, quick, None, quick if is_ranked(method, group) else None)
+        return _Run(text, quick, None, quick if is_ranked(method, group) else None)
 
     notes = [
         "Seconds of fit and sample, medians over seeds, imports excluded; a run that was stopped counts as what it was given. "
@@ -113,10 +113,10 @@ def seconds_of(group: Iterable[Record]) -> tuple[float | None, bool]:
     """
     took = []
     for record in group:
-        if record.status == "ok" and record.seconds.get("total") is not None:
-            took.append((float(record.seconds["total"]), False))
-        elif record.status == "timeout" and record.seconds.get("limit") and record.seconds.get("phase") != "evaluate":
-            took.append((float(record.seconds["limit"]), True))
+        if record.status == "ok" and record.seconds.total is not None:
+            took.append((float(record.seconds.total), False))
+        elif record.status == "timeout" and record.seconds.limit and record.seconds.phase != "evaluate":
+            took.append((float(record.seconds.limit), True))
     if not took:
         return None, False
     times = [seconds for seconds, _ in took]
@@ -128,16 +128,16 @@ def _runs(group: list[Record], ended: int) -> str:
     return f"({ended}; {notes})" if notes else f"({ended})"
 
 
-def _boards(groups: Groups, what: str, cell: Callable[[Group, str, list[Record]], _Cell], notes: list[str]) -> list[Table]:
+def _boards(groups: Groups, what: str, cell: Callable[[Group, str, list[Record]], _Run], notes: list[str]) -> list[Table]:
     datasets: dict[tuple[str, float], dict[str, dict[float, list[Record]]]] = defaultdict(lambda: defaultdict(dict))
     for ((dataset, epsilon, delta), method), group in groups.items():
         datasets[dataset, delta][method][epsilon] = group
     tables = []
     for (dataset, delta), methods in sorted(datasets.items()):
         epsilons = sorted({epsilon for budgets in methods.values() for epsilon in budgets})
-        lines: dict[str, list[_Cell]] = {}
+        lines: dict[str, list[_Run]] = {}
         for method, budgets in methods.items():
-            lines[method] = [cell((dataset, e, delta), method, budgets[e]) if e in budgets else _Cell("-") for e in epsilons]
+            lines[method] = [cell((dataset, e, delta), method, budgets[e]) if e in budgets else _Run("-") for e in epsilons]
         ordered = sorted(lines, key=lambda method: (*_order(lines[method]), method))
         every = {method: [record for group in budgets.values() for record in group] for method, budgets in methods.items()}
         tables.append(
@@ -152,7 +152,7 @@ def _boards(groups: Groups, what: str, cell: Callable[[Group, str, list[Record]]
     return tables
 
 
-def _order(line: list[_Cell]) -> tuple[float, float]:
+def _order(line: list[_Run]) -> tuple[float, float]:
     places = [cell.place for cell in line if cell.place is not None]
     values = [cell.value for cell in line if cell.value is not None]
     return (-fmean(places) if places else float("inf")), (-fmean(values) if values else float("inf"))

@@ -39,7 +39,7 @@ def overview_tables(records: Iterable[Record]) -> list[Table]:
     Seeds that did not end well are counted beside the number, and where none did, the cell says what became of it.
     """
     budgets: dict[tuple[float, float], dict[tuple[str, str], list[Record]]] = defaultdict(dict)
-    for ((dataset, epsilon, delta), method), group in grouped(r for r in records if not r.evaluation.get("column")).items():
+    for ((dataset, epsilon, delta), method), group in grouped(r for r in records if not r.evaluation.column).items():
         if "(" not in dataset + method:  # special settings have tables of their own
             budgets[epsilon, delta][dataset, method] = group
     tables = []
@@ -69,5 +69,5 @@ def _cell(group: list[Record], digits: int, summed: Summed) -> str:
 
 
 def _end(record: Record) -> str:
-    phase = record.seconds.get("phase")
+    phase = record.seconds.phase
     return record.status + (f" ({phase})" if phase else "")

@@ -15,7 +15,7 @@ def run_tables(records: Iterable[Record]) -> list[Table]:
     """One row for each experiment that records name."""
     experiments: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        experiments[record.experiment["name"] if record.experiment else _UNNAMED].append(record)
+        experiments[record.experiment.name if record.experiment else _UNNAMED].append(record)
     rows = [[name, *_row(group)] for name, group in sorted(experiments.items(), key=lambda item: (item[0] == _UNNAMED, item[0]))]
     columns = ["experiment", "cells", "ended otherwise", "beside other work", "hours", "seeds", "commits", "machine"]
     notes = [
@@ -29,12 +29,12 @@ def run_tables(records: Iterable[Record]) -> list[Table]:
 
 def _row(group: list[Record]) -> list[str]:
     ends = Counter(record.status for record in group if record.status != "ok")
-    took = [record.seconds.get("cell") or record.seconds.get("reached") for record in group]
+    took = [record.seconds.run or record.seconds.reached for record in group]
     hours = sum(float(seconds) for seconds in took if seconds) / 3600
     return [
         f"{len(group)}",
         ", ".join(f"{count} {status}" for status, count in sorted(ends.items())) or "-",
-        f"{sum(bool(record.seconds.get('contended')) for record in group)}",
+        f"{sum(bool(record.seconds.contended) for record in group)}",
         f"{'' if all(took) else '≥ '}{hours:.2f}",
         _spans(sorted({record.seed for record in group})),
         ", ".join(sorted({_commit(record) for record in group})),
@@ -54,9 +54,9 @@ def _spans(numbers: list[int]) -> str:
 
 
 def _commit(record: Record) -> str:
-    return (record.environment.get("commit") or "unknown")[:7] + ("+" if record.environment.get("dirty") else "")
+    return (record.environment.commit or "unknown")[:7] + ("+" if record.environment.dirty else "")
 
 
 def _machine(record: Record) -> str:
     found = record.environment
-    return f"{found.get('cpu', 'unknown')}, {found.get('cores', '?')} cores, Python {found.get('python', '?')}"
+    return f"{found.cpu or 'unknown'}, {found.cores or '?'} cores, Python {found.python or '?'}"

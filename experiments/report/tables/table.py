@@ -134,6 +134,6 @@ def _is_stale(record: Record) -> bool:
     from dpdsyn.synthesizer import load
 
     try:
-        return load(record.method["target"]).version != record.method["version"]
+        return load(record.method.target or "").version != record.method.version
     except (KeyError, ValueError):
         return False

@@ -25,8 +25,10 @@ from experiments.audit.bounds import (
     power,
     tpr_at_low_fpr,
 )
-from experiments.audit.results import judged, read_audits, render, stored, write_audits
+from experiments.audit.results import judged
 from experiments.audit.trials import Audit, Chunks, findings, prepared
+from experiments.records.audits import read_audits, stored, write_audits
+from experiments.report.tables.audits import render
 
 Dpdsyn = Callable[..., CompletedProcess[str]]
 
@@ -109,7 +111,7 @@ def test_the_canary_has_the_rarest_codes_that_are_ever_sampled() -> None:
 
 def config_of(target: str, epsilon: float, delta: float, runs: int, **parameters: object) -> dict:
     """A configuration as Hydra composes it, on a small made-up table."""
-    from experiments.paths import read_option
+    from experiments.configuration import read_option
 
     dataset = read_option("dataset", "simulated")
     dataset |= {"generator": dataset["generator"] | {"rows": 400, "test_rows": 10, "columns": 4}, "offtask": None}
@@ -157,16 +159,16 @@ def test_a_broken_control_is_caught(tmp_path: Path, control: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_method_as_printed_is_caught_near_power(tmp_path: Path) -> None:
+def test_the_method_as_published_is_caught_near_power(tmp_path: Path) -> None:
     guide = {"hidden": 0, "steps": 1}
     config = config_of("dpdsyn.method.GuidedSynthesizer", 0.8, 1e-6, 1000, candidates="permuted", guide=guide)
     assert audited(tmp_path, config)["released rows"] > power(1000, 1e-6) - 0.1
 
 
 @pytest.mark.slow
-def test_the_gan_as_printed_is_caught_near_power(tmp_path: Path) -> None:
+def test_the_gan_as_published_is_caught_near_power(tmp_path: Path) -> None:
     """Whoever knows its first weights and its batches sees from the critic whether the row was there."""
-    config = config_of("baselines.rdp_gan.RDPGANAsPrinted", 0.8, 1e-6, 1000, epochs=1)
+    config = config_of("baselines.rdp_gan.RDPGANAsPublished", 0.8, 1e-6, 1000, epochs=1)
     assert audited(tmp_path, config)["parameters"] > power(1000, 1e-6) - 0.1
 
 
@@ -181,7 +183,7 @@ def test_verdicts_need_a_second_crossing_by_the_same_attack() -> None:
     assert (
         judged("dp", 1.0, [found(1.1), found(0.0, attack="b")], [found(0.9), found(2.0, attack="b")]) == "crossed once, not again"
     )
-    assert judged("claimed", 1.0, [found(1.1)], [found(1.2)]) == "violation"
+    assert judged("unverified", 1.0, [found(1.1)], [found(1.2)]) == "violation"
     assert judged("dp", 5.0, [found(0.9)], []) == "not testable at this epsilon"
     assert judged("none", 1.0, [found(3.9)], []) == "no guarantee, and none kept"
 

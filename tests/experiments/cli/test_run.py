@@ -58,13 +58,13 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'single'")
-    children = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''")
+    children = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.run_id` != ''")
     runs = {run.data.tags["dpdsyn.cell_id"]: run for run in children}
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.sweep` != ''")
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
-    assert set(runs) == {row["cell_id"] for row in results}
+    assert set(runs) == {row["run_id"] for row in results}
     for row in results:
-        run = runs[row["cell_id"]]
+        run = runs[row["run_id"]]
         for metric in ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "fit_seconds", "sample_seconds", "total_seconds"):
             assert run.data.metrics[metric] == pytest.approx(float(row[metric]))
         assert run.info.run_name == f"toy-{row['method']}-eps1-seed{row['seed']}"

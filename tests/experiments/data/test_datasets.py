@@ -18,10 +18,11 @@ from dpdsyn.column import SchemaError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import draw, find
+from experiments.configuration import options, read_option
 from experiments.data import datasets, fetch
 from experiments.data.datasets import load, test_side
 from experiments.data.fetch import DataError, locate
-from experiments.paths import data_dirs, options, read_option
+from experiments.paths import data_dirs
 
 test_side.__test__ = False  # type: ignore[attr-defined]  # a function of ours, not a test
 

@@ -14,9 +14,9 @@ import yaml
 
 from dpdsyn.draft import draft_schema
 from dpdsyn.schema import Schema
+from experiments.configuration import read_option
 from experiments.data import datasets
 from experiments.data.fetch import DataError
-from experiments.paths import read_option
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 

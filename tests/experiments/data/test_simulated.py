@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from experiments.configuration import read_option
 from experiments.data import datasets
 from experiments.data.simulated import TEST, TRAIN, Simulated
-from experiments.paths import read_option
 
 OPTION = read_option("dataset", "simulated")
 

@@ -12,7 +12,9 @@ import pytest
 from builders.paths import ROOT
 from builders.records import record
 
-from experiments.records.store import Fit, Store, StoreError, read_export, sort_key, write_atomically, write_export
+from dpdsyn.files import write_whole
+from experiments.records.export import read_export, sort_key, write_export
+from experiments.records.store import Fit, Store, StoreError
 
 
 @pytest.fixture
@@ -25,9 +27,9 @@ def store(tmp_path: Path) -> Store:
 def test_a_record_comes_back_as_it_was(store: Store) -> None:
     store.write(record())
     assert store.read("a") == record() and store.read("b") is None
-    nan = record("n", label_share=float("nan"))
+    nan = record("n", positive_rate=float("nan"))
     store.write(nan)
-    assert store.read("n").label_share is None  # type: ignore[union-attr]
+    assert store.read("n").positive_rate is None  # type: ignore[union-attr]
 
 
 def test_a_record_of_a_later_version_is_refused_and_left_where_it_is(store: Store) -> None:
@@ -45,13 +47,13 @@ def test_a_flat_row_has_means_over_evaluators() -> None:
     assert row["accuracy"] == pytest.approx(0.6) and row["accuracy_best"] == 0.7 and row["auroc"] == 0.9
     assert row["accuracy.forest"] == 0.7 and row["accuracy.mlp"] is None
     wanted = """dataset method epsilon delta seed status guarantee epsilon_spent n_train n_synth accuracy balanced_accuracy
-        macro_f1 auroc accuracy.logistic accuracy.forest accuracy.boosting accuracy.mlp accuracy_best label_share tvd1 tvd2
+        macro_f1 auroc accuracy.logistic accuracy.forest accuracy.boosting accuracy.mlp accuracy_best positive_rate tvd1 tvd2
         fit_seconds sample_seconds total_seconds peak_memory_mb error"""
     assert set(wanted.split()) <= set(row)
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b'{"cell_id": "a"}', b"\xff\xfe", b'{"cell_id":"a","fit_id":"f","status":"ok","x":1}']
+    "content", [b"", b"{", b"[]", b'{"run_id": "a"}', b"\xff\xfe", b'{"run_id":"a","fit_id":"f","status":"ok","x":1}']
 )
 def test_garbage_is_set_aside_by_name_and_never_read(store: Store, content: bytes) -> None:
     path = store.records / "a.json"
@@ -109,15 +111,15 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) 
     with pytest.raises(StoreError, match=r"cannot write to the results folder .*DPDSYN_RESULTS"):
         Store(tmp_path / "results").prepare()
     with pytest.raises(StoreError, match="nothing was left half written"):
-        write_atomically(tmp_path / "absent" / "x.json", b"1")
+        write_whole(tmp_path / "absent" / "x.json", b"1")
 
 
 def test_a_writer_that_is_killed_leaves_whole_files_only(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from experiments.store import write_atomically\n"
+        "import sys; from pathlib import Path; from dpdsyn.files import write_whole\n"
         "i = 0\n"
         "while True:\n"
-        "    i += 1; write_atomically(Path(sys.argv[1]) / f'{i % 7}.json', (str(i % 10) * 300_000).encode())\n"
+        "    i += 1; write_whole(Path(sys.argv[1]) / f'{i % 7}.json', (str(i % 10) * 300_000).encode())\n"
     )
     for round_ in range(8):
         process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -12,12 +12,12 @@ from builders.records import record
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments.paths import config_dir
+from experiments.configuration import config_dir
+from experiments.records.export import read_export
 from experiments.records.record import Record
-from experiments.records.store import read_export
 from experiments.report.html.commands import commands
 from experiments.report.tables.table import lost
-from experiments.run import Cell
+from experiments.run import Run
 from experiments.sweep.request import inspect_request
 
 
@@ -35,7 +35,7 @@ def one_of_each() -> list[Record]:
     """
     kinds = {}
     for each in read_export(ROOT / "results"):
-        if not lost([each]) and each.method["parameters"].get("candidates") != "mst":
+        if not lost([each]) and each.method.parameters.get("candidates") != "mst":
             kinds[commands([replace(each, seed=0, privacy={**each.privacy, "epsilon": 1.0})])[0]] = each
     return list(kinds.values())
 
@@ -48,7 +48,7 @@ def test_the_command_of_a_committed_record_asks_for_that_very_cell(hydra: None) 
         program, verb, *overrides = shlex.split(typed)
         assert (program, verb) == ("dpdsyn", "run")
         config = OmegaConf.to_container(compose("config", overrides), resolve=True)
-        assert Cell.of(config).cell_id == each.cell_id, typed  # type: ignore[arg-type]
+        assert Run.of(config).run_id == each.run_id, typed  # type: ignore[arg-type]
 
 
 def test_seeds_of_the_same_settings_share_a_command_that_is_accepted() -> None:

@@ -15,8 +15,8 @@ from builders.records import few, one
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.records.export import read_export, write_export
 from experiments.records.record import Record
-from experiments.records.store import read_export, write_export
 from experiments.report.figures.charts import charts, write
 from experiments.report.figures.panels import log_ticks
 from experiments.report.figures.style import COLOURS, front, look, rgb, spread
@@ -37,12 +37,12 @@ def test_a_point_sums_up_the_seeds_of_one_cell() -> None:
     kinds = {name: point.kind for name, point in known.items()}
     assert kinds == {
         **{"real": "reference", "majority": "reference", "dpdsyn": "ranked", "mst": "ranked", "aim": "ranked", "gan": "ranked"},
-        **{"wrapped": "claimed", "dpdsyn_as_printed": "none", "absyn": "apart", "slow": "unknown"},
+        **{"wrapped": "unverified", "dpdsyn_as_published": "none", "absyn": "apart", "slow": "unknown"},
     }
 
 
 def test_times_measured_alone_count_alone_and_accuracy_is_over_one_set_of_models() -> None:
-    measured = one("mst", 0.1, 3.0, seconds={"total": 3.0, "alone": True}, cell_id="alone", evaluation={"evaluators": ["mlp"]})
+    measured = one("mst", 0.1, 3.0, seconds={"total": 3.0, "alone": True}, run_id="alone", evaluation={"evaluators": ["mlp"]})
     mst = at([*few(), measured])["mst"]
     assert (mst.seconds, mst.alone, mst.evaluators) == (3.0, True, ("logistic",))
     assert mst.accuracy and mst.accuracy.mean == 0.8
@@ -50,7 +50,7 @@ def test_times_measured_alone_count_alone_and_accuracy_is_over_one_set_of_models
 
 def test_the_front_holds_what_may_be_compared_and_nothing_beats() -> None:
     assert [point.method for point in front(at(few()).values())] == ["mst", "dpdsyn", "aim"]
-    slower = [r for r in few() if r.method["name"] != "dpdsyn"] + [one("dpdsyn", 0.79, 0.5)]
+    slower = [r for r in few() if r.method.name != "dpdsyn"] + [one("dpdsyn", 0.79, 0.5)]
     assert [point.method for point in front(at(slower).values())] == ["mst", "aim"]
 
 
@@ -58,7 +58,7 @@ def test_markers_tell_the_guarantee() -> None:
     known = at(few())
     looks = {name: (look(point).marker, look(point).filled) for name, point in known.items()}
     assert looks["mst"] == ("o", True) and looks["wrapped"] == ("s", False)
-    assert looks["dpdsyn_as_printed"] == ("X", False) and looks["absyn"] == ("D", False)
+    assert looks["dpdsyn_as_published"] == ("X", False) and looks["absyn"] == ("D", False)
 
 
 @given(st.lists(st.floats(-50, 150), min_size=1, max_size=12))
@@ -90,8 +90,8 @@ def test_every_method_is_in_the_figures_with_its_numbers_and_its_guarantee(tmp_p
     said = "\n".join(texts(paths["accuracy_time.svg"]))
     for line in (
         "dpdsyn, epsilon 1; dp; accuracy 0.8500 ± 0.0000 (3 seeds); two-way error 0.1500; 0.5 s",
-        "wrapped, epsilon 1; claimed; accuracy 0.8900 (1 seed)",
-        "dpdsyn_as_printed, epsilon 1; no DP guarantee (as described in secondary notes)",
+        "wrapped, epsilon 1; unverified; accuracy 0.8900 (1 seed)",
+        "dpdsyn_as_published, epsilon 1; no DP guarantee (as described in secondary notes)",
         "slow, epsilon 1; -; ≥ 600 s; 1 of 1 timeout",
     ):
         assert line in said, said
@@ -115,7 +115,7 @@ def test_the_same_records_give_the_same_bytes_and_another_record_other_ones(tmp_
     first = {path.name: path.read_bytes() for path in write(few(), tmp_path / "a")}
     assert not (tmp_path / "a" / "gone.svg").exists()
     assert first == {path.name: path.read_bytes() for path in write(few()[::-1], tmp_path / "b")}
-    changed = [replace(r, metrics={"logistic": {"accuracy": 0.81}}) if r.method["name"] == "mst" else r for r in few()]
+    changed = [replace(r, metrics={"logistic": {"accuracy": 0.81}}) if r.method.name == "mst" else r for r in few()]
     other = {path.name: path.read_bytes() for path in write(changed, tmp_path / "c")}
     assert all(other[name] != content for name, content in first.items())
 
@@ -124,7 +124,7 @@ def test_scale_is_drawn_where_a_table_ran_in_several_sizes(tmp_path: Path) -> No
     def sized(method: str, rows: int, took: float, **more: Any) -> Record:
         data = {"name": "acs", "train_rows": rows, "n_train": rows - 3, "n_test": 100}
         about = {"total": took, "alone": True}
-        return one(method, 0.7, seconds=about, dataset=data, n_synth=rows, cell_id=f"{method}{rows}", **more)
+        return one(method, 0.7, seconds=about, dataset=data, n_synth=rows, run_id=f"{method}{rows}", **more)
 
     stopped = replace(sized("mst", 90_000, 0), status="timeout", metrics={}, seconds={"limit": 600, "alone": True}, dataset=
                       {"name": "acs", "train_rows": 90_000})  # fmt: skip

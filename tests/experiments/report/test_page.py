@@ -13,8 +13,8 @@ import pytest
 from builders.paths import ROOT
 from builders.records import few, one
 
+from experiments.records.export import read_export, write_export
 from experiments.records.record import Record
-from experiments.records.store import read_export, write_export
 from experiments.report.figures.charts import write as draw
 from experiments.report.html.findings import answer
 from experiments.report.html.leaderboard import charges
@@ -66,11 +66,11 @@ def test_only_what_is_compared_is_called_best() -> None:
     assert not any(row["stressed"] for row in rows if row["kind"] != "ranked")
     differences = {row["values"][0]: row["values"][6] for row in rows if row["values"][3] == "1"}
     assert differences["aim"] == "0.01" and differences["mst"] == "-0.05"
-    assert {differences[name] for name in ("wrapped", "absyn", "dpdsyn_as_printed", "real", "dpdsyn")} == {""}
+    assert {differences[name] for name in ("wrapped", "absyn", "dpdsyn_as_published", "real", "dpdsyn")} == {""}
 
 
 def compared(dpdsyn: float, others: dict[str, float], took: float = 1.0) -> list[Record]:
-    made = [one("dpdsyn", dpdsyn, took), one("real", 0.9, guarantee="none"), one("wrapped", 0.99, guarantee="claimed")]
+    made = [one("dpdsyn", dpdsyn, took), one("real", 0.9, guarantee="none"), one("wrapped", 0.99, guarantee="unverified")]
     return made + [one(name, accuracy, 2.0) for name, accuracy in others.items()]
 
 
@@ -83,7 +83,7 @@ def test_the_answer_follows_the_records() -> None:
     )
     assert said[1].startswith("Fit and sample take 1 s; the most accurate of the others takes 2 times as long")
     timed = [one("dpdsyn", 0.81, 4.0), *(one(name, 0.5, 20.0) for name in others)]
-    timed = [replace(r, cell_id=f"alone{r.cell_id}", seconds={**r.seconds, "alone": True}) for r in timed]
+    timed = [replace(r, run_id=f"alone{r.run_id}", seconds={**r.seconds, "alone": True}) for r in timed]
     assert "the most accurate of the others takes 5 times as long" in answer([*compared(0.81, others), *timed]).sentences[1]
     behind = answer(compared(0.75, others, took=4.0)).sentences
     assert "in 0 of 1 cells" in behind[0] and "is -0.0500" in behind[0] and "takes 0.5 times as long" in behind[1]
@@ -101,14 +101,14 @@ def test_names_with_signs_of_markup_are_only_names(tmp_path: Path) -> None:
 
 
 def test_two_deltas_are_told_apart() -> None:
-    other = [replace(r, cell_id=f"{r.cell_id}d", privacy={**r.privacy, "delta": 1e-5}) for r in few()]
+    other = [replace(r, run_id=f"{r.run_id}d", privacy={**r.privacy, "delta": 1e-5}) for r in few()]
     assert "delta 1e-05" in page([*few(), *other]) and "<small>delta" not in page(few())
 
 
 def test_the_answer_says_what_the_rows_are_worth_for_another_column() -> None:
     others = {"mst": 0.7, "aim": 0.8, "privsyn": 0.6}
     off = [
-        replace(record, cell_id=f"off{record.cell_id}", evaluation={**record.evaluation, "column": "sex"})
+        replace(record, run_id=f"off{record.run_id}", evaluation={**record.evaluation, "column": "sex"})
         for record in compared(0.45, {"mst": 0.72, "wdp_gan": 0.9})
     ]
     price = answer([*compared(0.81, others), *off]).sentences[2]
@@ -119,7 +119,7 @@ def test_the_answer_says_what_the_rows_are_worth_for_another_column() -> None:
 
 def test_a_cell_in_which_few_of_the_others_ran_does_not_say_who_is_ahead() -> None:
     full = compared(0.7, {f"m{i}": 0.8 for i in range(8)})
-    thin = [replace(record, dataset={**record.dataset, "name": "thin"}, cell_id=f"thin{record.cell_id}") for record in full[:6]]
+    thin = [replace(record, dataset={**record.dataset, "name": "thin"}, run_id=f"thin{record.run_id}") for record in full[:6]]
     said = answer([*full, *thin])
     assert "in 0 of 1 cells" in said.sentences[0] and "at least 4 others ran" in said.notes[0]
 
@@ -143,7 +143,7 @@ def test_what_records_say_is_text_and_never_markup() -> None:
     hostile = '</script><script>alert("x")</script>'
     named = replace(one(hostile, status="failed", error=hostile), method={"name": hostile, "parameters": {"a": hostile}})
     data = {"name": hostile, "n_train": 3, "n_test": 1, "caution": hostile}
-    text = page([*few(), named, one("n", dataset=data, cell_id="n"), one("n", dataset=data, epsilon=2.0, cell_id="n2")])
+    text = page([*few(), named, one("n", dataset=data, run_id="n"), one("n", dataset=data, epsilon=2.0, run_id="n2")])
     assert "<script>alert" not in text and len(re.findall("<script", text)) == 2
     assert any(hostile in error for row in details(text) for error in row["errors"])
 
@@ -159,13 +159,13 @@ def test_the_page_needs_no_other_file() -> None:
 
 def test_cautions_and_what_was_not_run_are_said() -> None:
     data = {"name": "liver", "n_train": 3, "n_test": 1, "caution": "mind the patients", "leak": 0.995}
-    text = page([*few(), one("mst", dataset=data, cell_id="l")])
+    text = page([*few(), one("mst", dataset=data, run_id="l")])
     assert "Mind the patients; on average 99.5% of the test rows have their profile in training too." in text
     assert "No audit has been run yet." in text and "No method was run on several numbers of rows yet." in text
     assert "1 timeout" in text and "<td>-</td>" in text
 
 
-AUDIT = "method,guarantee,claimed_epsilon,lower_bound,power\nmst,dp,1.0,0.2,0.9\ndpdsyn_as_printed,none,1.0,>9,1.0\n"
+AUDIT = "method,guarantee,claimed_epsilon,lower_bound,power\nmst,dp,1.0,0.2,0.9\ndpdsyn_as_published,none,1.0,>9,1.0\n"
 
 
 def test_audits_are_shown_where_there_are_any(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_bad_input_is_one_line(dpdsyn: Callable[..., subprocess.CompletedProcess
 def test_the_same_records_give_the_same_page_and_another_record_another() -> None:
     first = page(few())
     assert page(few()[::-1]) == first
-    changed = [replace(r, metrics={"logistic": {"accuracy": 0.8001}}) if r.method["name"] == "mst" else r for r in few()]
+    changed = [replace(r, metrics={"logistic": {"accuracy": 0.8001}}) if r.method.name == "mst" else r for r in few()]
     assert page(changed) != first
 
 

@@ -10,10 +10,10 @@ from builders.paths import ROOT
 from builders.records import record
 
 from dpdsyn.privacy import DRAFTED
-from experiments.audit.results import write_table
-from experiments.records.store import read_export
+from experiments.records.export import read_export
 from experiments.report.labels import plain
 from experiments.report.tables.all import accuracy_tables, render, settings_tables, time_tables, write
+from experiments.report.tables.audits import write_table
 from experiments.report.tables.overview import overview_tables
 from experiments.report.tables.runs import run_tables
 from experiments.report.tables.table import Table, as_csv, markdown
@@ -35,8 +35,8 @@ def many() -> list:
         one("dpdsyn", 1, 0.82),
         one("mst", 0, 0.7, seconds=5.0),
         one("mst", 1, 0.0, status="failed", error="x"),
-        one("dpdsyn_as_printed", 0, 0.9, "none"),
-        one("snsynth_mst", 0, 0.6, "claimed"),
+        one("dpdsyn_as_published", 0, 0.9, "none"),
+        one("snsynth_mst", 0, 0.6, "unverified"),
     ]
 
 
@@ -44,14 +44,14 @@ def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
     (made,) = accuracy_tables(many())
     columns, rows = made.columns, made.rows
     assert made.title == "toy, epsilon 1, delta 1e-06: accuracy"
-    assert [row[0] for row in rows] == ["dpdsyn_as_printed", "dpdsyn", "mst", "snsynth_mst"]
+    assert [row[0] for row in rows] == ["dpdsyn_as_published", "dpdsyn", "mst", "snsynth_mst"]
     table = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
     assert table["dpdsyn"]["accuracy"] == "0.810 ± 0.014" and table["dpdsyn"]["guarantee"] == "dp"
     assert table["mst"]["accuracy"] == "0.700" and table["mst"]["seeds"] == "1 (1 of 2 failed)"
-    assert table["dpdsyn_as_printed"]["guarantee"] == "no DP guarantee (as described in secondary notes)"
-    assert table["snsynth_mst"]["guarantee"] == "claimed (smartnoise-synth; couples independent columns, not MST itself)"
+    assert table["dpdsyn_as_published"]["guarantee"] == "no DP guarantee (as described in secondary notes)"
+    assert table["snsynth_mst"]["guarantee"] == "unverified (smartnoise-synth; couples independent columns, not MST itself)"
     assert {row["of real"] for row in table.values()} == {"-"}
-    real = replace(many()[0], cell_id="r", metrics={"logistic": {"accuracy": 0.6}}, method={**many()[0].method, "name": "real"})
+    real = replace(many()[0], run_id="r", metrics={"logistic": {"accuracy": 0.6}}, method={**many()[0].method, "name": "real"})
     (beside,) = accuracy_tables([*many(), real])
     assert {row[0]: row[5] for row in beside.rows}["dpdsyn"] == "133.3%"  # 0.8 of 0.6, on the seed that both ran with
     (others,) = accuracy_tables([*many(), replace(real, metrics={"logistic": {"accuracy": 0.6}, "mlp": {"accuracy": 0.6}})])
@@ -80,11 +80,11 @@ def test_what_to_know_of_the_data_stands_beside_their_numbers() -> None:
     assert all(note in markdown(made) and note in as_csv([made]) for note in made.notes)
 
 
-def chosen(cell_id: str, method: dict | None = None, generator: dict | None = None, accuracy: float = 0.8, **evaluation: object):
+def chosen(run_id: str, method: dict | None = None, generator: dict | None = None, accuracy: float = 0.8, **evaluation: object):
     """A record of dpdsyn on made-up rows with settings of its own."""
     parameters = {"labels": "sample", "guide": {"hidden": 16}, **(method or {})}
     return record(
-        cell_id,
+        run_id,
         method={"name": "dpdsyn", "guarantee": "dp", "parameters": parameters},
         dataset={"name": "simulated", "generator": {"classes": 2, "order": 2, **(generator or {})}},
         metrics={"logistic": {"accuracy": accuracy, "auroc": 0.9}},
@@ -113,7 +113,7 @@ def test_what_ran_with_several_settings_stands_apart_and_names_what_is_not_the_d
 def test_settings_beside_the_default_have_a_table_of_their_own(tmp_path: Path) -> None:
     smaller = {"guide": {"hidden": 0}}
     records = [chosen("a"), replace(chosen("b", accuracy=0.7), seed=1), replace(chosen("c", smaller, accuracy=0.6), seed=1)]
-    records = [replace(each, label_share=0.25) for each in records]
+    records = [replace(each, positive_rate=0.25) for each in records]
     (made,) = settings_tables(records)
     assert made.title == "simulated, delta 1e-06: settings of dpdsyn"
     assert made.columns == ["settings", "seeds", "accuracy at 1", "auroc at 1", "label share at 1", "tvd2 at 1"]
@@ -126,9 +126,9 @@ def test_settings_beside_the_default_have_a_table_of_their_own(tmp_path: Path) -
 
 
 def test_what_has_no_configuration_is_told_apart_by_what_differs() -> None:
-    def own(cell_id: str, smoothing: float):
+    def own(run_id: str, smoothing: float):
         parameters = {"smoothing": smoothing, "bins": 3}
-        return record(cell_id, method={"name": "my_method", "guarantee": "dp", "parameters": parameters})
+        return record(run_id, method={"name": "my_method", "guarantee": "dp", "parameters": parameters})
 
     (made,) = accuracy_tables([own("a", 0.5), own("b", 1.0)])
     assert [row[0] for row in made.rows] == ["my_method (smoothing=0.5)", "my_method (smoothing=1.0)"]
@@ -146,7 +146,7 @@ def test_a_file_that_changed_or_got_another_schema_is_another_data_set() -> None
 def test_times_are_medians_beside_those_of_dpdsyn() -> None:
     (made,) = time_tables(many())
     table = {row[0]: dict(zip(made.columns, row, strict=True)) for row in made.rows}
-    assert table["snsynth_mst"]["total / dpdsyn"] == "-"  # only claimed
+    assert table["snsynth_mst"]["total / dpdsyn"] == "-"  # only unverified
     assert table["mst"]["total / dpdsyn"] == "5.0" and table["dpdsyn"]["total s"] == "1.000"
 
 

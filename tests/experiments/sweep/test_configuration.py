@@ -11,8 +11,8 @@ from hydra import initialize_config_dir
 
 from dpdsyn.guide import GuideSettings
 from dpdsyn.synthesizer import load
-from experiments.paths import config_dir, options
-from experiments.run import Cell, run_cell
+from experiments.configuration import config_dir, options
+from experiments.run import Run, execute
 from experiments.sweep.request import inspect_request
 
 
@@ -25,11 +25,11 @@ def hydra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("dataset", [name for name in options("dataset") if name != "csv"])
 @pytest.mark.parametrize("synthesizer", options("synthesizer"))
-def test_every_cell_composes(dataset: str, synthesizer: str) -> None:
-    cell = Cell.of(composed(f"dataset={dataset}", f"synthesizer={synthesizer}"))
-    assert (cell.dataset["name"], cell.method) == (dataset, synthesizer)
-    assert cell.schema.target in cell.schema.names and cell.dataset.get("positive") in cell.schema[cell.schema.target].categories
-    assert cell.dataset["offtask"] in cell.schema.features and not cell.schema[cell.dataset["offtask"]].ordered
+def test_every_run_composes(dataset: str, synthesizer: str) -> None:
+    run = Run.of(composed(f"dataset={dataset}", f"synthesizer={synthesizer}"))
+    assert (run.dataset["name"], run.method) == (dataset, synthesizer)
+    assert run.schema.target in run.schema.names and run.dataset.get("positive") in run.schema[run.schema.target].categories
+    assert run.dataset["offtask"] in run.schema.features and not run.schema[run.dataset["offtask"]].ordered
 
 
 @pytest.mark.parametrize("synthesizer", options("synthesizer"))
@@ -44,7 +44,7 @@ def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> 
     defaults |= {
         "aim_3way": {"workload": "all_3way"},
         "aim_target": {"workload": "target"},
-        "dpdsyn_as_printed": {"candidates": "permuted"},
+        "dpdsyn_as_published": {"candidates": "permuted"},
         "dpdsyn_mst": {"candidates": "mst", "candidate_share": 0.8, "labels": "toward_shares"},
     }.get(name, {})
     if "package" in option:  # one class for all methods of all packages
@@ -64,21 +64,21 @@ def test_every_experiment_names_what_exists(experiment: str) -> None:
     jobs = request.jobs()
     assert len({tuple(job) for job in jobs}) == len(jobs) >= 1
     for overrides in jobs[:: max(1, len(jobs) // 20)]:
-        Cell.of(composed(*overrides))
+        Run.of(composed(*overrides))
 
 
 def test_quickstart_is_every_method_at_epsilon_one_with_three_seeds() -> None:
     request = inspect_request(["-m", "experiment=quickstart"])
     variants = {"absyn", "aim_3way", "aim_target", "dpdsyn_mst"}  # of a workload, of candidates, or inspired
-    minutes = {"dpwgan", "rdp_gan", "rdp_gan_as_printed", "wdp_gan", "dp_ctgan"}  # what a GAN takes; they are in `main_gan`
+    minutes = {"dpwgan", "rdp_gan", "rdp_gan_as_published", "wdp_gan", "dp_ctgan"}  # what a GAN takes; they are in `main_gan`
     wrapped = {name for name in options("synthesizer") if name.startswith(("snsynth_", "dpmm_"))}
     assert set(request.axes["synthesizer"]) == set(options("synthesizer")) - variants - minutes - wrapped
     assert request.axes["privacy.epsilon"] == [1.0] and len(request.axes["seed"]) == 3
 
 
 def identifiers(*overrides: str) -> tuple[str, str]:
-    cell = Cell.of(composed("dataset=adult", *overrides))
-    return cell.fit_id, cell.cell_id
+    run = Run.of(composed("dataset=adult", *overrides))
+    return run.fit_id, run.run_id
 
 
 def test_what_can_change_the_table_changes_the_fit_and_nothing_else_does() -> None:
@@ -96,8 +96,8 @@ def test_what_can_change_the_table_changes_the_fit_and_nothing_else_does() -> No
     for change in ("compute.threads=2", "compute.workers=1", "compute.retry=true", "dataset.title=x", "dataset.sources=[]"):
         assert identifiers("synthesizer=dpdsyn", change) == base, change
     for change in ("evaluation.repeats=2", "evaluation.evaluators=[forest]"):
-        fit, cell = identifiers("synthesizer=dpdsyn", change)
-        assert fit == base[0] and cell != base[1], change
+        fit, run = identifiers("synthesizer=dpdsyn", change)
+        assert fit == base[0] and run != base[1], change
 
 
 def test_the_off_task_column_is_judged_on_the_same_fit() -> None:
@@ -112,12 +112,12 @@ def test_the_off_task_column_is_judged_on_the_same_fit() -> None:
 
 def test_an_off_task_record_says_what_was_predicted() -> None:
     small = ("dataset=simulated", "dataset.generator.rows=2000", "dataset.generator.test_rows=500", "evaluation=offtask")
-    record = run_cell(Cell.of(composed(*small, "synthesizer=real", "evaluation.evaluators=[logistic]")))
-    assert (record.status, record.evaluation["column"], record.dataset["ceiling"]) == ("ok", "x8", None)
-    assert record.dataset["generator"]["rows"] == 2000
+    record = execute(Run.of(composed(*small, "synthesizer=real", "evaluation.evaluators=[logistic]")))
+    assert (record.status, record.evaluation.column, record.dataset.ceiling) == ("ok", "x8", None)
+    assert record.dataset.generator["rows"] == 2000
     # x8 copies x6 half the time and has two codes, so a model can be right in three cases of four
     assert 0.7 < record.metrics["logistic"]["accuracy"] < 0.85
-    skipped = run_cell(Cell.of(composed(*small, "synthesizer=guide_only")))
+    skipped = execute(Run.of(composed(*small, "synthesizer=guide_only")))
     assert skipped.status == "skipped" and "no rows to learn x8 from" in str(skipped.error)
 
 
@@ -144,11 +144,11 @@ def test_an_experiment_may_be_a_list_of_others() -> None:
 
 def test_a_table_cut_to_fewer_rows_says_so_in_public_and_is_another_table() -> None:
     whole, small = ("synthesizer=real", "dataset=acs"), ("synthesizer=real", "dataset=acs", "dataset.train_rows=2000")
-    cell = Cell.of(composed(*small))
-    assert cell.schema.rows_public == cell.n_synth == 2000
-    assert cell.fit_id != Cell.of(composed(*whole)).fit_id == Cell.of(composed(*whole, "dataset.train_rows=163000")).fit_id
+    run = Run.of(composed(*small))
+    assert run.schema.rows_public == run.n_synth == 2000
+    assert run.fit_id != Run.of(composed(*whole)).fit_id == Run.of(composed(*whole, "dataset.train_rows=163000")).fit_id
     for wrong in ("0", "2.5", "163001", "true"):
         with pytest.raises(ValueError, match=r"dataset.train_rows is .*; a whole number from 1 to 163000"):
-            Cell.of(composed(*whole, f"dataset.train_rows={wrong}"))
+            Run.of(composed(*whole, f"dataset.train_rows={wrong}"))
     with pytest.raises(ValueError, match=r"made-up ones have dataset.generator.rows"):
-        Cell.of(composed("synthesizer=real", "dataset=simulated", "+dataset.train_rows=5"))
+        Run.of(composed("synthesizer=real", "dataset=simulated", "+dataset.train_rows=5"))

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from experiments.sweep.locks import Claim, claimed, held
+from experiments.sweep.locks import Lock, held, locked
 from experiments.sweep.processors import Processors
 
 
 def hold(folder: Path, ready: object, end: object) -> None:
-    with claimed(folder, "cell", {"name": "elsewhere"}) as claim:
-        assert claim is not None
-        claim.note_phase("fit")
+    with locked(folder, "cell", {"name": "elsewhere"}) as lock:
+        assert lock is not None
+        lock.note_phase("fit")
         ready.set()  # type: ignore[attr-defined]
         end.wait()  # type: ignore[attr-defined]
 
 
 def count(folder: Path, times: int) -> None:
     for _ in range(times):
-        lock = Claim(folder / "lock")
+        lock = Lock(folder / "lock")
         lock.take(wait=True)
         number = int((folder / "number").read_text())
         (folder / "number").write_text(str(number + 1))
@@ -34,18 +34,18 @@ def test_a_cell_is_claimed_by_one_until_it_dies(tmp_path: Path) -> None:
     other = context.Process(target=hold, args=(tmp_path, ready, end))
     other.start()
     assert ready.wait(60)
-    with claimed(tmp_path, "cell", {}) as claim:
-        assert claim is None
-    with claimed(tmp_path, "another", {"name": "mine"}) as claim:
-        assert claim is not None
+    with locked(tmp_path, "cell", {}) as lock:
+        assert lock is None
+    with locked(tmp_path, "another", {"name": "mine"}) as lock:
+        assert lock is not None
         assert {name: about["name"] for name, about in held(tmp_path).items()} == {"another": "mine", "cell": "elsewhere"}
     (about,) = held(tmp_path).values()
     assert about["phase"] == "fit" and about["pid"] == other.pid
     os.kill(other.pid or 0, signal.SIGKILL)
     other.join()
     assert (tmp_path / "cell").exists() and held(tmp_path) == {}
-    with claimed(tmp_path, "cell", {}) as claim:
-        assert claim is not None
+    with locked(tmp_path, "cell", {}) as lock:
+        assert lock is not None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,7 +66,7 @@ def test_processors_are_shared_out_and_a_cell_alone_keeps_others_off(tmp_path: P
     one, two = Processors(2, alone=False), Processors(1, alone=False)
     assert (one.cores, two.cores) == ([3, 5], [7])
     assert Processors(1, alone=False).cores == []  # none is free: the operating system places it
-    with pytest.raises(RuntimeError, match="other cells are running on this machine"):
+    with pytest.raises(RuntimeError, match="other runs go on on this machine"):
         Processors(1, alone=True)
     one.release()
     assert Processors(1, alone=False).cores == [3]

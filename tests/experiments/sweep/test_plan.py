@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from builders.records import record
 
-from experiments.records.store import Store, write_export
+from experiments.records.export import write_export
+from experiments.records.store import Store
 from experiments.sweep.launch import due, records_of, time_left
 from experiments.sweep.merge import merge
 from experiments.sweep.plan import Plan, Planned, Plans, composed, plan_of
@@ -18,21 +19,21 @@ CALL = ("-m", "dataset=adult,br2000", "synthesizer=dpdsyn,real", "seed=0,1", "pr
 COMPUTE = {"threads": 1, "workers": -1, "timeout": 60, "memory": None, "retry": False, "fresh": False, "alone": False}
 
 
-def planned(cell_id: str, **changes: object) -> Planned:
-    return replace(Planned(cell_id, (), "toy", "m", 1.0, 0, COMPUTE), **changes)  # type: ignore[arg-type]
+def planned(run_id: str, **changes: object) -> Planned:
+    return replace(Planned(run_id, (), "toy", "m", 1.0, 0, COMPUTE), **changes)  # type: ignore[arg-type]
 
 
-def plan(*cells: Planned) -> Plan:
-    return Plan(("-m",), "single", cells, 0.0, "")
+def plan(*runs: Planned) -> Plan:
+    return Plan(("-m",), "single", runs, 0.0, "")
 
 
 def test_a_plan_names_the_cells_that_hydra_composes_one_by_one(tmp_path: Path) -> None:
     request = inspect_request(CALL)
     made, examples = plan_of(request, Plans(tmp_path))
-    assert len(made.cells) == 16 and {cell.dataset["name"] for cell in examples} == {"adult", "br2000"}
-    for cell in made.cells[::5]:
-        ((_, _, alone),) = composed([[*cell.overrides[1:], cell.overrides[0]]], None)
-        assert alone.cell_id == cell.cell_id and alone.seed == cell.seed and alone.budget.epsilon == cell.epsilon
+    assert len(made.runs) == 16 and {run.dataset["name"] for run in examples} == {"adult", "br2000"}
+    for run in made.runs[::5]:
+        ((_, _, alone),) = composed([[*run.overrides[1:], run.overrides[0]]], None)
+        assert alone.run_id == run.run_id and alone.seed == run.seed and alone.budget.epsilon == run.epsilon
 
 
 def test_a_known_plan_is_not_made_again_until_code_or_configuration_changes(tmp_path: Path) -> None:
@@ -40,11 +41,11 @@ def test_a_known_plan_is_not_made_again_until_code_or_configuration_changes(tmp_
     made, _ = plan_of(inspect_request(CALL), plans)
     plans.write(made)
     assert plan_of(inspect_request(CALL), plans) == (made, [])
-    plans.write(replace(made, fingerprint="of other code", cells=made.cells[:3]))
+    plans.write(replace(made, fingerprint="of other code", runs=made.runs[:3]))
     again, examples = plan_of(inspect_request(CALL), plans)
     assert again == made and len(examples) == 2
     (plans.folder / f"{made.sweep_id}.json").write_text(json.dumps({"arguments": 3}))
-    assert len(plan_of(inspect_request(CALL), plans)[0].cells) == 16
+    assert len(plan_of(inspect_request(CALL), plans)[0].runs) == 16
 
 
 def test_what_is_due() -> None:
@@ -68,9 +69,9 @@ def test_limits_that_cannot_be_meant_are_refused(wrong: dict) -> None:
 
 def test_the_time_left_is_that_of_like_cells() -> None:
     whole = plan(planned("a"), planned("b"), planned("c"), planned("d", method="other"), planned("e", dataset="large"))
-    known = {"a": record("a", seconds={"cell": 4.0}), "b": record("b", seconds={"cell": 6.0})}
+    known = {"a": record("a", seconds={"run": 4.0}), "b": record("b", seconds={"run": 6.0})}
     assert time_left(whole, known, 1) == pytest.approx(15.0) and time_left(whole, known, 3) == pytest.approx(5.0)
-    known["d"] = record("d", method={"name": "other"}, seconds={"cell": 100.0})
+    known["d"] = record("d", method={"name": "other"}, seconds={"run": 100.0})
     assert time_left(whole, known, 1) == pytest.approx(10.0)
     assert time_left(whole, {}, 1) is None and time_left(plan(planned("a")), known, 1) == 0.0
 
@@ -89,7 +90,7 @@ def test_folders_merge_without_conflict(tmp_path: Path) -> None:
     (there.fits / "f.npz").write_bytes(b"a fit")
     said: list[str] = []
     assert merge(here, [there.results], said.append) == {"kept": 1, "better": 1, "new": 2} and not said
-    assert {r.cell_id: r.status for r in here.all()} == dict.fromkeys(("both", "exported", "mended", "new"), "ok")
+    assert {r.run_id: r.status for r in here.all()} == dict.fromkeys(("both", "exported", "mended", "new"), "ok")
     assert here.read("both") == record("both") and (here.fits / "f.npz").read_bytes() == b"a fit"
     (brought,) = Plans(here.results).all()
     assert set(records_of(brought, here)) == {"new"}

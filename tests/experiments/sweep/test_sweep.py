@@ -53,7 +53,7 @@ def test_limits_and_crashes_are_records_and_the_sweep_goes_on(dpdsyn: Dpdsyn, tm
     done = dpdsyn("run", *call)
     assert done.returncode == 1, done.stderr
     assert "4 cells: 4 computed now, 0 done before, 3 not ok" in done.stderr
-    found = {record.method["name"]: record for record in records(tmp_path)}
+    found = {record.method.name: record for record in records(tmp_path)}
     assert {name: record.status for name, record in found.items()} == {
         "slow": "timeout",
         "hungry": "out_of_memory",
@@ -83,7 +83,7 @@ def test_limits_and_crashes_are_records_and_the_sweep_goes_on(dpdsyn: Dpdsyn, tm
 def test_what_earlier_cells_left_behind_is_not_held_against_a_cell(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
     call = ("run", "-m", *ONE, "synthesizer=hoarding", "seed=0,1,2,3", "compute.workers=1")
     assert dpdsyn(*call, "compute.memory=2.5").returncode == 0  # one alone fits, two do not
-    assert [record.seconds["process"] for record in records(tmp_path)] == ["fresh"] * 4
+    assert [record.seconds.process for record in records(tmp_path)] == ["fresh"] * 4
 
 
 @pytest.mark.slow
@@ -145,9 +145,9 @@ def test_cells_that_run_alone_refuse_company(toy_world: Path, tmp_path: Path, dp
     alone = dpdsyn("run", "-m", *ONE, "synthesizer=instant", "seed=0,1", "compute=alone", **own)
     assert alone.returncode == 0, alone.stderr
     found = records(tmp_path)
-    assert [record.seconds["process"] for record in found] == ["fresh", "fresh"]
-    assert all(record.seconds["contended"] in (True, False) for record in found)
-    assert all(len(record.environment["affinity"]) == 1 == record.environment["threads"] for record in found)
+    assert [record.seconds.process for record in found] == ["fresh", "fresh"]
+    assert all(record.seconds.contended in (True, False) for record in found)
+    assert all(len(record.environment.affinity) == 1 == record.environment.threads for record in found)
 
 
 @pytest.mark.slow
@@ -192,10 +192,10 @@ def test_a_sweep_killed_at_random_moments_computes_nothing_twice(toy_world: Path
     assert f"{cells} runs in" in (again := dpdsyn("track").stdout) and ", 0 of them written now" in again
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'single'")
-    runs = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''", max_results=1000)
+    runs = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.run_id` != ''", max_results=1000)
     logged = {run.data.tags["dpdsyn.cell_id"]: run.data.metrics["accuracy"] for run in runs}
     assert len(runs) == cells
-    assert logged == {record.cell_id: pytest.approx(record.mean("accuracy")) for record in records(tmp_path)}
+    assert logged == {record.run_id: pytest.approx(record.mean("accuracy")) for record in records(tmp_path)}
 
 
 @pytest.mark.slow

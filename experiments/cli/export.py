@@ -1,0 +1,28 @@
+"""`dpdsyn export`: write the working store's records, and its audits, to files for a repository."""
+
+from __future__ import annotations
+
+import argparse
+
+from experiments.console import say
+from experiments.paths import results_dir
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    commands.add_parser("export", help="write the working store's records to results/records.jsonl").set_defaults(command=export)
+
+
+def export(given: argparse.Namespace) -> int:
+    from experiments.records.audits import stored, write_audits
+    from experiments.records.export import write_export
+    from experiments.records.store import Store
+
+    store = Store(results_dir())
+    records, audits = list(store.all(say)), stored(store.results)
+    if not records and not audits:
+        raise FileNotFoundError(f"no records in {store.records}; nothing was exported")
+    if records:
+        print(f"{len(records)} records in {write_export(store.results, records)}")
+    if audits:
+        print(f"{len(audits)} audits in {write_audits(store.results, audits)}")
+    return 0

@@ -1,0 +1,20 @@
+"""`dpdsyn figures`: draw the figures."""
+
+from __future__ import annotations
+
+import argparse
+
+from experiments.cli.records import load, reads_records
+from experiments.paths import results_dir
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    reads_records(commands.add_parser("figures", help="draw the figures, as SVG and PNG in results/figures"), draw)
+
+
+def draw(given: argparse.Namespace) -> int:
+    from experiments.report.figures.charts import write
+
+    for path in write(load(given), results_dir() / "figures"):
+        print(path)
+    return 0

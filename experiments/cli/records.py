@@ -1,0 +1,58 @@
+"""`dpdsyn records`: the records as one flat table; and reading them, for the commands that show them."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable
+
+from experiments.console import say
+from experiments.paths import results_dir
+from experiments.records.record import Record
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    records = commands.add_parser("records", help="one flat row a run")
+    records.add_argument("--format", choices=("csv", "jsonl"), default="csv")
+    reads_records(records, show)
+
+
+def reads_records(parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace], int]) -> None:
+    """Of a command that shows records: where it reads them."""
+    parser.add_argument("--working", action="store_true", help="read the working store instead of results/records.jsonl")
+    parser.set_defaults(command=command)
+
+
+def load(given: argparse.Namespace) -> list[Record]:
+    """From the export, or from the working store if asked for or if the results folder is a person's own."""
+    from experiments.records.export import read_export, sort_key
+    from experiments.records.store import Store
+
+    if given.working or os.environ.get("DPDSYN_RESULTS"):
+        store = Store(results_dir())
+        records = sorted(store.all(say), key=sort_key)
+        if not records:
+            raise FileNotFoundError(f"no records in {store.records}; do some runs first")
+        return records
+    try:
+        return read_export(results_dir())
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"there is no {results_dir() / 'records.jsonl'}; do some runs and `dpdsyn export`, "
+            "or read the working store with --working"
+        ) from None
+
+
+def show(given: argparse.Namespace) -> int:
+    rows = [record.flat() for record in load(given)]
+    if given.format == "jsonl":
+        for row in rows:
+            print(json.dumps(row))
+    else:
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return 0

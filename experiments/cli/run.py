@@ -1,0 +1,69 @@
+"""`dpdsyn run` and `dpdsyn retry`: do what was asked for, and show what came of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from experiments.console import say
+from experiments.paths import results_dir, see_own_modules
+
+if TYPE_CHECKING:
+    from experiments.sweep.sweep import Outcome
+
+_LISTED = 5  # refused runs that are named one by one
+
+
+def run(arguments: Sequence[str], retried: set[str] | None = None) -> int:
+    """Exit code: 0 if every run is ok or skipped, 1 if one failed, 2 if the command was refused.
+
+    arguments: as typed after `dpdsyn run`. retried: do again only what failed and is not in this set, to which it is added.
+    """
+    from experiments.sweep.request import inspect_request, show
+    from experiments.sweep.sweep import sweep
+
+    see_own_modules()
+    request = inspect_request(arguments)
+    if request.only_shows:
+        show(request)
+        return 0
+    return _told(sweep(request, retried))
+
+
+def retry(arguments: Sequence[str]) -> int:
+    """Do again what has a record that is not ok: of the command given, or of every command that this folder knows."""
+    if arguments:
+        flags = [] if {"-m", "--multirun"} & set(arguments) else ["-m"]
+        return run([*flags, *arguments], retried=set())
+    from experiments.records.store import Store
+    from experiments.sweep.launch import typed_command
+    from experiments.sweep.sweep import failures
+
+    store = Store(results_dir())
+    codes, retried = [0], set[str]()
+    for plan, records in failures(store):
+        failed = [record for record in records if record.run_id not in retried]
+        if failed:
+            say(f"{len(failed)} of {len(plan.runs)} runs failed: {typed_command(plan)}")
+            codes.append(run(list(plan.arguments), retried))
+    if len(codes) == 1:
+        say(f"nothing that failed is known in {store.results}")
+    return max(codes)
+
+
+def _told(outcome: Outcome) -> int:
+    from experiments.report.tables.all import render
+
+    records, refused, failed = outcome.records, outcome.refused, outcome.failed
+    if records:
+        sys.stdout.write(render(records) + "\n")
+    fresh = outcome.tried - len(refused)
+    say(f"{len(records)} runs: {fresh} computed now, {len(records) - fresh} done before, {len(failed)} not ok")
+    for text in refused[:_LISTED]:
+        say(f"dpdsyn: {text}")
+    if refused[_LISTED:]:
+        say(f"dpdsyn: and {len(refused) - _LISTED} more")
+    if failed:
+        say("dpdsyn retry does again what failed; dpdsyn status says why it did")
+    return 2 if refused else 1 if failed else 0

@@ -1,0 +1,22 @@
+"""`dpdsyn status`: what is done, running, failed and missing."""
+
+from __future__ import annotations
+
+import argparse
+
+from experiments.console import say
+from experiments.paths import results_dir
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    status = commands.add_parser("status", help="what is done, running, failed and missing; live while a sweep runs")
+    status.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of one command, as experiment=confirm")
+    status.add_argument("--once", action="store_true", help="print once, also on a terminal")
+    status.set_defaults(command=show)
+
+
+def show(given: argparse.Namespace) -> int:
+    from experiments.records.store import Store
+    from experiments.sweep.status import status
+
+    return status(Store(results_dir()), given.overrides, given.once, say)

@@ -1,0 +1,41 @@
+"""What a person sees while a command works: lines on standard error, and a bar with the time left on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+Say = Callable[[str], None]
+
+
+def say(text: str) -> None:
+    """A line for the person, beside whatever the command prints."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def silent(text: str) -> None:
+    """Where nobody listens."""
+
+
+def console() -> Any:
+    """A rich console on standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def bar(console: Any, what: str) -> Any:
+    """A bar that counts what is done, with the time passed and left; shown on terminals only."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, disable=not console.is_terminal)

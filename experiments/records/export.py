@@ -1,0 +1,69 @@
+"""The sorted export of all records, in files small enough for a repository: `records.jsonl`, `records-2.jsonl`, ..."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dpdsyn.files import write_whole
+from experiments.records.record import NewerRecord, Record
+
+EXPORT = "records.jsonl"
+_SHARD = 1_900_000  # bytes that no file of an export exceeds
+
+
+def export_files(results: Path) -> list[Path]:
+    """`records.jsonl`, then `records-2.jsonl`, `records-3.jsonl`, ... as far as they are there without a gap."""
+    files = [results / EXPORT]
+    while (following := _shard(results, len(files) + 1)).exists():
+        files.append(following)
+    return files
+
+
+def read_export(results: Path) -> list[Record]:
+    """Records of the sorted export. Raises FileNotFoundError if there is none, ValueError naming a bad line."""
+    records = []
+    for path in export_files(results):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                records.append(Record.from_json(line))
+            except (ValueError, TypeError, NewerRecord) as error:
+                raise ValueError(f"{path}, line {number}: {error}") from error
+    return records
+
+
+def write_export(results: Path, records: list[Record], limit: int = _SHARD) -> Path:
+    """Write the export, sorted by data set, method, epsilon, seed and id; gives its first file.
+
+    A line that would take a file past `limit` bytes begins the next one; files left from a longer export are removed.
+    """
+    shards: list[list[bytes]] = [[]]
+    size = 0
+    for record in sorted(records, key=sort_key):
+        line = record.to_json().encode() + b"\n"
+        if shards[-1] and size + len(line) > limit:
+            shards.append([])
+            size = 0
+        shards[-1].append(line)
+        size += len(line)
+    surplus = export_files(results)[len(shards) :]
+    for number, lines in enumerate(shards, start=1):
+        write_whole(_shard(results, number), b"".join(lines))
+    for path in reversed(surplus):
+        path.unlink()
+    return results / EXPORT
+
+
+def _shard(results: Path, number: int) -> Path:
+    first = results / EXPORT
+    return first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+
+
+def sort_key(record: Record) -> tuple[Any, ...]:
+    return (
+        record.dataset.name,
+        record.method.name,
+        record.privacy.epsilon or 0.0,
+        record.seed,
+        record.run_id,
+    )

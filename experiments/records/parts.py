@@ -1,0 +1,138 @@
+"""The parts of a record: what was fitted, by what, under which budget, how long it took, how it was judged, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+
+class Part:
+    """Values that JSON can hold; those that are not known (None) are left out of it."""
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Self:
+        """From plain values. Raises ValueError for a name that is none of the part's."""
+        unknown = set(raw) - {f.name for f in fields(cls)}  # type: ignore[arg-type]
+        if unknown:
+            raise ValueError(f"{cls.__name__} of a record has no {', '.join(sorted(map(str, unknown)))}")
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+
+    def plain(self) -> dict[str, Any]:
+        """What is known, as plain values."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) not in (None, (), {})}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Data(Part):
+    """name: of the data set, of the file for a person's own table. sha256: of each file. split_seed: of the split.
+
+    n_train, n_test: rows on either side. ceiling: accuracy of the best possible model, where it is known. caution: what to know.
+    leak: the share of test rows whose profile is in training, where that is measured. generator: settings of simulated rows.
+    train_rows: to about how many a table was cut. version: of a person's own file with its schema.
+    """
+
+    name: str
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    split_seed: int | None = None
+    n_train: int | None = None
+    n_test: int | None = None
+    ceiling: float | None = None
+    caution: str | None = None
+    leak: float | None = None
+    generator: Mapping[str, Any] | None = None
+    train_rows: int | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Method(Part):
+    """target: its class. version: of its output. guarantee: dp, unverified or none, read off the ledger of a run that ended.
+
+    about: what its configuration tells of it, which is no part of its identity.
+    """
+
+    name: str
+    target: str | None = None
+    version: int | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    guarantee: str | None = None
+    about: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Privacy(Part):
+    """epsilon, delta: the budget. unit: the privacy unit, a row or a person. spent: the ledger's composition at delta.
+
+    ledger: its entries, in order.
+    """
+
+    epsilon: float
+    delta: float
+    unit: str = "row"
+    spent: float | None = None
+    ledger: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Seconds(Part):
+    """fit, sample, total: of the synthesis alone. run: the whole run.
+
+    around: what a method in an interpreter of its own took besides. process: fresh or warm. alone: whether nothing of ours ran
+    beside it. contended: whether anything else kept the processors busy. limit, reached, phase: of a run that was stopped (a
+    limit of memory is in GiB).
+    """
+
+    fit: float | None = None
+    sample: float | None = None
+    total: float | None = None
+    run: float | None = None
+    around: float | None = None
+    process: str | None = None
+    alone: bool | None = None
+    contended: bool | None = None
+    limit: float | None = None
+    reached: float | None = None
+    phase: str | None = None
+
+
+@dataclass(frozen=True)
+class Fidelity(Part):
+    """Mean total variation distance of synthetic marginals from real ones: of single columns (tvd1) and of pairs (tvd2)."""
+
+    tvd1: float | None = None
+    tvd2: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation(Part):
+    """As configured; column: what was predicted where that is not the target."""
+
+    name: str = "standard"
+    evaluators: tuple[str, ...] = ()
+    repeats: int | None = None
+    target: str | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class Environment(Part):
+    """dirty: whether the checkout had uncommitted changes. foreign: versions of what the method uses of other packages."""
+
+    commit: str | None = None
+    dirty: bool | None = None
+    python: str | None = None
+    packages: Mapping[str, str | None] = field(default_factory=dict)
+    cpu: str | None = None
+    cores: int | None = None
+    affinity: tuple[int, ...] | None = None
+    threads: int | None = None
+    foreign: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Experiment(Part):
+    """Name and content hash of the file in conf/experiment that the run was first done for."""
+
+    name: str
+    sha256: str
