@@ -34,7 +34,7 @@ class Round:
 class AIM(Synthesizer):
     """Round after round, measure the marginal that the model of all earlier answers gets most wrong.
 
-    Algorithm 2 of the paper, with the numbers of its public implementation (private-pgm, mechanisms/aim.py):
+    Algorithm 2 of the paper, with the numbers of its reference implementation (private-pgm, mechanisms/aim.py):
     - at most 16 rounds a column; a round spends nine tenths of its budget on the answer, a tenth on the choice;
     - candidates are all parts of the workload's marginals, weighted by the columns they share with it (section 4.2);
     - the score w_r (|x_r - model_r|_1 - sqrt(2/pi) sigma n_r) moves by at most w_r when a row comes or goes;

@@ -32,7 +32,7 @@ class DPCTGAN(WassersteinGAN):
       the critic sees rows alone. A generated row's condition is its label, drawn from the noisy marginal of the target (the last
       column where there is none).
     - All one-way marginals are measured first, with `marginal_share` of the budget in zCDP, for conditions and modes. Numbers
-      are binned, so the modes of a column are its codes.
+      are binned, so the modes of a column are its values.
     - Packs of rows and the gradient penalty are left out: a row would enter the gradients of others.
     - Gradients are clipped around those of generated rows: from each real row's gradient the mean gradient of newly generated
       rows is taken off before it is clipped. What is left is what the two differ in, so the same noise hides less.

@@ -1,4 +1,4 @@
-"""DPWGAN (Srivastava and Alzantot 2019), from its public code; no paper of it was read."""
+"""DPWGAN (Srivastava and Alzantot 2019), from its reference implementation; no paper of it was read."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _DEVIATION = 0.1  # of initial weights
 class DPWGAN(WassersteinGAN):
     """A Wasserstein GAN with clipped weights, its critic trained by DP-SGD.
 
-    Numbers are those of the public code (nesl/nist_differential_privacy_synthetic_data_challenge, tf_gan.py): one hidden layer
-    of leaky ReLUs in either network, batches of 64, ten steps of the critic for one of the generator, weights within .01, norm 1
-    for a row's gradient. What differs:
-    - one clip for the whole gradient of a row, where the code clips each tensor by itself;
-    - 10 epochs, where the code has 20 at most, so that Adult takes about a minute of one processor;
-    - Poisson samples, where the code shuffles and accounts as if it sampled; as much noise as these epochs need, where the code
-      takes one of two fixed noises and stops once the budget is used;
-    - RMSProp for the critic too, as the code does without privacy; with privacy it takes plain gradient steps;
+    Numbers are those of the reference implementation (nesl/nist_differential_privacy_synthetic_data_challenge, tf_gan.py): one
+    hidden layer of leaky ReLUs in either network, batches of 64, ten steps of the critic for one of the generator, weights
+    within .01, norm 1 for a row's gradient. What differs:
+    - one clip for the whole gradient of a row, where the implementation clips each tensor by itself;
+    - 10 epochs, where the implementation has 20 at most, so that Adult takes about a minute of one processor;
+    - Poisson samples, where the implementation shuffles and accounts as if it sampled; as much noise as these epochs need,
+      where it takes one of two fixed noises and stops once the budget is used;
+    - RMSProp for the critic too, as the implementation does without privacy; with privacy it takes plain gradient steps;
     - numbers are binned, so all columns are categories.
     """
 

@@ -27,9 +27,9 @@ from dpdsyn.synthesizer import Synthesizer
 class MST(Synthesizer):
     """A third of the zCDP budget each for one-way marginals, choosing a tree, and the tree's two-way marginals.
 
-    Steps, after the paper and its public implementation (private-pgm, mechanisms/mst.py):
+    Steps, after the paper and its reference implementation (private-pgm, mechanisms/mst.py):
     1. all one-way marginals, noise sigma * sqrt(d), sigma = sqrt(3 / (2 rho));
-    2. codes whose noisy count is under 3 standard deviations are merged, column by column;
+    2. values whose noisy count is under 3 standard deviations are merged, column by column;
     3. d - 1 edges of a spanning tree, one after the other, each by the exponential mechanism with
        epsilon = sqrt(8 (rho / 3) / (d - 1)) and score |x_ab - xhat_ab|_1 (sensitivity 1), where xhat is the
        product of the one-way estimates;

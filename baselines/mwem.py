@@ -18,7 +18,7 @@ from dpdsyn.synthesizer import Synthesizer
 class MWEM(Synthesizer):
     """As many rounds as columns: choose the two-way marginal that the model has most wrong, measure it, fit again.
 
-    The original keeps a weight for every possible row, which no table of this benchmark allows; as in its public
+    The original keeps a weight for every possible row, which no table of this benchmark allows; as in its
     successor (private-pgm, mechanisms/mwem+pgm.py) a graphical model stands for the weights, whole marginals are measured
     with Gaussian noise (section 3.3 of the paper, parallel composition), and the budget is zCDP in equal rounds.
     The score |x_r - model_r|_1 - n_r moves by at most 1 when a row comes or goes.

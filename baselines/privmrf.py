@@ -26,13 +26,13 @@ from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 
-SCORE_SHARE, MARGINAL_SHARE, NORM_SHARE = 0.1, 0.8, 0.1  # of rho; public code, main.py: beta1, the rest, beta3
+SCORE_SHARE, MARGINAL_SHARE, NORM_SHARE = 0.1, 0.8, 0.1  # of rho; reference implementation, main.py: beta1, the rest, beta3
 
 
 class PrivMRF(Synthesizer):
     """Marginals within the cliques of a graph of dependent columns, some chosen by that graph, some by what the model lacks.
 
-    Steps, after the paper and its public implementation (caicre/PrivMRF), whose files are named; d columns:
+    Steps, after the paper and its reference implementation (caicre/PrivMRF), whose files are named; d columns:
     1. a tenth of rho: the dependence of every pair (attribute_graph.py, TVD);
     2. edges, one at a time, each the one after which the triangulated graph has the highest sum of dependences less
        size_penalty times its cells, as long as any edge keeps it within the size limits (local_search);
@@ -47,8 +47,8 @@ class PrivMRF(Synthesizer):
     A marginal is useful if it has at most rows_public / (theta * mean size of the noise) cells (in step 3, as in
     attribute_graph.py, / (theta * standard deviation)).
 
-    Size limits and penalty are the public code's where it runs without a GPU (its setting for ACS); with one it allows
-    1e7 cells a clique and 5e7 in all. Its special settings for single data sets, hierarchies of codes among them, are
+    Size limits and penalty are the reference implementation's where it runs without a GPU (its setting for ACS); with one it
+    allows 1e7 cells a clique and 5e7 in all. Its special settings for single data sets, hierarchies of categories among them, are
     left out. What else differs: its noise on the number of rows, never charged and ten times the whole budget, is not
     needed; rows_public replaces that number in all decisions; noise is lowered, not overspent, where candidates are
     too few; a marginal is not measured twice; the nearer half of a round is that by distance, not an arbitrary half;

@@ -24,7 +24,7 @@ from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 
-SCORE_SHARE = 0.05  # of rho; public code, PrivPetal.py: R_score_budget
+SCORE_SHARE = 0.05  # of rho; reference implementation, PrivPetal.py: R_score_budget
 MARGINAL_SHARE, NORM_SHARE = 0.9 * 0.95, 0.1 * 0.95  # of rho; PrivPetal.py, function PrivMRF, applied to all the rest
 
 
@@ -32,8 +32,8 @@ class PrivPetal(Synthesizer):
     """Single-table adaptation: how PrivPetal models the columns of one table, without what joins two tables.
 
     PrivPetal synthesizes two tables joined by a key, first the attributes within each (its function PrivMRF), then
-    those across and within groups. Only the former exists for one table. Steps, after the public implementation
-    (caicre/PrivPetal), whose files are named; d columns:
+    those across and within groups. Only the former exists for one table. Steps, after the reference
+    implementation (caicre/PrivPetal), whose files are named; d columns:
     1. .05 of rho: the dependence of every pair (utils/privacy.py, unnormalized R score);
     2. edges by descending dependence, each if the triangulated graph stays within the size limits and its sum of
        dependences positive, from the top again after every edge (MRF/attribute_graph.py, local_search_by_R);
@@ -46,8 +46,8 @@ class PrivPetal(Synthesizer):
 
     What we could not know: how its authors would split the budget on one table. Here the shares of the steps that do
     not exist (sizes of groups, the second table, refinement across tables) go to those that do, in proportion. Size
-    limits are those of PrivMRF's public code without a GPU; PrivPetal, with one, allows 1e7 cells a clique and 3e7 in
-    all. What else differs: rows_public replaces the noisy number of rows in all decisions; noise is that of the
+    limits are those of PrivMRF's reference implementation without a GPU; PrivPetal, with one, allows 1e7 cells a clique
+    and 3e7 in all. What else differs: rows_public replaces the noisy number of rows in all decisions; noise is that of the
     marginals really measured, where several columns share one; a column in no candidate gets its one-way marginal;
     scores are divided by the number of rows once, not twice; distances are |.|_1 with sensitivity 1, not half of that
     with the same noise; fits end when they gain little (`fit_model`); marginals that would make the junction tree of

@@ -27,22 +27,22 @@ class PrivSyn(Synthesizer):
     """A tenth of the zCDP budget for one-way marginals, a tenth for choosing pairs, the rest for the joint marginals.
 
     Steps, after the paper (section and algorithm in brackets):
-    1. all one-way marginals; codes whose noisy count is under 3 standard deviations are merged, or left out if
+    1. all one-way marginals; values whose noisy count is under 3 standard deviations are merged, or left out if
        together they are under it too [5.3]; 2. a noisy `dependence` of every pair [4.1]; 3. pairs are chosen while
        that lowers the expected error [4.2, Algorithm 1]; 4. cliques of chosen pairs are measured together if they
        have at most `cells` cells [Algorithm 2]; 5. the joint marginals, each with a share of rho proportional to
        its cells^(2/3) [4.2]; 6. weighted averages and norm-sub until all agree [4.3]; 7. rows by GUM [5.2, 5.3].
 
-    What differs from the authors' public code (vvv214/privsyn-tabular at 568e3d0): there, scores that are counts
+    What differs from the authors' reference implementation (vvv214/privsyn-tabular at 568e3d0): there, scores that are counts
     are multiplied by the number of rows, so that nearly all pairs with a positive score are chosen, and choosing stops
-    at a gain under 20,000; here it stops when nothing is gained, as printed, which needs no number of rows. A
-    column in no chosen pair stays alone, as printed; there it joins one. One-way marginals take part in step 6 by
+    at a gain under 20,000; here it stops when nothing is gained, as published, which needs no number of rows. A
+    column in no chosen pair stays alone, as published; there it joins one. One-way marginals take part in step 6 by
     their precision; there they follow. Averages are exact; there, steps are scaled by rho. Parts of the graph that
     no pair links are made apart [5.3]; there that is switched off. `sample` makes at least `rows_public` rows and
     gives n of them, so that a short sample keeps the dependences. (Later commits there correct the scores but neither
     average marginals nor copy rows.)
 
-    cells: the paper's gamma [4.2]. iterations: of GUM, 50 in the public code; the printed paper does not say.
+    cells: the paper's gamma [4.2]. iterations: of GUM, 50 in the reference implementation; the paper does not say.
     """
 
     version = 1
@@ -101,10 +101,10 @@ class PrivSyn(Synthesizer):
 
 @dataclass(frozen=True)
 class Domain:
-    """The codes of a column after its rare ones were merged into one, the last, or left out.
+    """The domain of a column after its rare values were merged into one, the last, or left out.
 
-    mapping: the new code of each old one. size: how many new codes are in use; a merged code beyond it is left
-    out. noisy: counts of the old codes.
+    mapping: the new code of each old one. size: how many new codes are in use; a merged one beyond it is left
+    out. noisy: counts of the old values.
     """
 
     mapping: np.ndarray
@@ -119,15 +119,15 @@ class Domain:
         return cls(mapping, common if worthless and common else common + 1, noisy)
 
     def reduced(self, counts: np.ndarray) -> np.ndarray:
-        """Counts of the new codes in use, for counts of the old ones."""
+        """Counts of the new values in use, for counts of the old ones."""
         return np.bincount(self.mapping, weights=counts)[: self.size]
 
-    def restored(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Old codes for new ones; those merged into one are drawn in proportion to their noisy counts."""
-        old = np.unique(self.mapping, return_index=True)[1][codes]
+    def restored(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Old values for new ones; those merged into one are drawn in proportion to their noisy counts."""
+        old = np.unique(self.mapping, return_index=True)[1][encoded]
         several = np.flatnonzero(np.bincount(self.mapping) > 1)
         for code in several:
-            rows = np.flatnonzero(codes == code)
+            rows = np.flatnonzero(encoded == code)
             among = np.flatnonzero(self.mapping == code)
             old[rows] = among[rounded_draw(np.maximum(self.noisy[among], 0), len(rows), rng)]
         return old
@@ -137,7 +137,7 @@ def dependence(exact: np.ndarray, pair: Query) -> float:
     """InDif: the L1 distance of a pair's counts from those of independent columns, |M_ab - M_a M_b / n|_1 [4.1].
 
     One row moves it by less than 4 (Lemma 4), n being this table's own count. With p = M_a / n, q = M_b / n and
-    the unit vectors e and f of the codes of one more row, M_ab - M_a M_b / n moves by n / (n + 1) (e - p)(f - q)',
+    the unit vectors e and f of the values of one more row, M_ab - M_a M_b / n moves by n / (n + 1) (e - p)(f - q)',
     exactly; both factors have an L1 norm of at most 2. From no row to one it stays 0. So one row moves a vector
     of P scores by less than 4 sqrt(P) in L2.
     """

@@ -68,9 +68,9 @@ class GuideOnly(Synthesizer):
         self.schema_ = private.schema
         return self
 
-    def predict_proba(self, codes: np.ndarray) -> np.ndarray:
-        """Class probabilities for full rows of codes (the label column is not looked at), shape (rows, classes)."""
-        return self.guide_.predict_proba(codes[:, self.schema_.positions(self.schema_.features)])
+    def predict_proba(self, encoded: np.ndarray) -> np.ndarray:
+        """Class probabilities for whole encoded rows (the label column is not read), shape (rows, classes)."""
+        return self.guide_.predict_proba(encoded[:, self.schema_.positions(self.schema_.features)])
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Uniform rows with the guide's likeliest label, to fill the contract; the guide itself is what is scored."""

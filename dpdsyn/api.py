@@ -1,4 +1,4 @@
-"""DPDSyn for pandas: what a person imports."""
+"""The class `DPDSyn`, which takes a pandas table and gives a synthetic one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from dpdsyn import saved
 from dpdsyn.column import SchemaError
+from dpdsyn.contribution_bounding import one_row_per_person
 from dpdsyn.guarantee import Guarantee
 from dpdsyn.guide import GuideSettings
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
-from dpdsyn.persons import one_row_per_person
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
@@ -108,17 +109,33 @@ class DPDSyn:
         return self._fitted().guarantee_
 
     def save(self, path: str | Path) -> None:
-        """Write the fitted model, which is as private as the rows it samples, to one file."""
-        from dpdsyn.saved import save
+        """Write the fitted model, which is as private as the rows it samples, to one file, whole or not at all.
 
-        save(self._fitted(), Path(path))
+        Raises ValueError if its source of candidates cannot be saved, FileError if the file cannot be written.
+        """
+        method = self._fitted().method_
+        parameters = {key: value for key, value in self.get_params().items() if key != "random_state"}
+        meta = {
+            "parameters": {**parameters, "guide": vars(method.guide_.settings)},
+            "schema": self.schema_.to_mapping(),
+            "guarantee": self.guarantee_.to_mapping(),
+        }
+        saved.write(Path(path), meta, method.state())
 
     @classmethod
     def load(cls, path: str | Path, random_state: int | None = None) -> DPDSyn:
         """A model that `save` wrote. Raises ValueError for a file that is none, or has been altered."""
-        from dpdsyn.saved import load
-
-        return load(Path(path), random_state)
+        meta, arrays = saved.read(Path(path))
+        try:
+            model = cls(**meta["parameters"], random_state=random_state)
+            Budget(model.epsilon, model.delta)
+            model.schema_ = Schema.from_mapping(meta["schema"])
+            model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
+            model.method_ = model._method().restore(model.schema_, arrays)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
+        model._sampling = np.random.default_rng(model._entropy())
+        return model
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The values given to `__init__`."""
@@ -178,8 +195,8 @@ def _rows(table: Any, schema: Schema, key: int) -> Rows:
     if not isinstance(table, pd.DataFrame):
         raise ValueError(f"a pandas DataFrame or the path of a Parquet file is needed; given is a {type(table).__name__}")
     frame = table.set_axis(table.columns.map(str), axis=1)
-    codes, kept = schema.encode_all(frame)
-    codes = codes[one_row_per_person(frame, schema, key)[kept]]
-    if len(codes) < 2:
-        raise ValueError(f"{len(codes)} rows can be used; at least two are needed")
-    return Rows(codes)
+    encoded, kept = schema.encode_all(frame)
+    encoded = encoded[one_row_per_person(frame, schema, key)[kept]]
+    if len(encoded) < 2:
+        raise ValueError(f"{len(encoded)} rows can be used; at least two are needed")
+    return Rows(encoded)

@@ -1,4 +1,4 @@
-"""Where candidate rows come from. Each source is a Synthesizer, so any other method can take its place."""
+"""Sources of candidate rows. Each is a Synthesizer, so any other method can take its place."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _distributions(saved: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def uniform_rows(schema: Schema, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Codes drawn uniformly from the whole domain, shape (n, columns)."""
+    """Encoded rows drawn uniformly from the whole domain, shape (n, columns)."""
     return np.stack([rng.integers(size, size=n) for size in schema.sizes], axis=1)
 
 
@@ -93,15 +93,15 @@ class ClassConditional(Synthesizer):
         return self
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        codes = np.zeros((n, len(self.schema_.columns)), dtype=np.int64)
+        encoded = np.zeros((n, len(self.schema_.columns)), dtype=np.int64)
         labels = rng.choice(len(self.label_), size=n, p=self.label_)
-        codes[:, self.schema_.target_position] = labels
+        encoded[:, self.schema_.target_position] = labels
         positions = self.schema_.positions(self.schema_.features)
         for label in range(len(self.label_)):
             rows = np.flatnonzero(labels == label)
             for position, conditional in zip(positions, self.conditional_, strict=True):
-                codes[rows, position] = rng.choice(conditional.shape[1], size=len(rows), p=conditional[label])
-        return codes
+                encoded[rows, position] = rng.choice(conditional.shape[1], size=len(rows), p=conditional[label])
+        return encoded
 
     def state(self) -> dict[str, np.ndarray]:
         return {"label": self.label_} | {str(i): p for i, p in enumerate(self.conditional_)}
@@ -115,7 +115,7 @@ class ClassConditional(Synthesizer):
 
 
 class Uniform(Synthesizer):
-    """Every code of every column equally likely; needs no private row and spends nothing."""
+    """Rows drawn uniformly from the domain. It reads no private row and spends nothing."""
 
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "nothing"
 

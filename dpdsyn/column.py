@@ -1,4 +1,4 @@
-"""One column of a table: what it may hold, and how its cells become integer codes and come back."""
+"""One column of a table: what it may hold, and how its cells are encoded as integers and decoded."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def canonical(value: Any) -> str:
 class Column:
     """One column of the domain.
 
-    Codes run over the categories (or bins), then one code for missing cells (rule `own_code`), then one code
+    Encoded values run over the categories (or bins), then one for missing cells (rule `own_code`), then one
     for categories nobody declared (`other`, categorical columns only). A date is the whole number of days since
-    1970-01-01; its time of day is dropped. Its text follows `format` (codes of strftime), or ISO 8601 if that is None.
+    1970-01-01; its time of day is dropped. Its text follows `format` (as of strftime), or ISO 8601 if that is None.
     A categorical column may be a number cut into classes: `cut_at` holds the highest number of each class but the last.
     """
 
@@ -178,7 +178,7 @@ class Column:
 
     @property
     def values(self) -> int:
-        """Number of codes that stand for a declared category or a bin."""
+        """Number of encoded values that stand for a declared category or a bin."""
         return self.bins if self.ordered else len(self.categories)
 
     @property
@@ -191,11 +191,11 @@ class Column:
 
     @property
     def size(self) -> int:
-        """Number of codes."""
+        """Size of the domain: the number of encoded values."""
         return self.values + (self.missing == "own_code") + self.other
 
     def encode(self, cells: pd.Series) -> np.ndarray:
-        """Codes of the cells, shape (rows,), int64; -1 where the cell is missing and its row is to be dropped.
+        """The encoded cells, shape (rows,), int64; -1 where the cell is missing and its row is to be dropped.
 
         Raises SchemaError for a missing cell without a rule, text in a column of numbers or dates, and an
         undeclared category where the column has no `other`, and for lists and the like.
@@ -211,27 +211,27 @@ class Column:
                 "and no rule for them; add `missing: own_code` or `missing: drop` to its schema, or drop these rows",
                 row=int(absent.argmax()),
             )
-        codes, wrong = self._codes_of(pd.Index(np.asarray(distinct)))
+        encoded, wrong = self._encoded_distinct(pd.Index(np.asarray(distinct)))
         if wrong.any():
             row = int((wrong[positions] & ~absent).argmax())
             cell = cells.iloc[row]
             raise SchemaError(f"column {self.name!r}, row {row + 1}: {_cut(cell)} {self._complaint(cell)}", row=row)
         missing = -1 if self.missing_code is None else self.missing_code
-        return np.append(codes, missing)[positions]
+        return np.append(encoded, missing)[positions]
 
-    def _codes_of(self, distinct: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    def _encoded_distinct(self, distinct: pd.Index) -> tuple[np.ndarray, np.ndarray]:
         """The code of each distinct cell, int64, and whether it has none."""
         if not self.ordered:
             index = {canonical(category): code for code, category in enumerate(self.categories)}
             unknown = -1 if self.other_code is None else self.other_code
-            codes = np.array([index.get(canonical(value), unknown) for value in distinct], dtype=np.int64)
+            encoded = np.array([index.get(canonical(value), unknown) for value in distinct], dtype=np.int64)
             if self.cut_at:
                 numbers = _numbers(distinct)
-                codes = np.where(np.isnan(numbers), codes, np.searchsorted(self.cut_at, numbers, side="left"))
-            return codes, codes < 0
+                encoded = np.where(np.isnan(numbers), encoded, np.searchsorted(self.cut_at, numbers, side="left"))
+            return encoded, encoded < 0
         numbers = self._days(distinct) if self.kind == "date" else _numbers(distinct)
-        codes = np.clip(np.searchsorted(self.edges, numbers, side="right") - 1, 0, self.bins - 1)
-        return codes.astype(np.int64), np.isnan(numbers)
+        encoded = np.clip(np.searchsorted(self.edges, numbers, side="right") - 1, 0, self.bins - 1)
+        return encoded.astype(np.int64), np.isnan(numbers)
 
     def _days(self, distinct: pd.Index) -> np.ndarray:
         texts = pd.Series(distinct.astype(str).str.strip(), dtype=object)
@@ -250,21 +250,21 @@ class Column:
             return f"is neither a number nor one of its classes ({shortened(self.categories)})"
         return f"is not among its categories ({shortened(self.categories)}) and the column has no code for others"
 
-    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
+    def decode(self, encoded: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Cells in the owner's own types; numbers and dates are uniform inside their bin, missing cells are NaN."""
         if not self.ordered:
             labels = list(self.categories) + [None] * (self.missing == "own_code") + [OTHER_LABEL] * self.other
             plain = self.missing is None and not self.other
             return pd.Series(
-                np.array(labels, dtype=object)[codes], name=self.name, dtype=None if plain else object
+                np.array(labels, dtype=object)[encoded], name=self.name, dtype=None if plain else object
             ).infer_objects()
         edges = self.edges
-        bins = np.minimum(codes, self.bins - 1)
+        bins = np.minimum(encoded, self.bins - 1)
         low, high = edges[bins], edges[bins + 1]
-        numbers = low + (high - low) * rng.random(len(codes))
+        numbers = low + (high - low) * rng.random(len(encoded))
         numbers = np.floor(numbers) if self._whole else np.minimum(numbers, edges[-1])
         if self.missing_code is not None:
-            numbers[codes == self.missing_code] = np.nan
+            numbers[encoded == self.missing_code] = np.nan
         if self.kind == "date":
             return self._dates(numbers)
         if self.kind == "integer":

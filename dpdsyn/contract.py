@@ -1,4 +1,4 @@
-"""What every synthesizer must do, tried on small made-up tables; for tests and for `dpdsyn check`."""
+"""What every synthesizer must do, tried on small simulated tables by tests and by `dpdsyn check`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROUNDING = 1e-4  # gradients are of single precision
 
 
 def toy_schema(classes: int = 2, rows_public: int = _ROWS) -> Schema:
-    """Columns of every kind: categories with missing and other codes, an integer, a real, and a target."""
+    """Columns of every kind: categories with codes for missing and other cells, an integer, a real, and a target."""
     columns = (
         Column("colour", "categorical", categories=("red", "green", "blue"), missing="own_code", other=True),
         Column("age", "integer", bounds=(0, 99), bins=5),
@@ -34,13 +34,13 @@ def toy_schema(classes: int = 2, rows_public: int = _ROWS) -> Schema:
     return Schema(columns, "label", rows_public)
 
 
-def toy_codes(schema: Schema, rows: int, seed: int = 0) -> np.ndarray:
-    """Rows whose label leans on the first column."""
+def toy_encoded(schema: Schema, rows: int, seed: int = 0) -> np.ndarray:
+    """Encoded rows whose label leans on the first column, shape (rows, columns)."""
     rng = np.random.default_rng(seed)
-    codes = np.stack([rng.integers(size, size=rows) for size in schema.sizes], axis=1)
+    encoded = np.stack([rng.integers(size, size=rows) for size in schema.sizes], axis=1)
     copied = rng.random(rows) < 0.7
-    codes[copied, -1] = codes[copied, 0] % schema.classes
-    return codes.astype(schema.dtype)
+    encoded[copied, -1] = encoded[copied, 0] % schema.classes
+    return encoded.astype(schema.dtype)
 
 
 def check(kind: Factory) -> Iterator[tuple[str, str | None]]:
@@ -66,7 +66,7 @@ def check(kind: Factory) -> Iterator[tuple[str, str | None]]:
 def fit_toy(kind: Factory, schema: Schema, rows: int, seed: int = 0) -> tuple[Synthesizer, PrivateTable]:
     """Fit on a toy table; `noisy_sum` is checked row by row."""
     noise, method = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-    private = PrivateTable(toy_codes(schema, rows), schema, Ledger(_BUDGET), noise, verify=True)
+    private = PrivateTable(toy_encoded(schema, rows), schema, Ledger(_BUDGET), noise, verify=True)
     fitted = kind().fit(private, method)
     return fitted, private
 
@@ -86,8 +86,8 @@ def _samples(kind: Factory) -> None:
         schema = toy_schema(classes)
         fitted, _ = fit_toy(kind, schema, _ROWS)
         for n in (1, 50, 700):
-            codes = draw(fitted, schema, n, np.random.default_rng(1))
-            if (codes[:, 0] == schema["colour"].other_code).any():
+            encoded = draw(fitted, schema, n, np.random.default_rng(1))
+            if (encoded[:, 0] == schema["colour"].other_code).any():
                 raise AssertionError("an undeclared category was sampled")
 
 
@@ -137,15 +137,15 @@ def _few_rows(kind: Factory) -> None:
 
 
 def _neighbours(kind: Factory) -> None:
-    """Each door's exact answer without a row, and with it, lie no further apart than was charged for.
+    """On neighbouring tables each mechanism's exact answers lie no further apart than was charged for.
 
     What is asked first, and what the method has drawn by then, is the same on both tables.
     """
     schema = toy_schema()
-    codes = toy_codes(schema, _ROWS)
-    _, alone, counts = np.unique(codes, axis=0, return_index=True, return_counts=True)
+    encoded = toy_encoded(schema, _ROWS)
+    _, alone, counts = np.unique(encoded, axis=0, return_index=True, return_counts=True)
     for position in alone[counts == 1][:2]:
-        others, row = np.delete(codes, position, axis=0), codes[position : position + 1]
+        others, row = np.delete(encoded, position, axis=0), encoded[position : position + 1]
         first = []
         for present in (False, True):
             noise, method = (np.random.default_rng(s) for s in np.random.SeedSequence(6).spawn(2))
@@ -157,7 +157,7 @@ def _neighbours(kind: Factory) -> None:
                     raise AssertionError(f"one row moves {call.asked[0]} by {call.moved:.6g}; {call.stated:.6g} was charged for")
             first.append(private.calls[0].asked if private.calls else method.bit_generator.state)
         if first[0] != first[1]:
-            raise AssertionError("what is asked first, or drawn before that, depends on a row that came through no door")
+            raise AssertionError("what is asked first, or drawn before that, depends on a row that came through no mechanism")
 
 
 def _skips(kind: Factory) -> None:

@@ -1,4 +1,4 @@
-"""The draft of a schema, read off a table: a form for a person to correct, not public knowledge."""
+"""The draft of a schema: a form that is read off a table for a person to correct, and no public knowledge."""
 
 from __future__ import annotations
 

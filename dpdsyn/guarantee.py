@@ -1,4 +1,4 @@
-"""What a result protects, read off its ledger."""
+"""The guarantee of a result: what it protects, read off its ledger."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dpdsyn.privacy import Budget, Ledger
 
 _WORDS = {
     "dp": "differentially private",
-    "unverified": "differentially private as an outside library claims",
+    "unverified": "differentially private as an outside library says; unverified",
     "none": "NO privacy guarantee",
 }
+_FORMER_KINDS = {"claimed": "unverified"}  # as earlier versions saved it
 
 
 @dataclass(frozen=True)
 class Guarantee:
     """kind: dp, unverified or none. epsilon, delta: what was allowed; spent: the ledger's composition, None without a guarantee.
 
-    unit: what is added or removed between neighbouring tables, one row or one person. spends: the ledger's entries.
+    unit: the privacy unit, row or person; neighbouring tables differ by one more or less. spends: the ledger's entries.
     """
 
     kind: str
@@ -36,7 +37,7 @@ class Guarantee:
         head = f"{_WORDS[self.kind]}: epsilon {self.epsilon:g}, delta {self.delta:g}"
         if self.spent is None:
             head = f"{_WORDS[self.kind]} (epsilon {self.epsilon:g} was asked for)"
-        lines = [head, f"protects one {self.unit}: tables with and without it are hard to tell apart (add/remove adjacency)"]
+        lines = [head, f"protects one {self.unit}: neighbouring tables, with it and without it, are hard to tell apart"]
         if self.spent is not None:
             lines.append(f"spent: epsilon {self.spent:.4f} of {self.epsilon:g}")
         for spend in self.spends:
@@ -52,11 +53,13 @@ class Guarantee:
             "delta": self.delta,
             "epsilon_spent": self.spent,
             "protects": f"one {self.unit}",
-            "adjacency": f"one {self.unit} added or removed",
+            "neighbouring_tables": f"one {self.unit} added or removed",
             "spends": list(self.spends),
         }
 
     @classmethod
     def from_mapping(cls, raw: dict[str, Any]) -> Guarantee:
+        """What `to_mapping` gave, of earlier versions too. Raises KeyError if a part is missing."""
         unit = raw["protects"].removeprefix("one ")
-        return cls(raw["guarantee"], raw["epsilon"], raw["delta"], raw["epsilon_spent"], unit, tuple(raw["spends"]))
+        kind = _FORMER_KINDS.get(raw["guarantee"], raw["guarantee"])
+        return cls(kind, raw["epsilon"], raw["delta"], raw["epsilon_spent"], unit, tuple(raw["spends"]))

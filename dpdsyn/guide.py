@@ -1,6 +1,6 @@
 """The guide: a small network that predicts the target (or several), trained by DP-SGD (Abadi et al. 2016).
 
-Rows are integer codes, so the first layer is a sum of one table row per column, and the norm of each row's
+Rows are encoded as integers, so the first layer is a sum of one table row per column, and the norm of each row's
 gradient has a closed form (Goodfellow 2015): the norm of a layer's input times that of the error it sends back.
 No per-row gradient and no one-hot matrix is ever made. With m columns (a constant one included), hidden values h
 and errors e (output) and e1 (hidden), the squared norm is m (|e1|^2 + |e|^2) + |h|^2 |e|^2.
@@ -29,8 +29,8 @@ _CHUNK = 65536  # rows predicted at once
 class Network:
     """Shapes and arithmetic of the guide: a linear path and, beside it, one hidden ReLU layer.
 
-    sizes: number of codes of each feature column; heads: number of classes of each target; hidden: units, 0 for plain
-    (multinomial) logistic regression. Parameters are one flat float32 vector: the code table, shape (1 + sum(sizes),
+    sizes: domain size of each feature column; heads: number of classes of each target; hidden: units, 0 for plain
+    (multinomial) logistic regression. Parameters are one flat float32 vector: the table of encoded values, shape (1 + sum(sizes),
     hidden + classes), whose row 0 is the bias, then the output weights, shape (hidden, classes), with the classes of
     all heads side by side.
     """
@@ -58,7 +58,7 @@ class Network:
         return self.rows * (self.hidden + self.classes) + self.hidden * self.classes
 
     def split(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Views of the code table and the output weights."""
+        """Views of the table of encoded values and the output weights."""
         cut = self.rows * (self.hidden + self.classes)
         return flat[:cut].reshape(self.rows, -1), flat[cut:].reshape(self.hidden, self.classes)
 
@@ -71,7 +71,7 @@ class Network:
         return flat
 
     def index(self, features: np.ndarray) -> np.ndarray:
-        """Rows of the code table that each row of feature codes adds up, shape (rows, 1 + columns), int64."""
+        """Rows of the table of encoded values that each row of encoded features adds up, shape (rows, 1 + columns), int64."""
         offsets = np.cumsum([1, *self.sizes[:-1]])
         index = np.zeros((len(features), 1 + len(self.sizes)), dtype=np.int64)
         np.add(features, offsets, out=index[:, 1:], casting="unsafe")
@@ -188,7 +188,7 @@ class Guide:
         return min(settings.learning_rate, settings.wander * (1 - settings.momentum) / (step * math.sqrt(settings.steps)))
 
     def fit(self, private: PrivateTable, noise: float, rng: np.random.Generator) -> Guide:
-        """Train through `private.noisy_sum`; every use of the rows is inside that door."""
+        """Train through `private.noisy_sum`; every use of the rows is inside that mechanism."""
         features = private.schema.positions(self.features)
         targets = private.schema.positions(self.targets)
         flat = self.network.initial(rng)
@@ -210,7 +210,7 @@ class Guide:
         return self
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
-        """Class probabilities of the schema's target for feature codes, shape (rows, classes)."""
+        """Class probabilities of the schema's target for encoded features, shape (rows, classes)."""
         return self.predict_all(features)[0]
 
     def predict_all(self, features: np.ndarray) -> list[np.ndarray]:

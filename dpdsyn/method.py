@@ -1,6 +1,6 @@
-"""DPDSyn: a differentially private guide labels candidate rows from a differentially private source.
+"""DPDSyn's own method: a differentially private guide labels candidate rows from a differentially private source.
 
-After arXiv 2604.15660. As printed there (by secondary notes) the candidates are columns of the raw rows, each
+After arXiv 2604.15660. As published there (by secondary notes) the candidates are columns of the raw rows, each
 permuted, which is not private; here they come from a source that pays from the same budget.
 """
 
@@ -134,12 +134,12 @@ class GuidedSynthesizer(Synthesizer):
         schema = self.schema_
         candidates = draw(self.source_, self.source_schema_, n, rng)
         features = candidates[:, self.source_schema_.positions(self.guide_.features)]
-        codes = np.empty((n, len(schema.columns)), dtype=schema.dtype)
-        codes[:, schema.positions(self.guide_.features)] = features
+        encoded = np.empty((n, len(schema.columns)), dtype=schema.dtype)
+        encoded[:, schema.positions(self.guide_.features)] = features
         heads = zip(self.guide_.targets, self.guide_.network.slices, self.guide_.predict_all(features), strict=True)
         for target, head, probabilities in heads:
-            codes[:, schema.position(target)] = self._label(probabilities * self.odds_[head], rng)
-        return codes
+            encoded[:, schema.position(target)] = self._label(probabilities * self.odds_[head], rng)
+        return encoded
 
     def state(self) -> dict[str, np.ndarray]:
         source = {f"source.{key}": value for key, value in self.source_.state().items()}

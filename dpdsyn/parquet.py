@@ -1,4 +1,4 @@
-"""Rows of a Parquet file as codes, piece by piece, for tables larger than memory."""
+"""Rows of a Parquet file, read and encoded piece by piece, for tables larger than memory."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def stream(path: Path, schema: Schema) -> StreamedRows:
         schema.check_names(file.schema_arrow.names)
         if file.metadata.num_rows < 2:
             raise SchemaError(f"{file.metadata.num_rows} rows can be used; at least two are needed")
-    return StreamedRows(lambda: _codes(path, schema))
+    return StreamedRows(lambda: _encoded(path, schema))
 
 
-def _codes(path: Path, schema: Schema) -> Iterator[np.ndarray]:
+def _encoded(path: Path, schema: Schema) -> Iterator[np.ndarray]:
     import pyarrow.parquet as pq
 
     before = 0

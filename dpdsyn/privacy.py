@@ -1,6 +1,6 @@
 """Budgets, what mechanisms spend, and the ledger that a guarantee is read off.
 
-Adjacency throughout: one row is added or removed. Composition is done by the `dp-accounting` library:
+Neighbouring tables differ by one row more or less. Composition is done by the `dp-accounting` library:
 - Gaussians alone: exactly, as the single Gaussian they amount to (Balle and Wang 2018; Dong, Roth and Su 2022);
 - Gaussians and Poisson-sampled Gaussians: by privacy loss distributions (PLD), rounded pessimistically;
 - anything else: in Renyi DP, where rho-zCDP is the line rho * alpha (Bun and Steinke 2016).
@@ -19,14 +19,11 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.checks import positive
+from dpdsyn.least_noise import BudgetExceeded, largest, narrowed
 
 _ROUNDING = 1e-9  # relative slack when charges that should add up to the plan are summed in floating point
 _ORDERS = tuple(1.0 + np.logspace(-2, 5, 700))
 _SAMPLED_ORDERS = (*range(2, 33), *(round(32 * 1.1**i) for i in range(1, 25)))  # whole orders have a closed form
-
-
-class BudgetExceeded(RuntimeError):
-    """A mechanism asked for more than the plan allows. No row has been read."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ class Budget:
     @property
     def rho(self) -> float:
         """The largest rho for which rho-zCDP implies this budget (Canonne, Kamath and Steinke 2020, Prop. 12)."""
-        return _largest(lambda rho: self.excess([ZCDP(rho)]), tolerance=1e-9)
+        return largest(lambda rho: self.excess([ZCDP(rho)]), tolerance=1e-9)
 
     def excess(self, plan: Sequence[Spend]) -> float:
         """How far the plan's epsilon is above this budget's, as a share of it; 0 or less if it is covered."""
@@ -233,66 +230,18 @@ def _rough(plan: tuple[Spend, ...], delta: float) -> float:
     return float(dp_accounting.get_epsilon_gaussian(1 / math.sqrt(2 * rho), delta))
 
 
-def _largest(excess: Callable[[float], float], tolerance: float, start: float = 1.0, step: float = 4.0) -> float:
-    """The largest x > 0 with excess(x) <= 0 for an increasing function, never above it, to a relative tolerance."""
-    from scipy.optimize import brentq
-
-    low = high = start
-    while excess(low) > 0:
-        high, low = low, low / step
-        if low < 1e-12:
-            raise BudgetExceeded("no amount of noise makes the plan fit: its fixed parts alone cost more than is allowed")
-    while excess(high) <= 0:
-        low, high = high, high * step
-    x = math.exp(brentq(lambda log_x: excess(math.exp(log_x)), math.log(low), math.log(high), xtol=tolerance / 2))
-    while excess(x) > 0:
-        x *= 1 - tolerance / 2
-    return x
-
-
 def calibrate(make_plan: Callable[[float], Sequence[Spend]], allowance: Allowance, tolerance: float = 1e-4) -> float:
     """The smallest noise scale whose plan the allowance covers, to a relative tolerance, never below it.
 
     make_plan: a function from the scale of all noise to the plan; the more noise, the less it costs.
     """
     if isinstance(allowance, Budget):  # composing is costly: begin near the answer
-        near = 1 / _largest(lambda x: _roughly(make_plan(1 / x), allowance.delta) - allowance.epsilon, 0.003)
-        return _narrowed(lambda noise: allowance.excess(make_plan(noise)), near, tolerance)
-    return 1 / _largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance)
-
-
-def _narrowed(excess: Callable[[float], float], noise: float, tolerance: float) -> float:
-    """A noise with -tolerance <= excess(noise) <= 0, by secants in logarithms from a first guess.
-
-    excess falls as noise rises, about as 1 / noise - 1.
-    """
-    low, high = 0.0, math.inf  # noise known to be too little, and enough
-    slope = -1.0
-    last: tuple[float, float] | None = None
-    for _ in range(100):
-        above = excess(noise)
-        if -tolerance <= above <= 0:
-            return noise
-        low, high = (max(low, noise), high) if above > 0 else (low, min(high, noise))
-        if low > _MOST_NOISE:
-            raise BudgetExceeded("no amount of noise makes the plan fit: its fixed parts alone cost more than is allowed")
-        if high < math.inf and high - low <= 1e-12 * high:
-            return high
-        here = math.log(noise), math.log1p(above)
-        if last is not None and here[0] != last[0]:
-            slope = min((here[1] - last[1]) / (here[0] - last[0]), -0.1)
-        last = here
-        step = -(here[1] + tolerance / 2) / slope
-        noise = math.exp(here[0] + min(max(step, -2.0), 2.0))
-        if not low < noise < high:
-            noise = math.sqrt(low * high) if low > 0 and high < math.inf else min(max(noise, low * 4), high / 4)
-    return high
+        near = 1 / largest(lambda x: _roughly(make_plan(1 / x), allowance.delta) - allowance.epsilon, 0.003)
+        return narrowed(lambda noise: allowance.excess(make_plan(noise)), near, tolerance)
+    return 1 / largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance)
 
 
 DRAFTED = "the schema was read off the rows"  # an exposure that every table can have
-
-
-_MOST_NOISE = 1e12
 
 
 class Ledger:
@@ -309,7 +258,7 @@ class Ledger:
         self._plan: tuple[Spend, ...] | None = None
         self._charges: list[tuple[str, Spend]] = []
         self._exposures: list[str] = []
-        self._claims: list[str] = []
+        self._promises: list[str] = []
 
     def open(self, plan: Sequence[Spend]) -> None:
         """Fix what will be spent. Raises BudgetExceeded if the allowance does not cover it."""
@@ -376,16 +325,16 @@ class Ledger:
         if self._parent is not None:
             self._parent.expose(why)
 
-    def hand_over(self, claim: str) -> None:
+    def hand_over(self, promise: str) -> None:
         """Record that rows went to code whose guarantee nobody here verified."""
-        self._claims.append(claim)
+        self._promises.append(promise)
         if self._parent is not None:
-            self._parent.hand_over(claim)
+            self._parent.hand_over(promise)
 
     @property
     def guarantee(self) -> str:
         """dp: all through accounted mechanisms; unverified: an outside library says so; none: rows were exposed."""
-        return "none" if self._exposures else "unverified" if self._claims else "dp"
+        return "none" if self._exposures else "unverified" if self._promises else "dp"
 
     @property
     def spent(self) -> float | None:
@@ -394,15 +343,15 @@ class Ledger:
             raise TypeError("only a ledger with an (epsilon, delta) budget can say its epsilon")
         if self._exposures:
             return None
-        if self._claims:
+        if self._promises:
             return self.allowance.epsilon
         return self.allowance.spent(self._plan) if self._plan and self._charges else 0.0
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        """Every charge in order: label, mechanism and its numbers; exposures and claims last."""
+        """Every charge in order: label, mechanism and its numbers; promises and exposures last."""
         rows = [{"label": label, "mechanism": type(spend).__name__, **asdict(spend)} for label, spend in self._charges]
-        rows += [{"label": why, "mechanism": "HandedOver"} for why in self._claims]
+        rows += [{"label": why, "mechanism": "HandedOver"} for why in self._promises]
         return rows + [{"label": why, "mechanism": "Unprotected"} for why in self._exposures]
 
 

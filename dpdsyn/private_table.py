@@ -1,8 +1,8 @@
-"""The only doors to private rows.
+"""The mechanisms, which are the only way to private rows.
 
-A door is a mechanism: it charges the ledger, reads the rows, adds its noise and lets only the noisy answer out.
-Adjacency: one row is added or removed, so a marginal (a table of counts) has L2 sensitivity 1 and the number of
-rows is private; `schema.rows_public` stands in for it. Doors prevent mistakes, not malice.
+A mechanism charges the ledger, reads the rows, adds its noise and lets only the noisy answer out. Neighbouring tables
+differ by one row more or less, so a marginal (a table of counts) has L2 sensitivity 1 and the number of rows is
+private; `schema.rows_public` stands in for it. Mechanisms prevent mistakes, not malice.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class ClippingError(AssertionError):
 
 
 class PrivateTable:
-    """Training rows behind doors.
+    """Training rows that are reached through mechanisms only.
 
-    rows: codes of shape (rows, columns), unsigned, in the order of the schema's columns; or Rows that give them.
+    rows: encoded, shape (rows, columns), unsigned, in the order of the schema's columns; or Rows that give them.
     rng: the source of all noise and of all Poisson samples.
     verify: also check, row by row, what `noisy_sum` assumes (slow; for tests and `dpdsyn check`).
     """
@@ -41,7 +41,7 @@ class PrivateTable:
         self, rows: np.ndarray | Rows, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False
     ) -> None:
         if isinstance(rows, np.ndarray):
-            _check_codes(rows, schema)
+            _check_encoded(rows, schema)
             rows = Rows(rows)
         if schema.drafted:
             ledger.expose(DRAFTED)
@@ -57,10 +57,10 @@ class PrivateTable:
     def __getstate__(self) -> object:
         raise TypeError("a PrivateTable is not to be pickled: it would carry private rows with it")
 
-    # --- doors: each charges, then reads -----------------------------------------------------------------------
+    # --- mechanisms: each charges, then reads ------------------------------------------------------------------
 
     def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
-        """Counts of every combination of codes of each query's columns, plus N(0, sigma^2) in each cell.
+        """Counts of every combination of values of each query's columns, plus N(0, sigma^2) in each cell.
 
         Each answer has the shape `schema.shape(query)`. L2 sensitivity 1; charges one Gaussian per query.
         Raises BudgetExceeded, before any row is read, if the plan does not cover all of them.
@@ -115,13 +115,13 @@ class PrivateTable:
 
     # --- ways out without our guarantee ------------------------------------------------------------------------
 
-    def hand_over(self, claim: str) -> np.ndarray:
-        """A copy of the codes for an outside library that claims `claim`; the result is `unverified`."""
-        self.ledger.hand_over(claim)
+    def hand_over(self, promise: str) -> np.ndarray:
+        """A copy of the encoded rows for an outside library, which promises `promise`; the result is `unverified`."""
+        self.ledger.hand_over(promise)
         return self.__rows.together()
 
     def unprotected(self, why: str) -> np.ndarray:
-        """A copy of the codes; nothing built on it has a guarantee."""
+        """A copy of the encoded rows; nothing built on it has a guarantee."""
         self.ledger.expose(why)
         return self.__rows.together()
 
@@ -136,7 +136,7 @@ class PrivateTable:
         return self._view(change, self.schema.select(columns), ledger, self.__rng.spawn(1)[0])
 
     def recode(self, mappings: Mapping[str, np.ndarray]) -> PrivateTable:
-        """The same rows and ledger with some columns' codes merged.
+        """The same rows and ledger with some columns' values merged.
 
         mappings: for a column, the new code of each old code, shape (size,); new codes run from 0 without gaps.
         A mapping may depend on noisy answers, never on rows.
@@ -151,31 +151,31 @@ class PrivateTable:
     def _view(
         self, change: Callable[[np.ndarray], np.ndarray], schema: Schema, ledger: Ledger, rng: np.random.Generator
     ) -> PrivateTable:
-        """The rows after a change that treats each alone, behind doors of the same kind."""
+        """The rows after a change that treats each alone, behind mechanisms of the same kind."""
         return type(self)(self.__rows.changed(change), schema, ledger, rng, self.__verify)
 
     def __marginals(self, queries: Sequence[Query]) -> list[np.ndarray]:
         """Exact marginals, in one pass over the rows."""
         exact = [np.zeros(self.schema.shape(query)) for query in queries]
-        for codes in self.__rows.chunks() if queries else ():
+        for encoded in self.__rows.chunks() if queries else ():
             for counts, query in zip(exact, queries, strict=True):
-                counts += marginal(codes, self.schema, query)
+                counts += marginal(encoded, self.schema, query)
         return exact
 
 
-def _check_codes(codes: np.ndarray, schema: Schema) -> None:
-    if codes.ndim != 2 or codes.shape[1] != len(schema.columns):
-        raise ValueError(f"codes have shape {codes.shape}; the schema has {len(schema.columns)} columns")
-    if codes.size and (codes.max(axis=0) >= np.array(schema.sizes)).any():
-        raise ValueError("codes lie outside the schema's domain")
+def _check_encoded(encoded: np.ndarray, schema: Schema) -> None:
+    if encoded.ndim != 2 or encoded.shape[1] != len(schema.columns):
+        raise ValueError(f"encoded rows have shape {encoded.shape}; the schema has {len(schema.columns)} columns")
+    if encoded.size and (encoded.max(axis=0) >= np.array(schema.sizes)).any():
+        raise ValueError("encoded rows lie outside the schema's domain")
 
 
-def marginal(codes: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
-    """Exact counts of every combination of codes of the query's columns, shape `schema.shape(query)`, float."""
+def marginal(encoded: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
+    """Exact counts of every combination of values of the query's columns, shape `schema.shape(query)`, float."""
     shape = schema.shape(query)
-    cells = np.zeros(len(codes), dtype=np.int64)
+    cells = np.zeros(len(encoded), dtype=np.int64)
     for position, size in zip(schema.positions(query), shape, strict=True):
-        cells = cells * size + codes[:, position]
+        cells = cells * size + encoded[:, position]
     return np.bincount(cells, minlength=math.prod(shape)).astype(float).reshape(shape)
 
 

@@ -1,4 +1,4 @@
-"""Where the rows behind a private table lie: in memory, or in a file that is read again piece by piece."""
+"""The rows behind a private table lie in memory, or in a file that is read again piece by piece."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ Chunks = Callable[[], Iterator[np.ndarray]]
 
 
 class Rows:
-    """Codes of shape (rows, columns), in memory."""
+    """Encoded rows in memory, shape (rows, columns)."""
 
-    def __init__(self, codes: np.ndarray) -> None:
-        self._codes = codes
+    def __init__(self, encoded: np.ndarray) -> None:
+        self._encoded = encoded
 
     def chunks(self) -> Iterator[np.ndarray]:
         """All rows, piece by piece."""
-        yield self._codes
+        yield self._encoded
 
     def batch(self, rate: float, left: int, rng: np.random.Generator) -> np.ndarray:
         """A Poisson sample; `left` such samples, this one included, are still going to be asked for."""
-        return self._codes[poisson_sample(len(self._codes), rate, rng)]
+        return self._encoded[poisson_sample(len(self._encoded), rate, rng)]
 
     def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Rows:
         """The rows after a change that treats each alone."""
-        return Rows(change(self._codes))
+        return Rows(change(self._encoded))
 
     def together(self) -> np.ndarray:
         """A copy of all rows."""
@@ -70,17 +70,17 @@ class StreamedRows(Rows):
 
 def only(positions: Sequence[int]) -> Callable[[np.ndarray], np.ndarray]:
     """The change that keeps some columns."""
-    return lambda codes: codes[:, positions]
+    return lambda encoded: encoded[:, positions]
 
 
 def recoded(mappings: Mapping[int, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """The change that gives some columns' codes new ones."""
+    """The change that encodes some columns anew; a mapping holds the new code at the place of each old one."""
 
-    def change(codes: np.ndarray) -> np.ndarray:
-        codes = codes.copy()
+    def change(encoded: np.ndarray) -> np.ndarray:
+        encoded = encoded.copy()
         for position, mapping in mappings.items():
-            codes[:, position] = mapping[codes[:, position]]
-        return codes
+            encoded[:, position] = mapping[encoded[:, position]]
+        return encoded
 
     return change
 

@@ -1,7 +1,7 @@
 """The public description of a table: its columns, its target, and what one protected unit is.
 
-A schema is public knowledge, written by a person in YAML. Nothing in it is learnt from rows, so encoding a
-table and the same table with one more row gives the same domain.
+A schema is public knowledge, written by a person in YAML. Nothing in it is learnt from rows, so
+neighbouring tables have the same domain.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Schema:
     of column names.
     ignore: columns of the raw data that are known and left out.
     person: the column that says whose row it is, if a person may have several; it is no feature. Then one row a
-    person is kept (`dpdsyn.persons`) and the guarantee is for one person; without it, for one row.
+    person is kept (`dpdsyn.contribution_bounding`) and the guarantee is for one person; without it, for one row.
     drafted: parts of the schema were read off the rows, so that no result has a guarantee.
     """
 
@@ -151,7 +151,7 @@ class Schema:
 
     @property
     def unit(self) -> str:
-        """What the guarantee protects: one row, or one person."""
+        """The privacy unit, which the guarantee protects: a row or a person."""
         return "row" if self.person is None else "person"
 
     @property
@@ -177,7 +177,7 @@ class Schema:
         return [self.position(name) for name in names]
 
     def shape(self, names: Iterable[str]) -> tuple[int, ...]:
-        """Numbers of codes of the named columns: the shape of their joint marginal."""
+        """Domain sizes of the named columns: the shape of their joint marginal."""
         return tuple(self[name].size for name in names)
 
     def select(self, names: Sequence[str]) -> Schema:
@@ -202,7 +202,7 @@ class Schema:
             )
 
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
-        """Codes, shape (rows kept, columns), of the smallest unsigned type that fits.
+        """The encoded rows, shape (rows kept, columns), of the smallest unsigned type that fits.
 
         Rows with a missing cell in a column whose rule is `drop` are left out. Raises SchemaError (see
         `check_names` and `Column.encode`).
@@ -213,17 +213,17 @@ class Schema:
         """As `encode`, and which rows were kept, shape (rows,), bool."""
         self.check_names(list(frame.columns))
         kept = np.ones(len(frame), dtype=bool)
-        codes = np.empty((len(frame), len(self.columns)), dtype=self.dtype)
+        encoded = np.empty((len(frame), len(self.columns)), dtype=self.dtype)
         for i, column in enumerate(self.columns):
             cells = column.encode(frame[column.name])
             kept &= cells >= 0
-            codes[:, i] = np.maximum(cells, 0)
-        return codes[kept], kept
+            encoded[:, i] = np.maximum(cells, 0)
+        return encoded[kept], kept
 
-    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-        """A frame in the owner's types, from codes of shape (rows, columns)."""
+    def decode(self, encoded: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+        """A frame in the owner's types, from encoded rows of shape (rows, columns)."""
         return pd.DataFrame(
-            {column.name: column.decode(codes[:, i].astype(np.int64), rng) for i, column in enumerate(self.columns)}
+            {column.name: column.decode(encoded[:, i].astype(np.int64), rng) for i, column in enumerate(self.columns)}
         )
 
 

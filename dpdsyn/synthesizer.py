@@ -1,4 +1,4 @@
-"""What every method is: fit on a private table, then sample codes."""
+"""What every method is: a class that fits on a private table and then samples encoded rows."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Synthesizer(ABC):
 
     @abstractmethod
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
-        """Learn from the private table through its doors. All other randomness comes from `rng`."""
+        """Learn from the private table through its mechanisms. All other randomness comes from `rng`."""
 
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Codes of n synthetic rows, shape (n, columns), in the domain of the schema fitted on."""
+        """n synthetic rows, encoded, shape (n, columns), within the domain of the schema fitted on."""
 
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         """Why this method cannot run on such a table or budget, or None if it can."""
@@ -101,27 +101,27 @@ def find(name: str) -> type[Synthesizer]:
 
 
 def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Sample n rows, hold them against the contract, and replace codes for undeclared categories.
+    """Sample n rows, hold them against the contract, and replace undeclared categories.
 
     A cell with the code `other` gets the column's value of a random row that has a declared one (a random
     declared one if there is none), so that a category nobody declared is never published.
     Raises ContractError if the sample has the wrong shape, type or domain.
     """
-    codes = np.asarray(synthesizer.sample(n, rng))
+    encoded = np.asarray(synthesizer.sample(n, rng))
     name = type(synthesizer).__name__
-    if codes.shape != (n, len(schema.columns)):
-        raise ContractError(f"{name} gave an array of shape {codes.shape}; ({n}, {len(schema.columns)}) was asked for")
-    if codes.dtype.kind not in "iu":
-        raise ContractError(f"{name} gave {codes.dtype} values; integer codes are needed")
-    if n and ((codes < 0) | (codes >= np.array(schema.sizes))).any():
-        raise ContractError(f"{name} gave codes outside the schema's domain")
-    codes = codes.astype(schema.dtype)
+    if encoded.shape != (n, len(schema.columns)):
+        raise ContractError(f"{name} gave an array of shape {encoded.shape}; ({n}, {len(schema.columns)}) was asked for")
+    if encoded.dtype.kind not in "iu":
+        raise ContractError(f"{name} gave {encoded.dtype} values; integers are needed")
+    if n and ((encoded < 0) | (encoded >= np.array(schema.sizes))).any():
+        raise ContractError(f"{name} gave values outside the schema's domain")
+    encoded = encoded.astype(schema.dtype)
     for position, column in enumerate(schema.columns):
         if column.other_code is None:
             continue
-        undeclared = codes[:, position] == column.other_code
+        undeclared = encoded[:, position] == column.other_code
         if undeclared.any():
-            declared = codes[~undeclared, position]
+            declared = encoded[~undeclared, position]
             pool = declared if len(declared) else np.arange(column.other_code)
-            codes[undeclared, position] = rng.choice(pool, int(undeclared.sum()))
-    return codes
+            encoded[undeclared, position] = rng.choice(pool, int(undeclared.sum()))
+    return encoded

@@ -1,4 +1,4 @@
-"""Doors that answer as ever and note, of each answer, how far one row moves it and how much it tells of that row."""
+"""A private table whose mechanisms note, of each answer, how far one row moves it and how much it tells of that row."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dpdsyn.schema import Schema
 
 @dataclass(frozen=True)
 class Call:
-    """One use of a door.
+    """One use of a mechanism.
 
-    asked: the door and what it was given, the rows apart. stated, moved: the sensitivity that was charged for, and how far
+    asked: the mechanism and what it was given, the rows apart. stated, moved: the sensitivity that was charged for, and how far
     the exact answers with and without the row lie apart, in the same norm. evidence: log-likelihood ratio of the answer,
     with the row over without it. Nobody can tell the two tables apart better than by the sum of all calls' evidence
     (Neyman and Pearson), who knows all other rows, which of them are in each Poisson sample, and the method's randomness.
@@ -33,7 +33,7 @@ class Call:
 class Twin(PrivateTable):
     """A private table that knows which of its rows is in question.
 
-    others: codes of all other rows. row: shape (1, columns). calls: of this table and of all views of it, in order.
+    others: all other rows, encoded. row: shape (1, columns). calls: of this table and of all views of it, in order.
     before: what tells the state of the method's own randomness, noted at the first call.
     """
 
@@ -60,7 +60,7 @@ class Twin(PrivateTable):
 
     @property
     def evidence(self) -> float:
-        """Of everything that left through the doors."""
+        """Evidence of all answers together."""
         return float(sum(call.evidence for call in self.calls))
 
     def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
@@ -101,9 +101,9 @@ class Twin(PrivateTable):
         self._note(("noisy_sum", rate, sigma, clip), clip, np.linalg.norm(pull), evidence)
         return answer
 
-    def hand_over(self, claim: str) -> np.ndarray:
-        self._note(("hand_over", claim), np.inf, 0.0, 0.0)
-        return super().hand_over(claim)
+    def hand_over(self, promise: str) -> np.ndarray:
+        self._note(("hand_over", promise), np.inf, 0.0, 0.0)
+        return super().hand_over(promise)
 
     def unprotected(self, why: str) -> np.ndarray:
         self._note(("unprotected", why), np.inf, 0.0, 0.0)

@@ -1,12 +1,12 @@
 """dpmm 0.1.9, as its makers ship it; run by `serve.py` in an environment of its own.
 
-The guarantee is the package's claim. Columns are given as codes with their known numbers of categories, so that its binning,
-which would spend budget, is left out. Gaussian noise is drawn from NumPy's seeded generator in place of OpenDP's, which
-takes no seed; its distribution is the same. What its source shows:
+The guarantee is the package's own word, unverified. Columns are given encoded, with the known sizes of their domains, so that
+its binning, which would spend budget, is left out. Gaussian noise is drawn from NumPy's seeded generator in place of
+OpenDP's, which takes no seed; its distribution is the same. What its source shows:
 
 - `privbayes`: parents are chosen by mutual information divided by the entropies, with the sensitivity of mutual information
   that is not divided, at the exact number of rows: the charge for the choice can be too small.
-- `mst`, `privbayes`: measurements carry more noise than the fit is told of, and rare codes are merged by the smaller figure.
+- `mst`, `privbayes`: measurements carry more noise than the fit is told of, and rare values are merged by the smaller figure.
 - `aim`: its pipeline sets no limit to the model's size; ours is the one of its own class and of the paper, 80 MB.
 """
 

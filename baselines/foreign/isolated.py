@@ -2,7 +2,7 @@
 
 A package is one file, `foreign/NAME.py`, and one lock, `foreign/NAME.txt` (see `environments`). The file offers one
 function, `prepare(method)`, which imports what the method needs and gives `fit(frame, sizes, epsilon, delta, seed, options)`.
-That fits on a frame of integer codes, column after column below `sizes`, and gives `sample(rows, seed)`, which gives such a
+That fits on an encoded frame, integers below `sizes` column after column, and gives `sample(rows, seed)`, which gives such a
 frame. It runs under the package's interpreter, so it imports nothing of ours.
 """
 
@@ -23,12 +23,12 @@ from dpdsyn.synthesizer import Synthesizer
 
 
 class Isolated(Synthesizer):
-    """A method of another package as its makers ship it; its guarantee is what the package claims.
+    """A method of another package as its makers ship it; its guarantee is what the package says, unverified.
 
     package: smartnoise or dpmm; what is known to be wrong with their methods is written in `foreign/smartnoise.py` and
     `foreign/dpmm.py`. options: further arguments of the package's own class.
 
-    The package is given codes, the public size of each column, epsilon and delta. Its process lives until this object is
+    The package is given encoded rows, the domain size of each column, epsilon and delta. Its process lives until this object is
     dropped or this process ends, for samples to be drawn from. `fit` has no limit of time: whoever needs one kills the
     process that it runs in, as the harness does, and the package's ends with it. Seconds are measured there, without
     starting, importing and exchanging tables. Raises PackageFailed if the package fails, MemoryError if it asks for more
@@ -91,13 +91,13 @@ class Isolated(Synthesizer):
         seed = int(rng.integers(2**31))
         if n == 0:
             return np.empty((0, len(schema.columns)), dtype=schema.dtype)
-        codes, measured = self.process_.sample(n, seed, len(schema.columns))
-        outside = ((codes < 0) | (codes >= np.array(schema.sizes))).any(axis=0)
+        encoded, measured = self.process_.sample(n, seed, len(schema.columns))
+        outside = ((encoded < 0) | (encoded >= np.array(schema.sizes))).any(axis=0)
         if outside.any():
             self.process_.close()
             column = schema.columns[int(outside.argmax())]
             raise PackageFailed(
-                f"{self.package} {self.method}: it gave codes outside the {column.size} of column {column.name!r}"
+                f"{self.package} {self.method}: it gave values outside the {column.size} of column {column.name!r}"
             )
         self.measured_ |= {"sample": measured["seconds"], "peak_memory_mb": measured["peak_memory_mb"]}
-        return codes.astype(schema.dtype)
+        return encoded.astype(schema.dtype)

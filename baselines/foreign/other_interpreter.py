@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-_LOOK = 0.5  # seconds between two looks at what the package has printed
+_PAUSE = 0.5  # seconds between two readings of what the package has printed
 _LONGEST = 80  # characters of what it printed that are passed on
 _SERVE = Path(__file__).with_name("serve.py")
 
@@ -43,7 +43,7 @@ class OtherInterpreter:
         self._buffer = b""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._table = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-        self._answers, theirs = os.pipe()
+        self._replies, theirs = os.pipe()
         arguments = [str(_SERVE), str(adapter), method, str(self._table.fileno()), str(theirs)]
         try:
             self._process = subprocess.Popen(
@@ -55,29 +55,29 @@ class OtherInterpreter:
                 env=_environment(),
             )
         except OSError as error:
-            os.close(self._answers)
+            os.close(self._replies)
             raise PackageFailed(f"{name}: {python} cannot be started ({error.strerror})") from error
         finally:
             os.close(theirs)
-        self.close = weakref.finalize(self, _end, self._process, self._answers, self._log, self._table)
+        self.close = weakref.finalize(self, _end, self._process, self._replies, self._log, self._table)
         with self._closed_if_it_fails():
-            self._answer()
+            self._reply()
 
-    def fit(self, codes: np.ndarray, **parameters: Any) -> dict[str, Any]:
-        """Hand over codes, shape (rows, columns), and have the method fitted; gives what was measured there."""
+    def fit(self, encoded: np.ndarray, **parameters: Any) -> dict[str, Any]:
+        """Hand over encoded rows, shape (rows, columns), and have the method fitted; gives what was measured there."""
         with self._closed_if_it_fails():
-            left = memoryview(_parquet(codes))
+            left = memoryview(_parquet(encoded))
             while left:
                 left = left[self._table.write(left) :]
             return self._ask(do="fit", **parameters)
 
     def sample(self, rows: int, seed: int, columns: int) -> tuple[np.ndarray, dict[str, Any]]:
-        """Codes of synthetic rows, shape (rows, columns), int64, and what was measured there."""
+        """Synthetic rows, encoded, shape (rows, columns), int64, and what was measured there."""
         with self._closed_if_it_fails():
             self._hear = lambda line: None
             measured = self._ask(do="sample", rows=rows, seed=seed)
             self._table.seek(0)
-            return self._codes(self._table.read(), rows, columns), measured
+            return self._encoded(self._table.read(), rows, columns), measured
 
     @contextlib.contextmanager
     def _closed_if_it_fails(self) -> Any:
@@ -92,14 +92,14 @@ class OtherInterpreter:
         with contextlib.suppress(BrokenPipeError):  # it has ended, as the missing answer will say
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
-        return self._answer()
+        return self._reply()
 
-    def _answer(self) -> dict[str, Any]:
+    def _reply(self) -> dict[str, Any]:
         """Its next answer, however long that takes."""
         said = ""
         while b"\n" not in self._buffer:
-            if select.select([self._answers], [], [], _LOOK)[0]:
-                chunk = os.read(self._answers, 1 << 16)
+            if select.select([self._replies], [], [], _PAUSE)[0]:
+                chunk = os.read(self._replies, 1 << 16)
                 if not chunk:
                     raise self._failure(f"the process ended by {self._ending()}")
                 self._buffer += chunk
@@ -148,13 +148,13 @@ class OtherInterpreter:
         lines = os.pread(self._log.fileno(), 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
         return next((" ".join(line.split())[:_LONGEST] for line in reversed(lines) if line.strip()), "")
 
-    def _codes(self, content: bytes, rows: int, columns: int) -> np.ndarray:
+    def _encoded(self, content: bytes, rows: int, columns: int) -> np.ndarray:
         import pandas as pd
 
         try:
             frame = pd.read_parquet(io.BytesIO(content))
-            codes = frame.to_numpy(dtype=np.int64)
-        except Exception as error:  # whatever a file that is no Parquet, or none of codes, makes the reader do
+            encoded = frame.to_numpy(dtype=np.int64)
+        except Exception as error:  # whatever a file that is no Parquet, or none of integers, makes the reader do
             raise self._failure(f"its table cannot be read as Parquet ({' '.join(str(error).split())[:_LONGEST]})") from error
         if list(frame.columns) != _labels(columns):
             raise self._failure(
@@ -162,7 +162,7 @@ class OtherInterpreter:
             )
         if len(frame) != rows:
             raise self._failure(f"it gave {len(frame)} rows; {rows} were asked for")
-        return codes
+        return encoded
 
 
 def _labels(columns: int) -> list[str]:
@@ -170,11 +170,11 @@ def _labels(columns: int) -> list[str]:
     return [f"c{position}" for position in range(columns)]
 
 
-def _parquet(codes: np.ndarray) -> bytes:
+def _parquet(encoded: np.ndarray) -> bytes:
     import pandas as pd
 
     buffer = io.BytesIO()
-    pd.DataFrame(codes, columns=_labels(codes.shape[1])).to_parquet(buffer, index=False)
+    pd.DataFrame(encoded, columns=_labels(encoded.shape[1])).to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
@@ -184,10 +184,10 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"}
 
 
-def _end(process: subprocess.Popen[bytes], answers: int, *files: Any) -> None:
+def _end(process: subprocess.Popen[bytes], replies: int, *files: Any) -> None:
     process.kill()
     process.wait()
-    os.close(answers)
+    os.close(replies)
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()

@@ -24,8 +24,8 @@ from typing import Any, TextIO
 import pandas as pd
 import pyarrow.parquet  # noqa: F401 - so that no clock sees it load
 
-Sample = Callable[[int, int], pd.DataFrame]  # rows wanted, seed -> codes
-Fit = Callable[..., Sample]  # codes, sizes, epsilon, delta, seed, options
+Sample = Callable[[int, int], pd.DataFrame]  # rows wanted, seed -> encoded rows
+Fit = Callable[..., Sample]  # encoded rows, sizes, epsilon, delta, seed, options
 
 
 def main(adapter: str, method: str, table: int, answers: int) -> None:

@@ -1,14 +1,15 @@
 """smartnoise-synth 1.0.8, as its makers ship it; run by `serve.py` in an environment of its own.
 
-The guarantee is the package's claim. Every column is given as categories that are known beforehand, so that no budget is
-spent on bounds and no domain is learnt from rows. Seeds come from us: noise is drawn from NumPy's and torch's generators in
-place of OpenDP's and Opacus's own seed, which could not be repeated; its distribution is the same. What its source shows:
+The guarantee is the package's own word, unverified. Every column is given as categories that are known beforehand, so that no
+budget is spent on bounds and no domain is learnt from rows. Seeds come from us: noise is drawn from NumPy's and torch's
+generators in place of OpenDP's and Opacus's own seed, which could not be repeated; its distribution is the same. What its
+source shows:
 
 - `mst`, `aim`: rows are made by mbi 1.1.0 in a way (`synthetic_data("round")`) that couples columns which the model holds
   independent given others, so their two-way marginals are worse than those of independent columns. They never stand for
   MST or AIM. MST takes the exact number of rows as its total.
 - `mwem`: splits the columns into groups that are independent of each other (the whole domain at once is out of reach);
-  reads the smallest and largest code of each column and the number of rows off the table. Its claim has no delta.
+  reads the smallest and largest code of each column and the number of rows off the table. Its guarantee has no delta.
 - `dpgan`: batches are shuffled and cut, and accounted as Poisson samples. Epsilon is looked at before each epoch only, so that
   up to an epoch is spent beyond it; so it is in `dpctgan`.
 - `dpctgan`, `patectgan`: how often each category occurs is used exactly and without a charge, and rows are drawn by their

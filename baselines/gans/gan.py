@@ -1,4 +1,4 @@
-"""What the GANs share: a critic that learns of real rows through a door only, and a generator that learns of the critic only."""
+"""What the GANs share: a critic that learns of rows through a mechanism only, and a generator that learns of the critic only."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class GAN(Synthesizer):
     enter only the real half of the critic's gradient; the generated half is clipped alike, for balance. An update of the
     generator is a function of the critic's parameters and of noise of its own.
     After `fit`, `critic_` and `generator_` are the networks and `schema_` is what they were fitted on. The schema's
-    columns are all one-hot: a generated row is a softmax for each column, and codes are drawn from these.
+    columns are all one-hot: a generated row is a softmax for each column, and encoded values are drawn from these.
 
     batch: expected rows of a sample; the sampling rate is batch / rows_public. epochs: how often a row is sampled in the
     mean. critic_steps: updates of the critic for each of the generator. clip: L2 norm of a row's gradient. average: share
@@ -171,7 +171,7 @@ class GAN(Synthesizer):
         from baselines.gans.networks import seeded
 
         random = seeded(rng)
-        return np.concatenate([self.generator_.codes(min(_CHUNK, n - i), random) for i in range(0, n, _CHUNK)])
+        return np.concatenate([self.generator_.encoded(min(_CHUNK, n - i), random) for i in range(0, n, _CHUNK)])
 
 
 class WassersteinGAN(GAN):

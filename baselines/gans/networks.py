@@ -1,6 +1,6 @@
-"""Networks of the GANs in torch: perceptrons, clipped sums of their gradients, and rows of codes as one-hot vectors.
+"""Networks of the GANs in torch: perceptrons, clipped sums of their gradients, and encoded rows as one-hot vectors.
 
-A row is the concatenation of one block per column, one-hot for real rows, a distribution over codes for generated ones.
+A row is the concatenation of one block per column, one-hot for real rows, a distribution over the domain for generated ones.
 All randomness comes from a torch.Generator that is given.
 """
 
@@ -26,10 +26,10 @@ def seeded(rng: np.random.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(rng.integers(2**63)))
 
 
-def one_hot(codes: np.ndarray, sizes: Sequence[int]) -> torch.Tensor:
+def one_hot(encoded: np.ndarray, sizes: Sequence[int]) -> torch.Tensor:
     """Rows as blocks of one-hot vectors, shape (rows, sum(sizes)), float32."""
-    hot = torch.zeros(len(codes), sum(sizes))
-    index = codes.astype(np.int64) + np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    hot = torch.zeros(len(encoded), sum(sizes))
+    index = encoded.astype(np.int64) + np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     return hot.scatter_(1, torch.from_numpy(index), 1.0)
 
 
@@ -179,8 +179,8 @@ class Generator(nn.Module):
         """Rows as the critic sees them, shape (n, sum(sizes))."""
 
     @abstractmethod
-    def codes(self, n: int, random: torch.Generator) -> np.ndarray:
-        """Rows of codes, shape (n, columns)."""
+    def encoded(self, n: int, random: torch.Generator) -> np.ndarray:
+        """Encoded rows, shape (n, columns)."""
 
 
 def without_gradient(generator: Generator, n: int, random: torch.Generator) -> torch.Tensor:
@@ -203,14 +203,14 @@ class RowGenerator(Generator):
         return relaxed(self.logits(n, random), self.sizes, self.temperature, random)
 
     @torch.no_grad()
-    def codes(self, n: int, random: torch.Generator) -> np.ndarray:
+    def encoded(self, n: int, random: torch.Generator) -> np.ndarray:
         return hardened(self.logits(n, random), self.sizes, random)
 
 
 class ConditionalGenerator(RowGenerator):
     """A perceptron gives all columns but one, whose code is drawn beforehand and told to it.
 
-    marginals: the distribution of each column's codes; the output begins there.
+    marginals: the distribution of each column; the output begins there.
     condition: position of the column that is given.
     """
 
@@ -234,8 +234,8 @@ class ConditionalGenerator(RowGenerator):
         self.start = sum(sizes[:condition])
 
     def logits(self, n: int, random: torch.Generator) -> torch.Tensor:
-        codes = torch.multinomial(self.given, n, replacement=True, generator=random)
-        given = functional.one_hot(codes, len(self.given)).float()
+        encoded = torch.multinomial(self.given, n, replacement=True, generator=random)
+        given = functional.one_hot(encoded, len(self.given)).float()
         logits = self.perceptron(torch.cat([torch.randn(n, self.noise_size, generator=random), given], dim=1))
         end = self.start + len(self.given)
         return torch.cat([logits[:, : self.start], (given - 0.5) * 2 * _CERTAIN, logits[:, end:]], dim=1)
@@ -267,7 +267,7 @@ class SequenceGenerator(Generator):
         )
 
     @torch.no_grad()
-    def codes(self, n: int, random: torch.Generator) -> np.ndarray:
+    def encoded(self, n: int, random: torch.Generator) -> np.ndarray:
         blocks = self._columns(n, random, lambda logits: _drawn(logits, random))
         return torch.stack([block.argmax(dim=1) for block in blocks], dim=1).numpy()
 

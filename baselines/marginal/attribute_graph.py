@@ -76,7 +76,7 @@ def join(graph: Neighbours, a: int, b: int) -> Neighbours:
 def triangulate(graph: Neighbours) -> tuple[Neighbours, list[int]]:
     """A chordal graph with all edges of this one, the graph itself if it is chordal, and its maximal cliques.
 
-    Columns are eliminated by ascending degree, as in PrivMRF's public code (utils/tools.py).
+    Columns are eliminated by ascending degree, as in PrivMRF's reference implementation (utils/tools.py).
     """
     cliques = _cliques_if_chordal(graph)
     if cliques is not None:
@@ -147,7 +147,7 @@ def merit(column: int, others: int, shares: np.ndarray, doubled: bool = False) -
 
     Correlation-based feature selection (Hall 1999) with dependence in place of correlation:
     sum of shares with the column / sqrt(number of others + sum of shares among them), at least 1 under the root.
-    doubled: twice that under the root, as PrivPetal's public code has it (MRF/tools.py, get_CFS_score).
+    doubled: twice that under the root, as PrivPetal's reference implementation has it (MRF/tools.py, get_CFS_score).
     """
     members = list(columns_of(others & ~(1 << column)))
     among = float(shares[np.ix_(members, members)].sum()) / 2

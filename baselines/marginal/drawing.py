@@ -1,4 +1,4 @@
-"""Codes drawn so that their counts stay next to what is expected."""
+"""Encoded values drawn so that their counts stay next to what is expected."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 
 def rounded_draw(weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """n codes in random order whose counts are n * weights / sum, each rounded up or down at random."""
+    """n encoded values in random order whose counts are n * weights / sum, each rounded up or down at random."""
     return systematic_draw(weights[None], np.zeros(n, dtype=np.int64), rng)
 
 
 def systematic_draw(table: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A code for each row from the line of `table` (groups, codes) that `group` names, shape (rows,).
+    """A code for each row from the line of `table` (groups, values) that `group` names, shape (rows,).
 
     Within a group of m rows each code comes floor or ceil of m times its share, in random order; a line without mass
     is taken as uniform.
@@ -27,6 +27,6 @@ def systematic_draw(table: np.ndarray, group: np.ndarray, rng: np.random.Generat
     points = (np.arange(len(rows)) - starts[of_row] + rng.random(len(present))[of_row]) / counts[of_row]
     # all lines one after the other: line g lies between g and g + 1
     at = np.searchsorted((shares + np.arange(len(present))[:, None]).ravel(), points + of_row, side="right")
-    codes = np.empty(len(group), dtype=np.int64)
-    codes[rows] = np.minimum(at - of_row * table.shape[1], table.shape[1] - 1)
-    return codes
+    encoded = np.empty(len(group), dtype=np.int64)
+    encoded[rows] = np.minimum(at - of_row * table.shape[1], table.shape[1] - 1)
+    return encoded

@@ -21,7 +21,7 @@ Marginals = Mapping[Clique, np.ndarray]
 
 
 def synthesize(marginals: Marginals, columns: int, n: int, iterations: int, rng: np.random.Generator) -> np.ndarray:
-    """Codes of n rows, shape (n, columns).
+    """n encoded rows, shape (n, columns).
 
     marginals: shares of rows by clique (ascending column positions), with the one-way marginal of every column.
     Parts of the graph of columns that no marginal links are made apart and joined at random; a column that
@@ -88,8 +88,8 @@ def _update(rows: np.ndarray, clique: Clique, target: np.ndarray, step: float, c
     copies = place < np.rint(copied * np.where(have > 0, add, 0))[wanted]
     rows[:, freed[copies]] = rows[:, some_of(wanted[copies], place[copies])]
     changed = freed[~copies]
-    for column, codes in zip(clique, np.unravel_index(wanted[~copies], target.shape), strict=True):
-        rows[column, changed] = codes
+    for column, encoded in zip(clique, np.unravel_index(wanted[~copies], target.shape), strict=True):
+        rows[column, changed] = encoded
 
 
 def _removals(have: np.ndarray, want: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:

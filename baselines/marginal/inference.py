@@ -38,28 +38,28 @@ class Model:
     _messages: _Kept = field(default_factory=lambda: _Kept(), repr=False)
 
     def project(self, clique: Clique) -> np.ndarray:
-        """Expected counts of every combination of codes of these columns, axes in the order given."""
+        """Expected counts of every combination of values of these columns, axes in the order given."""
         tree, wanted = self.tree, sum(1 << c for c in clique)
         root = max(range(len(tree.cliques)), key=lambda i: (wanted & self._mask(i)).bit_count())
         axes, table = self._gathered(root, -1, wanted, wanted)
         return table.transpose([axes.index(c) for c in clique])
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Codes of n rows, shape (n, columns), drawn column after column along the tree.
+        """n encoded rows, shape (n, columns), drawn column after column along the tree.
 
-        Given the columns before it, a column's codes are a systematic sample of its distribution: their counts are
+        Given the columns before it, a column's values are a systematic sample of its distribution: their counts are
         the expected ones rounded up or down at random, so that marginals of the sample stay next to the model's.
         """
-        codes = np.zeros((n, len(self.tree.sizes)), dtype=np.int64)
+        encoded = np.zeros((n, len(self.tree.sizes)), dtype=np.int64)
         for i, (clique, separator) in enumerate(zip(self.tree.cliques, self.tree.separators, strict=True)):
             given = separator
             for column in sorted(set(clique) - set(separator)):
                 joint = self._marginal(i, tuple(c for c in clique if c in given or c == column))
                 at = [c for c in clique if c in given or c == column].index(column)
                 table = np.moveaxis(joint, at, -1).reshape(-1, self.tree.sizes[column])
-                codes[:, column] = systematic_draw(table, _joint_code(codes, given, self.tree.sizes), rng)
+                encoded[:, column] = systematic_draw(table, _joint_code(encoded, given, self.tree.sizes), rng)
                 given = tuple(c for c in clique if c in given or c == column)
-        return codes
+        return encoded
 
     def _mask(self, i: int) -> int:
         return sum(1 << c for c in self.tree.cliques[i])
@@ -153,10 +153,10 @@ def _joined(left: Table, right: Table, summed: int, shared: int) -> Table:
     return (*batch, *outer_left, *outer_right), result.reshape(shape)
 
 
-def _joint_code(codes: np.ndarray, columns: Clique, sizes: Sequence[int]) -> np.ndarray:
-    joint = np.zeros(len(codes), dtype=np.int64)
+def _joint_code(encoded: np.ndarray, columns: Clique, sizes: Sequence[int]) -> np.ndarray:
+    joint = np.zeros(len(encoded), dtype=np.int64)
     for column in columns:
-        joint = joint * sizes[column] + codes[:, column]
+        joint = joint * sizes[column] + encoded[:, column]
     return joint
 
 

@@ -1,4 +1,4 @@
-"""What the marginal-based methods share: measuring, the number of rows, merging rare codes, and private-pgm's own engine.
+"""What the marginal-based methods share: measuring, the number of rows, merging rare values, and private-pgm's own engine.
 
 Columns are named by their positions, so that no step depends on the order in which Python hashes strings.
 """
@@ -29,12 +29,12 @@ class Measurement:
 
 
 def named(schema: Schema, cliques: Sequence[tuple[int, ...]]) -> list[Query]:
-    """The same sets of columns by their names, as the doors ask for them."""
+    """The same sets of columns by their names, as mechanisms ask for them."""
     return [tuple(schema.names[column] for column in clique) for clique in cliques]
 
 
 def measure(private: PrivateTable, cliques: Sequence[tuple[int, ...]], sigma: float) -> list[Measurement]:
-    """Marginals through the door, each with noise sigma in every cell: the ledger is charged len(cliques) / (2 sigma^2)."""
+    """Marginals with Gaussian noise sigma in every cell; the ledger is charged len(cliques) / (2 sigma^2) of zCDP."""
     answers = private.noisy_marginals(named(private.schema, cliques), [sigma] * len(cliques))
     return [Measurement(clique, answer, sigma) for clique, answer in zip(cliques, answers, strict=True)]
 
@@ -47,25 +47,25 @@ def estimate_total(measurements: Sequence[Measurement]) -> float:
 
 
 def merge_rare(noisy: np.ndarray, sigma: float, deviations: float = 3.0) -> np.ndarray:
-    """Mapping from old to new codes, shape (codes,): those under `deviations` * sigma share the last new code."""
+    """The new code of each old one, shape (domain size,): those under `deviations` * sigma share the last new code."""
     common = noisy >= deviations * sigma
     mapping = np.where(common, np.cumsum(common) - 1, common.sum())
     return mapping.astype(np.int64)
 
 
 def merged_measurement(measurement: Measurement, mapping: np.ndarray) -> Measurement:
-    """The one-way measurement over merged codes; a cell of k merged codes is scaled by 1/sqrt(k) to keep its noise."""
+    """The one-way measurement over merged values; a cell of k merged values is scaled by 1/sqrt(k) to keep its noise."""
     weights = 1 / np.sqrt(np.bincount(mapping))
     values = np.bincount(mapping, weights=measurement.values) * weights
     return Measurement(measurement.clique, values, measurement.sigma, None if (weights == 1).all() else weights)
 
 
-def unmerge(codes: np.ndarray, mapping: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Old codes for new ones, uniform among the old codes that share a new one."""
+def unmerge(encoded: np.ndarray, mapping: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Old values for new ones, uniform among the old ones that share a new one."""
     by_new = np.argsort(mapping, kind="stable")
     counts = np.bincount(mapping)
     starts = np.cumsum(counts) - counts
-    return by_new[starts[codes] + (rng.random(len(codes)) * counts[codes]).astype(np.int64)]
+    return by_new[starts[encoded] + (rng.random(len(encoded)) * counts[encoded]).astype(np.int64)]
 
 
 def nearest_marginal(measurement: Measurement, total: float) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.column import SchemaError, canonical
+from dpdsyn.contribution_bounding import one_row_per_person
 from dpdsyn.keyed_hash import content_ids, keyed_hash
-from dpdsyn.persons import one_row_per_person
 from dpdsyn.schema import Schema
 from experiments.console import Say, silent
 from experiments.data import own_table, published, simulated

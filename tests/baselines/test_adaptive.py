@@ -29,14 +29,14 @@ def plain_schema(sizes: tuple[int, ...], rows: int) -> Schema:
 
 def parity_rows(rng: np.random.Generator, rows: int) -> np.ndarray:
     """c4 is the parity of c0 and c1, c3 copies c2; nothing else depends on anything."""
-    codes = rng.integers(2, size=(rows, 5))
-    codes[:, 3] = codes[:, 2]
-    codes[:, 4] = codes[:, 0] ^ codes[:, 1]
-    return codes.astype(np.uint8)
+    encoded = rng.integers(2, size=(rows, 5))
+    encoded[:, 3] = encoded[:, 2]
+    encoded[:, 4] = encoded[:, 0] ^ encoded[:, 1]
+    return encoded.astype(np.uint8)
 
 
-def fitted(synthesizer: Synthesizer, codes: np.ndarray, schema: Schema, epsilon: float = 5.0) -> PrivateTable:
-    private = PrivateTable(codes, schema, Ledger(Budget(epsilon, 1e-6)), np.random.default_rng(1))
+def fitted(synthesizer: Synthesizer, encoded: np.ndarray, schema: Schema, epsilon: float = 5.0) -> PrivateTable:
+    private = PrivateTable(encoded, schema, Ledger(Budget(epsilon, 1e-6)), np.random.default_rng(1))
     synthesizer.fit(private, np.random.default_rng(2))
     return private
 
@@ -91,16 +91,16 @@ def test_aim_divides_its_budget_as_the_paper_says() -> None:
 
 def test_aim_measures_the_dependent_pair_first_and_the_target_workload_finds_a_parity() -> None:
     rng = np.random.default_rng(0)
-    schema, codes = plain_schema((2,) * 5, 20_000), parity_rows(rng, 20_000)
+    schema, encoded = plain_schema((2,) * 5, 20_000), parity_rows(rng, 20_000)
     pairs = AIM()
-    fitted(pairs, codes, schema)
+    fitted(pairs, encoded, schema)
     assert pairs.rounds_[0].clique == (2, 3)
     triples = AIM("target")
-    fitted(triples, codes, schema)
+    fitted(triples, encoded, schema)
     assert (0, 1, 4) in {r.clique for r in triples.rounds_}
-    exact = marginal(codes, schema, ("c0", "c1", "c4"))
-    assert np.abs(triples.model_.project((0, 1, 4)) - exact).sum() < 0.03 * len(codes)
-    assert np.abs(pairs.model_.project((0, 1, 4)) - exact).sum() > 0.9 * len(codes)
+    exact = marginal(encoded, schema, ("c0", "c1", "c4"))
+    assert np.abs(triples.model_.project((0, 1, 4)) - exact).sum() < 0.03 * len(encoded)
+    assert np.abs(pairs.model_.project((0, 1, 4)) - exact).sum() > 0.9 * len(encoded)
 
 
 def test_aim_tells_of_its_rounds() -> None:
@@ -112,11 +112,11 @@ def test_aim_tells_of_its_rounds() -> None:
 
 
 def test_mwem_takes_as_many_rounds_as_columns_and_never_a_model_too_large() -> None:
-    schema, codes = plain_schema((2,) * 5, 20_000), parity_rows(np.random.default_rng(0), 20_000)
-    private = fitted(MWEM(), codes, schema)
+    schema, encoded = plain_schema((2,) * 5, 20_000), parity_rows(np.random.default_rng(0), 20_000)
+    private = fitted(MWEM(), encoded, schema)
     assert [e["mechanism"] for e in private.ledger.entries] == ["Exponential", "Gaussian"] * 5
     small = MWEM(max_model_size=1e-9)
-    fitted(small, codes, schema)
+    fitted(small, encoded, schema)
     assert small.model_.tree.cells == 4 + 2 * 3  # one pair again and again
 
 

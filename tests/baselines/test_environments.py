@@ -1,4 +1,4 @@
-"""Making environments: real virtual environments and a real pip, with made-up packages instead of an index."""
+"""Making environments: real virtual environments and a real pip, with simulated packages instead of an index."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def wheel(folder: Path, name: str, version: str, module: str = "", needs: str = 
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all that pip can see, with made-up packages of the names that every environment needs."""
+    """A folder that is all that pip can see, with simulated packages of the names that every environment needs."""
     folder = tmp_path / "index"
     folder.mkdir()
     for name in ("pandas", "pyarrow"):
@@ -51,7 +51,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def described(*pins: str, python: str = HERE, gigabytes: str = "0.1") -> Environment:
-    return Environment("made_up", "\n".join([f"# python: {python}", f"# gigabytes: {gigabytes}", "# methods: one", *pins, ""]))
+    return Environment("simulated", "\n".join([f"# python: {python}", f"# gigabytes: {gigabytes}", "# methods: one", *pins, ""]))
 
 
 def left(tmp_path: Path) -> list[str]:
@@ -113,30 +113,30 @@ def test_too_little_room_and_another_python_are_said_before_any_work(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        EnvironmentFault, match=rf"made_up needs Python 3.4; this is {HERE}, and there is no python3.4 on the PATH"
+        EnvironmentFault, match=rf"simulated needs Python 3.4; this is {HERE}, and there is no python3.4 on the PATH"
     ):
         create(described(python="3.4"), lambda line: None)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3e9))
-    with pytest.raises(EnvironmentFault, match=r"made_up takes 5 GB and .* has 3.0 GB left; XDG_CACHE_HOME can name"):
+    with pytest.raises(EnvironmentFault, match=r"simulated takes 5 GB and .* has 3.0 GB left; XDG_CACHE_HOME can name"):
         create(described(gigabytes="5"), lambda line: None)
     assert left(tmp_path) == []
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(EnvironmentFault, match=r"made_up cannot be made in .*Not a directory"):
+    with pytest.raises(EnvironmentFault, match=r"simulated cannot be made in .*Not a directory"):
         create(described(), lambda line: None)
 
 
 @pytest.mark.slow
 def test_a_killed_creation_leaves_nothing_that_counts_and_the_next_one_tidies_up(index: Path, tmp_path: Path) -> None:
     lock = described("pandas==1.0", "pyarrow==1.0")
-    script = f"from baselines.foreign.environments import *; create(Environment('made_up', {lock.lock!r}), print)"
+    script = f"from baselines.foreign.environments import *; create(Environment('simulated', {lock.lock!r}), print)"
     path = str(ROOT)
     with subprocess.Popen(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, start_new_session=True
     ) as process:
-        wait_for(lambda: any(name.startswith(".made_up.") for name in left(tmp_path)))
+        wait_for(lambda: any(name.startswith(".simulated.") for name in left(tmp_path)))
         os.killpg(process.pid, signal.SIGKILL)
-    assert not lock.made and left(tmp_path) == [f".made_up.{process.pid}"]
+    assert not lock.made and left(tmp_path) == [f".simulated.{process.pid}"]
     create(lock, lambda line: None)
     assert lock.made and left(tmp_path) == [lock.folder.name]
 

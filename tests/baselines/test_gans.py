@@ -24,12 +24,12 @@ from baselines.gans.networks import (
 )
 from baselines.rdp_gan import RDPGAN, RDPGANAsPublished
 from baselines.wdp_gan import SequenceGAN
-from dpdsyn.contract import toy_codes, toy_schema
+from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 
 SCHEMA = toy_schema(rows_public=400)
-CODES = toy_codes(SCHEMA, 400)
+ENCODED = toy_encoded(SCHEMA, 400)
 SMALL = {
     "dpwgan": lambda: DPWGAN(hidden=16, epochs=2, critic_steps=2),
     "rdp_gan": lambda: RDPGAN(epochs=2),
@@ -39,12 +39,12 @@ SMALL = {
 every_gan = pytest.mark.parametrize("make", SMALL.values(), ids=SMALL.keys())
 
 
-def table(codes: np.ndarray = CODES, epsilon: float = 1.0, seed: int = 0) -> PrivateTable:
-    return PrivateTable(codes, SCHEMA, Ledger(Budget(epsilon, 1e-6)), np.random.default_rng(seed), verify=True)
+def table(encoded: np.ndarray = ENCODED, epsilon: float = 1.0, seed: int = 0) -> PrivateTable:
+    return PrivateTable(encoded, SCHEMA, Ledger(Budget(epsilon, 1e-6)), np.random.default_rng(seed), verify=True)
 
 
-def fitted(make: Callable[[], GAN], codes: np.ndarray = CODES, epsilon: float = 1.0) -> tuple[GAN, PrivateTable]:
-    private = table(codes, epsilon)
+def fitted(make: Callable[[], GAN], encoded: np.ndarray = ENCODED, epsilon: float = 1.0) -> tuple[GAN, PrivateTable]:
+    private = table(encoded, epsilon)
     return make().fit(private, np.random.default_rng(1)), private
 
 
@@ -108,10 +108,10 @@ def test_sums_clipped_around_a_centre_equal_naive_ones(clip: float, rng: np.rand
 
 def test_the_sequence_gans_sum_is_that_of_clipped_gradients_and_counts_the_clipped_ones() -> None:
     gan, _ = fitted(SMALL["wdp_gan"])
-    gradients = naive_gradients(gan.critic_, one_hot(CODES[:60], SCHEMA.sizes))
+    gradients = naive_gradients(gan.critic_, one_hot(ENCODED[:60], SCHEMA.sizes))
     norms = np.linalg.norm(gradients, axis=1)
     gan.clip_ = float(np.quantile(norms, 0.3))
-    *summed, bit = gan._contribution(CODES[:60])
+    *summed, bit = gan._contribution(ENCODED[:60])
     weights = np.minimum(1 / norms, 1 / gan.clip_) * np.sqrt(0.99)
     assert np.array(summed) == pytest.approx(weights @ gradients, abs=2e-4)
     assert bit == pytest.approx(0.1 * ((norms > gan.clip_).sum() - (norms <= gan.clip_).sum()), abs=1e-4)
@@ -148,7 +148,7 @@ def test_the_ledger_holds_the_steps_that_were_taken_at_the_price_of_dp_accountin
 @every_gan
 @pytest.mark.parametrize("rows", [0, 1])
 def test_samples_without_rows_are_steps_like_others(make: Callable[[], GAN], rows: int) -> None:
-    gan, private = fitted(make, CODES[:rows])
+    gan, private = fitted(make, ENCODED[:rows])
     assert private.ledger.entries[-1]["count"] == gan.steps(SCHEMA)
     assert np.isfinite(parameters(gan.critic_)).all() and np.isfinite(parameters(gan.generator_)).all()
 
@@ -156,7 +156,7 @@ def test_samples_without_rows_are_steps_like_others(make: Callable[[], GAN], row
 @every_gan
 def test_only_the_critics_real_gradient_depends_on_the_rows(make: Callable[[], GAN], monkeypatch: pytest.MonkeyPatch) -> None:
     """With that gradient held fixed, two tables that share no row give the same critic and the same generator, bit by bit."""
-    others = (np.array(SCHEMA.sizes) - 1 - CODES).astype(CODES.dtype)
+    others = (np.array(SCHEMA.sizes) - 1 - ENCODED).astype(ENCODED.dtype)
     real = PrivateTable.noisy_sum
     monkeypatch.setattr(
         PrivateTable, "noisy_marginals", lambda self, queries, sigmas: [np.ones(SCHEMA.shape(q)) for q in queries]
@@ -174,14 +174,14 @@ def test_only_the_critics_real_gradient_depends_on_the_rows(make: Callable[[], G
 
 @every_gan
 def test_generated_rows_are_made_of_noise_and_parameters_alone(make: Callable[[], GAN], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What reaches the critic outside the door is what the generator has just made."""
+    """What reaches the critic outside the mechanism is what the generator has just made."""
     inside, made, judged = [False], [], []
-    generate, judge, door = None, Perceptron.forward, PrivateTable.noisy_sum
+    generate, judge, mechanism = None, Perceptron.forward, PrivateTable.noisy_sum
 
     def noisy_sum(self: PrivateTable, *arguments: object) -> np.ndarray:
         inside[0] = True
         try:
-            return door(self, *arguments)
+            return mechanism(self, *arguments)
         finally:
             inside[0] = False
 
@@ -224,7 +224,7 @@ def test_noise_on_the_value_of_a_loss_protects_nothing() -> None:
         critics.append(parameters(gan.critic_))
     assert np.array_equal(critics[0], critics[1])
     assert critics[2] == pytest.approx(critics[0], abs=0.2)  # rounding of the sum alone
-    without_one = fitted(lambda: RDPGANAsPublished(epochs=2), CODES[:-1])[0]
+    without_one = fitted(lambda: RDPGANAsPublished(epochs=2), ENCODED[:-1])[0]
     assert not np.array_equal(parameters(without_one.critic_), critics[1])
 
 
@@ -232,28 +232,28 @@ def test_the_clip_follows_the_median_norm_by_answers_that_are_paid_for(rng: np.r
     gan = SequenceGAN(width=4, hidden=8, batch=100, epochs=8, clip=5.0, clip_rate=0.5, learning_rate=1e-6)
     private = table(epsilon=100.0)
     gan.fit(private, rng)
-    norms = row_gradients(gan.critic_, one_hot(CODES, SCHEMA.sizes), wasserstein().real)[1].numpy()
+    norms = row_gradients(gan.critic_, one_hot(ENCODED, SCHEMA.sizes), wasserstein().real)[1].numpy()
     assert gan.clip_ == pytest.approx(np.median(norms), rel=0.1)
     assert [entry["mechanism"] for entry in private.ledger.entries] == ["SampledGaussian"]
     gan.clip_ = float(np.median(norms))
-    singles = np.array([np.linalg.norm(gan._contribution(CODES[i : i + 1])) for i in range(50)])
+    singles = np.array([np.linalg.norm(gan._contribution(ENCODED[i : i + 1])) for i in range(50)])
     assert singles.max() == pytest.approx(1.0, abs=1e-5) and (singles <= 1 + 1e-6).all() and singles.min() < 0.9999
 
 
 def test_labels_are_as_common_as_was_measured() -> None:
     gan, _ = fitted(lambda: DPCTGAN(hidden=16, epochs=2, marginal_share=0.9), epsilon=20.0)
     labels = gan.sample(20_000, np.random.default_rng(5))[:, -1]
-    assert labels.mean() == pytest.approx(CODES[:, -1].mean(), abs=0.03)
+    assert labels.mean() == pytest.approx(ENCODED[:, -1].mean(), abs=0.03)
 
 
-def test_codes_are_drawn_from_each_columns_softmax() -> None:
+def test_values_are_drawn_from_each_columns_softmax() -> None:
     random = torch.Generator().manual_seed(1)
     logits = torch.tensor([[0.0, 1.0, -1.0, 2.0, 0.5]]).expand(40_000, 5)
-    codes = hardened(logits, (3, 2), random)
+    encoded = hardened(logits, (3, 2), random)
     expected = relaxed(logits[:1], (3, 2), None, random)[0].numpy()
-    assert np.bincount(codes[:, 0]) / 40_000 == pytest.approx(expected[:3], abs=0.01)
-    assert np.bincount(codes[:, 1]) / 40_000 == pytest.approx(expected[3:], abs=0.01)
-    assert np.corrcoef(codes.T)[0, 1] == pytest.approx(0, abs=0.02)
+    assert np.bincount(encoded[:, 0]) / 40_000 == pytest.approx(expected[:3], abs=0.01)
+    assert np.bincount(encoded[:, 1]) / 40_000 == pytest.approx(expected[3:], abs=0.01)
+    assert np.corrcoef(encoded.T)[0, 1] == pytest.approx(0, abs=0.02)
 
 
 @every_gan

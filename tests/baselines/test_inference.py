@@ -144,13 +144,13 @@ def test_weights_and_transposed_cliques_are_understood(rng: np.random.Generator)
 
 @settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(1, 200), st.integers(1, 6), st.integers(1, 4))
-def test_each_code_comes_floor_or_ceil_of_what_is_expected(seed: int, n: int, codes: int, groups: int) -> None:
+def test_each_code_comes_floor_or_ceil_of_what_is_expected(seed: int, n: int, size: int, groups: int) -> None:
     rng = np.random.default_rng(seed)
-    table, group = rng.gamma(0.5, size=(groups, codes)) + 1e-6, rng.integers(groups, size=n)
+    table, group = rng.gamma(0.5, size=(groups, size)) + 1e-6, rng.integers(groups, size=n)
     drawn = systematic_draw(table, group, rng)
     for g in range(groups):
         expected = (group == g).sum() * table[g] / table[g].sum()
-        assert (np.abs(np.bincount(drawn[group == g], minlength=codes) - expected) < 1 + 1e-6).all()
+        assert (np.abs(np.bincount(drawn[group == g], minlength=size) - expected) < 1 + 1e-6).all()
 
 
 def test_a_group_without_mass_is_drawn_uniformly_and_no_rows_are_no_error(rng: np.random.Generator) -> None:

@@ -1,4 +1,4 @@
-"""The door to packages in other interpreters: with a pretended package that misbehaves, and with the real ones where they are."""
+"""Packages in other interpreters: with a pretended package that misbehaves, and with the real ones where they are."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_the_door_keeps_the_contract() -> None:
         ("other_columns", "it gave the columns colour, c1, c2, c3, c4; wanted are c0, c1, c2, c3, c4"),
         ("fewer_columns", "it gave the columns c0; wanted are c0, c1, c2, c3, c4"),
         ("fewer_rows", "it gave 9 rows; 10 were asked for"),
-        ("outside", "it gave codes outside the 5 of column 'age'"),
-        ("below", "it gave codes outside the 5 of column 'age'"),
+        ("outside", "it gave values outside the 5 of column 'age'"),
+        ("below", "it gave values outside the 5 of column 'age'"),
         ("texts", "ValueError: invalid literal for int() with base 10: 'old'"),
         ("no_table", "its table cannot be read as Parquet"),
     ],

@@ -68,11 +68,11 @@ def schema(sizes: tuple[int, ...], rows_public: int) -> Schema:
 def chained(sizes: tuple[int, ...], rows: int, seed: int = 0) -> np.ndarray:
     """Rows in which each column mostly follows the one before."""
     rng = np.random.default_rng(seed)
-    codes = rng.integers(0, sizes, (rows, len(sizes)))
+    encoded = rng.integers(0, sizes, (rows, len(sizes)))
     for i in range(1, len(sizes)):
         copied = rng.random(rows) < 0.8
-        codes[copied, i] = codes[copied, i - 1] % sizes[i]
-    return codes.astype(np.uint8)
+        encoded[copied, i] = encoded[copied, i - 1] % sizes[i]
+    return encoded.astype(np.uint8)
 
 
 def private_chain(sizes: tuple[int, ...], rows: int, allowance: Budget | ZCDP, rows_public: int | None = None) -> PrivateTable:
@@ -87,9 +87,9 @@ def test_noisy_dependence_costs_its_rho_and_has_that_noise() -> None:
     shares = noisy_dependence(private, rho)
     assert sum(entry.rho for _, entry in private.ledger._charges) == pytest.approx(rho)
     exact = np.zeros_like(shares)
-    codes = chained(sizes, 1000)
+    encoded = chained(sizes, 1000)
     for a, b in itertools.permutations(range(5), 2):
-        exact[a, b] = dependence(marginal(codes, private.schema, (f"x{a}", f"x{b}")), PAIR) / 1000
+        exact[a, b] = dependence(marginal(encoded, private.schema, (f"x{a}", f"x{b}")), PAIR) / 1000
     errors = (shares - exact)[np.triu_indices(5, 1)] * 1000
     assert (shares == shares.T).all() and (np.diag(shares) == 0).all()
     sigma = DEPENDENCE_SENSITIVITY * math.sqrt(10 / (2 * rho))
@@ -244,7 +244,7 @@ def test_pairs_come_out_as_they_went_in(kind: type[Synthesizer]) -> None:
     made = kind().fit(private, np.random.default_rng(0)).sample(20_000, np.random.default_rng(1))
     errors, alone = [], []
     for pair in itertools.combinations(private.schema.names, 2):
-        real, synthetic = (marginal(codes, private.schema, pair) / 20_000 for codes in (chained(sizes, 20_000), made))
+        real, synthetic = (marginal(encoded, private.schema, pair) / 20_000 for encoded in (chained(sizes, 20_000), made))
         errors.append(np.abs(real - synthetic).sum() / 2)
         alone.append(dependence(real * 20_000, pair) / 20_000)
     assert np.mean(errors) < 0.02 < 0.1 < np.mean(alone)

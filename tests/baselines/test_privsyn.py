@@ -27,24 +27,24 @@ def schema_of(*sizes: int, rows_public: int = 1000) -> Schema:
     return Schema(tuple(columns), None, rows_public)
 
 
-def fitted(synthesizer: Synthesizer, codes: np.ndarray, schema: Schema, epsilon: float) -> tuple[Synthesizer, Ledger]:
+def fitted(synthesizer: Synthesizer, encoded: np.ndarray, schema: Schema, epsilon: float) -> tuple[Synthesizer, Ledger]:
     ledger = Ledger(Budget(epsilon, 1e-6))
-    private = PrivateTable(codes.astype(schema.dtype), schema, ledger, np.random.default_rng(1))
+    private = PrivateTable(encoded.astype(schema.dtype), schema, ledger, np.random.default_rng(1))
     return synthesizer.fit(private, np.random.default_rng(2)), ledger
 
 
 def chained(rng: np.random.Generator, rows: int) -> np.ndarray:
-    """Six columns of three codes; each mostly copies the one before."""
-    codes = rng.integers(3, size=(rows, 6))
+    """Six columns of three values; each mostly copies the one before."""
+    encoded = rng.integers(3, size=(rows, 6))
     for column in range(1, 6):
         copied = rng.random(rows) < 0.8
-        codes[copied, column] = codes[copied, column - 1]
-    return codes
+        encoded[copied, column] = encoded[copied, column - 1]
+    return encoded
 
 
-def mean_two_way(codes: np.ndarray, real: np.ndarray, schema: Schema) -> float:
+def mean_two_way(encoded: np.ndarray, real: np.ndarray, schema: Schema) -> float:
     pairs = list(itertools.combinations(schema.names, 2))
-    shares = [[marginal(rows, schema, pair) / len(rows) for rows in (codes, real)] for pair in pairs]
+    shares = [[marginal(rows, schema, pair) / len(rows) for rows in (encoded, real)] for pair in pairs]
     return float(np.mean([np.abs(a - b).sum() / 2 for a, b in shares]))
 
 
@@ -59,10 +59,10 @@ def test_one_row_moves_no_score_by_four_nor_all_scores_by_four_roots(rng: np.ran
         concentration = rng.choice([0.1, 1.0, 10.0])
         weights = rng.dirichlet(np.full(math.prod(sizes), concentration))
         cells = rng.choice(len(weights), size=rng.integers(0, 12), p=weights)
-        codes = np.stack(np.unravel_index(cells, sizes), axis=1)
-        before = np.array([dependence(marginal(codes, schema, pair), pair) for pair in pairs])
+        encoded = np.stack(np.unravel_index(cells, sizes), axis=1)
+        before = np.array([dependence(marginal(encoded, schema, pair), pair) for pair in pairs])
         for row in itertools.product(*map(range, sizes)):
-            more = np.vstack([codes, row])
+            more = np.vstack([encoded, row])
             after = np.array([dependence(marginal(more, schema, pair), pair) for pair in pairs])
             assert (np.abs(after - before) < 4).all()
             assert np.linalg.norm(after - before) < 4 * math.sqrt(len(pairs))
@@ -83,7 +83,7 @@ def test_dependence_counts_rows_that_independent_columns_would_misplace() -> Non
 
 
 def test_pairs_are_chosen_as_published(rng: np.random.Generator) -> None:
-    def printed(scores: np.ndarray, cells: np.ndarray, rho: float) -> list[int]:
+    def as_published(scores: np.ndarray, cells: np.ndarray, rho: float) -> list[int]:
         chosen: list[int] = []
         error = scores.sum()
         while len(chosen) < len(scores):
@@ -105,7 +105,7 @@ def test_pairs_are_chosen_as_published(rng: np.random.Generator) -> None:
         scores, cells = rng.normal(300, 300, 15), rng.integers(2, 60, 15)
         rho = 10 ** rng.uniform(-3, 1)
         chosen = choose(scores, cells, rho)
-        assert chosen == printed(scores, cells, rho)
+        assert chosen == as_published(scores, cells, rho)
         lengths.add(len(chosen))
     assert min(lengths) <= 2 and max(lengths) >= 10
 
@@ -237,8 +237,8 @@ def test_cells_give_up_rows_in_proportion_and_never_below_what_is_wanted(rng: np
 
 
 def test_a_tenth_a_tenth_and_the_rest_of_the_budget(rng: np.random.Generator) -> None:
-    codes = chained(rng, 5000)
-    _, ledger = fitted(PrivSyn(), codes, schema_of(*[3] * 6), 1.0)
+    encoded = chained(rng, 5000)
+    _, ledger = fitted(PrivSyn(), encoded, schema_of(*[3] * 6), 1.0)
     rho = ledger.allowance.rho
     spent = [1 / (2 * entry["noise_multiplier"] ** 2) for entry in ledger.entries]
     assert [entry["label"] for entry in ledger.entries][:2] == ["6 noisy marginals", "noisy scores"]
@@ -278,22 +278,22 @@ def test_scores_have_the_noise_of_their_sensitivity_and_large_marginals_more_bud
 
 
 def test_strong_pairs_are_kept_far_better_than_by_columns_alone(rng: np.random.Generator) -> None:
-    schema, codes = schema_of(*[3] * 6), chained(rng, 20_000)
+    schema, encoded = schema_of(*[3] * 6), chained(rng, 20_000)
     errors = {}
     for kind in (PrivSyn, Independent):
-        synthesizer, _ = fitted(kind(), codes, schema, 1.0)
-        errors[kind] = mean_two_way(draw(synthesizer, schema, 20_000, np.random.default_rng(3)), codes, schema)
+        synthesizer, _ = fitted(kind(), encoded, schema, 1.0)
+        errors[kind] = mean_two_way(draw(synthesizer, schema, 20_000, np.random.default_rng(3)), encoded, schema)
     assert errors[PrivSyn] < 0.025 < 0.1 < errors[Independent]
 
 
 def test_a_short_sample_keeps_the_dependence(rng: np.random.Generator) -> None:
-    codes = chained(rng, 20_000)
-    synthesizer, _ = fitted(PrivSyn(), codes, schema_of(*[3] * 6), 4.0)
+    encoded = chained(rng, 20_000)
+    synthesizer, _ = fitted(PrivSyn(), encoded, schema_of(*[3] * 6), 4.0)
     few = np.concatenate([synthesizer.sample(10, np.random.default_rng(seed)) for seed in range(40)])
-    assert (few[:, 0] == few[:, 1]).mean() == pytest.approx((codes[:, 0] == codes[:, 1]).mean(), abs=0.08)
+    assert (few[:, 0] == few[:, 1]).mean() == pytest.approx((encoded[:, 0] == encoded[:, 1]).mean(), abs=0.08)
 
 
-def test_rare_codes_are_merged_if_they_are_worth_it_and_come_back_in_proportion(rng: np.random.Generator) -> None:
+def test_rare_values_are_merged_if_they_are_worth_it_and_come_back_in_proportion(rng: np.random.Generator) -> None:
     domain = Domain.of(np.array([90.0, 4.0, -2.0, 8.0, 50.0]), 3.0)
     assert domain.size == 3 and domain.mapping.tolist() == [0, 2, 2, 2, 1]
     assert domain.reduced(np.array([90.0, 4.0, -2.0, 8.0, 50.0])).tolist() == [90.0, 50.0, 10.0]
@@ -310,8 +310,8 @@ def test_rare_codes_are_merged_if_they_are_worth_it_and_come_back_in_proportion(
 @pytest.mark.parametrize("rows", [0, 1, 3, 400])
 def test_few_columns_few_rows_and_columns_of_one_code(sizes: tuple[int, ...], rows: int, rng: np.random.Generator) -> None:
     schema = schema_of(*sizes, rows_public=50)
-    codes = np.stack([rng.integers(size, size=rows) for size in sizes], axis=1)
-    synthesizer, ledger = fitted(PrivSyn(iterations=5), codes, schema, 1.0)
+    encoded = np.stack([rng.integers(size, size=rows) for size in sizes], axis=1)
+    synthesizer, ledger = fitted(PrivSyn(iterations=5), encoded, schema, 1.0)
     assert draw(synthesizer, schema, 70, rng).shape == (70, len(sizes))
     assert ledger.spent <= 1.0
 
@@ -323,8 +323,8 @@ def test_impossible_settings_are_refused() -> None:
 
 
 def test_output_of_updates_changes_only_with_the_version() -> None:
-    schema, codes = schema_of(*[3] * 6), chained(np.random.default_rng(7), 3000)
-    synthesizer, ledger = fitted(PrivSyn(cells=30), codes, schema, 1.0)
+    schema, encoded = schema_of(*[3] * 6), chained(np.random.default_rng(7), 3000)
+    synthesizer, ledger = fitted(PrivSyn(cells=30), encoded, schema, 1.0)
     assert ledger.guarantee == "dp" and ledger.spent <= 1.0
     assert [clique for clique in synthesizer.marginals_ if len(clique) > 1] == [
         (0, 1, 2),

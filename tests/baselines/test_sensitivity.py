@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dpdsyn.contract import toy_codes, toy_schema
+from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.synthesizer import load
@@ -37,16 +37,16 @@ def test_one_row_moves_no_score_further_than_stated(name: str, monkeypatch: pyte
     schema = toy_schema(rows_public=300)
     asked: list = []
     monkeypatch.setattr(Watched, "asked", asked, raising=False)
-    private = Watched(toy_codes(schema, 300), schema, Ledger(Budget(3.0, 1e-6)), np.random.default_rng(0))
+    private = Watched(toy_encoded(schema, 300), schema, Ledger(Budget(3.0, 1e-6)), np.random.default_rng(0))
     load(option["_target_"])(**parameters).fit(private, np.random.default_rng(1))
     rng = np.random.default_rng(2)
     assert asked
     for own, queries, score, sensitivity, how in asked:
         for rows in (0, 1, 40):
-            codes = np.stack([rng.integers(size, size=rows + 1) for size in own.sizes], axis=1)
-            codes[rng.integers(rows + 1, size=rows + 1)] = codes[0]  # many equal rows, so that dependence is strong
+            encoded = np.stack([rng.integers(size, size=rows + 1) for size in own.sizes], axis=1)
+            encoded[rng.integers(rows + 1, size=rows + 1)] = encoded[0]  # many equal rows, so that dependence is strong
             with_row, without = (
-                np.array([score(marginal(part, own, query), query) for query in queries]) for part in (codes, codes[1:])
+                np.array([score(marginal(part, own, query), query) for query in queries]) for part in (encoded, encoded[1:])
             )
             moved = np.abs(with_row - without)
             assert (moved.max() if how == "each" else np.linalg.norm(moved)) <= sensitivity * (1 + 1e-9)

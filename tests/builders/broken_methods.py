@@ -1,4 +1,4 @@
-"""Mechanisms whose true epsilon is known, and broken ones that the ledger takes for sound: they reach past the doors.
+"""Mechanisms whose true epsilon is known, and broken ones that the ledger takes for sound: they reach past the mechanisms.
 
 Each keeps what it has answered in `seen_`; `pulled_by` says where in it a row would show.
 """
@@ -38,7 +38,7 @@ class Control(Synthesizer):
         raise NotImplementedError
 
     def _exact(self, private: PrivateTable, scale: float) -> np.ndarray:
-        """Counts read past the doors, the ledger charged as if they were not."""
+        """Counts read past the mechanisms, the ledger charged as if they were not."""
         private.ledger.charge(Gaussian(scale), "counts")
         return marginal(rows_of(private), private.schema, private.schema.names[:1])
 
@@ -50,7 +50,7 @@ class Control(Synthesizer):
 
 
 class PlainGaussian(Control):
-    """As it should be: the whole budget on one Gaussian of sensitivity 1, so that its true epsilon is the claim."""
+    """As it should be: the whole budget on one Gaussian of sensitivity 1, so that its true epsilon is the stated one."""
 
     def _answer(self, private: PrivateTable, scale: float, rng: np.random.Generator) -> np.ndarray:
         return private.noisy_marginals([private.schema.names[:1]], [scale])[0]

@@ -1,4 +1,4 @@
-"""The door to other interpreters with a pretended package behind it, in this interpreter."""
+"""The method that runs in other interpreters, with a pretended package behind it, in this interpreter."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from sklearn.base import clone
 
 from dpdsyn import DPDSyn, Schema
 from dpdsyn.api import SeededNoiseWarning
+from dpdsyn.files import FileError
+from dpdsyn.guarantee import Guarantee
 
 pytestmark = pytest.mark.filterwarnings("ignore:seeded noise")
 SCHEMA = {
@@ -80,7 +83,7 @@ def test_the_guarantee_says_what_was_spent_and_on_whom(fitted: DPDSyn) -> None:
     guarantee = fitted.guarantee
     assert guarantee.kind == "dp" and guarantee.spent is not None and 3.9 < guarantee.spent <= 4.0
     text = str(guarantee)
-    for part in ("epsilon 4, delta 1e-06", "one row", "add/remove", "SampledGaussian", "GaussianCap"):
+    for part in ("epsilon 4, delta 1e-06", "one row", "neighbouring tables", "SampledGaussian", "GaussianCap"):
         assert part in text
     drafted = DPDSyn().fit(fitted.sample(500), {**SCHEMA, "ignore": [], "drafted": True})
     assert drafted.guarantee.kind == "none" and "NO privacy guarantee" in str(drafted.guarantee)
@@ -111,11 +114,19 @@ def test_a_saved_model_samples_the_same_distribution(candidates: str, people: pd
     loaded = DPDSyn.load(tmp_path / "model.dpdsyn")
     assert loaded.schema_ == model.schema_ and loaded.guarantee == model.guarantee
     assert loaded.candidates == candidates and loaded.guide["hidden"] == 8
-    codes = model.schema_.encode(people.head(200))[:, :-1]
-    assert np.array_equal(loaded.method_.guide_.predict_proba(codes), model.method_.guide_.predict_proba(codes))
+    encoded = model.schema_.encode(people.head(200))[:, :-1]
+    assert np.array_equal(loaded.method_.guide_.predict_proba(encoded), model.method_.guide_.predict_proba(encoded))
     rows = [m.method_.sample(3000, np.random.default_rng(3)) for m in (model, loaded)]
     assert np.array_equal(*rows) and list(tmp_path.iterdir()) == [tmp_path / "model.dpdsyn"]
     assert not loaded.sample(50).equals(DPDSyn.load(tmp_path / "model.dpdsyn").sample(50))
+
+
+def test_a_guarantee_survives_json_and_one_of_an_earlier_version_is_read(fitted: DPDSyn) -> None:
+    raw = json.loads(json.dumps(fitted.guarantee.to_mapping()))
+    assert raw["neighbouring_tables"] == "one row added or removed" and Guarantee.from_mapping(raw) == fitted.guarantee
+    earlier = {key: value for key, value in raw.items() if key != "neighbouring_tables"}
+    earlier |= {"adjacency": "one row added or removed", "guarantee": "claimed"}
+    assert Guarantee.from_mapping(earlier) == replace(fitted.guarantee, kind="unverified")
 
 
 def altered(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
@@ -133,12 +144,12 @@ def test_a_file_that_was_altered_or_is_none_is_refused(fitted: DPDSyn, tmp_path:
     def flip(parts: dict[str, bytes]) -> None:
         parts["state.guide.npy"] = parts["state.guide.npy"][:-1] + bytes([parts["state.guide.npy"][-1] ^ 1])
 
-    def claim_less(parts: dict[str, bytes]) -> None:
+    def state_less(parts: dict[str, bytes]) -> None:
         parts["meta.npy"] = parts["meta.npy"].replace("4.0".encode("utf-32-le"), "0.1".encode("utf-32-le"))
 
     for change, message in (
         (flip, "has been altered"),
-        (claim_less, "has been altered"),
+        (state_less, "has been altered"),
         (lambda p: p.clear(), "no saved model"),
     ):
         fitted.save(path)
@@ -224,10 +235,12 @@ def test_what_cannot_be_meant_is_refused(parameters: dict, schema: Any, frame: A
         DPDSyn(**parameters).fit(given, schema)
 
 
-def test_nothing_can_be_asked_of_what_was_not_fitted(fitted: DPDSyn) -> None:
+def test_nothing_can_be_asked_of_what_was_not_fitted_nor_what_cannot_be(fitted: DPDSyn) -> None:
     for ask in (lambda m: m.sample(3), lambda m: m.guarantee, lambda m: m.save("x")):
         with pytest.raises(ValueError, match="has not been fitted"):
             ask(DPDSyn())
+    with pytest.raises(FileError, match=r"cannot write /nowhere/model.dpdsyn \(No such file or directory\)"):
+        fitted.save("/nowhere/model.dpdsyn")
     for n in (-1, 1.5, "many", True):
         with pytest.raises(ValueError, match="a whole number of rows"):
             fitted.sample(n)  # type: ignore[arg-type]

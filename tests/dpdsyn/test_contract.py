@@ -89,7 +89,7 @@ class UnderstatesItsScore(Independent):
 
 
 class PeeksFirst(Independent):
-    """What is asked first depends on a row that came through no door."""
+    """What is asked first depends on a row that came through no mechanism."""
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> PeeksFirst:
         rows = private._PrivateTable__rows.together()  # type: ignore[attr-defined]
@@ -100,7 +100,7 @@ class PeeksFirst(Independent):
 
 
 class DrawsByRows(Independent):
-    """What is drawn before the first door depends on a row."""
+    """What is drawn before the first mechanism depends on a row."""
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> DrawsByRows:
         rng.random(len(private._PrivateTable__rows.together()))  # type: ignore[attr-defined]
@@ -124,8 +124,8 @@ class Renames(Independent):
         (ClipsTooLittle, "ClippingError"),
         (Renames, "stored as 2.0"),
         (UnderstatesItsScore, "moves select by 2; 1 was charged for"),
-        (PeeksFirst, "came through no door"),
-        (DrawsByRows, "came through no door"),
+        (PeeksFirst, "came through no mechanism"),
+        (DrawsByRows, "came through no mechanism"),
     ],
 )
 def test_a_broken_method_is_told_what_is_wrong(kind: type[Synthesizer], fault: str) -> None:

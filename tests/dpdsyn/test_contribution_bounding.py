@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpdsyn.column import SchemaError
-from dpdsyn.persons import one_row_per_person
+from dpdsyn.contribution_bounding import one_row_per_person
 from dpdsyn.schema import Schema
 
 COLUMNS = {"visit": {"kind": "integer", "bounds": [0, 9], "bins": 10}}

@@ -36,6 +36,6 @@ GOLDEN = {
 def test_output_changes_only_with_the_version(name: str) -> None:
     version, means = GOLDEN[name]
     fitted, _ = fit_toy(find(name), toy_schema(), 80, seed=11)
-    codes = draw(fitted, toy_schema(), 2000, np.random.default_rng(12))
+    encoded = draw(fitted, toy_schema(), 2000, np.random.default_rng(12))
     assert fitted.version == version, "write the new version and the new means here"
-    assert codes.mean(axis=0) == pytest.approx(means, abs=0.004), f"the output of {name} changed: raise its version"
+    assert encoded.mean(axis=0) == pytest.approx(means, abs=0.004), f"the output of {name} changed: raise its version"

@@ -116,14 +116,14 @@ def xor_table(rng: np.random.Generator, rows: int) -> tuple[Schema, np.ndarray]:
 
 
 def test_the_hidden_layer_learns_what_no_column_shows_alone(rng: np.random.Generator) -> None:
-    schema, codes = xor_table(rng, 20_000)
+    schema, encoded = xor_table(rng, 20_000)
     accuracy = {}
     for hidden in (0, 32):
         ledger = Ledger(Budget(2.0, 1e-6))
         guide = Guide(schema, GuideSettings(hidden=hidden))
         noise = ledger.open_calibrated(lambda noise, guide=guide: [guide.spend(noise)])
-        guide.fit(PrivateTable(codes, schema, ledger, np.random.default_rng(1)), noise, np.random.default_rng(2))
-        accuracy[hidden] = np.mean(guide.predict_proba(codes[:, :6]).argmax(axis=1) == codes[:, 6])
+        guide.fit(PrivateTable(encoded, schema, ledger, np.random.default_rng(1)), noise, np.random.default_rng(2))
+        accuracy[hidden] = np.mean(guide.predict_proba(encoded[:, :6]).argmax(axis=1) == encoded[:, 6])
         assert compose([guide.spend(noise)], 1e-6) <= ledger.spent <= 2.0
     assert accuracy[32] > 0.95 and accuracy[0] < 0.8  # a line separates three of the four corners
 
@@ -155,16 +155,16 @@ def test_the_learning_rate_lets_noise_wander_as_far_as_stated_and_no_faster_than
 
 
 def test_one_guide_labels_several_targets_for_one_price(rng: np.random.Generator) -> None:
-    schema, codes = xor_table(rng, 20_000)
-    codes[:, 5] = codes[:, 1]
+    schema, encoded = xor_table(rng, 20_000)
+    encoded[:, 5] = encoded[:, 1]
     ledger = Ledger(Budget(2.0, 1e-6))
     guide = Guide(schema, GuideSettings(), other_targets=("x5",))
     assert guide.features == ("x0", "x1", "x2", "x3", "x4") and guide.targets == ("y", "x5")
     noise = ledger.open_calibrated(lambda noise: [guide.spend(noise)])
-    guide.fit(PrivateTable(codes, schema, ledger, np.random.default_rng(1)), noise, np.random.default_rng(2))
-    for name, probabilities in zip(guide.targets, guide.predict_all(codes[:, :5]), strict=True):
-        assert probabilities.sum(axis=1) == pytest.approx(np.ones(len(codes)), abs=1e-5)
-        assert np.mean(probabilities.argmax(axis=1) == codes[:, schema.position(name)]) > 0.95, name
+    guide.fit(PrivateTable(encoded, schema, ledger, np.random.default_rng(1)), noise, np.random.default_rng(2))
+    for name, probabilities in zip(guide.targets, guide.predict_all(encoded[:, :5]), strict=True):
+        assert probabilities.sum(axis=1) == pytest.approx(np.ones(len(encoded)), abs=1e-5)
+        assert np.mean(probabilities.argmax(axis=1) == encoded[:, schema.position(name)]) > 0.95, name
     assert ledger.spent <= 2.0
     for wrong in (("y",), ("x1", "x1"), schema.features):
         with pytest.raises(ValueError, match="different columns are needed"):

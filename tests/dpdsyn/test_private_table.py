@@ -6,26 +6,26 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dpdsyn.contract import toy_codes, toy_schema
+from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import ZCDP, Budget, BudgetExceeded, Gaussian, GaussianCap, Ledger, SampledGaussian
 from dpdsyn.private_table import ClippingError, PrivateTable, marginal
 from dpdsyn.rows import poisson_sample
 
 SCHEMA = toy_schema()
-CODES = toy_codes(SCHEMA, 200)
+ENCODED = toy_encoded(SCHEMA, 200)
 
 
 def table(plan: list, verify: bool = False, seed: int = 0) -> PrivateTable:
     ledger = Ledger(ZCDP(1e9))
     ledger.open(plan)
-    return PrivateTable(CODES, SCHEMA, ledger, np.random.default_rng(seed), verify=verify)
+    return PrivateTable(ENCODED, SCHEMA, ledger, np.random.default_rng(seed), verify=verify)
 
 
 def test_a_noisy_marginal_has_the_sigma_that_it_charges_for() -> None:
     private = table([Gaussian(2.0, count=400)])
     query = ("colour", "age")
     exact = np.zeros(SCHEMA.shape(query))
-    np.add.at(exact, (CODES[:, 0], CODES[:, 1]), 1)  # counted naively
+    np.add.at(exact, (ENCODED[:, 0], ENCODED[:, 1]), 1)  # counted naively
     noise = np.stack([private.noisy_marginals([query], [2.0])[0] - exact for _ in range(400)])
     assert stats.kstest(noise.ravel() / 2.0, "norm").pvalue > 1e-4
     assert private.ledger.entries == [
@@ -37,7 +37,7 @@ def test_a_noisy_marginal_has_the_sigma_that_it_charges_for() -> None:
 
 def test_one_row_moves_a_marginal_by_one() -> None:
     for query in [("colour",), ("age", "label"), ("colour", "age", "income")]:
-        moved = marginal(CODES, SCHEMA, query) - marginal(CODES[1:], SCHEMA, query)
+        moved = marginal(ENCODED, SCHEMA, query) - marginal(ENCODED[1:], SCHEMA, query)
         assert np.linalg.norm(moved) == 1.0
 
 
@@ -60,7 +60,7 @@ def test_selection_follows_the_exponential_mechanism() -> None:
 def test_noisy_scores_charge_sigma_over_sensitivity() -> None:
     private = table([Gaussian(3.0)])
     answer = private.noisy_scores([("age",)], lambda counts, _: counts.sum(), l2_sensitivity=2.0, sigma=6.0)
-    assert abs(answer[0] - len(CODES)) < 40
+    assert abs(answer[0] - len(ENCODED)) < 40
     assert private.ledger.entries[0]["noise_multiplier"] == 3.0
 
 
@@ -83,7 +83,7 @@ def sums(batch: np.ndarray, clip: float) -> np.ndarray:
 
 def test_noisy_sum_adds_the_noise_that_it_charges_for() -> None:
     private = table([SampledGaussian(1.0, 4.0, 500)])
-    noise = np.stack([private.noisy_sum(sums, 1.0, 4.0, clip=2.0) - sums(CODES, 2.0) for _ in range(500)])
+    noise = np.stack([private.noisy_sum(sums, 1.0, 4.0, clip=2.0) - sums(ENCODED, 2.0) for _ in range(500)])
     assert stats.kstest(noise.ravel() / 8.0, "norm").pvalue > 1e-4
     with pytest.raises(BudgetExceeded):
         private.noisy_sum(sums, 1.0, 4.0, clip=2.0)
@@ -106,7 +106,7 @@ def test_noisy_sum_catches_a_function_that_breaks_its_promise(f, message: str) -
 def test_batches_may_be_empty_and_larger_than_the_public_count() -> None:
     ledger = Ledger(Budget(50.0, 1e-6))
     ledger.open([SampledGaussian(0.5, 4.0), SampledGaussian(1.0, 4.0)])
-    empty = PrivateTable(CODES[:0], SCHEMA, ledger, np.random.default_rng(0))
+    empty = PrivateTable(ENCODED[:0], SCHEMA, ledger, np.random.default_rng(0))
     assert empty.noisy_sum(sums, 0.5, 4.0, 1.0).shape == (3,)
     assert empty.noisy_sum(sums, 1.0, 4.0, 1.0).shape == (3,)
 
@@ -118,7 +118,7 @@ def test_no_row_is_read_by_a_door_that_refuses(monkeypatch: pytest.MonkeyPatch) 
     def never(*_: object) -> float:
         pytest.fail("rows were read")
 
-    for door in (
+    for mechanism in (
         lambda: private.noisy_marginals([("age",), ("label",)], [100.0, 100.0]),
         lambda: private.select([("age",)], never, 1.0, 1.0),
         lambda: private.noisy_scores([("age",)], never, 1.0, 10.0),
@@ -126,21 +126,21 @@ def test_no_row_is_read_by_a_door_that_refuses(monkeypatch: pytest.MonkeyPatch) 
         lambda: private.child(GaussianCap(50.0), ["age"]),
     ):
         with pytest.raises(BudgetExceeded):
-            door()
+            mechanism()
     assert private.ledger.entries == []
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_sensitivity_that_cannot_be_meant_is_refused(wrong: float) -> None:
     private = table([ZCDP(1e6)])
-    for door in (
+    for mechanism in (
         lambda: private.select([("age",)], lambda *_: 0.0, wrong, 1.0),
         lambda: private.noisy_scores([("age",)], lambda *_: 0.0, wrong, 1.0),
         lambda: private.noisy_sum(sums, 0.5, 1.0, wrong),
         lambda: private.noisy_marginals([("age",)], [wrong]),
     ):
         with pytest.raises(ValueError, match="a finite number above 0 is needed"):
-            door()
+            mechanism()
     assert private.ledger.entries == []
 
 
@@ -158,19 +158,19 @@ def test_a_child_pays_from_what_its_parent_reserved() -> None:
     assert private.ledger.guarantee == "none"
 
 
-def test_merged_codes_add_up_and_share_the_ledger() -> None:
+def test_merged_values_add_up_and_share_the_ledger() -> None:
     private = table([Gaussian(1e-2)])
     merged = private.recode({"age": np.array([0, 1, 1, 1, 0])})
     answer = merged.noisy_marginals([("age",)], [1e-2])[0]
-    exact = marginal(CODES, SCHEMA, ("age",))
+    exact = marginal(ENCODED, SCHEMA, ("age",))
     assert answer == pytest.approx([exact[[0, 4]].sum(), exact[1:4].sum()], abs=0.1)
     assert private.ledger.entries
 
 
 def test_rows_do_not_leak_by_accident() -> None:
     private = table([Gaussian(1.0)])
-    assert str(len(CODES)) not in repr(private) and not hasattr(private, "__len__") and not hasattr(private, "codes")
+    assert str(len(ENCODED)) not in repr(private) and not hasattr(private, "__len__") and not hasattr(private, "encoded")
     with pytest.raises(TypeError, match="not to be pickled"):
         pickle.dumps(private)
     with pytest.raises(ValueError, match="outside the schema"):
-        PrivateTable(CODES + 9, SCHEMA, Ledger(Budget(1.0, 1e-6)), np.random.default_rng(0))
+        PrivateTable(ENCODED + 9, SCHEMA, Ledger(Budget(1.0, 1e-6)), np.random.default_rng(0))

@@ -28,7 +28,7 @@ SCHEMA = Schema.from_mapping(
 )
 
 
-def codes(rng: np.random.Generator, rows: int = 900) -> np.ndarray:
+def encoded(rng: np.random.Generator, rows: int = 900) -> np.ndarray:
     return np.stack([rng.integers(size, size=rows) for size in (11, 2, 2)], axis=1).astype(np.uint8)
 
 
@@ -37,7 +37,7 @@ def streamed(table: np.ndarray, size: int = 70) -> StreamedRows:
 
 
 def test_streamed_rows_give_the_same_marginals_and_views(rng: np.random.Generator) -> None:
-    table = codes(rng)
+    table = encoded(rng)
     answers = []
     for rows in (Rows(table), streamed(table)):
         private = PrivateTable(rows, SCHEMA, Ledger(Budget(1e6, 0.5)), np.random.default_rng(0))
@@ -72,7 +72,7 @@ def test_samples_of_streamed_rows_are_independent_trials_of_every_row_in_every_s
 
 def test_all_planned_steps_are_drawn_in_one_pass(rng: np.random.Generator) -> None:
     passes = 0
-    table = codes(rng)
+    table = encoded(rng)
 
     def chunks():
         nonlocal passes

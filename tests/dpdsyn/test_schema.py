@@ -44,16 +44,16 @@ def frame(rows: list[tuple]) -> pd.DataFrame:
 
 @given(ROWS, st.integers(0, 2**32))
 def test_encode_then_decode_stays_inside_the_schema(rows: list[tuple], seed: int) -> None:
-    codes = SCHEMA.encode(frame(rows))
-    assert codes.dtype == np.uint8
-    assert (codes < np.array(SCHEMA.sizes)).all()
-    decoded = SCHEMA.decode(codes, np.random.default_rng(seed))
+    encoded = SCHEMA.encode(frame(rows))
+    assert encoded.dtype == np.uint8
+    assert (encoded < np.array(SCHEMA.sizes)).all()
+    decoded = SCHEMA.decode(encoded, np.random.default_rng(seed))
     assert decoded["age"].dropna().between(0, 99).all()
     assert decoded["income"].between(0, 1e5).all()
     assert set(decoded["colour"].dropna()) <= {"red", "green", "other"}
     assert set(decoded["label"]) <= {"no", "yes"}
     if len(decoded):
-        assert np.array_equal(SCHEMA.encode(decoded), codes)
+        assert np.array_equal(SCHEMA.encode(decoded), encoded)
 
 
 @given(ROWS)
@@ -64,10 +64,10 @@ def test_one_more_row_changes_no_other_row_and_no_domain(rows: list[tuple]) -> N
 
 
 def test_rows_with_a_missing_cell_are_dropped_or_get_their_own_code() -> None:
-    codes = SCHEMA.encode(frame([(None, 1, None, 3.0, "no"), ("red", None, 5, 3.0, "no"), ("red", 1, 5, None, "yes")]))
-    assert codes.shape == (1, 5)
-    assert codes[0, 0] == SCHEMA["colour"].missing_code and codes[0, 2] == SCHEMA["age"].missing_code
-    assert SCHEMA.decode(codes, np.random.default_rng(0))[["colour", "age"]].isna().all(axis=None)
+    encoded = SCHEMA.encode(frame([(None, 1, None, 3.0, "no"), ("red", None, 5, 3.0, "no"), ("red", 1, 5, None, "yes")]))
+    assert encoded.shape == (1, 5)
+    assert encoded[0, 0] == SCHEMA["colour"].missing_code and encoded[0, 2] == SCHEMA["age"].missing_code
+    assert SCHEMA.decode(encoded, np.random.default_rng(0))[["colour", "age"]].isna().all(axis=None)
 
 
 def test_bins_are_public_and_cover_the_bounds() -> None:

@@ -21,7 +21,7 @@ from baselines.marginal.marginals import (
 from baselines.mst import MST
 from dpdsyn.candidates import ClassConditional, Independent, Permuted, as_distribution
 from dpdsyn.column import Column
-from dpdsyn.contract import fit_toy, toy_codes, toy_schema
+from dpdsyn.contract import fit_toy, toy_encoded, toy_schema
 from dpdsyn.method import GuidedSynthesizer, class_weights
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
@@ -29,9 +29,9 @@ from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import ContractError, Synthesizer, draw
 
 
-def fitted(synthesizer: Synthesizer, codes: np.ndarray, schema: Schema, epsilon: float) -> tuple[Synthesizer, Ledger]:
+def fitted(synthesizer: Synthesizer, encoded: np.ndarray, schema: Schema, epsilon: float) -> tuple[Synthesizer, Ledger]:
     ledger = Ledger(Budget(epsilon, 1e-6))
-    return synthesizer.fit(PrivateTable(codes, schema, ledger, np.random.default_rng(1)), np.random.default_rng(2)), ledger
+    return synthesizer.fit(PrivateTable(encoded, schema, ledger, np.random.default_rng(1)), np.random.default_rng(2)), ledger
 
 
 def test_the_method_charges_candidates_and_guide_together() -> None:
@@ -53,10 +53,10 @@ def test_the_method_as_published_has_no_guarantee_because_it_publishes_exact_col
     schema = toy_schema()
     synthesizer, private = fit_toy(lambda: GuidedSynthesizer(candidates="permuted"), schema, 80)
     assert private.ledger.guarantee == "none" and private.ledger.spent is None
-    codes = synthesizer.source_.sample(80, np.random.default_rng(0))
+    encoded = synthesizer.source_.sample(80, np.random.default_rng(0))
     for name in schema.features:
         assert np.array_equal(
-            marginal(codes, schema.select(schema.features), (name,)), marginal(toy_codes(schema, 80), schema, (name,))
+            marginal(encoded, schema.select(schema.features), (name,)), marginal(toy_encoded(schema, 80), schema, (name,))
         )
 
 
@@ -91,22 +91,22 @@ def test_a_distribution_is_the_projection_on_the_simplex(rng: np.random.Generato
 
 def test_candidates_have_the_table_s_marginals_when_noise_is_small() -> None:
     schema = toy_schema()
-    codes = toy_codes(schema, 20_000)
-    codes = codes[codes[:, 0] != schema["colour"].other_code]
+    encoded = toy_encoded(schema, 20_000)
+    encoded = encoded[encoded[:, 0] != schema["colour"].other_code]
     for source, queries in ((Independent(), [("age",), ("label",)]), (ClassConditional(), [("label",), ("colour", "label")])):
-        synthesizer, _ = fitted(source, codes, schema, 20.0)
+        synthesizer, _ = fitted(source, encoded, schema, 20.0)
         sample = draw(synthesizer, schema, 20_000, np.random.default_rng(3))
         for query in queries:
-            expected, actual = (marginal(rows, schema, query) / len(rows) for rows in (codes, sample))
+            expected, actual = (marginal(rows, schema, query) / len(rows) for rows in (encoded, sample))
             assert np.abs(expected - actual).sum() < 0.05
 
 
 def test_permuted_rows_keep_every_column_and_lose_every_pair() -> None:
     schema = toy_schema()
-    codes = toy_codes(schema, 5000)
-    synthesizer, _ = fitted(Permuted(), codes, schema, 1.0)
+    encoded = toy_encoded(schema, 5000)
+    synthesizer, _ = fitted(Permuted(), encoded, schema, 1.0)
     sample = synthesizer.sample(5000, np.random.default_rng(0))
-    assert np.array_equal(np.sort(sample, axis=0), np.sort(codes, axis=0))
+    assert np.array_equal(np.sort(sample, axis=0), np.sort(encoded, axis=0))
     assert np.abs(np.corrcoef(sample[:, 0], sample[:, -1])[0, 1]) < 0.06
 
 
@@ -128,17 +128,17 @@ def test_mst_measures_a_spanning_tree_and_spends_thirds() -> None:
 
 def test_mst_finds_the_strong_pair_and_keeps_it() -> None:
     schema = toy_schema()
-    codes = toy_codes(schema, 20_000)
-    synthesizer, _ = fitted(MST(iterations=500), codes, schema, 10.0)
+    encoded = toy_encoded(schema, 20_000)
+    synthesizer, _ = fitted(MST(iterations=500), encoded, schema, 10.0)
     sample = draw(synthesizer, schema, 20_000, np.random.default_rng(0))
     for query in [("colour", "label"), ("age",), ("income",)]:
-        kept = codes[codes[:, 0] != schema["colour"].other_code] if "colour" in query else codes
+        kept = encoded[encoded[:, 0] != schema["colour"].other_code] if "colour" in query else encoded
         expected, actual = (marginal(rows, schema, query) / len(rows) for rows in (kept, sample))
-        tolerance = 0.15 if "colour" in query else 0.05  # codes for `other` are replaced at random
+        tolerance = 0.15 if "colour" in query else 0.05  # `other` is replaced at random
         assert np.abs(expected - actual).sum() < tolerance
 
 
-def test_rare_codes_are_merged_and_come_back(rng: np.random.Generator) -> None:
+def test_rare_values_are_merged_and_come_back(rng: np.random.Generator) -> None:
     mapping = merge_rare(np.array([50.0, 1.0, 30.0, -4.0]), sigma=2.0)
     assert mapping.tolist() == [0, 2, 1, 2]
     back = unmerge(np.array([0, 1] + [2] * 2000), mapping, rng)
@@ -147,7 +147,7 @@ def test_rare_codes_are_merged_and_come_back(rng: np.random.Generator) -> None:
     assert merge_rare(np.array([50.0, 30.0]), 2.0).tolist() == [0, 1]
 
 
-def test_a_measurement_follows_its_codes_when_they_are_merged() -> None:
+def test_a_measurement_follows_its_values_when_they_are_merged() -> None:
     several = merged_measurement(Measurement((0,), np.array([50.0, 1.0, 30.0, -4.0]), 2.0), np.array([0, 2, 1, 2]))
     assert several.values == pytest.approx([50.0, 30.0, -3.0 / math.sqrt(2)])
     assert several.weights == pytest.approx([1.0, 1.0, 1 / math.sqrt(2)])
@@ -172,18 +172,18 @@ def test_the_one_way_estimate_is_what_private_pgm_converges_to() -> None:
 
 
 class Fixed(Synthesizer):
-    def __init__(self, codes: np.ndarray) -> None:
-        self.codes = codes
+    def __init__(self, encoded: np.ndarray) -> None:
+        self.encoded = encoded
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Fixed:
         return self
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        return self.codes[:n]
+        return self.encoded[:n]
 
 
 @pytest.mark.parametrize(
-    ("codes", "message"),
+    ("encoded", "message"),
     [
         (np.zeros((3, 4), int), r"shape \(3, 4\)"),
         (np.zeros((5, 5)), "float64 values"),
@@ -191,19 +191,19 @@ class Fixed(Synthesizer):
         (np.full((5, 5), -1), "outside the schema"),
     ],
 )
-def test_a_sample_that_breaks_the_contract_is_refused(codes: np.ndarray, message: str) -> None:
+def test_a_sample_that_breaks_the_contract_is_refused(encoded: np.ndarray, message: str) -> None:
     with pytest.raises(ContractError, match=message):
-        draw(Fixed(codes), toy_schema(), 5, np.random.default_rng(0))
+        draw(Fixed(encoded), toy_schema(), 5, np.random.default_rng(0))
 
 
 def test_undeclared_categories_are_never_published() -> None:
     schema = toy_schema()
     other = schema["colour"].other_code
-    codes = np.zeros((1000, 5), int)
-    codes[:, 0] = np.where(np.arange(1000) % 2, other, 2)
-    assert (draw(Fixed(codes), schema, 1000, np.random.default_rng(0))[:, 0] == 2).all()
-    codes[:, 0] = other
-    replaced = draw(Fixed(codes), schema, 1000, np.random.default_rng(0))[:, 0]
+    encoded = np.zeros((1000, 5), int)
+    encoded[:, 0] = np.where(np.arange(1000) % 2, other, 2)
+    assert (draw(Fixed(encoded), schema, 1000, np.random.default_rng(0))[:, 0] == 2).all()
+    encoded[:, 0] = other
+    replaced = draw(Fixed(encoded), schema, 1000, np.random.default_rng(0))[:, 0]
     assert set(replaced) == set(range(other))
     assert math.isclose(np.bincount(replaced).min(), 250, abs_tol=60)
 
@@ -241,10 +241,10 @@ def rare_class(rng: np.random.Generator, rows: int) -> tuple[Schema, np.ndarray]
 
 @pytest.mark.parametrize("candidates", ["class_conditional", "independent"])
 def test_labels_go_half_of_the_way_to_the_shares_and_no_row_is_read_for_it(candidates: str, rng: np.random.Generator) -> None:
-    schema, codes = rare_class(rng, 20_000)
+    schema, encoded = rare_class(rng, 20_000)
     share = {}
     for labels in ("sample", "toward_shares"):
-        synthesizer, ledger = fitted(GuidedSynthesizer(candidates, labels=labels, guide={"clip": 0.05}), codes, schema, 4.0)
+        synthesizer, ledger = fitted(GuidedSynthesizer(candidates, labels=labels, guide={"clip": 0.05}), encoded, schema, 4.0)
         assert [entry["mechanism"] for entry in ledger.entries] == ["GaussianCap", "SampledGaussian"] and ledger.spent <= 4.0
         share[labels] = draw(synthesizer, schema, 50_000, np.random.default_rng(4))[:, -1].mean()
         back = GuidedSynthesizer(candidates, labels=labels, guide={"clip": 0.05}).restore(schema, synthesizer.state())
@@ -254,7 +254,7 @@ def test_labels_go_half_of_the_way_to_the_shares_and_no_row_is_read_for_it(candi
     weights = synthesizer.odds_[1] / synthesizer.odds_[0]
     probability = synthesizer.guide_.predict_proba(features)[:, 1]
     full = (probability * weights**2 / (probability * weights**2 + 1 - probability)).mean()
-    assert full == pytest.approx(codes[:, -1].mean(), abs=0.01) and weights > 1
+    assert full == pytest.approx(encoded[:, -1].mean(), abs=0.01) and weights > 1
     assert leaning + 0.005 < share["toward_shares"] < full - 0.005
 
 

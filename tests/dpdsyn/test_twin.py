@@ -1,4 +1,4 @@
-"""What a twin notes of each door, against the same worked out by hand."""
+"""What a twin notes of each mechanism, against the same worked out by hand."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from dpdsyn.contract import toy_codes, toy_schema
+from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import ZCDP, Budget, Gaussian, GaussianCap, Ledger, SampledGaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.twin import Twin
 
 SCHEMA = toy_schema()
 ROW = np.array([[3, 4, 4, 0, 1]], dtype=SCHEMA.dtype)
-OTHERS = toy_codes(SCHEMA, 60)
+OTHERS = toy_encoded(SCHEMA, 60)
 OTHERS = OTHERS[(OTHERS != ROW).any(axis=1)]
 
 

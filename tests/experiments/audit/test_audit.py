@@ -88,11 +88,11 @@ def test_one_run_p_values_are_not_too_small() -> None:
 
 
 def test_many_canaries_show_a_release_of_the_rows_and_not_one_of_noise(rng: np.random.Generator) -> None:
-    from dpdsyn.contract import toy_codes, toy_schema
+    from dpdsyn.contract import toy_encoded, toy_schema
 
     schema = toy_schema()
     schema = schema.select(schema.names[:3])
-    others = toy_codes(toy_schema(), 100)[:, :3]
+    others = toy_encoded(toy_schema(), 100)[:, :3]
     made, right = guesses(lambda rows: rng.permutation(rows), others, schema, 80, np.random.default_rng(3))
     assert made == 40 and right >= 36
     made, right = guesses(lambda rows: others, others, schema, 400, np.random.default_rng(3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from dpdsyn.contract import toy_codes, toy_schema
+from dpdsyn.contract import toy_encoded, toy_schema
 from experiments.evaluation.evaluate import fidelity, scores, utility
 from experiments.records.record import EVALUATORS, METRICS
 
@@ -14,7 +14,7 @@ from experiments.records.record import EVALUATORS, METRICS
 @pytest.mark.parametrize("classes", [2, 3])
 def test_models_trained_on_rows_with_a_pattern_find_it(classes: int) -> None:
     schema = toy_schema(classes)
-    train, test = toy_codes(schema, 3000, seed=1), toy_codes(schema, 1500, seed=2)
+    train, test = toy_encoded(schema, 3000, seed=1), toy_encoded(schema, 1500, seed=2)
     results = utility(train, test, schema, str(schema.target), EVALUATORS, 1, seed=0)
     assert set(results) == set(EVALUATORS) and all(set(r) == set(METRICS) for r in results.values())
     best = 0.7 + 0.3 / classes
@@ -26,7 +26,7 @@ def test_models_trained_on_rows_with_a_pattern_find_it(classes: int) -> None:
 
 def test_one_class_trains_the_constant_predictor() -> None:
     schema = toy_schema()
-    train, test = toy_codes(schema, 300), toy_codes(schema, 400, seed=2)
+    train, test = toy_encoded(schema, 300), toy_encoded(schema, 400, seed=2)
     train[:, -1] = 1
     for result in utility(train, test, schema, str(schema.target), EVALUATORS, 1, seed=0).values():
         assert result["accuracy"] == pytest.approx(np.mean(test[:, -1] == 1))
@@ -44,7 +44,7 @@ def test_scores_by_hand() -> None:
 
 def test_fidelity_is_total_variation_over_all_marginals() -> None:
     schema = toy_schema()
-    a, b = toy_codes(schema, 500, seed=1), toy_codes(schema, 300, seed=2)
+    a, b = toy_encoded(schema, 500, seed=1), toy_encoded(schema, 300, seed=2)
     assert fidelity(a, a, schema) == {"tvd1": 0.0, "tvd2": 0.0}
     naive = []
     for i, j in itertools.combinations(range(5), 2):

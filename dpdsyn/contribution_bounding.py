@@ -1,4 +1,4 @@
-"""From a table of rows to one of persons, so that the guarantee for one row is one for a person."""
+"""Contribution bounding: one row of each person is kept, so that a guarantee for one row is one for a person."""
 
 from __future__ import annotations
 
