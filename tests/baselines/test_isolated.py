@@ -159,7 +159,7 @@ def test_what_cannot_run_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.fixture
 def pretended(dpdsyn: Dpdsyn, toy_world: Path) -> Dpdsyn:
     """The real command, with `synthesizer=pretended`."""
-    description = {"name": "pretended", "_target_": "pretended.Pretended", "method": "fits"}
+    description = {"name": "pretended", "_target_": "builders.pretended.Pretended", "method": "fits"}
     (toy_world / "conf" / "synthesizer" / "pretended.yaml").write_text(yaml.safe_dump(description))
     path = os.pathsep.join(map(str, (ROOT, toy_world, ROOT / "tests")))
 
@@ -184,7 +184,7 @@ def test_each_misdeed_is_a_record_and_no_process_is_left(pretended: Dpdsyn, tmp_
     done = pretended(*call, "compute.timeout=12", "compute.memory=1.5", "compute.workers=1", TMPDIR=str(tmp_path / "tmp"))
     assert done.returncode == 1, done.stderr
     found = {r.method.parameters["method"]: r for r in Store(tmp_path / "results").all()}
-    assert {name: cell.status for name, cell in found.items()} == {
+    assert {name: record.status for name, record in found.items()} == {
         "fits": "ok",
         "hangs": "timeout",
         "killed": "failed",
@@ -208,7 +208,7 @@ def test_each_misdeed_is_a_record_and_no_process_is_left(pretended: Dpdsyn, tmp_
 
 
 @pytest.mark.slow
-def test_a_skipped_cell_runs_when_its_environment_is_there(pretended: Dpdsyn, tmp_path: Path) -> None:
+def test_a_skipped_run_is_made_when_its_environment_is_there(pretended: Dpdsyn, tmp_path: Path) -> None:
     call = ("run", "dataset=toy", "synthesizer=dpmm_mst")
     done = pretended(*call)
     (found,) = Store(tmp_path / "results").all()

@@ -1,3 +1,5 @@
+"""One row of each person is kept, and which one it is no other person decides."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The guide: its gradients beside naive ones and Opacus's, its training, its learning rate."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Accounting beside closed forms and other libraries, calibration, and what a ledger refuses."""
+
 from __future__ import annotations
 
 import math

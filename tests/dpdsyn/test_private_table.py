@@ -1,3 +1,5 @@
+"""The mechanisms of a private table: exact answers, noise, charges before a row is read, views."""
+
 from __future__ import annotations
 
 import pickle

@@ -1,3 +1,5 @@
+"""Schemas and columns: what they accept, how cells are encoded and decoded, what messages say."""
+
 from __future__ import annotations
 
 from pathlib import Path
