@@ -19,6 +19,8 @@ MOST_CATEGORIES = 50  # a text column with more values is taken for free text or
 _LONGEST_CATEGORY = 100  # characters; longer ones are taken for free text
 _FEW_NUMBERS = 12  # an integer column with no more values is taken for codes
 _BINS = 16
+_LONGEST_KEY = 1000  # characters
+_ENDLESS = 10**9  # characters of a line
 _ID_ROWS = 20  # so many rows, all different, make a column an id
 _DATE_FORMATS = (None, "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d")
 _HEAD = """\
@@ -75,7 +77,7 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
     left_out = [f"  - {_scalar(name)} # {column.why}" for name, column in described.items() if not column.lines]
     if left_out:
         text += "\n" + "\n".join(["ignore: # left out; to use one, describe it under `columns`", *left_out]) + "\n"
-    blocks = [f"  {_scalar(name)}:\n" + "\n".join(f"    {line}" for line in column.lines) for name, column in used.items()]
+    blocks = [f"  {_key(name)}\n" + "\n".join(f"    {line}" for line in column.lines) for name, column in used.items()]
     return text + "\ncolumns:\n" + "\n".join(blocks) + "\n"
 
 
@@ -184,6 +186,16 @@ def _two_digits(number: int) -> int:
 
 
 def _scalar(value: Any) -> str:
-    """As YAML writes it on one line."""
+    """As YAML writes it on one line; with escapes if it has characters that YAML folds or forbids, or that nobody sees."""
+    plain = not isinstance(value, str) or value.isprintable()
     values: Sequence[Any] = [value]
-    return yaml.safe_dump(values, default_flow_style=True, width=10**9, allow_unicode=True).strip()[1:-1]
+    text = yaml.safe_dump(
+        values, default_flow_style=True, width=_ENDLESS, allow_unicode=plain, default_style=None if plain else '"'
+    )
+    return text.strip()[1:-1]
+
+
+def _key(name: Any) -> str:
+    """A column's name as a key of a mapping, with a question mark before it where it is too long for YAML to see the colon."""
+    text = _scalar(name)
+    return f"{text}:" if len(text) < _LONGEST_KEY else f"? {text}\n  :"
