@@ -1,0 +1,1 @@
+"""Methods to compare with, one a file, and what they share in folders of machinery."""

@@ -113,6 +113,7 @@ class Domain:
 
     @classmethod
     def of(cls, noisy: np.ndarray, sigma: float) -> Domain:
+        """From noisy counts of the old values, shape (old size,), and the standard deviation of their noise."""
         mapping = merge_rare(noisy, sigma, _RARE)
         common = int((noisy >= _RARE * sigma).sum())
         worthless = noisy[mapping == common].sum() < _RARE * sigma  # also if no code is rare

@@ -1,4 +1,4 @@
-"""References that frame every table: what is gained at most, and what comes for nothing.
+"""References that every table shows: what is gained at most, and what comes for nothing.
 
 `uniform` and `independent` are candidate sources too and live in `dpdsyn.candidates`.
 """

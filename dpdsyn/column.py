@@ -18,7 +18,7 @@ OTHER_LABEL = "other"
 DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
 COMMA_HINT = "if the comma is a decimal mark, say so where the file is read (`decimal`)"
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")
-_KEYS = {"kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"}
+KEYS = {"kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"}
 
 
 class SchemaError(ValueError):
@@ -82,7 +82,7 @@ class Column:
         """A column as a YAML file describes it. Raises SchemaError, naming the key at fault."""
         if not isinstance(spec, Mapping):
             raise SchemaError(f"column {name!r}: a description such as {{kind: integer, bounds: [0, 120], bins: 16}} is needed")
-        refuse_unknown(spec, _KEYS, f"column {name!r}")
+        refuse_unknown(spec, KEYS, f"column {name!r}")
         kind, categories = spec.get("kind", ""), spec.get("categories")
         if categories is not None and not isinstance(categories, list | tuple):
             raise SchemaError(f"column {name!r}: categories are {categories!r}; a list such as [small, large] is needed")
@@ -158,6 +158,7 @@ class Column:
 
     @property
     def ordered(self) -> bool:
+        """Whether the column holds numbers or dates, in bins."""
         return self.kind != "categorical"
 
     @property
@@ -183,10 +184,12 @@ class Column:
 
     @property
     def missing_code(self) -> int | None:
+        """The code of missing cells, or None if they have none of their own."""
         return self.values if self.missing == "own_code" else None
 
     @property
     def other_code(self) -> int | None:
+        """The code of undeclared categories, or None if there is none."""
         return self.values + (self.missing == "own_code") if self.other else None
 
     @property
@@ -281,12 +284,14 @@ MOST_BINS = 1000
 
 
 def refuse_unknown(raw: Mapping[Any, Any], known: set[str], where: str) -> None:
+    """Raise SchemaError, naming the accepted keys, if there is one that nobody knows."""
     unknown = sorted(str(key) for key in raw if key not in known)
     if unknown:
         raise SchemaError(f"{where}: unknown key {', '.join(unknown)}; accepted: {', '.join(sorted(known))}")
 
 
 def truth(value: Any, where: str) -> bool:
+    """The value, if it is true or false; else SchemaError."""
     if not isinstance(value, bool):
         raise SchemaError(f"{where} is {value!r}; accepted: true, false")
     return value

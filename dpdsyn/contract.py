@@ -1,4 +1,4 @@
-"""What every synthesizer must do, tried on small simulated tables by tests and by `dpdsyn check`."""
+"""The contract that every synthesizer keeps, tried on small simulated tables by tests and by `dpdsyn check`."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ class Guarantee:
 
     @classmethod
     def of(cls, ledger: Ledger, budget: Budget, unit: str) -> Guarantee:
+        """What the ledger says, for a budget and a privacy unit."""
         return cls(ledger.guarantee, budget.epsilon, budget.delta, ledger.spent, unit, tuple(ledger.entries))
 
     def __str__(self) -> str:

@@ -41,6 +41,7 @@ class Network:
 
     @property
     def classes(self) -> int:
+        """How many classes all heads have together."""
         return sum(self.heads)
 
     @property
@@ -51,10 +52,12 @@ class Network:
 
     @property
     def rows(self) -> int:
+        """Rows of the table of encoded values, that of the bias included."""
         return 1 + sum(self.sizes)
 
     @property
     def parameters(self) -> int:
+        """Length of the flat vector."""
         return self.rows * (self.hidden + self.classes) + self.hidden * self.classes
 
     def split(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Budgets, what mechanisms spend, and the ledger that a guarantee is read off.
+"""Privacy accounting: budgets, what mechanisms spend, and the ledger that a guarantee is read off.
 
 Neighbouring tables differ by one row more or less. Composition is done by the `dp-accounting` library:
 - Gaussians alone: exactly, as the single Gaussian they amount to (Balle and Wang 2018; Dong, Roth and Su 2022);
@@ -128,7 +128,8 @@ class GaussianCap:
         return sum(spend.rho for spend in plan) / self.rho - 1
 
 
-# What mechanisms cost. `rho` is zCDP that covers all `count` uses; `event()` says the same to `dp_accounting`.
+# What mechanisms cost. `rho` is zCDP that covers all `count` uses; `event()` says the same to `dp_accounting`; `excess(plan)`
+# of an allowance says how far a plan is above it, as a share of it, 0 or less if it is covered.
 Repeatable = Gaussian | SampledGaussian | Exponential
 Spend = Repeatable | ZCDP | GaussianCap
 

@@ -1,4 +1,4 @@
-"""The rows behind a private table lie in memory, or in a file that is read again piece by piece."""
+"""The rows behind a private table, in memory or in a file that is read again piece by piece."""
 
 from __future__ import annotations
 

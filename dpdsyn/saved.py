@@ -1,4 +1,4 @@
-"""A saved model is one file of arrays and JSON, never of code: opening one runs nothing that it holds."""
+"""The file of a saved model: arrays and JSON, never code, so that opening one runs nothing that it holds."""
 
 from __future__ import annotations
 

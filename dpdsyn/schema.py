@@ -1,4 +1,4 @@
-"""The public description of a table: its columns, its target, and what one protected unit is.
+"""The public description of a table: its columns, its target and its privacy unit.
 
 A schema is public knowledge, written by a person in YAML. Nothing in it is learnt from rows, so
 neighbouring tables have the same domain.
@@ -17,7 +17,7 @@ import pandas as pd
 
 from dpdsyn.column import Column, SchemaError, refuse_unknown, shortened, truth
 
-_KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted"}
+KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Schema:
         """Build a schema from what a YAML file holds. Raises SchemaError, naming the key at fault."""
         if not isinstance(raw, Mapping):
             raise SchemaError("a schema is a mapping with the keys columns, target and rows_public")
-        refuse_unknown(raw, _KEYS, "schema")
+        refuse_unknown(raw, KEYS, "schema")
         missing = {"columns", "rows_public"} - set(raw)
         if missing:
             raise SchemaError(f"the schema lacks {', '.join(sorted(missing))}")
@@ -135,18 +135,22 @@ class Schema:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of all columns, in their order."""
         return tuple(column.name for column in self.columns)
 
     @property
     def sizes(self) -> tuple[int, ...]:
+        """Domain size of each column."""
         return tuple(column.size for column in self.columns)
 
     @property
     def features(self) -> tuple[str, ...]:
+        """Names of all columns but the target."""
         return tuple(name for name in self.names if name != self.target)
 
     @property
     def dtype(self) -> np.dtype:
+        """The smallest unsigned type that every encoded value fits into."""
         return np.min_scalar_type(max(self.sizes) - 1)
 
     @property
@@ -156,24 +160,28 @@ class Schema:
 
     @property
     def target_position(self) -> int:
+        """Where the target stands. Raises SchemaError if there is none."""
         if self.target is None:
             raise SchemaError("the schema has no target")
         return self.position(self.target)
 
     @property
     def classes(self) -> int:
+        """How many classes the target has. Raises SchemaError if there is none."""
         return self.sizes[self.target_position]
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[self.position(name)]
 
     def position(self, name: str) -> int:
+        """Where a column stands. Raises SchemaError, listing the columns, if there is none of that name."""
         try:
             return self.names.index(name)
         except ValueError:
             raise SchemaError(f"no column {name!r}; columns: {shortened(self.names)}") from None
 
     def positions(self, names: Iterable[str]) -> list[int]:
+        """Where each of these columns stands. Raises SchemaError as `position` does."""
         return [self.position(name) for name in names]
 
     def shape(self, names: Iterable[str]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What every method is: a class that fits on a private table and then samples encoded rows."""
+"""The base class of every method, which fits on a private table and then samples encoded rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Environments of their own for packages whose pins conflict with ours: `dpdsyn env` makes them, `isolated` uses them.
+"""Environments for packages whose pins conflict with ours. `dpdsyn env` makes them, `isolated` uses them.
 
 An environment is described by two files in `baselines/foreign`: NAME.txt, its lock (every version pinned, after lines that say
 which Python it is for, how much room it takes and which methods it has), and NAME.py, which calls the package (see
@@ -56,10 +56,12 @@ class Environment:
 
     @property
     def gigabytes(self) -> float:
+        """The room that it takes on the disk."""
         return float(self._header["gigabytes"])
 
     @property
     def methods(self) -> list[str]:
+        """Names of the methods that its package offers here."""
         return self._header["methods"].split()
 
     @property
@@ -69,18 +71,22 @@ class Environment:
 
     @property
     def adapter(self) -> Path:
+        """The file that calls the package."""
         return _HOME / f"{self.name}.py"
 
     @property
     def folder(self) -> Path:
+        """Where it lies or would lie."""
         return _folder() / f"{self.name}-{hashlib.sha256(json.dumps(self.versions).encode()).hexdigest()[:12]}"
 
     @property
     def interpreter(self) -> Path:
+        """Its Python."""
         return self.folder / "bin" / "python"
 
     @property
     def made(self) -> bool:
+        """Whether it is on this machine."""
         return self.interpreter.exists()
 
     @property

@@ -1,4 +1,4 @@
-"""Methods of packages whose pins conflict with ours: each fit runs in the interpreter of an environment of its own.
+"""The method that stands for those of other packages: each fit runs in the interpreter of the package's own environment.
 
 A package is one file, `foreign/NAME.py`, and one lock, `foreign/NAME.txt` (see `environments`). The file offers one
 function, `prepare(method)`, which imports what the method needs and gives `fit(frame, sizes, epsilon, delta, seed, options)`.
@@ -46,12 +46,15 @@ class Isolated(Synthesizer):
             raise ValueError(f"{package} has no method {method!r}; there are {', '.join(known)}")
 
     def environment(self) -> environments.Environment:
+        """The environment of the package."""
         return environments.find(self.package)
 
     def interpreter(self) -> Path:
+        """The Python that runs the package."""
         return self.environment().interpreter
 
     def adapter(self) -> Path:
+        """The file that calls the package."""
         return self.environment().adapter
 
     def skip(self, schema: Schema, budget: Allowance) -> str | None:

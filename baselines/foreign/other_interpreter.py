@@ -1,4 +1,4 @@
-"""Talking to a package in another interpreter: a process that is started, asked, listened to, and never left behind.
+"""The near end of a package in another interpreter: a process that is started, asked, listened to, and never left behind.
 
 The far end is `foreign/serve.py`. Rows and results pass through one nameless file: nobody else can open it, and the kernel takes
 it back however the processes end. What the package prints goes to another such file, which is kept only if something fails.

@@ -1,0 +1,1 @@
+"""Machinery of marginal-based methods: measuring, choosing, graphical models, drawing rows."""

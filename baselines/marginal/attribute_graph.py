@@ -1,4 +1,4 @@
-"""Which columns depend on each other: noisy scores of all pairs, and graphs of columns that a model can be built on.
+"""Dependence of columns: noisy scores of all pairs, and graphs of columns that a model can be built on.
 
 Sets of columns are bit sets here (column i is bit 1 << i): growing a graph tries every missing edge at every step.
 """

@@ -1,4 +1,4 @@
-"""Encoded values drawn so that their counts stay next to what is expected."""
+"""Draws of encoded values whose counts stay next to what is expected."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def systematic_draw(table: np.ndarray, group: np.ndarray, rng: np.random.Generat
     shares = np.cumsum(lines, axis=1)
     shares /= shares[:, -1:]
     of_row = np.repeat(np.arange(len(present)), counts)
-    points = (np.arange(len(rows)) - starts[of_row] + rng.random(len(present))[of_row]) / counts[of_row]
+    places = (np.arange(len(rows)) - starts[of_row] + rng.random(len(present))[of_row]) / counts[of_row]
     # all lines one after the other: line g lies between g and g + 1
-    at = np.searchsorted((shares + np.arange(len(present))[:, None]).ravel(), points + of_row, side="right")
+    at = np.searchsorted((shares + np.arange(len(present))[:, None]).ravel(), places + of_row, side="right")
     encoded = np.empty(len(group), dtype=np.int64)
     encoded[rows] = np.minimum(at - of_row * table.shape[1], table.shape[1] - 1)
     return encoded

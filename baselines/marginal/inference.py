@@ -117,6 +117,7 @@ class _Kept:
         self._cells = 0
 
     def get(self, key: Hashable, make: Callable[[], Table]) -> Table:
+        """The table of this key, made if it is not kept."""
         if key not in self._tables:
             made = make()
             if self._cells + made[1].size > self.most_cells:
@@ -180,9 +181,11 @@ class _Loss:
 
     @property
     def cells(self) -> int:
+        """Cells of all measurements together."""
         return sum(m.values.size for m in self.measurements)
 
     def steepness(self) -> float:
+        """How steep the loss is at most in any cell."""
         return max(1 / m.sigma**2 for m in self.measurements)
 
     def __call__(self, marginals: Mapping[Clique, np.ndarray]) -> tuple[float, dict[Clique, np.ndarray]]:

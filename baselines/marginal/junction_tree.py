@@ -78,6 +78,7 @@ class JunctionTree:
 
     @classmethod
     def of(cls, sizes: Sequence[int], cliques: Iterable[Clique]) -> JunctionTree:
+        """The tree over all columns in which each of `cliques` lies within a clique."""
         masks = elimination_cliques(sizes, cliques)
         first = max(range(len(masks)), key=lambda i: (_log_cells(masks[i], [math.log(s) for s in sizes]), -i))
         order, parents = [first], [-1]
@@ -99,6 +100,7 @@ class JunctionTree:
 
     @property
     def cells(self) -> int:
+        """Cells of all cliques together."""
         return sum(math.prod(self.sizes[c] for c in clique) for clique in self.cliques)
 
     def home(self, clique: Clique) -> int:

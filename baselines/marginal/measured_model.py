@@ -1,4 +1,4 @@
-"""A model that grows by what is measured: measure marginals, refit, ask how far the model is from the rows."""
+"""A model that grows by what is measured: it measures marginals, is fitted again, and asks how far it is from the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing the marginal that a model has most wrong."""
+"""The choice of the marginal that a model has most wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which marginals a method is to get right, and which of them it may still measure."""
+"""The marginals that a method is to get right, and those of them that it may still measure."""
 
 from __future__ import annotations
 
