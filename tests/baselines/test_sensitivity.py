@@ -17,7 +17,7 @@ from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.synthesizer import Synthesizer, load
 from experiments.configuration import options, read_option
 
-SELECTING = ("select", "noisy_scores")  # the mechanisms that take a score function
+SELECTING = ("select", "noisy_scores")  # the mechanisms that take a score function, and three arguments more
 
 
 def made(name: str) -> Synthesizer:
@@ -44,8 +44,8 @@ def selects_by_its_source(module: str, seen: frozenset[str] = frozenset()) -> bo
     """Whether a module of ours, or one of `baselines` that it imports from, calls a selecting mechanism."""
     path = Path(str(import_module(module).__file__))
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    calls = {node.func.attr for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
-    if calls & set(SELECTING):
+    calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    if any(call.func.attr in SELECTING and len(call.args) + len(call.keywords) == 4 for call in calls):  # type: ignore[attr-defined]
         return True
     imported = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module in sys.modules}
     below = {name for name in imported if name and name.startswith("baselines.")} - seen - {module}
