@@ -87,6 +87,7 @@ def test_the_first_table_is_that_of_the_first_command() -> None:
     known, took = accuracy("adult", "1"), table("time", "adult, epsilon 1, delta 1e-06: synthesis time")
     rows = shown(README, "## Compare methods")
     assert len(rows) == 8 and list(rows[0]) == ["method", "guarantee", "accuracy", "mean 2-way TVD", "seconds"]
+    assert {row["seeds"] for row in known} == {"3"}
     assert {"real", "independent", "guide_only", "dpdsyn"} < {row["method"] for row in rows}
     says(f"these rows and {['no', 'one', 'two', 'three', 'four', 'five', 'six'][len(known) - len(rows)]} more")
     order = [row["method"] for row in known]
@@ -173,7 +174,9 @@ def test_how_far_pairs_of_columns_are_off() -> None:
     private = [row for row in far if row["method"] not in ("real", "dpdsyn_as_published") and row["acs_binary"] not in ("", "-")]
     best = min(private, key=lambda row: float(row["acs_binary"]))["acs_binary"]
     says(f"on acs_binary at 3.2, {of(far, 'dpdsyn')['acs_binary'][1:]}; the best has {best[1:]}.", RESULTS)
-    assert all(float(of(two_way(e), "independent")["acs_binary"]) < float(of(two_way(e), "dpdsyn")["acs_binary"]) for e in BUDGETS)
+    assert all(
+        float(of(two_way(e), "independent")["acs_binary"]) < float(of(two_way(e), "dpdsyn")["acs_binary"]) for e in BUDGETS
+    )
 
 
 def test_the_best_gan() -> None:
