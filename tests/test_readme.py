@@ -94,8 +94,7 @@ def test_the_first_table_is_that_of_the_first_command() -> None:
     assert [row["method"] for row in rows] == sorted((row["method"] for row in rows), key=order.index)
     for row in rows:
         found = of(known, row["method"])
-        fidelity = found["mean 2-way TVD" if "mean 2-way TVD" in found else "tvd2"]
-        assert (row["guarantee"], row["accuracy"], row["mean 2-way TVD"]) == (found["guarantee"], found["accuracy"], fidelity)
+        assert {column: row[column] for column in list(row)[:4]} == {column: found[column] for column in list(row)[:4]}
         assert row["seconds"] == f"{float(of(took, row['method'])['total s']):.2f}", row["method"]
 
 
@@ -200,6 +199,7 @@ def test_the_front_page_is_short() -> None:
     assert len(RESULTS.split()) <= 1500
 
 
+@pytest.mark.slow
 def test_the_lines_of_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     people = pd.DataFrame({"age": rng.integers(18, 90, 400), "income": rng.choice(["low", "high"], 400)})
