@@ -47,8 +47,8 @@ def canonical(value: Any) -> str:
 class Column:
     """One column of the domain.
 
-    Encoded values run over the categories (or bins), then one for missing cells (rule `own_code`), then one
-    for categories nobody declared (`other`, categorical columns only). A date is the whole number of days since
+    Encoded values run over the categories (or bins), then there is one for missing cells (rule `own_code`), then one for
+    categories nobody declared (`other`, categorical columns only). A date is the whole number of days since
     1970-01-01; its time of day is dropped. Its text follows `format` (as of strftime), or ISO 8601 if that is None.
     A categorical column may be a number cut into classes: `cut_at` holds the highest number of each class but the last.
     """

@@ -13,8 +13,8 @@ from dpdsyn.schema import Schema
 def one_row_per_person(frame: pd.DataFrame, schema: Schema, key: int) -> np.ndarray:
     """Which rows to use, shape (rows,), bool: all if the schema names no person, else one row of each.
 
-    Which of a person's rows it is, the key and that person's rows alone decide (the smallest keyed hash of the
-    content), so all rows of a person more or less change at most one used row.
+    The key and a person's own rows alone decide which row it is (the one whose content has the smallest keyed hash), so
+    neighbouring tables, which differ by all rows of one person, differ by one used row at most.
     Raises SchemaError for a row without a person.
     """
     if schema.person is None:

@@ -1,7 +1,7 @@
 """DPDSyn's own method: a differentially private guide labels candidate rows from a differentially private source.
 
-After arXiv 2604.15660. As published there (by secondary notes) the candidates are columns of the raw rows, each
-permuted, which is not private; here they come from a source that pays from the same budget.
+After arXiv 2604.15660. Secondary notes describe its candidate rows as the columns of the raw rows, each permuted, which is not
+private. Here they come from a source that pays from the same budget.
 """
 
 from __future__ import annotations

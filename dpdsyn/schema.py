@@ -1,7 +1,7 @@
 """The public description of a table: its columns, its target and its privacy unit.
 
-A schema is public knowledge, written by a person in YAML. Nothing in it is learnt from rows, so
-neighbouring tables have the same domain.
+A schema is public knowledge, written by a person in YAML. Nothing in it is learnt from rows, so neighbouring tables
+have the same domain.
 """
 
 from __future__ import annotations

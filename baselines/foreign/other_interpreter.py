@@ -156,16 +156,16 @@ class OtherInterpreter:
             encoded = frame.to_numpy(dtype=np.int64)
         except Exception as error:  # whatever a file that is no Parquet, or none of integers, makes the reader do
             raise self._failure(f"its table cannot be read as Parquet ({' '.join(str(error).split())[:_LONGEST]})") from error
-        if list(frame.columns) != _labels(columns):
+        if list(frame.columns) != _column_names(columns):
             raise self._failure(
-                f"it gave the columns {', '.join(map(str, frame.columns))}; wanted are {', '.join(_labels(columns))}"
+                f"it gave the columns {', '.join(map(str, frame.columns))}; wanted are {', '.join(_column_names(columns))}"
             )
         if len(frame) != rows:
             raise self._failure(f"it gave {len(frame)} rows; {rows} were asked for")
         return encoded
 
 
-def _labels(columns: int) -> list[str]:
+def _column_names(columns: int) -> list[str]:
     """Columns are named by their position: no package can trip over a person's own names."""
     return [f"c{position}" for position in range(columns)]
 
@@ -174,7 +174,7 @@ def _parquet(encoded: np.ndarray) -> bytes:
     import pandas as pd
 
     buffer = io.BytesIO()
-    pd.DataFrame(encoded, columns=_labels(encoded.shape[1])).to_parquet(buffer, index=False)
+    pd.DataFrame(encoded, columns=_column_names(encoded.shape[1])).to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -27,16 +29,33 @@ from baselines.wdp_gan import SequenceGAN
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.synthesizer import load
+from experiments.configuration import options, read_option
 
 SCHEMA = toy_schema(rows_public=400)
 ENCODED = toy_encoded(SCHEMA, 400)
-SMALL = {
-    "dpwgan": lambda: DPWGAN(hidden=16, epochs=2, critic_steps=2),
-    "rdp_gan": lambda: RDPGAN(epochs=2),
-    "wdp_gan": lambda: SequenceGAN(width=8, hidden=16, batch=64, epochs=2, critic_steps=2),
-    "dp_ctgan": lambda: DPCTGAN(hidden=16, batch=64, epochs=2, critic_steps=2),
-}
-every_gan = pytest.mark.parametrize("make", SMALL.values(), ids=SMALL.keys())
+SHRUNK = {"width": 8, "hidden": 16, "batch": 64, "epochs": 2, "critic_steps": 2}  # for those that have such parameters
+
+
+def small(kind: type[GAN]) -> GAN:
+    """A GAN of little work."""
+    return kind(**{name: value for name, value in SHRUNK.items() if name in inspect.signature(kind).parameters})
+
+
+def private_gans() -> list[type[GAN]]:
+    """The classes of all methods that are GANs and spend budget."""
+    kinds = {load(read_option("synthesizer", name)["_target_"]) for name in options("synthesizer")}
+    return sorted((kind for kind in kinds if issubclass(kind, GAN) and kind.spends != "nothing"), key=lambda kind: kind.__name__)
+
+
+every_gan = pytest.mark.parametrize(
+    "make", [partial(small, kind) for kind in private_gans()], ids=lambda make: make.args[0].__name__
+)
+
+
+def test_every_gan_of_ours_is_among_those_that_are_tried() -> None:
+    assert {DPWGAN, RDPGAN, SequenceGAN, DPCTGAN} <= set(private_gans())
+    assert RDPGANAsPublished not in private_gans()
 
 
 def table(encoded: np.ndarray = ENCODED, epsilon: float = 1.0, seed: int = 0) -> PrivateTable:
@@ -107,7 +126,7 @@ def test_sums_clipped_around_a_centre_equal_naive_ones(clip: float, rng: np.rand
 
 
 def test_the_sequence_gans_sum_is_that_of_clipped_gradients_and_counts_the_clipped_ones() -> None:
-    gan, _ = fitted(SMALL["wdp_gan"])
+    gan, _ = fitted(lambda: small(SequenceGAN))
     gradients = naive_gradients(gan.critic_, one_hot(ENCODED[:60], SCHEMA.sizes))
     norms = np.linalg.norm(gradients, axis=1)
     gan.clip_ = float(np.quantile(norms, 0.3))
@@ -128,9 +147,10 @@ def test_the_ledger_holds_the_steps_that_were_taken_at_the_price_of_dp_accountin
     *before, (mechanism, noise, count) = charges
     rate, steps = 64 / 400, gan.steps(SCHEMA)
     assert (mechanism, count, private.ledger.entries[-1]["rate"]) == ("SampledGaussian", steps, rate) and steps == round(2 / rate)
-    assert before == (
-        [("Gaussian", pytest.approx(1 / np.sqrt(2 * 0.1 * Budget(1.0, 1e-6).rho)), 1)] if isinstance(gan, DPCTGAN) else []
-    )
+    measured = [spend.noise_multiplier for spend in gan._measurements(Budget(1.0, 1e-6))]
+    assert before == [("Gaussian", pytest.approx(multiplier), 1) for multiplier in measured]
+    if isinstance(gan, DPCTGAN):
+        assert measured == pytest.approx([1 / np.sqrt(2 * 0.1 * Budget(1.0, 1e-6).rho)])
 
     accountant = PLDAccountant(value_discretization_interval=1e-4)
     for _, multiplier, _ in before:
