@@ -12,7 +12,7 @@ import pytest
 from builders.paths import ROOT
 from builders.records import record
 
-from dpdsyn.files import write_whole
+from dpdsyn.files import FileError, write_whole
 from experiments.records.export import read_export, sort_key, write_export
 from experiments.records.store import Fit, Store, StoreError
 
@@ -33,11 +33,11 @@ def test_a_record_comes_back_as_it_was(store: Store) -> None:
 
 
 def test_a_record_of_a_later_version_is_refused_and_left_where_it_is(store: Store) -> None:
-    later = record().to_json().replace('"format":2', '"format":3,"news":1')
+    later = record().to_json().replace('"format":3', '"format":4,"news":1')
     path = store.records / "a.json"
     path.write_text(later)
     for read in (lambda: store.read("a"), lambda: list(store.all())):
-        with pytest.raises(StoreError, match="a record of format 3; this version reads up to 2: install a newer one"):
+        with pytest.raises(StoreError, match="a record of format 4; this version reads up to 3: install a newer one"):
             read()
     assert path.read_text() == later
 
@@ -110,13 +110,13 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) 
     (tmp_path / "results").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match=r"cannot write to the results folder .*DPDSYN_RESULTS"):
         Store(tmp_path / "results").prepare()
-    with pytest.raises(StoreError, match="nothing was left half written"):
+    with pytest.raises(FileError, match="nothing was left half written"):
         write_whole(tmp_path / "absent" / "x.json", b"1")
 
 
 def test_a_writer_that_is_killed_leaves_whole_files_only(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from dpdsyn.files import write_whole\n"
+        "import sys; from pathlib import Path; from dpdsyn.files import FileError, write_whole\n"
         "i = 0\n"
         "while True:\n"
         "    i += 1; write_whole(Path(sys.argv[1]) / f'{i % 7}.json', (str(i % 10) * 300_000).encode())\n"
