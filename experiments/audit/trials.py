@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn.checks import whole_number
+from dpdsyn.checks import InputError, whole_number
 from dpdsyn.files import write_whole
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
@@ -59,7 +59,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Audit:
-    """A composed configuration, checked. Building one raises ValueError for the first value that cannot be meant."""
+    """A composed configuration, checked. Building one raises InputError for the first value that cannot be meant."""
 
     run: Run
     runs: int
@@ -73,7 +73,7 @@ class Audit:
         names = {"runs": 40, "columns": 2, "rows": 20, "canaries": 40}
         numbers = {name: whole_number(f"audit.{name}", given[name], least) for name, least in names.items()}
         if numbers["columns"] > len(run.schema.columns):
-            raise ValueError(f"audit.columns is {given['columns']}; {run.dataset['name']} has {len(run.schema.columns)}")
+            raise InputError(f"audit.columns is {given['columns']}; {run.dataset['name']} has {len(run.schema.columns)}")
         return cls(run, **numbers)
 
     @property
@@ -109,7 +109,7 @@ class Audit:
         schema = self.schema()
         codes = datasets.load(self.run.dataset, self.run.seed).train[:, self.run.schema.positions(schema.names)]
         if len(codes) < self.rows:
-            raise ValueError(f"audit.rows is {self.rows}; {self.run.dataset['name']} has {len(codes)} training rows")
+            raise InputError(f"audit.rows is {self.rows}; {self.run.dataset['name']} has {len(codes)} training rows")
         order = np.random.default_rng(self.rows).permutation(len(codes))
         drawn = codes[order[: self.rows]].astype(schema.dtype)
         canary = audit_attacks.canary_of(drawn, schema)

@@ -18,7 +18,7 @@ from experiments.console import bar, console
 from experiments.sweep import processors
 from experiments.sweep.locks import locked
 
-_WAIT = 0.5  # seconds between two looks for chunks that another command is at work on
+_WAIT = 0.5  # seconds between two searches for chunks that another command is at work on
 
 
 def observed(audit: Audit, config: dict[str, Any], chunks: Chunks, trial: int) -> Looked:
@@ -29,7 +29,7 @@ def observed(audit: Audit, config: dict[str, Any], chunks: Chunks, trial: int) -
         while missing := chunks.missing(trial, audit.runs):
             for _ in _work(missing, config, chunks.folder, trial):
                 shown.update(task, completed=total - len(chunks.missing(trial, audit.runs)))
-            if set(missing) == set(chunks.missing(trial, audit.runs)):  # all of them claimed by another command
+            if set(missing) == set(chunks.missing(trial, audit.runs)):  # another command has the locks on all of them
                 time.sleep(_WAIT)
     return chunks.read(trial, audit.runs)
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from dpdsyn.files import FileError
 from experiments.console import say
 from experiments.paths import results_dir
 from experiments.records.record import Record
@@ -35,12 +36,12 @@ def load(given: argparse.Namespace) -> list[Record]:
         store = Store(results_dir())
         records = sorted(store.all(say), key=sort_key)
         if not records:
-            raise FileNotFoundError(f"no records in {store.records}; do some runs first")
+            raise FileError(f"no records in {store.records}; do some runs first")
         return records
     try:
         return read_export(results_dir())
     except FileNotFoundError:
-        raise FileNotFoundError(
+        raise FileError(
             f"there is no {results_dir() / 'records.jsonl'}; do some runs and `dpdsyn export`, "
             "or read the working store with --working"
         ) from None
