@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from experiments.audit.trials import CHUNK, Audit, Chunks, Looked, prepared
+from experiments.audit.trials import CHUNK, Audit, Chunks, Observed, prepared
 from experiments.console import bar, console
 from experiments.sweep import processors
 from experiments.sweep.locks import locked
@@ -21,7 +21,7 @@ from experiments.sweep.locks import locked
 _WAIT = 0.5  # seconds between two searches for chunks that another command is at work on
 
 
-def observed(audit: Audit, config: dict[str, Any], chunks: Chunks, trial: int) -> Looked:
+def completed(audit: Audit, config: dict[str, Any], chunks: Chunks, trial: int) -> Observed:
     """All runs of a trial, those that are missing done first by as many processes as asked for."""
     total = -(-audit.runs // CHUNK)
     with bar(console(), "chunks of runs") as shown:

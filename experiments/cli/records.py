@@ -36,14 +36,14 @@ def load(given: argparse.Namespace) -> list[Record]:
         store = Store(results_dir())
         records = sorted(store.all(say), key=sort_key)
         if not records:
-            raise FileError(f"no records in {store.records}; do some runs first")
+            raise FileError(f"no records in {store.records}; start with dpdsyn run")
         return records
     try:
         return read_export(results_dir())
     except FileNotFoundError:
         raise FileError(
-            f"there is no {results_dir() / 'records.jsonl'}; do some runs and `dpdsyn export`, "
-            "or read the working store with --working"
+            f"there is no {results_dir() / 'records.jsonl'}; `dpdsyn export` writes it after `dpdsyn run`, "
+            "and --working reads the working store"
         ) from None
 
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from experiments.cli.debug import FLAG, debug
 from experiments.console import say
 from experiments.paths import results_dir, see_own_modules
+from experiments.sweep.debug import FLAG, debug
 
 if TYPE_CHECKING:
     from experiments.sweep.sweep import Outcome

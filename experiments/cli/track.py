@@ -19,7 +19,7 @@ def catch_up(given: argparse.Namespace) -> int:
 
     store = Store(results_dir())
     if not any(store.records.glob("*.json")):
-        raise FileError(f"no records in {store.records}; do some runs first")
+        raise FileError(f"no records in {store.records}; start with dpdsyn run")
     try:
         runs, written = track(store, say)
     except Exception as error:  # of MLflow, its database or the network, each with errors of its own

@@ -78,7 +78,7 @@ def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
             Store(Path(asked["results"])),
             say=lambda text: _say(out, say=text),
             enter=lambda phase: _say(out, phase=phase),
-            trace=sys.stderr.write,
+            trace=lambda text: print(text, file=sys.stderr),
         )
     except Exception as error:  # of the harness, not of the method: execute makes a record of that
         told = isinstance(error, FileError | InputError)

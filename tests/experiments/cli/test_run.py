@@ -194,7 +194,7 @@ def test_a_results_folder_that_cannot_be_written_is_refused(dpdsyn: Dpdsyn, tmp_
         (("records",), "no records in"),
         (("tables",), "no records in"),
         (("export",), "nothing was exported"),
-        (("ui",), "mlflow.db yet; do some runs first"),
+        (("ui",), "mlflow.db yet; start with dpdsyn run"),
         (("data", "fetch", "nothing"), "no dataset is called 'nothing'; there are acs, "),
         (("check", "dpdsyn.method:Absent"), "cannot load 'dpdsyn.method:Absent'"),
         (("check", "no_such_module:X"), "cannot load 'no_such_module:X'"),

@@ -1,3 +1,5 @@
+"""The working store and its export: records, fits and files come back whole, and garbage is set aside."""
+
 from __future__ import annotations
 
 import os
@@ -70,7 +72,7 @@ def test_a_fit_comes_back_or_is_set_aside(store: Store) -> None:
     )
     store.write_fit("f", fit)
     back = store.read_fit("f")
-    assert back is not None and np.array_equal(back.codes, fit.codes) and back.codes.dtype == np.uint8
+    assert back is not None and np.array_equal(back.encoded, fit.encoded) and back.encoded.dtype == np.uint8
     assert np.array_equal(back.test_probabilities, fit.test_probabilities) and back.ledger == fit.ledger and back.spent == 0.5  # type: ignore[arg-type]
     path = store.fits / "f.npz"
     path.write_bytes(path.read_bytes()[:-40])

@@ -1,3 +1,5 @@
+"""Locks on runs and on processors, held by real processes that are killed."""
+
 from __future__ import annotations
 
 import multiprocessing

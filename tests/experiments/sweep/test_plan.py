@@ -1,3 +1,5 @@
+"""Plans: which runs a command has, which of them are due, how long they take, and merging of folders."""
+
 from __future__ import annotations
 
 import json
