@@ -1,4 +1,4 @@
-"""The runs of an audit, in processes of their own: those that are missing are done, by one command or several at once."""
+"""The runs of an audit, in processes of their own: missing ones are computed, by one command or several at once."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,6 +18,7 @@ from experiments.audit.workers import completed
 from experiments.console import say
 from experiments.paths import results_dir, see_own_modules
 from experiments.records.audits import Audited, audits_folder
+from experiments.records.store import write_private
 from experiments.report.tables.audits import render, verdict_of
 from experiments.sweep.plan import composed
 from experiments.sweep.processes import prepare_processes
@@ -51,7 +53,9 @@ def audit(arguments: Sequence[str]) -> int:
             raise
         except Exception as error:  # whatever a method raises; the others go on
             failed = True
-            say(f"{one.name}: failed, {type(error).__name__}: {' '.join(str(error).split())}")
+            log = audits_folder(results_dir()) / one.audit_id / "failed.txt"
+            write_private(log, traceback.format_exc())
+            say(f"{one.name}: failed, {type(error).__name__}: {' '.join(str(error).split())} (in full: {log})")
     if done:
         sys.stdout.write(render(done) + "\n")
     return 1 if failed or any(audited.verdict == "violation" for audited in done) else 0
@@ -77,6 +81,7 @@ def _audited(audit: Audit, config: dict[str, Any]) -> Audited:
         say(f"{audit.name}: crosses its claim; as many fresh runs are to show whether it does so again")
         again = findings(audit, completed(audit, config, chunks, trial=1))
     audited = result(audit, observed, found, again)
+    (chunks.folder / "failed.txt").unlink(missing_ok=True)
     write_whole(chunks.folder / "result.json", json.dumps(asdict(audited)).encode())
     say(f"{audit.name}: {verdict_of(audited)}")
     return audited

@@ -67,7 +67,7 @@ def _imported(name: str) -> Any:
 
 
 def _private_pgm(task: Task, script: str) -> tuple[Any, Any, list[tuple[str, str]]]:
-    """A mechanism's module, the data set and all two-way marginals within the size of the authors' command line."""
+    """A mechanism's module, the data set and all 2-way marginals within the size of the authors' command line."""
     sys.path[:0] = [str(task.folder / "src"), str(task.folder / "mechanisms")]  # its own engine, not the one installed
     import pandas as pd
     from mbi import Dataset, Domain

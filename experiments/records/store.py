@@ -36,6 +36,17 @@ class Fit:
     peak_memory_mb: float | None
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in a folder that is made if it has to be. Raises FileError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot write to {path.parent} ({error.strerror})") from error
+    with whole(path) as partial:
+        partial.touch(mode=0o600)
+        partial.write_text(text, encoding="utf-8", errors="replace")
+
+
 class Store:
     """Records, fits and logs of one results folder."""
 
@@ -75,14 +86,8 @@ class Store:
 
         Only its owner can read the file, for it may hold rows. Raises FileError.
         """
-        try:
-            self.logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot write to {self.logs} ({error.strerror})") from error
         path = self._log(run_id)
-        with whole(path) as partial:
-            partial.touch(mode=0o600)
-            partial.write_text(text, encoding="utf-8", errors="replace")
+        write_private(path, text)
         return str(path.relative_to(self.results))
 
     def _log(self, run_id: str) -> Path:

@@ -1,4 +1,4 @@
-"""A sweep from its command line to its last record: runs are composed, done once each, recorded and mirrored to MLflow."""
+"""A sweep from its command line to its last record: runs are composed, computed once each, recorded and mirrored to MLflow."""
 
 from __future__ import annotations
 

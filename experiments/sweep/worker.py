@@ -68,6 +68,7 @@ def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
     sys.path[:0] = [folder for folder in asked["path"] if folder not in sys.path]  # where a person's method lies
     from dpdsyn.checks import InputError
     from dpdsyn.files import FileError
+    from experiments.console import say as write_line
     from experiments.records.store import Store
     from experiments.run import Run, execute
 
@@ -78,7 +79,7 @@ def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
             Store(Path(asked["results"])),
             say=lambda text: _say(out, say=text),
             enter=lambda phase: _say(out, phase=phase),
-            trace=lambda text: print(text, file=sys.stderr),
+            trace=write_line,
         )
     except Exception as error:  # of the harness, not of the method: execute makes a record of that
         told = isinstance(error, FileError | InputError)

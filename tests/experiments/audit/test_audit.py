@@ -220,6 +220,9 @@ def test_a_method_that_fails_does_not_stop_the_others(dpdsyn: Dpdsyn, toy_world:
     run = dpdsyn("audit", *command, PYTHONPATH=path)
     assert run.returncode == 1 and "broken" in run.stderr and "failed, NotImplementedError" in run.stderr
     assert "Traceback" not in run.stderr and "| uniform" in run.stdout
+    (log,) = (tmp_path / "results" / "runs" / "audits").glob("*/failed.txt")
+    assert str(log) in run.stderr and log.stat().st_mode & 0o777 == 0o600
+    assert "raise NotImplementedError" in log.read_text()
 
 
 def test_a_claim_that_is_crossed_is_tried_with_fresh_runs(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
