@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn import saved
+from dpdsyn.checks import InputError
 from dpdsyn.column import SchemaError
 from dpdsyn.contribution_bounding import one_row_per_person
 from dpdsyn.guarantee import Guarantee
@@ -78,7 +79,7 @@ class DPDSyn:
         budget = Budget(self.epsilon, self.delta)
         reason = method.skip(public, budget)
         if reason:
-            raise ValueError(reason)
+            raise InputError(reason)
         seeds = self._entropy().spawn(3)
         rows = _rows(table, public, int(seeds[0].generate_state(1)[0]))
         noise, fitting, sampling = (np.random.default_rng(seed) for seed in (*seeds[1].spawn(2), seeds[2]))
@@ -86,7 +87,7 @@ class DPDSyn:
         try:
             self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
         except BudgetExceeded as error:
-            raise ValueError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
+            raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
         self.schema_ = public
         self.guarantee_ = Guarantee.of(ledger, budget, public.unit)
         self._sampling = sampling
@@ -100,7 +101,7 @@ class DPDSyn:
         schema = self._fitted().schema_
         rows = schema.rows_public if n is None else n
         if isinstance(rows, bool) or not isinstance(rows, int | np.integer) or rows < 0:
-            raise ValueError(f"n is {n!r}; a whole number of rows, 0 or more, is needed")
+            raise InputError(f"n is {n!r}; a whole number of rows, 0 or more, is needed")
         return schema.decode(draw(self.method_, schema, int(rows), self._sampling), self._sampling)
 
     @property
@@ -146,7 +147,7 @@ class DPDSyn:
         known = self.get_params()
         unknown = sorted(set(parameters) - set(known))
         if unknown:
-            raise ValueError(f"no parameter is called {', '.join(unknown)}; there are {', '.join(known)}")
+            raise InputError(f"no parameter is called {', '.join(unknown)}; there are {', '.join(known)}")
         for name, value in parameters.items():
             setattr(self, name, value)
         return self
@@ -161,13 +162,13 @@ class DPDSyn:
         if self.random_state is None:
             return np.random.SeedSequence(secrets.randbits(256))
         if isinstance(self.random_state, bool) or not isinstance(self.random_state, int | np.integer) or self.random_state < 0:
-            raise ValueError(f"random_state is {self.random_state!r}; None or a whole number, 0 or more, is needed")
+            raise InputError(f"random_state is {self.random_state!r}; None or a whole number, 0 or more, is needed")
         warnings.warn("seeded noise is not private against whoever knows the seed", SeededNoiseWarning, stacklevel=3)
         return np.random.SeedSequence(int(self.random_state))
 
     def _fitted(self) -> DPDSyn:
         if not hasattr(self, "method_"):
-            raise ValueError("this DPDSyn has not been fitted; call fit first")
+            raise InputError("this DPDSyn has not been fitted; call fit first")
         return self
 
 
@@ -193,10 +194,10 @@ def _rows(table: Any, schema: Schema, key: int) -> Rows:
     if isinstance(table, str | Path):
         return stream(Path(table), schema)
     if not isinstance(table, pd.DataFrame):
-        raise ValueError(f"a pandas DataFrame or the path of a Parquet file is needed; given is a {type(table).__name__}")
+        raise InputError(f"a pandas DataFrame or the path of a Parquet file is needed; given is a {type(table).__name__}")
     frame = table.set_axis(table.columns.map(str), axis=1)
     encoded, kept = schema.encode_all(frame)
     encoded = encoded[one_row_per_person(frame, schema, key)[kept]]
     if len(encoded) < 2:
-        raise ValueError(f"{len(encoded)} rows can be used; at least two are needed")
+        raise InputError(f"{len(encoded)} rows can be used; at least two are needed")
     return Rows(encoded)

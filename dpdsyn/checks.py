@@ -10,22 +10,29 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class InputError(ValueError):
+    """What somebody gave cannot be meant: the message says what it is and what is accepted.
+
+    Any other ValueError is a mistake of the program, and shows where it comes from.
+    """
+
+
 def whole_number(name: str, value: Any, least: int) -> int:
-    """The value, if it is a whole number of at least `least`; else ValueError."""
+    """The value, if it is a whole number of at least `least`; else InputError."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} is {value!r}; a whole number of at least {least} is needed")
+        raise InputError(f"{name} is {value!r}; a whole number of at least {least} is needed")
     return int(value)
 
 
 def positive(name: str, value: Any) -> float:
-    """The value, if it is a finite number above 0; else ValueError."""
+    """The value, if it is a finite number above 0; else InputError."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-        raise ValueError(f"{name} is {value!r}; a finite number above 0 is needed")
+        raise InputError(f"{name} is {value!r}; a finite number above 0 is needed")
     return float(value)
 
 
 def one_of(name: str, value: T, accepted: Sequence[T]) -> T:
-    """The value, if it is one of those accepted; else ValueError."""
+    """The value, if it is one of those accepted; else InputError."""
     if value not in accepted:
-        raise ValueError(f"{name} is {value!r}; accepted: {', '.join(map(str, accepted))}")
+        raise InputError(f"{name} is {value!r}; accepted: {', '.join(map(str, accepted))}")
     return value

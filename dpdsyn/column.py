@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpdsyn.checks import InputError
+
 KINDS = ("categorical", "integer", "real", "date")
 MISSING_RULES = ("drop", "own_code")
 SCALES = ("linear", "log")
@@ -21,7 +23,7 @@ _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 KEYS = {"kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"}
 
 
-class SchemaError(ValueError):
+class SchemaError(InputError):
     """The schema contradicts itself, or the data contradict the schema.
 
     row: the first row at fault, counted from 0, where there is one.

@@ -9,6 +9,7 @@ from importlib import import_module
 
 import numpy as np
 
+from dpdsyn.checks import InputError
 from dpdsyn.column import Column
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
@@ -47,7 +48,7 @@ def check(kind: Factory) -> Iterator[tuple[str, str | None]]:
     """Each requirement's name with None, or with what was wrong. Raises ValueError for a method that cannot run here at all."""
     reason = kind().skip(toy_schema(), _BUDGET)
     if isinstance(reason, str) and reason:
-        raise ValueError(f"it cannot be tried: {reason}")
+        raise InputError(f"it cannot be tried: {reason}")
     for module in kind().imports():
         import_module(module)
     for name, requirement in _REQUIREMENTS:

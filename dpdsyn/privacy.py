@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn.checks import positive
+from dpdsyn.checks import InputError, positive
 from dpdsyn.least_noise import BudgetExceeded, largest, narrowed
 
 _ROUNDING = 1e-9  # relative slack when charges that should add up to the plan are summed in floating point
@@ -154,7 +154,7 @@ class Budget:
     def __post_init__(self) -> None:
         positive("epsilon", self.epsilon)
         if isinstance(self.delta, bool) or not isinstance(self.delta, Real) or not 0 < self.delta < 1:
-            raise ValueError(f"delta is {self.delta!r}; a number between 0 and 1, both excluded, is needed")
+            raise InputError(f"delta is {self.delta!r}; a number between 0 and 1, both excluded, is needed")
 
     @property
     def rho(self) -> float:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from dpdsyn.checks import InputError
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -86,9 +87,9 @@ def load(target: str) -> type[Synthesizer]:
     try:
         found = getattr(import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"cannot load {target!r} ({error}); give MODULE:CLASS of an importable module") from error
+        raise InputError(f"cannot load {target!r} ({error}); give MODULE:CLASS of an importable module") from error
     if not (isinstance(found, type) and issubclass(found, Synthesizer)):
-        raise ValueError(f"{target!r} is not a subclass of dpdsyn.synthesizer.Synthesizer")
+        raise InputError(f"{target!r} is not a subclass of dpdsyn.synthesizer.Synthesizer")
     return found
 
 
@@ -96,7 +97,7 @@ def find(name: str) -> type[Synthesizer]:
     """The class registered under an entry-point name. Raises ValueError, listing the names that exist."""
     registered = entry_points(group=GROUP)
     if name not in registered.names:
-        raise ValueError(f"no synthesizer is called {name!r}; there are {', '.join(sorted(registered.names))}")
+        raise InputError(f"no synthesizer is called {name!r}; there are {', '.join(sorted(registered.names))}")
     return load(registered[name].value)
 
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from dpdsyn.checks import InputError
+
+
+class UnknownName(InputError, FileNotFoundError):
+    """There is no such option; the message lists those that there are."""
+
 
 def config_dir() -> Path:
     """The folder of configuration files: in the wheel beside this file, in a checkout one level up."""
@@ -28,12 +34,12 @@ def read_option(group: str, name: str, extra: Path | None = None) -> dict:
 
 
 def option_path(group: str, name: str, extra: Path | None = None) -> Path:
-    """The configuration file of an option. Raises FileNotFoundError, listing those that exist."""
+    """The configuration file of an option. Raises UnknownName, listing those that exist."""
     for folder in ([extra] if extra else []) + [config_dir()]:
         path = folder / group / f"{name}.yaml"
         if path.is_file():
             return path
-    raise FileNotFoundError(f"no {group} is called {name!r}; there are {', '.join(options(group, extra))}")
+    raise UnknownName(f"no {group} is called {name!r}; there are {', '.join(options(group, extra))}")
 
 
 def content_hash(path: Path) -> str:

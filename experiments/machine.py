@@ -1,4 +1,4 @@
-"""What a cell runs on: threads pinned, memory watched, versions noted."""
+"""What a run is computed on: threads pinned, memory watched, versions noted."""
 
 from __future__ import annotations
 

@@ -7,14 +7,17 @@ import itertools
 import json
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from dpdsyn.checks import whole_number
+from dpdsyn.checks import InputError, whole_number
+from dpdsyn.column import SchemaError
+from dpdsyn.files import FileError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -25,14 +28,14 @@ from experiments.data import datasets
 from experiments.evaluation import evaluate
 from experiments.records import former
 from experiments.records.record import DIRECT, EVALUATORS, Record
-from experiments.records.store import Fit, Store, StoreError
+from experiments.records.store import Fit, Store
 
 _fits_before = itertools.count()  # of this process: whether a fit was its first
 
 
 @dataclass(frozen=True)
 class Run:
-    """A composed configuration, checked. Building one raises ValueError on the first value that cannot be meant.
+    """A composed configuration, checked. Building one raises InputError for the first value that cannot be meant.
 
     judged: the column that models trained on the synthetic rows are to predict. alone: it is run to be timed, so that a fit
     which was not is made again.
@@ -57,19 +60,19 @@ class Run:
         method = dict(config["synthesizer"])
         name, target, about = method.pop("name"), method.pop("_target_"), method.pop("about", None) or {}
         kind = load(target)
-        try:
+        with _given(f"synthesizer {name}: "):
             synthesizer = kind(**method)
-        except TypeError as error:
-            raise ValueError(f"synthesizer {name}: {error}") from error
         unknown = [e for e in config["evaluation"]["evaluators"] if e not in EVALUATORS]
         if unknown:
-            raise ValueError(f"no evaluator is called {', '.join(unknown)}; there are {', '.join(EVALUATORS)}")
-        dataset = datasets.resolved(config["dataset"])
-        schema = datasets.schema_of(dataset)
+            raise InputError(f"no evaluator is called {', '.join(unknown)}; there are {', '.join(EVALUATORS)}")
+        with _given():
+            dataset = datasets.resolved(config["dataset"])
+            schema = datasets.schema_of(dataset)
+            judged = datasets.judged_column(dataset, schema, config["evaluation"].get("target"))
         return cls(
             dataset=dataset,
             schema=schema,
-            judged=datasets.judged_column(dataset, schema, config["evaluation"].get("target")),
+            judged=judged,
             method=name,
             target=target,
             parameters=method,
@@ -81,6 +84,11 @@ class Run:
             threads=whole_number("compute.threads", config["compute"]["threads"], least=1),
             alone=bool(config["compute"]["alone"]),
         )
+
+    @property
+    def name(self) -> str:
+        """For a person: data set, method, budget and seed."""
+        return f"{self.dataset['name']} {self.method} epsilon={self.budget.epsilon:g} seed={self.seed}"
 
     @property
     def dataset_key(self) -> str:
@@ -124,6 +132,17 @@ class Run:
         return self.judged != self.schema.target
 
 
+@contextmanager
+def _given(what: str = "") -> Iterator[None]:
+    """Where values of the configuration are checked by what takes them: a value that is refused there is no fault of ours."""
+    try:
+        yield
+    except SchemaError:  # it names the line of a table that is at fault
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what}{error}") from error
+
+
 def outline(run: Run) -> dict[str, Any]:
     """The part of the run's record that is known before it runs."""
     generator, foreign = run.dataset.get("generator"), run.synthesizer.foreign_versions()
@@ -155,38 +174,51 @@ def outline(run: Run) -> dict[str, Any]:
     }
 
 
-def execute(run: Run, store: Store | None = None, say: Say = silent, enter: Say = silent) -> Record:
+def execute(run: Run, store: Store | None = None, say: Say = silent, enter: Say = silent, trace: Say = silent) -> Record:
     """Fit, sample and judge; a fit that the store already holds is not repeated. Never raises what a method raises.
 
-    say: hears what the person should know. enter: hears which phase begins: load, fit, sample, evaluate.
+    say: hears what the person should know. enter: hears which phase begins: load, fit, sample, evaluate. trace: hears the
+    whole traceback of a run that fails. Raises FileError for a results folder that cannot be used.
     """
-    enter("load")
-    machine.pin_threads(run.threads)
     known = outline(run)
     try:
-        reason = run.synthesizer.skip(run.schema, run.budget)
-        if run.off_task and hasattr(run.synthesizer, "predict_proba"):
-            reason = f"predicts {run.schema.target} itself and makes no rows to learn {run.judged} from"
-        if reason:
-            return Record.of(**known, status="skipped", error=reason)
-        split = datasets.load(run.dataset, run.seed, say)
-        known["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test), "leak": split.leak}
-        fit = store.read_fit(run.fit_id) if store else None
-        if fit is None or (run.alone and not fit.seconds.get("alone")):
-            fit = fit_and_sample(run, split, enter)
-            if store:
-                store.write_fit(run.fit_id, fit)
-        known["method"] |= {"guarantee": fit.guarantee}
-        known["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger}
-        enter("evaluate")
-        return Record.of(**known, status="ok", **_judge(run, split, fit))
+        return _performed(run, known, store, say, enter)
     except MemoryError as error:
+        trace(traceback.format_exc())
         return Record.of(**known, status="out_of_memory", error=str(error) or "MemoryError")
-    except StoreError:  # the folder, not the method: nothing is known of the run
+    except FileError:  # the folder, not the method: nothing is known of the run
         raise
     except Exception as error:  # a crash is a record, whatever raised it
+        trace(traceback.format_exc())
         where = traceback.extract_tb(error.__traceback__)[-1]
         return Record.of(**known, status="failed", error=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
+
+
+def perform(run: Run, say: Say = silent, enter: Say = silent) -> Record:
+    """Like `execute` without a store, but what the method raises goes through to the caller."""
+    return _performed(run, outline(run), None, say, enter)
+
+
+def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, enter: Say) -> Record:
+    """known: of the record, what is known before; what becomes known on the way is added, for whoever catches an error."""
+    enter("load")
+    machine.pin_threads(run.threads)
+    reason = run.synthesizer.skip(run.schema, run.budget)
+    if run.off_task and hasattr(run.synthesizer, "predict_proba"):
+        reason = f"predicts {run.schema.target} itself and makes no rows to learn {run.judged} from"
+    if reason:
+        return Record.of(**known, status="skipped", error=reason)
+    split = datasets.load(run.dataset, run.seed, say)
+    known["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test), "leak": split.leak}
+    fit = store.read_fit(run.fit_id) if store else None
+    if fit is None or (run.alone and not fit.seconds.get("alone")):
+        fit = fit_and_sample(run, split, enter)
+        if store:
+            store.write_fit(run.fit_id, fit)
+    known["method"] |= {"guarantee": fit.guarantee}
+    known["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger}
+    enter("evaluate")
+    return Record.of(**known, status="ok", **_judge(run, split, fit))
 
 
 def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
@@ -204,7 +236,7 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
         fitted = run.synthesizer.fit(private, method)
         middle = time.perf_counter()
         enter("sample")
-        codes = draw(fitted, split.schema, run.n_synth, sampling)
+        encoded = draw(fitted, split.schema, run.n_synth, sampling)
         end = time.perf_counter()
     seconds = {"fit": middle - start, "sample": end - middle, "total": end - start}
     elsewhere = fitted.measured_elsewhere()
@@ -213,7 +245,7 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
         seconds |= {"total": sum(seconds.values()), "around": end - start - sum(seconds.values())}
     predicts = getattr(fitted, "predict_proba", None)
     return Fit(
-        codes=codes,
+        encoded=encoded,
         test_probabilities=None if predicts is None else np.asarray(predicts(split.test), dtype=np.float32),
         guarantee=ledger.guarantee,
         spent=ledger.spent,
@@ -233,10 +265,10 @@ def _judge(run: Run, split: datasets.Split, fit: Fit) -> dict[str, Any]:
     schema, evaluation, probabilities = split.schema, run.evaluation, fit.test_probabilities
     if probabilities is None:
         metrics = evaluate.utility(
-            fit.codes, split.test, schema, run.judged, evaluation["evaluators"], evaluation["repeats"], run.seed
+            fit.encoded, split.test, schema, run.judged, evaluation["evaluators"], evaluation["repeats"], run.seed
         )
-        fidelity = evaluate.fidelity(fit.codes, split.train, schema)
-        labels = fit.codes[:, schema.position(run.judged)]
+        fidelity = evaluate.fidelity(fit.encoded, split.train, schema)
+        labels = fit.encoded[:, schema.position(run.judged)]
     else:
         metrics = {DIRECT: evaluate.scores(split.test[:, schema.target_position], probabilities)}
         fidelity = {}
@@ -245,7 +277,7 @@ def _judge(run: Run, split: datasets.Split, fit: Fit) -> dict[str, Any]:
         "metrics": metrics,
         "positive_rate": float(np.mean(labels == datasets.positive_class(run.dataset, schema, run.judged))),
         "fidelity": fidelity,
-        "synthetic_sha256": hashlib.sha256(fit.codes.tobytes()).hexdigest(),
+        "synthetic_sha256": hashlib.sha256(fit.encoded.tobytes()).hexdigest(),
         "seconds": fit.seconds,
         "peak_memory_mb": fit.peak_memory_mb,
     }

@@ -48,7 +48,7 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (world / "conf" / "dataset").mkdir(parents=True)
     description = {
         "name": "toy",
-        "title": "made up for tests",
+        "title": "simulated for tests",
         "licence": "none",
         "files": {"toy/toy.csv": hashlib.sha256(content).hexdigest()},
         "sources": [],
@@ -68,7 +68,7 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (world / "conf" / "dataset" / "toy.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
     (world / "conf" / "synthesizer").mkdir()
-    for name in ("Instant", "Slow", "Hungry", "Crashing", "Filling", "Hoarding"):
+    for name in ("Instant", "Slow", "Hungry", "Crashing", "Filling", "Hoarding", "Mistaken"):
         (world / "conf" / "synthesizer" / f"{name.lower()}.yaml").write_text(
             f"name: {name.lower()}\n_target_: toy_methods.{name}\n"
         )

@@ -22,13 +22,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from dpdsyn.checks import InputError
+
 _HOME = Path(__file__).parent
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$")
 _HEADER = re.compile(r"^# (python|gigabytes|methods): (.+)$", re.MULTILINE)
 Say = Callable[[str], None]
 
 
-class EnvironmentFault(ValueError):
+class EnvironmentFault(InputError):
     """An environment is not known, or cannot be made here."""
 
 

@@ -1,4 +1,4 @@
-"""Attacks: what of a fit is looked at to tell whether one row, the canary, was in the table.
+"""Attacks: what of a fit is observed to tell whether one row, the canary, was in the table.
 
 Whoever attacks knows the method, its settings, all other rows and the method's own randomness, never the noise.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from dpdsyn.schema import Schema
 from experiments.audit.bounds import split
 
-VERSION = 1  # raised when an attack or what it looks at changes
+VERSION = 1  # raised when an attack or what it observes changes
 RELEASED = 10  # times as many rows are released as the table has: sampling costs no budget
 _SHRINKAGE = 0.1
 _NEARNESS = 3.0
@@ -33,7 +33,7 @@ class Attack:
 ATTACKS = (
     Attack("released rows", "released rows (black-box)", learnt=True),
     Attack("parameters", "what was fitted (white-box)", learnt=True),
-    Attack("door answers", "every noisy answer (white-box)", learnt=False),
+    Attack("noisy answers", "every noisy answer (white-box)", learnt=False),
 )
 
 
@@ -51,9 +51,9 @@ def canary_of(rows: np.ndarray, schema: Schema) -> np.ndarray:
     return np.array([rarest], dtype=schema.dtype)
 
 
-def released(codes: np.ndarray, canary: np.ndarray) -> np.ndarray:
+def released(encoded: np.ndarray, canary: np.ndarray) -> np.ndarray:
     """Of the released rows, how many share the canary's code in each column, in each two, and in all."""
-    same = codes == canary[0]
+    same = encoded == canary[0]
     pairs = [(same[:, a] & same[:, b]).sum() for a, b in itertools.combinations(range(same.shape[1]), 2)]
     return np.array([*same.sum(axis=0), *pairs, same.all(axis=1).sum()], dtype=float)
 
@@ -113,7 +113,7 @@ def _one_way(marginals: Any, schema: Schema) -> bool:
 
 
 def scores(attack: Attack, with_row: np.ndarray, without: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """One score a run, or None if nothing that was looked at ever changed. Looked at: shape (runs in that world, what)."""
+    """One score a run, or None if nothing that was observed ever changed. Observed: shape (runs in that world, what)."""
     together = np.concatenate([with_row, without])
     moving = together.std(axis=0) > 0 if together.size else np.zeros(0, dtype=bool)
     if not moving.any():
@@ -135,9 +135,9 @@ def _discriminant(with_row: np.ndarray, without: np.ndarray) -> np.ndarray:
     return np.linalg.solve(shrunk, (means[0] - means[1]) / scale) / scale
 
 
-def density(codes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def density(encoded: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """How near released rows lie to each row: log of the mean of exp(_NEARNESS times the columns in which both agree)."""
-    agree = [np.exp(_NEARNESS * (codes == row).sum(axis=1)).mean() for row in rows]
+    agree = [np.exp(_NEARNESS * (encoded == row).sum(axis=1)).mean() for row in rows]
     return np.log(agree)
 
 
@@ -151,7 +151,7 @@ def guesses(
     """
     rows = np.stack([rng.integers(size, size=canaries) for size in schema.sizes], axis=1).astype(schema.dtype)
     inside = rng.random(canaries) < 0.5
-    codes = fit(np.concatenate([others, rows[inside]]))
-    order = np.argsort(density(codes, rows), kind="stable")
+    encoded = fit(np.concatenate([others, rows[inside]]))
+    order = np.argsort(density(encoded, rows), kind="stable")
     each = canaries // 4
     return 2 * each, int(inside[order[-each:]].sum() + (~inside[order[:each]]).sum())

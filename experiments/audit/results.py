@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from statistics import median
 
 from experiments import machine
-from experiments.audit.trials import Audit, Finding, Looked
+from experiments.audit.trials import Audit, Finding, Observed
 from experiments.records.audits import COLUMNS, Audited
 
 
-def result(audit: Audit, looked: Looked, found: Sequence[Finding], again: Sequence[Finding]) -> Audited:
+def result(audit: Audit, observed: Observed, found: Sequence[Finding], again: Sequence[Finding]) -> Audited:
     """The rows of one audit: of each attack, with the fresh runs that were made where a claim was crossed."""
     fresh = {finding.attack: finding for finding in again}
     environment = machine.describe(audit.run.threads)
     shared = {
         "method": audit.label,
-        "guarantee": looked.guarantee,
+        "guarantee": observed.guarantee,
         "claimed_epsilon": audit.run.budget.epsilon,
         "delta": audit.run.budget.delta,
-        "verdict": judged(looked.guarantee, audit.run.budget.epsilon, found, again),
+        "verdict": judged(observed.guarantee, audit.run.budget.epsilon, found, again),
         "dataset": audit.run.dataset["name"],
         "columns": audit.columns,
         "rows": audit.rows,
-        "seconds_per_run": round(median(looked.seconds.tolist()), 3),
+        "seconds_per_run": round(median(observed.seconds.tolist()), 3),
         "version": audit.run.synthesizer.version,
         "commit": environment["commit"],
         "dirty": environment["dirty"],

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn.checks import whole_number
+from dpdsyn.checks import InputError, whole_number
 from dpdsyn.files import write_whole
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
@@ -44,8 +44,8 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What was looked at in some runs, each array with a row a run. Even runs are without the canary, odd ones with it."""
+class Observed:
+    """What was observed in some runs, each array with a row a run. Even runs are without the canary, odd ones with it."""
 
     released: np.ndarray
     parameters: np.ndarray
@@ -59,7 +59,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Audit:
-    """A composed configuration, checked. Building one raises ValueError for the first value that cannot be meant."""
+    """A composed configuration, checked. Building one raises InputError for the first value that cannot be meant."""
 
     run: Run
     runs: int
@@ -73,7 +73,7 @@ class Audit:
         names = {"runs": 40, "columns": 2, "rows": 20, "canaries": 40}
         numbers = {name: whole_number(f"audit.{name}", given[name], least) for name, least in names.items()}
         if numbers["columns"] > len(run.schema.columns):
-            raise ValueError(f"audit.columns is {given['columns']}; {run.dataset['name']} has {len(run.schema.columns)}")
+            raise InputError(f"audit.columns is {given['columns']}; {run.dataset['name']} has {len(run.schema.columns)}")
         return cls(run, **numbers)
 
     @property
@@ -107,11 +107,11 @@ class Audit:
     def cut(self) -> Cut:
         """The table, the same for every run. Raises DataError or SchemaError as the data set does."""
         schema = self.schema()
-        codes = datasets.load(self.run.dataset, self.run.seed).train[:, self.run.schema.positions(schema.names)]
-        if len(codes) < self.rows:
-            raise ValueError(f"audit.rows is {self.rows}; {self.run.dataset['name']} has {len(codes)} training rows")
-        order = np.random.default_rng(self.rows).permutation(len(codes))
-        drawn = codes[order[: self.rows]].astype(schema.dtype)
+        encoded = datasets.load(self.run.dataset, self.run.seed).train[:, self.run.schema.positions(schema.names)]
+        if len(encoded) < self.rows:
+            raise InputError(f"audit.rows is {self.rows}; {self.run.dataset['name']} has {len(encoded)} training rows")
+        order = np.random.default_rng(self.rows).permutation(len(encoded))
+        drawn = encoded[order[: self.rows]].astype(schema.dtype)
         canary = audit_attacks.canary_of(drawn, schema)
         return Cut(schema, drawn[(drawn != canary).any(axis=1)], canary)
 
@@ -128,10 +128,10 @@ class Audit:
         start = time.perf_counter()
         private = Twin.of(cut.others, cut.canary, present, cut.schema, ledger, noise)
         fitted = self._method().fit(private, np.random.default_rng(0))
-        codes = draw(fitted, cut.schema, RELEASED * self.rows, sampling)
+        encoded = draw(fitted, cut.schema, RELEASED * self.rows, sampling)
         seconds = time.perf_counter() - start
-        looked = audit_attacks.released(codes, cut.canary), audit_attacks.parameters(fitted, cut.schema, cut.canary)
-        return *looked, private.evidence, seconds, ledger.guarantee
+        seen = audit_attacks.released(encoded, cut.canary), audit_attacks.parameters(fitted, cut.schema, cut.canary)
+        return *seen, private.evidence, seconds, ledger.guarantee
 
     def _method(self) -> Synthesizer:
         return type(self.run.synthesizer)(**self.run.parameters)
@@ -171,12 +171,12 @@ class Chunks:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.path(trial, chunk), buffer.getvalue())
 
-    def read(self, trial: int, runs: int) -> Looked:
+    def read(self, trial: int, runs: int) -> Observed:
         parts = [dict(np.load(self.path(trial, chunk), allow_pickle=False)) for chunk in range(-(-runs // CHUNK))]
         whole = {name: np.concatenate([part[name] for part in parts])[:runs] for name in parts[0]}
         found = {former.today(kind, former.GUARANTEES) for kind in whole["guarantee"].tolist()}
         guarantee = next(kind for kind in ("none", "unverified", "dp") if kind in found)
-        return Looked(whole["released"], whole["parameters"], whole["evidence"][:, None], whole["seconds"], guarantee)
+        return Observed(whole["released"], whole["parameters"], whole["evidence"][:, None], whole["seconds"], guarantee)
 
 
 @lru_cache(maxsize=2)
@@ -199,12 +199,12 @@ class Finding:
     runs: int
 
 
-def findings(audit: Audit, looked: Looked) -> list[Finding]:
-    """Of every attack that had something to look at."""
+def findings(audit: Audit, observed: Observed) -> list[Finding]:
+    """Of every attack that had something to observe."""
     delta, found = audit.run.budget.delta, []
-    with_canary = np.arange(len(looked.evidence)) % 2 == 1
+    with_canary = np.arange(len(observed.evidence)) % 2 == 1
     for attack in ATTACKS:
-        seen = looked.of(attack)
+        seen = observed.of(attack)
         scored = audit_attacks.scores(attack, seen[with_canary], seen[~with_canary])
         if scored is None:
             continue

@@ -1,4 +1,4 @@
-"""The runs of an audit, in processes of their own: those that are missing are done, by one command or several at once."""
+"""The runs of an audit, in processes of their own: missing ones are computed, by one command or several at once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from experiments.audit.trials import CHUNK, Audit, Chunks, Looked, prepared
+from experiments.audit.trials import CHUNK, Audit, Chunks, Observed, prepared
 from experiments.console import bar, console
 from experiments.sweep import processors
 from experiments.sweep.locks import locked
 
-_WAIT = 0.5  # seconds between two looks for chunks that another command is at work on
+_WAIT = 0.5  # seconds between two searches for chunks that another command is at work on
 
 
-def observed(audit: Audit, config: dict[str, Any], chunks: Chunks, trial: int) -> Looked:
+def completed(audit: Audit, config: dict[str, Any], chunks: Chunks, trial: int) -> Observed:
     """All runs of a trial, those that are missing done first by as many processes as asked for."""
     total = -(-audit.runs // CHUNK)
     with bar(console(), "chunks of runs") as shown:
@@ -29,7 +29,7 @@ def observed(audit: Audit, config: dict[str, Any], chunks: Chunks, trial: int) -
         while missing := chunks.missing(trial, audit.runs):
             for _ in _work(missing, config, chunks.folder, trial):
                 shown.update(task, completed=total - len(chunks.missing(trial, audit.runs)))
-            if set(missing) == set(chunks.missing(trial, audit.runs)):  # all of them claimed by another command
+            if set(missing) == set(chunks.missing(trial, audit.runs)):  # another command has the locks on all of them
                 time.sleep(_WAIT)
     return chunks.read(trial, audit.runs)
 

@@ -19,7 +19,7 @@ _SIZES = (16, 10, 17, 16, 8, 16, 7, 6, 3, 16, 16, 16, 43)  # the feature columns
 
 
 def contenders(rows: int) -> dict[str, Callable[[], object]]:
-    """The closed form, Opacus with ghost clipping and Opacus with stored per-row gradients, each from codes to the sum."""
+    """The closed form, Opacus with ghost clipping and Opacus with stored per-row gradients, each from encoded rows to the sum."""
     import torch
     from opacus import GradSampleModule
     from opacus.grad_sample import GradSampleModuleFastGradientClipping
@@ -65,7 +65,7 @@ def contenders(rows: int) -> dict[str, Callable[[], object]]:
         ghost_loss(ghost(one_hot()), target).backward()
 
     return {
-        "closed form on codes": lambda: network.clipped_gradient_sum(flat, network.index(features), labels[:, None], 1.0),
+        "closed form on encoded rows": lambda: network.clipped_gradient_sum(flat, network.index(features), labels[:, None], 1.0),
         "opacus, ghost clipping": with_ghost_clipping,
         "opacus, stored gradients": with_stored_gradients,
     }
@@ -84,7 +84,7 @@ def main(rows: int = 4096, repeats: int = 15) -> None:
             run()
             times.setdefault(name, []).append(time.perf_counter() - start)
     for name, seconds in times.items():
-        sys.stdout.write(f"{name:<26} {1000 * np.median(seconds[1:]):8.2f} ms per batch of {rows} rows (median of {repeats})\n")
+        sys.stdout.write(f"{name:<28} {1000 * np.median(seconds[1:]):8.2f} ms per batch of {rows} rows (median of {repeats})\n")
 
 
 if __name__ == "__main__":

@@ -44,13 +44,13 @@ def chosen_cliques(sizes: Sequence[int], pairs: int, rng: np.random.Generator) -
     return cliques
 
 
-def compare(codes: np.ndarray, schema: Schema, pairs: int) -> list[list[str]]:
+def compare(encoded: np.ndarray, schema: Schema, pairs: int) -> list[list[str]]:
     """One row for each way to fit."""
     sizes, rng = schema.sizes, np.random.default_rng(pairs)
     cliques = chosen_cliques(sizes, pairs, rng)
-    exact = {c: marginal(codes, schema, tuple(schema.names[i] for i in c)) for c in _subsets(len(sizes))}
+    exact = {c: marginal(encoded, schema, tuple(schema.names[i] for i in c)) for c in _subsets(len(sizes))}
     noisy = [Measurement(c, exact[c] + rng.normal(0, _SIGMA, exact[c].shape), _SIGMA) for c in cliques]
-    total = float(len(codes))
+    total = float(len(encoded))
     before = fit_model(sizes, noisy[:-1], total)
     ways: dict[str, Callable[[], Any]] = {
         f"mbi, {_STEPS} steps, first time": lambda: fit_with_mbi(sizes, noisy[:-1], total, _STEPS),
@@ -92,14 +92,14 @@ def main(dataset: str = "adult", *pairs: str) -> None:
     pin_threads(1)
     described = datasets.resolved(read_option("dataset", dataset))
     schema = datasets.schema_of(described)
-    codes = datasets.load(described, 0, lambda text: None).train
+    encoded = datasets.load(described, 0, lambda text: None).train
     table = Table(
-        f"One fit on {dataset}, {len(codes)} rows, noise {_SIGMA:g}, one thread",
-        ["measured", "by", "seconds", "loss", "loss of the truth, about", "two-way error"],
-        [row for number in pairs or ("15", "30", "45") for row in compare(codes, schema, int(number))],
+        f"One fit on {dataset}, {len(encoded)} rows, noise {_SIGMA:g}, one thread",
+        ["measured", "by", "seconds", "loss", "loss of the truth, about", "mean 2-way TVD"],
+        [row for number in pairs or ("15", "30", "45") for row in compare(encoded, schema, int(number))],
         [
             "The loss is half the squared distance to the answers, in standard deviations. Under that of the truth, it is noise "
-            "that is fitted, and by default ours ends early. Two-way error: of all pairs, against the real rows.",
+            "that is fitted, and by default ours ends early. Mean 2-way TVD: of all pairs, against the real rows.",
         ],
     )
     text = markdown(table)

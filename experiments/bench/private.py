@@ -1,4 +1,6 @@
-"""What privacy costs in time: python -m experiments.bench.private [--epsilon 1] [--repeats 7] > results/profile.md
+"""What privacy costs in time.
+
+Run: python -m experiments.bench.private [--epsilon 1] [--repeats 7] > results/profile.md
 
 On Adult, DPDSyn fits and samples as many rows as there are for training, calibration included; beside it the same
 network is trained without privacy on as many row visits: by plain minibatch SGD in torch, and by this library's own
@@ -105,7 +107,7 @@ Run = Callable[[int], tuple[dict[str, float], Callable[[np.ndarray], np.ndarray]
 
 
 def contenders(split: Split, epsilon: float) -> dict[str, Run]:
-    """Each takes a seed and gives the seconds of its parts and a function from feature codes to probabilities."""
+    """Each takes a seed and gives the seconds of its parts and a function from encoded features to probabilities."""
     schema, settings = split.schema, GuideSettings()
     network = Network(schema.shape(schema.features), (schema.classes,), settings.hidden)
 
@@ -122,7 +124,7 @@ def contenders(split: Split, epsilon: float) -> dict[str, Run]:
         return parts, fitted.guide_.predict_proba
 
     def batches(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the code table and labels of every step, shapes (steps, batch, columns) and (steps, batch)."""
+        """Rows of the index table and labels of every step, shapes (steps, batch, columns) and (steps, batch)."""
         rng = np.random.default_rng(seed)
         visits = settings.steps * settings.batch
         orders = [rng.permutation(len(split.train)) for _ in range(-(-visits // len(split.train)))]

@@ -1,6 +1,7 @@
-"""Time and memory against rows: python -m experiments.bench.scale 1e3 1e5 1e7 [--parquet FOLDER] [--order 2]
+"""Time and memory against the number of rows.
 
-Each size runs in a process of its own. Rows are made up (`simulated`), with a known best possible accuracy, and are
+Run: python -m experiments.bench.scale 1e3 1e5 1e7 [--parquet FOLDER] [--order 2]
+Each size runs in a process of its own. Rows are simulated, with a known best possible accuracy, and are
 made, or read from Parquet, while the method streams over them: making or reading them is part of the time. The
 accuracy is that of a small tree ensemble trained on at most 200,000 synthetic rows and tested on 20,000 real ones.
 """

@@ -1,6 +1,7 @@
-"""What the harness itself costs: python -m experiments.bench.sweep [--runs 60] [--finished 1000]
+"""What the harness itself costs.
 
-Real commands in processes of their own, on made-up rows, in a results folder that is thrown away. Four numbers:
+Run: python -m experiments.bench.sweep [--runs 60] [--finished 1000]
+Real commands in processes of their own, on simulated rows, in a results folder that is thrown away. Four numbers:
 seconds that a run costs beyond its own work in a warm worker, that `dpdsyn status` takes over many finished runs, that a
 resumed sweep adds for each finished run, and the time of two workers as a share of that of one.
 """
@@ -30,7 +31,7 @@ _SMALL = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=60, help="instant runs to do")
+    parser.add_argument("--runs", type=int, default=60, help="instant runs to compute")
     parser.add_argument("--finished", type=int, default=1000, help="runs that have their record already")
     given = parser.parse_args()
     for name, measure in (

@@ -1,4 +1,4 @@
-"""`dpdsyn audit`: audits are composed, their missing runs are done by worker processes, and what they show is told and stored."""
+"""`dpdsyn audit`: audits are composed, their missing runs computed by worker processes, and what they show told and stored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 from dpdsyn.files import FileError, write_whole
 from experiments.audit.results import result
 from experiments.audit.trials import CHUNK, Audit, Chunks, Finding, findings, one_run_finding, prepared
-from experiments.audit.workers import observed
+from experiments.audit.workers import completed
 from experiments.console import say
 from experiments.paths import results_dir, see_own_modules
 from experiments.records.audits import Audited, audits_folder
+from experiments.records.store import write_private
 from experiments.report.tables.audits import render, verdict_of
 from experiments.sweep.plan import composed
 from experiments.sweep.processes import prepare_processes
@@ -51,7 +53,9 @@ def audit(arguments: Sequence[str]) -> int:
             raise
         except Exception as error:  # whatever a method raises; the others go on
             failed = True
-            say(f"{one.name}: failed, {type(error).__name__}: {' '.join(str(error).split())}")
+            log = audits_folder(results_dir()) / one.audit_id / "failed.txt"
+            write_private(log, traceback.format_exc())
+            say(f"{one.name}: failed, {type(error).__name__}: {' '.join(str(error).split())} (in full: {log})")
     if done:
         sys.stdout.write(render(done) + "\n")
     return 1 if failed or any(audited.verdict == "violation" for audited in done) else 0
@@ -62,7 +66,7 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _audited(audit: Audit, config: dict[str, Any]) -> Audited:
-    """Do what runs are missing, twice as many if a claim is crossed, and store the result."""
+    """Compute the runs that are missing, twice as many if a claim is crossed, and store the result."""
     chunks = Chunks(audits_folder(results_dir()) / audit.audit_id)
     _, cut = prepared(json.dumps(config))
     start = time.perf_counter()
@@ -70,13 +74,14 @@ def _audited(audit: Audit, config: dict[str, Any]) -> Audited:
     begins = {"none": f": {_NONE}", "unverified": f": {_UNVERIFIED}"}.get(guarantee, "")
     left = len(chunks.missing(0, audit.runs)) * CHUNK
     say(f"{audit.name}{begins}; {left} of {audit.runs} runs to do, the first took {time.perf_counter() - start:.2f} s")
-    looked = observed(audit, config, chunks, trial=0)
-    found = [*findings(audit, looked), one_run_finding(audit, *audit.one_run(cut))]
+    observed = completed(audit, config, chunks, trial=0)
+    found = [*findings(audit, observed), one_run_finding(audit, *audit.one_run(cut))]
     again: list[Finding] = []
     if guarantee != "none" and any(_crosses(finding, audit) for finding in found):
         say(f"{audit.name}: crosses its claim; as many fresh runs are to show whether it does so again")
-        again = findings(audit, observed(audit, config, chunks, trial=1))
-    audited = result(audit, looked, found, again)
+        again = findings(audit, completed(audit, config, chunks, trial=1))
+    audited = result(audit, observed, found, again)
+    (chunks.folder / "failed.txt").unlink(missing_ok=True)
     write_whole(chunks.folder / "result.json", json.dumps(asdict(audited)).encode())
     say(f"{audit.name}: {verdict_of(audited)}")
     return audited

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from dpdsyn.files import FileError
 from experiments.console import say
 from experiments.paths import results_dir
 
@@ -20,7 +21,7 @@ def export(given: argparse.Namespace) -> int:
     store = Store(results_dir())
     records, audits = list(store.all(say)), stored(store.results)
     if not records and not audits:
-        raise FileNotFoundError(f"no records in {store.records}; nothing was exported")
+        raise FileError(f"no records in {store.records}; nothing was exported")
     if records:
         print(f"{len(records)} records in {write_export(store.results, records)}")
     if audits:

@@ -1,4 +1,4 @@
-"""`dpdsyn list`: names of data sets, methods and experiments, each in a line."""
+"""`dpdsyn list`: names of data sets, methods with their roles, and experiments, each in a line."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ def show(given: argparse.Namespace) -> int:
         print(f"  {name:<20} {read_option('dataset', name)['title']}")
     print("methods")
     for name in options("synthesizer"):
-        print(f"  {name:<20} {_summary(name)}")
+        print(f"  {name:<20} {_role(name):<12} {_summary(name)}".rstrip())
     print("experiments (dpdsyn run -m experiment=NAME)")
     for name in options("experiment"):
         print(f"  {name:<20} {_remark('experiment', name)}")
     return 0
+
+
+def _role(name: str) -> str:
+    """What the method is to the others, if its file tells."""
+    return str((read_option("synthesizer", name).get("about") or {}).get("role") or "")
 
 
 def _summary(name: str) -> str:

@@ -1,12 +1,18 @@
-"""The command line. Heavy libraries are imported by the commands that need them, so that the others answer at once."""
+"""The command line `dpdsyn`: one command is chosen, carried out, and what stops it is told.
+
+Heavy libraries are imported by the commands that need them, so that the others answer at once.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from experiments.cli import (
     check,
@@ -27,15 +33,20 @@ from experiments.cli import (
 )
 
 _HYDRAS = {  # everything after these is Hydra's, flags included
-    "run": "do runs: dpdsyn run [-m] [HYDRA FLAGS] dataset=NAME synthesizer=NAME ...",
-    "retry": "do again what failed: dpdsyn retry [KEY=VALUE ...]",
+    "run": "compute runs: dpdsyn run [-m] [--debug] [HYDRA FLAGS] dataset=NAME synthesizer=NAME ...",
+    "retry": "repeat the runs that failed: dpdsyn retry [KEY=VALUE ...]",
     "audit": "attack a method: dpdsyn audit [-m] dataset=NAME synthesizer=NAME privacy.epsilon=E ...",
 }
+_WITH_TRACEBACKS = "DPDSYN_TRACEBACK"  # set to anything: no error is put into one line
 _OTHERS = (listing, status, merge, track, records, export, tables, figures, report, ui, data, env, schema, synthesize, check)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one command. Exit code 0: done; 1: some runs or checks failed; 2: refused, with one line that says why."""
+    """Carry out one command.
+
+    Exit code 0: done; 1: some runs or checks failed, or the program itself, with its traceback; 2: refused, with one line that
+    says why. With DPDSYN_TRACEBACK set, what stops a command goes through.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     warnings.filterwarnings("ignore", module="mbi")  # it warns of single precision when imported; we fit in double
     try:
@@ -54,9 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _refuse(f"{error.name} is not installed; this command needs: pip install 'dpdsyn[bench]'")
     except Exception as error:
-        if not _is_for_the_person(error):
+        if os.environ.get(_WITH_TRACEBACKS):
             raise
-        return _refuse(" ".join(str(error).split()))
+        return _refuse(" ".join(str(error).split())) if _is_for_the_person(error) else _own_fault(error, arguments)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -83,11 +94,26 @@ def _hydras(command: str) -> Callable[[Sequence[str]], int]:
 
 
 def _is_for_the_person(error: Exception) -> bool:
-    """Whether the message says what was given and what is accepted, so that no traceback is of use."""
+    """Whether it is about what was given or about this machine, and its message says so: then no traceback is of use."""
+    from dpdsyn.checks import InputError
     from dpdsyn.files import FileError
+    from dpdsyn.privacy import BudgetExceeded
+    from experiments.data.fetch import DataError
 
-    told = (ValueError, FileNotFoundError, PermissionError, ConnectionError, FileError)
-    return isinstance(error, told) or type(error).__name__ == "DataError"
+    return isinstance(error, InputError | DataError | FileError | BudgetExceeded | PermissionError | ConnectionError)
+
+
+def _own_fault(error: Exception, arguments: Sequence[str]) -> int:
+    """Any other error is a mistake of this program: its traceback, and how to see more."""
+    traceback.print_exception(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    print(
+        f"dpdsyn: this is a fault of the program, not of what was typed: {type(error).__name__} in {where.name} "
+        f"({Path(where.filename).name}, line {where.lineno}). To look around where it happened: "
+        f"{_WITH_TRACEBACKS}=1 {shlex.join(['python', '-m', 'pdb', '-c', 'continue', '-m', 'experiments.cli.main', *arguments])}",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _refuse(message: str) -> int:

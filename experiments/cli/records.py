@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from dpdsyn.files import FileError
 from experiments.console import say
 from experiments.paths import results_dir
 from experiments.records.record import Record
@@ -35,14 +36,14 @@ def load(given: argparse.Namespace) -> list[Record]:
         store = Store(results_dir())
         records = sorted(store.all(say), key=sort_key)
         if not records:
-            raise FileNotFoundError(f"no records in {store.records}; do some runs first")
+            raise FileError(f"no records in {store.records}; start with dpdsyn run")
         return records
     try:
         return read_export(results_dir())
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f"there is no {results_dir() / 'records.jsonl'}; do some runs and `dpdsyn export`, "
-            "or read the working store with --working"
+        raise FileError(
+            f"there is no {results_dir() / 'records.jsonl'}; `dpdsyn export` writes it after `dpdsyn run`, "
+            "and --working reads the working store"
         ) from None
 
 

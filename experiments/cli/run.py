@@ -1,4 +1,4 @@
-"""`dpdsyn run` and `dpdsyn retry`: do what was asked for, and show what came of it."""
+"""`dpdsyn run` and `dpdsyn retry`: runs are computed as asked for, and their results shown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from experiments.console import say
 from experiments.paths import results_dir, see_own_modules
+from experiments.sweep.debug import FLAG, debug
 
 if TYPE_CHECKING:
     from experiments.sweep.sweep import Outcome
@@ -18,11 +19,13 @@ _LISTED = 5  # refused runs that are named one by one
 def run(arguments: Sequence[str], retried: set[str] | None = None) -> int:
     """Exit code: 0 if every run is ok or skipped, 1 if one failed, 2 if the command was refused.
 
-    arguments: as typed after `dpdsyn run`. retried: do again only what failed and is not in this set, to which it is added.
+    arguments: as typed after `dpdsyn run`. retried: repeat only what failed and is not in this set, to which it is added.
     """
     from experiments.sweep.request import inspect_request, show
     from experiments.sweep.sweep import sweep
 
+    if FLAG in arguments:
+        return debug([argument for argument in arguments if argument != FLAG])
     see_own_modules()
     request = inspect_request(arguments)
     if request.only_shows:
@@ -32,7 +35,7 @@ def run(arguments: Sequence[str], retried: set[str] | None = None) -> int:
 
 
 def retry(arguments: Sequence[str]) -> int:
-    """Do again what has a record that is not ok: of the command given, or of every command that this folder knows."""
+    """Repeat the runs that failed: of the command given, or of every command that this folder knows."""
     if arguments:
         flags = [] if {"-m", "--multirun"} & set(arguments) else ["-m"]
         return run([*flags, *arguments], retried=set())
@@ -48,7 +51,7 @@ def retry(arguments: Sequence[str]) -> int:
             say(f"{len(failed)} of {len(plan.runs)} runs failed: {typed_command(plan)}")
             codes.append(run(list(plan.arguments), retried))
     if len(codes) == 1:
-        say(f"nothing that failed is known in {store.results}")
+        say(f"no run that failed is known in {store.results}")
     return max(codes)
 
 
@@ -65,5 +68,5 @@ def _told(outcome: Outcome) -> int:
     if refused[_LISTED:]:
         say(f"dpdsyn: and {len(refused) - _LISTED} more")
     if failed:
-        say("dpdsyn retry does again what failed; dpdsyn status says why it did")
+        say("dpdsyn status says why, and where each failed run is told in full; dpdsyn retry repeats them")
     return 2 if refused else 1 if failed else 0

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dpdsyn.checks import InputError
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     schema = commands.add_parser("schema", help="schema files").add_subparsers(metavar="ACTION", required=True)
@@ -32,8 +34,8 @@ def print_draft(given: argparse.Namespace) -> int:
     frame = read_table(given.table, reading(given))
     try:
         sys.stdout.write(draft_schema(frame, given.table.name, given.target))
-    except ValueError as error:
-        raise ValueError(f"{given.table}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{given.table}: {error}") from error
     print(
         "dpdsyn: this draft was read off the rows and is not private: replace the marked lines by public knowledge, "
         "then delete the line `drafted: true`",

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dpdsyn.checks import InputError
 from experiments.cli.schema import reading, reads_table
 from experiments.console import say
 from experiments.data.fetch import DataError
-from experiments.data.table_file import Reading, is_parquet, line_of, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dpdsyn.api import DPDSyn
     from dpdsyn.schema import Schema
+    from experiments.data.table_file import Reading
 
 _CHUNK = 1_000_000  # rows sampled and written at once
 _ENDINGS = (".csv", ".parquet")
@@ -67,6 +68,8 @@ class Request:
 
     def streamed(self, schema: Schema) -> bool:
         """Whether the table is read piece by piece: Parquet, unless rows have to be chosen by person or cells changed."""
+        from experiments.data.table_file import is_parquet
+
         as_written = not self.reading.missing and self.reading.decimal == "."
         return as_written and schema.person is None and is_parquet(self.table)
 
@@ -76,9 +79,10 @@ class Request:
 
 
 def synthesize(request: Request) -> int:
-    """Fit, sample and write. Raises ValueError or DataError, in one line, before anything is written."""
+    """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
     from dpdsyn.api import DPDSyn, SeededNoiseWarning
     from dpdsyn.privacy import Budget
+    from experiments.data.table_file import line_of, read_table
 
     Budget(request.epsilon, request.delta)
     _check_output(request)
@@ -97,12 +101,12 @@ def synthesize(request: Request) -> int:
         warnings.simplefilter("ignore", SeededNoiseWarning)
         try:
             model.fit(table, schema)
-        except ValueError as error:
+        except InputError as error:
             if str(error).startswith(str(request.table)):
                 raise
             row = getattr(error, "row", None)
             line = None if row is None else line_of(request.table, row, request.reading)
-            raise ValueError(f"{request.table}{'' if line is None else f', line {line}'}: {error}") from error
+            raise InputError(f"{request.table}{'' if line is None else f', line {line}'}: {error}") from error
     del table
     rows = model.schema_.rows_public if request.rows is None else request.rows
     _write(request, model, rows)
@@ -123,7 +127,7 @@ def _check_output(request: Request) -> None:
     if request.output.absolute() == request.table.absolute():
         raise DataError(f"--output {request.output} is the private table itself")
     if request.rows is not None and request.rows < 1:
-        raise ValueError(f"--rows is {request.rows}; a whole number of at least 1 is needed")
+        raise InputError(f"--rows is {request.rows}; a whole number of at least 1 is needed")
 
 
 def _schema(request: Request) -> Schema:
@@ -132,9 +136,9 @@ def _schema(request: Request) -> Schema:
 
     schema = with_target(Schema.from_yaml(request.schema), request.target)
     if schema.target is None:
-        raise ValueError(f"{request.schema}: no target is named; add `target: COLUMN`, or --target COLUMN")
+        raise InputError(f"{request.schema}: no target is named; add `target: COLUMN`, or --target COLUMN")
     if schema.drafted and not request.draft:
-        raise ValueError(
+        raise InputError(
             f"{request.schema} is still a draft, read off the rows, so nothing made with it is private. Replace what was read "
             "by public knowledge and delete the line `drafted: true`; or give --draft to try it out without any guarantee"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from dpdsyn.files import FileError
 from experiments.console import say
 from experiments.paths import results_dir
 
@@ -18,7 +19,7 @@ def catch_up(given: argparse.Namespace) -> int:
 
     store = Store(results_dir())
     if not any(store.records.glob("*.json")):
-        raise FileNotFoundError(f"no records in {store.records}; do some runs first")
+        raise FileError(f"no records in {store.records}; start with dpdsyn run")
     try:
         runs, written = track(store, say)
     except Exception as error:  # of MLflow, its database or the network, each with errors of its own

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+from dpdsyn.files import FileError
 from experiments.paths import results_dir
 
 
@@ -21,7 +22,7 @@ def serve(given: argparse.Namespace) -> int:
 
     uri = tracking_uri(results_dir())
     if uri.startswith("sqlite:///") and not (results_dir() / "mlflow.db").exists():
-        raise FileNotFoundError(f"there is no {results_dir() / 'mlflow.db'} yet; do some runs first")
+        raise FileError(f"there is no {results_dir() / 'mlflow.db'} yet; start with dpdsyn run")
     print(f"MLflow shows {uri} on http://127.0.0.1:{given.port} (Ctrl-C ends it)", flush=True)
     command = [
         sys.executable,

@@ -1,11 +1,12 @@
-r"""Our marginal-based methods beside their public implementations: python -m experiments.crosscheck --public DIR
+r"""Our marginal-based methods beside their reference implementations, on the same splits.
 
-On the training codes of the same splits, each run in a process of its own. DIR holds clones made by whoever runs this:
+Run: python -m experiments.crosscheck --references DIR
+Each run has a process of its own. DIR holds clones made by whoever runs this:
 
     git clone https://github.com/ryan112358/private-pgm DIR/private-pgm
 
-(the command names those that are missing). Their code needs libraries of other versions than ours; --python names the
-interpreter that it runs in. For private-pgm, and for the others:
+(the command names those that are missing). They need libraries of other versions than ours; --python names the
+interpreter that they run in. For private-pgm, and for the others:
 
     python3 -m venv VENV && VENV/bin/pip install jax==0.7.0 chex==0.1.90 optax==0.2.5 pandas==2.3.1 numpy==2.3.2 \
         scipy==1.16.1 attrs networkx matplotlib psutil
@@ -13,8 +14,8 @@ interpreter that it runs in. For private-pgm, and for the others:
         matplotlib==3.7.5 mpmath tqdm psutil
 
 One row a run goes to results/crosscheck.csv as the run ends, and a rerun skips what is there (failures too: delete
-their rows to try them again). Then the ratios ours/public are printed. `--rounds K` stops the public side
-after K rounds and prints the mean seconds of the first K of either, without touching the file.
+their rows to try them again). Then the ratios ours/reference are printed. `--rounds K` stops the
+reference after K rounds and prints the mean seconds of the first K of either, without touching the file.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ import numpy as np
 
 from dpdsyn.column import SchemaError
 from experiments.configuration import options, read_option
-from experiments.crosscheck.reference_implementations import PUBLIC
-from experiments.crosscheck.rows import FileError, Row, append, by_round, line, read, summary
+from experiments.crosscheck.reference_implementations import REFERENCES
+from experiments.crosscheck.rows import Row, RowsError, append, by_round, line, read, summary
 from experiments.data.fetch import DataError
 from experiments.paths import results_dir
 from experiments.sweep import worker
@@ -77,34 +78,34 @@ def main() -> None:
             if not given.rounds and row.status != "interrupted":
                 append(output, row)
         print(f"\n{by_round(rows) if given.rounds else summary(read(output))}")
-    except (DataError, SchemaError, FileError) as error:
+    except (DataError, SchemaError, RowsError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--public", type=Path, metavar="DIR", required=True, help="the folder that holds the clones")
-    parser.add_argument("--python", default=sys.executable, help="the interpreter for the public side")
-    parser.add_argument("--methods", nargs="+", default=list(PUBLIC), choices=list(PUBLIC), metavar="METHOD")
+    parser.add_argument("--references", type=Path, metavar="DIR", required=True, help="the folder that holds the clones")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter of the references")
+    parser.add_argument("--methods", nargs="+", default=list(REFERENCES), choices=list(REFERENCES), metavar="METHOD")
     parser.add_argument("--datasets", nargs="+", default=["br2000", "adult"], choices=options("dataset"), metavar="NAME")
     parser.add_argument("--epsilons", nargs="+", type=float, default=[0.2, 0.8, 3.2])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--sides", nargs="+", default=["public", "ours"], choices=["public", "ours"])
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the public side")
+    parser.add_argument("--sides", nargs="+", default=["reference", "ours"], choices=["reference", "ours"])
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the references")
     parser.add_argument("--limit", type=float, default=3600.0, help="seconds for one run")
     parser.add_argument(
-        "--rounds", type=int, metavar="K", help="of the public side, then stop; print the seconds of the first K of either"
+        "--rounds", type=int, metavar="K", help="of a reference, then stop; print the seconds of the first K of either"
     )
     parser.add_argument("--output", type=Path, help="instead of results/crosscheck.csv")
     given = parser.parse_args()
-    if "public" in given.sides:
-        missing = {PUBLIC[method].missing(given.public) for method in given.methods} - {None}
+    if "reference" in given.sides:
+        missing = {REFERENCES[method].missing(given.references) for method in given.methods} - {None}
         if missing:
             parser.error("; ".join(sorted(filter(None, missing))))
     absent = [method for method in given.methods if method not in options("synthesizer")]
     if "ours" in given.sides and absent:
-        parser.error(f"conf/synthesizer has no {', '.join(absent)}; add --sides public")
+        parser.error(f"conf/synthesizer has no {', '.join(absent)}; add --sides reference")
     unknown = [text for text in given.set if text.partition("=")[0] not in _setting_names(given.methods)]
     if unknown:
         parser.error(f"--set {unknown[0]}: {', '.join(given.methods)} can be set {', '.join(_setting_names(given.methods))}")
@@ -116,7 +117,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _setting_names(methods: Sequence[str]) -> list[str]:
-    return sorted({name for method in methods for name in PUBLIC[method].settings})
+    return sorted({name for method in methods for name in REFERENCES[method].settings})
 
 
 def _runs(given: argparse.Namespace) -> Iterator[Run]:
@@ -129,11 +130,11 @@ def _runs(given: argparse.Namespace) -> Iterator[Run]:
 
 
 def _settings(method: str, side: str, changed: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the public side the adapter's with what was changed; of ours those of conf/synthesizer."""
-    if side == "public":
-        own = PUBLIC[method].settings
+    """Of a reference the adapter's with what was changed; of ours those of conf/synthesizer."""
+    if side == "reference":
+        own = REFERENCES[method].settings
         return {**own, **{key: value for key, value in changed.items() if key in own}}
-    return {key: value for key, value in read_option("synthesizer", method).items() if key not in ("name", "_target_")}
+    return {key: value for key, value in read_option("synthesizer", method).items() if key not in ("name", "_target_", "about")}
 
 
 def _text(settings: Mapping[str, Any]) -> str:
@@ -149,7 +150,7 @@ def measure(run: Run, given: argparse.Namespace) -> Row:
     split = datasets.load(read_option("dataset", run.dataset), run.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        np.savez(folder / "given.npz", codes=split.train, sizes=np.array(split.schema.sizes))
+        np.savez(folder / "given.npz", encoded=split.train, sizes=np.array(split.schema.sizes))
         asked = {
             **asdict(run),
             "delta": DELTA,
@@ -158,14 +159,16 @@ def measure(run: Run, given: argparse.Namespace) -> Row:
             "limit": given.limit,
             "rounds": given.rounds,
         }
-        asked |= {"public": str(given.public), "folder": name}
-        end = _run_child(given.python if run.side == "public" else sys.executable, asked, given.limit + _GRACE)
+        asked |= {"references": str(given.references), "folder": name}
+        end = _run_child(given.python if run.side == "reference" else sys.executable, asked, given.limit + _GRACE)
         made = folder / "made.npy"
         messages = [json.loads(line) for line in (folder / "messages").read_text(encoding="utf-8").splitlines()]
         fidelity = evaluate.fidelity(np.load(made), split.train, split.schema) if made.exists() else {}
     passed = [message for message in messages if "round" in message]
     last = {key: value for message in messages if "round" not in message for key, value in message.items()}
-    versions = {"commit": _commit(given.public / PUBLIC[run.method].name if run.side == "public" else Path(__file__).parent)}
+    versions = {
+        "commit": _commit(given.references / REFERENCES[run.method].name if run.side == "reference" else Path(__file__).parent)
+    }
     versions |= last.pop("versions", {})
     if "status" not in last:  # it did not come to the point of saying
         last |= end

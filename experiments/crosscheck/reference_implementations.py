@@ -1,4 +1,4 @@
-"""The public codes: where each is and how it is called.
+"""Reference implementations: where each is and how it is called.
 
 Nothing of them is kept here. Each is imported from the clone that a person made, called, and watched round by round;
 where it has to be kept alive or put under the budget asked for, that is done from outside and stands in `settings`.
@@ -27,8 +27,8 @@ Run = Callable[[Rounds], np.ndarray]
 
 
 @dataclass(frozen=True)
-class PublicCode:
-    """Where a method's public code is and how to call it.
+class ReferenceImplementation:
+    """Where a method's reference implementation is and how to call it.
 
     needs: a file of the clone. prepare: imports the code, and gives the function that is timed. settings: the authors'
     own defaults, and what has to be done for their code to live. commit: if not the newest.
@@ -54,7 +54,7 @@ class PublicCode:
 
 
 def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location("public_" + path.stem.replace("+", "_"), path)
+    spec = importlib.util.spec_from_file_location("reference_" + path.stem.replace("+", "_"), path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -67,7 +67,7 @@ def _imported(name: str) -> Any:
 
 
 def _private_pgm(task: Task, script: str) -> tuple[Any, Any, list[tuple[str, str]]]:
-    """A mechanism's module, the data set and all two-way marginals within the size of the authors' command line."""
+    """A mechanism's module, the data set and all 2-way marginals within the size of the authors' command line."""
     sys.path[:0] = [str(task.folder / "src"), str(task.folder / "mechanisms")]  # its own engine, not the one installed
     import pandas as pd
     from mbi import Dataset, Domain
@@ -75,18 +75,18 @@ def _private_pgm(task: Task, script: str) -> tuple[Any, Any, list[tuple[str, str
     if int(pd.__version__.split(".")[0]) > 2:
         raise RuntimeError("private-pgm's synthetic_data needs pandas < 3; give --python an interpreter that has it")
     names = [f"c{i}" for i in range(len(task.sizes))]
-    data = Dataset(pd.DataFrame(task.codes.astype(np.int64), columns=names), Domain(names, task.sizes))
+    data = Dataset(pd.DataFrame(task.encoded.astype(np.int64), columns=names), Domain(names, task.sizes))
     pairs = [pair for pair in itertools.combinations(names, 2) if data.domain.size(pair) <= _MAX_CELLS]
     return _module(task.folder / "mechanisms" / script), data, pairs
 
 
-def as_codes(synthetic: Any) -> np.ndarray:
+def as_encoded(synthetic: Any) -> np.ndarray:
     return np.asarray(synthetic.df[list(synthetic.domain.attrs)].to_numpy(), dtype=np.int64)
 
 
 def _mst(task: Task) -> Run:
     module, data, _ = _private_pgm(task, "mst.py")
-    return lambda rounds: as_codes(module.MST(data, task.epsilon, task.delta))
+    return lambda rounds: as_encoded(module.MST(data, task.epsilon, task.delta))
 
 
 def _aim(task: Task) -> Run:
@@ -101,7 +101,7 @@ def _aim(task: Task) -> Run:
         module.AIM.worst_approximated = watched
         settings = {"max_model_size": task.settings["max_model_size"], "max_iters": task.settings["iterations"]}
         mechanism = module.AIM(task.epsilon, task.delta, **settings)
-        return as_codes(mechanism.run(data, [(pair, 1.0) for pair in pairs])[1])
+        return as_encoded(mechanism.run(data, [(pair, 1.0) for pair in pairs])[1])
 
     return run
 
@@ -117,7 +117,7 @@ def _mwem(task: Task) -> Run:
 
         module.worst_approximated = watched
         limit = task.settings["max_model_size"]
-        return as_codes(module.mwem_pgm(data, task.epsilon, task.delta, workload=pairs, maxsize_mb=limit))
+        return as_encoded(module.mwem_pgm(data, task.epsilon, task.delta, workload=pairs, maxsize_mb=limit))
 
     return run
 
@@ -143,7 +143,7 @@ def _privsyn(task: Task) -> Run:
     determine = _imported("privsyn.lib_marginal.marg_determine")
     _share_rows(_imported("privsyn.lib_synthesize.GUM"), _imported("privsyn.lib_synthesize.records_update"))
     names = [f"c{i:02d}" for i in range(len(task.sizes))]
-    frame = pd.DataFrame(task.codes.astype(np.int64), columns=names)
+    frame = pd.DataFrame(task.encoded.astype(np.int64), columns=names)
     arguments = {**_PRIVSYN_ARGUMENTS, "epsilon": task.epsilon}
     if task.settings["scores_in_counts"]:
         arguments["marg_sel_threshold"] *= len(frame) / _PRIVSYN_ROWS
@@ -208,7 +208,7 @@ def _privmrf(task: Task) -> Run:
     config = {"data": "none", **{key: task.settings[key] for key in task.settings if key != "cupy"}}
 
     def run(rounds: Rounds) -> np.ndarray:
-        model = main.run(task.codes.astype(int), domain, None, "crosscheck", task.epsilon, p_config=config)
+        model = main.run(task.encoded.astype(int), domain, None, "crosscheck", task.epsilon, p_config=config)
         os.chdir(task.scratch / "PrivMRF")
         model.noisy_data_num = task.rows
         return np.array(model.synthetic_data("unused"), dtype=np.int64)
@@ -216,7 +216,7 @@ def _privmrf(task: Task) -> Run:
     return run
 
 
-_PRIVSYN_ROWS = 662_000  # of the largest table in the paper, which the public code's threshold of 20,000 is made for
+_PRIVSYN_ROWS = 662_000  # of the largest table in the paper, which its threshold of 20,000 is made for
 _PRIVSYN_ARGUMENTS: dict[str, Any] = {  # the defaults of the authors' own command line
     **{"dataset": "crosscheck", "dataset_name": "crosscheck", "method": "privsyn", "num_preprocess": "none"},
     **{"rare_threshold": 0, "is_cal_marginals": True, "is_cal_depend": True, "is_combine": True, "sep_syn": False},
@@ -229,14 +229,16 @@ _COMPILING = {
     "clear_caches": True,  # without it the process runs out of memory maps after some rounds
     "compile_projections": True,  # as it is; false: the candidates' marginals are computed step by step
 }
-PUBLIC: dict[str, PublicCode] = {
-    "mst": PublicCode(_PGM, "mechanisms/mst.py", _mst),
-    "aim": PublicCode(_PGM, "mechanisms/aim.py", _aim, {"max_model_size": 80, "iterations": 1000, **_COMPILING}),
-    "mwem": PublicCode(_PGM, "mechanisms/mwem+pgm.py", _mwem, {"max_model_size": 25, **_COMPILING}),
+REFERENCES: dict[str, ReferenceImplementation] = {
+    "mst": ReferenceImplementation(_PGM, "mechanisms/mst.py", _mst),
+    "aim": ReferenceImplementation(_PGM, "mechanisms/aim.py", _aim, {"max_model_size": 80, "iterations": 1000, **_COMPILING}),
+    "mwem": ReferenceImplementation(_PGM, "mechanisms/mwem+pgm.py", _mwem, {"max_model_size": 25, **_COMPILING}),
     # later commits do without consistency and without duplicating rows
-    "privsyn": PublicCode("vvv214/privsyn-tabular", "privsyn/privsyn.py", _privsyn, {"scores_in_counts": True}, commit="568e3d0"),
+    "privsyn": ReferenceImplementation(
+        "vvv214/privsyn-tabular", "privsyn/privsyn.py", _privsyn, {"scores_in_counts": True}, commit="568e3d0"
+    ),
     # sizes: the authors' own for a CPU
-    "privmrf": PublicCode(
+    "privmrf": ReferenceImplementation(
         "caicre/PrivMRF",
         "PrivMRF/main.py",
         _privmrf,

@@ -9,14 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
+from dpdsyn.checks import InputError
 
-class FileError(ValueError):
+
+class RowsError(InputError):
     """A file of rows cannot be used; the message is for the person who named it."""
+
+
+_SIDES = {"public": "reference"}  # a former word: today's
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run. tvd2, tvd1: mean total variation distance of all two-way and one-way marginals to the training codes.
+    """One run. tvd2, tvd1: mean total variation distance of all 2-way and 1-way marginals to the encoded training rows.
 
     seconds: of fit and sample, imports excluded, by the clock; processor_seconds: of the process itself, which other work on
     the machine stretches less. round_seconds: of each round, joined by spaces. memory_maps: the most, as seen after rounds.
@@ -49,14 +54,14 @@ class Row:
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a file, empty if there is none. Numbers are kept as text. Raises FileError if it has other columns."""
+    """The rows of a file, empty if there is none. Numbers are kept as text. Raises RowsError if it has other columns."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != [field.name for field in fields(Row)]:
-            raise FileError(f"{path} has other columns than these rows; move it, or name another file with --output")
-        return [Row(**row) for row in reader]  # type: ignore[arg-type]
+            raise RowsError(f"{path} has other columns than these rows; move it, or name another file with --output")
+        return [Row(**{**row, "side": _SIDES.get(row["side"], row["side"])}) for row in reader]  # type: ignore[arg-type]
 
 
 def append(path: Path, row: Row) -> None:
@@ -70,13 +75,14 @@ def append(path: Path, row: Row) -> None:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """A table of means over the seeds that both sides finished, and the ratios ours/public; a line for each public setting."""
-    errors, times = ("two-way error, ours", "public", "ratio", "one-way ratio"), ("processor seconds, ours", "public", "ratio")
-    head: tuple[str, ...] = ("method", "data set", "epsilon", "public settings", "seeds", *errors, *times)
+    """A table of means over the seeds that both sides finished, and the ratios ours/reference; a line for each setting."""
+    errors = ("mean 2-way TVD, ours", "reference", "ratio", "1-way ratio")
+    times = ("processor seconds, ours", "reference", "ratio")
+    head: tuple[str, ...] = ("method", "data set", "epsilon", "settings of the reference", "seeds", *errors, *times)
     ours = {row.key[:4]: row for row in rows if row.side == "ours" and row.status == "ok"}
     groups: dict[tuple[str, ...], list[tuple[Row, Row]]] = {}
     for row in rows:
-        if row.side == "public":
+        if row.side == "reference":
             both = [(ours[row.key[:4]], row)] if row.status == "ok" and row.key[:4] in ours else []
             groups.setdefault((*row.key[:3], row.settings), []).extend(both)
     lines = [head, ("---",) * len(head)]
@@ -95,12 +101,12 @@ def _ratios(pairs: Sequence[tuple[Row, Row]]) -> tuple[str, ...]:
 
 
 def by_round(rows: Sequence[Row]) -> str:
-    """Mean seconds of the first rounds, as many as both sides have, and how many times longer the public code's take."""
-    clocks = [f"{what}, {side}" for what in ("seconds a round", "of the processor") for side in ("ours", "public", "ratio")]
+    """Mean seconds of the first rounds, as many as both sides have, and how many times longer the reference's take."""
+    clocks = [f"{what}, {side}" for what in ("seconds a round", "of the processor") for side in ("ours", "reference", "ratio")]
     lines = [f"| method | data set | epsilon | seed | rounds | {' | '.join(clocks)} |", "| --- " * 11 + "|"]
     ours = {row.key[:4]: row for row in rows if row.side == "ours"}
     for row in rows:
-        if row.side != "public" or row.key[:4] not in ours:
+        if row.side != "reference" or row.key[:4] not in ours:
             continue
         cells = list(row.key[:4])
         for name in ("round_seconds", "round_processor_seconds"):
@@ -119,7 +125,7 @@ def by_round(rows: Sequence[Row]) -> str:
 def line(row: Row) -> str:
     parts = [row.status, row.message, f"{row.seconds:.1f} s" if row.seconds is not None else ""]
     parts += [f"{row.processor_seconds:.1f} s of the processor" if row.processor_seconds is not None else ""]
-    parts += [f"two-way error {row.tvd2:.4f}" if row.tvd2 is not None else ""]
+    parts += [f"mean 2-way TVD {row.tvd2:.4f}" if row.tvd2 is not None else ""]
     parts += [
         f"{row.rounds} rounds" if row.rounds else "",
         f"seconds of rounds: {row.round_seconds}" if row.round_seconds else "",

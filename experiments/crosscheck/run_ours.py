@@ -1,4 +1,4 @@
-"""One run of one of our methods in a process of its own, told in the same words as `run_public`."""
+"""One run of one of our methods in a process of its own, told in the same words as `run_reference`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _answer(asked: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) ->
     processor = time.process_time()
     fit = fit_and_sample(run, split, rounds.hear)
     processor = time.process_time() - processor
-    np.save(Path(asked["folder"]) / "made.npy", fit.codes)
+    np.save(Path(asked["folder"]) / "made.npy", fit.encoded)
     last = {
         "status": "ok",
         "seconds": fit.seconds["total"],

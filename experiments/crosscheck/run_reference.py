@@ -1,6 +1,6 @@
-"""One run of somebody else's code in a process of its own: started by `experiments.crosscheck`, with any interpreter.
+"""One run of a reference implementation in a process of its own, started by `experiments.crosscheck` with any interpreter.
 
-Imports nothing of this project but the clock and this folder, since public code needs libraries of other versions than ours.
+Imports nothing of this project but the clock and this folder, since references need libraries of other versions than ours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.crosscheck.reference_implementations import PUBLIC, as_codes
+from experiments.crosscheck.reference_implementations import REFERENCES, as_encoded
 from experiments.crosscheck.task import Rounds, Stopped, Task, memory_maps
 from experiments.machine import OtherWork, PeakMemory
 
@@ -42,28 +42,28 @@ def main() -> None:
 
 
 def _answer(asked: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    code = PUBLIC[asked["method"]]
+    code = REFERENCES[asked["method"]]
     scratch = Path(asked["folder"])
     given = np.load(scratch / "given.npz")
     budget = {key: asked[key] for key in ("epsilon", "delta", "rho")}
-    folder = Path(asked["public"]) / code.name
+    folder = Path(asked["references"]) / code.name
     sizes = tuple(map(int, given["sizes"]))
-    task = Task(folder, scratch, given["codes"], sizes, rows=asked["rows"], settings=asked["settings"], **budget)
+    task = Task(folder, scratch, given["encoded"], sizes, rows=asked["rows"], settings=asked["settings"], **budget)
     run = code.prepare(task)
     tell({"versions": _versions(folder)})
     random.seed(asked["seed"])
-    np.random.seed(asked["seed"])  # noqa: NPY002 (what public code draws from)
+    np.random.seed(asked["seed"])  # noqa: NPY002 (what references draw from)
     with PeakMemory() as memory, OtherWork() as others:
         rounds = Rounds(asked["limit"], asked["rounds"], tell)
         start, processor = time.perf_counter(), time.process_time()
         status, message = "ok", ""
         try:
-            codes = run(rounds)
+            encoded = run(rounds)
         except Stopped as stopped:
             status, message = "timeout", f"stopped {stopped}; errors are of its model then"
-            codes = as_codes(stopped.model.synthetic_data())
+            encoded = as_encoded(stopped.model.synthetic_data())
         seconds, processor = time.perf_counter() - start, time.process_time() - processor
-    np.save(scratch / "made.npy", codes)
+    np.save(scratch / "made.npy", encoded)
     measured = {
         "seconds": seconds,
         "processor_seconds": processor,

@@ -1,4 +1,4 @@
-"""What a run of public code is given, and the rounds that it tells of."""
+"""What a run of a reference implementation is given, and the rounds that it tells of."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Task:
-    """codes: training rows, shape (rows, columns); sizes: codes of each column; rho: what (epsilon, delta) is in zCDP.
+    """encoded: training rows, shape (rows, columns); sizes: of each column's domain; rho: what (epsilon, delta) is in zCDP.
 
     folder: the clone. scratch: a folder that may be written to and is removed afterwards. rows: how many are wanted.
     """
 
     folder: Path
     scratch: Path
-    codes: np.ndarray
+    encoded: np.ndarray
     sizes: tuple[int, ...]
     epsilon: float
     delta: float

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dpdsyn.checks import InputError
 from dpdsyn.files import write_whole
 from experiments.records import former
 
@@ -84,13 +85,13 @@ def write_audits(results: Path, audits: Sequence[Audited]) -> Path:
 
 
 def read_audits(results: Path) -> list[Audited]:
-    """Of the export; empty if there is none. Raises ValueError if its columns are not those written here."""
+    """Of the export; empty if there is none. Raises InputError if its columns are not those written here."""
     path = results / EXPORT
     if not path.exists():
         return []
     reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise ValueError(f"{path} has other columns than {', '.join(COLUMNS)}")
+        raise InputError(f"{path} has other columns than {', '.join(COLUMNS)}")
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in map(former.audit, reader):
         groups[_key(row)].append(row)

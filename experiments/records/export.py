@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dpdsyn.checks import InputError
 from dpdsyn.files import write_whole
 from experiments.records.record import NewerRecord, Record
 
@@ -21,14 +22,14 @@ def export_files(results: Path) -> list[Path]:
 
 
 def read_export(results: Path) -> list[Record]:
-    """Records of the sorted export. Raises FileNotFoundError if there is none, ValueError naming a bad line."""
+    """Records of the sorted export. Raises FileNotFoundError if there is none, InputError naming a bad line."""
     records = []
     for path in export_files(results):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             try:
                 records.append(Record.from_json(line))
             except (ValueError, TypeError, NewerRecord) as error:
-                raise ValueError(f"{path}, line {number}: {error}") from error
+                raise InputError(f"{path}, line {number}: {error}") from error
     return records
 
 

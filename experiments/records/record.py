@@ -31,7 +31,8 @@ class Record:
     """One run. Its parts are explained where they are defined; see `flat` for one row a run.
 
     fit_id: of what was fitted, shared by runs that only judge it otherwise. metrics: by evaluator, then by metric. positive_rate:
-    the share of the positive class among the synthetic labels. experiment: the file that it was first done for, if any.
+    the share of the positive class among the synthetic labels. log: of a run that failed, the file in the results folder
+    with its whole traceback and the output of its process. experiment: the file that it was first done for, if any.
     """
 
     run_id: str
@@ -43,6 +44,7 @@ class Record:
     seed: int
     n_synth: int
     error: str | None = None
+    log: str | None = None
     seconds: Seconds = field(default_factory=Seconds)
     peak_memory_mb: float | None = None
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
@@ -121,7 +123,7 @@ class Record:
 
     @property
     def data_settings(self) -> dict[str, Any]:
-        """What was chosen of the data set: `generator` of made-up rows, or `train_rows` of a table that was cut."""
+        """What was chosen of the data set: `generator` of simulated rows, or `train_rows` of a table that was cut."""
         return {key: value for key in ("generator", "train_rows") if (value := getattr(self.dataset, key))}
 
     def flat(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The working store under `results/runs`: one file a record, one a fit, each written whole or not at all."""
+"""The working store under `results/runs`: one file a record, one a fit, one a log, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-from dpdsyn.files import FileError, write_whole
+from dpdsyn.files import FileError, whole, write_whole
 from experiments.records import former
 from experiments.records.record import NewerRecord, Record
 
@@ -25,9 +25,9 @@ class StoreError(FileError):
 
 @dataclass(frozen=True)
 class Fit:
-    """What one fit left: the synthetic codes, what they cost, and test probabilities if the method predicts itself."""
+    """What one fit left: the encoded synthetic rows, what they cost, and test probabilities if the method predicts itself."""
 
-    codes: np.ndarray
+    encoded: np.ndarray
     test_probabilities: np.ndarray | None
     guarantee: str
     spent: float | None
@@ -36,13 +36,25 @@ class Fit:
     peak_memory_mb: float | None
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in a folder that is made if it has to be. Raises FileError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot write to {path.parent} ({error.strerror})") from error
+    with whole(path) as partial:
+        partial.touch(mode=0o600)
+        partial.write_text(text, encoding="utf-8", errors="replace")
+
+
 class Store:
-    """Records and fits of one results folder."""
+    """Records, fits and logs of one results folder."""
 
     def __init__(self, results: Path) -> None:
         self.results = results
         self.records = results / "runs" / "records"
         self.fits = results / "runs" / "fits"
+        self.logs = results / "runs" / "logs"
         self.locks = results / "runs" / "claims"  # as earlier versions call it, which may be at work in the same folder
 
     def prepare(self) -> None:
@@ -64,7 +76,22 @@ class Store:
         return self._read(self.records / f"{run_id}.json", lambda text: None)
 
     def write(self, record: Record) -> None:
+        """Keep a record in place of an earlier one of its run; a log that it does not name goes. Raises FileError."""
         write_whole(self.records / f"{record.run_id}.json", record.to_json().encode() + b"\n")
+        if record.log is None:
+            self._log(record.run_id).unlink(missing_ok=True)
+
+    def write_log(self, run_id: str, text: str) -> str:
+        """Keep what is known of a run that failed; gives its path in the results folder, for the record.
+
+        Only its owner can read the file, for it may hold rows. Raises FileError.
+        """
+        path = self._log(run_id)
+        write_private(path, text)
+        return str(path.relative_to(self.results))
+
+    def _log(self, run_id: str) -> Path:
+        return self.logs / f"{run_id}.txt"
 
     def all(self, say: Callable[[str], None] = lambda text: None) -> Iterator[Record]:
         """Every record, in the order of their file names."""
@@ -98,7 +125,8 @@ class Store:
                 meta = json.loads(str(file["meta"]))
                 probabilities = file.get("test_probabilities")
                 meta["guarantee"] = former.today(meta["guarantee"], former.GUARANTEES)
-                return Fit(codes=file["codes"], test_probabilities=probabilities, **meta)
+                encoded = file["encoded" if "encoded" in file else "codes"]  # codes: as it was called first
+                return Fit(encoded=encoded, test_probabilities=probabilities, **meta)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile):
@@ -109,7 +137,7 @@ class Store:
         import numpy as np
 
         meta = {key: getattr(fit, key) for key in ("guarantee", "spent", "ledger", "seconds", "peak_memory_mb")}
-        arrays = {"codes": fit.codes, "meta": np.array(json.dumps(meta))}
+        arrays = {"encoded": fit.encoded, "meta": np.array(json.dumps(meta))}
         if fit.test_probabilities is not None:
             arrays["test_probabilities"] = fit.test_probabilities
         buffer = io.BytesIO()

@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.paths import results_dir
 from experiments.records.parts import Experiment
-from experiments.records.store import Store, StoreError
+from experiments.records.store import Store
 from experiments.sweep.locks import locked
 
 
@@ -29,15 +29,14 @@ def job(config: Any, replaced: Mapping[str, str], path: Sequence[str], stamps: M
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     run, store = Run.of(plain), Store(results_dir())
-    name = f"{run.dataset['name']} {run.method} epsilon={run.budget.epsilon:g} seed={run.seed}"
     try:
-        with locked(store.locks, run.run_id, {"name": name}) as lock:
+        with locked(store.locks, run.run_id, {"name": run.name}) as lock:
             known = store.read(run.run_id)
             if lock is None or (known is not None and known.content != replaced.get(run.run_id)):
                 return None  # somebody else is at work on it, or has just been
             record = supervisor().execute(run, plain, store.results, lock.note_phase)
             stamp = stamps.get(str(HydraConfig.get().runtime.choices.get("experiment")))
             store.write(replace(record, experiment=Experiment.of(stamp) if stamp else None))
-    except (StoreError, RuntimeError) as error:
-        return f"{name}: {error}"
+    except RuntimeError as error:  # of the folder, of company where none is wanted, or a fault of the harness
+        return f"{run.name}: {error}"
     return None

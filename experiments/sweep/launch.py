@@ -179,6 +179,12 @@ def time_left(plan: Plan, records: Mapping[str, Record], workers: int) -> float 
     return sum(map(typical, left)) / max(workers, 1)
 
 
+def debug_command(plan: Plan, planned: Planned) -> str:
+    """The command that does one run of a plan where it can be watched."""
+    folder = [pair for pair in zip(plan.arguments, plan.arguments[1:], strict=False) if pair[0] in ("--config-dir", "-cd")]
+    return shlex.join(["dpdsyn", "run", "--debug", *(word for pair in folder for word in pair), *planned.overrides])
+
+
 def typed_command(plan: Plan) -> str:
     """The command that the plan is of, as a person would type it."""
     return shlex.join(["dpdsyn", "run", *plan.arguments])

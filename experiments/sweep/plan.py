@@ -98,7 +98,7 @@ def _planned(raw: dict[str, Any]) -> Planned:
 def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, total: None) -> tuple[Plan, list[Run]]:
     """The plan of a command and, unless it was known, one composed run for each data set in it.
 
-    Raises UsageError or ValueError, in one line, for the first value that cannot be meant.
+    Raises InputError, in one line, for the first value that cannot be meant.
     """
     from experiments.sweep.supervisor import Limits
 

@@ -13,7 +13,7 @@ from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.plan import Plan, Planned
 
-_LOOK = 0.3  # seconds between two looks at the store
+_PAUSE = 0.3  # seconds between two readings of the store
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[st
     with bar(out, "runs") as shown:
         task = shown.add_task("runs", total=total, completed=before)
 
-        def look() -> None:
+        def update() -> None:
             names = {path.stem for path in store.records.glob("*.json")} & set(open_runs)
             for run_id in sorted(names):
                 planned, earlier = open_runs[run_id]
@@ -57,13 +57,13 @@ def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[st
                     continue
                 del open_runs[run_id]
                 done = total - len(open_runs)
-                out.print(f"[{done}/{total}] {line(planned, record)}", markup=False)
+                out.print(f"[{done}/{total}] {line_of(planned.name, record)}", markup=False)
                 shown.update(task, completed=done)
                 mirror.add(plan, [run_id])
 
         def watch() -> None:
-            while not stop.wait(_LOOK):
-                look()
+            while not stop.wait(_PAUSE):
+                update()
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
@@ -72,13 +72,13 @@ def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[st
         finally:
             stop.set()
             thread.join()
-            look()
+            update()
     mirror.finish()
 
 
-def line(planned: Planned, record: Record) -> str:
+def line_of(name: str, record: Record) -> str:
     """A run's result in one line."""
     accuracy = record.mean("accuracy")
     scored = f", accuracy {accuracy:.3f}" if accuracy is not None else ""
     took = f", {record.seconds.run:.1f} s" if record.seconds.run is not None else ""
-    return f"{planned.name}: {record.status}{scored}{took}" + (f": {record.error}" if record.error else "")
+    return f"{name}: {record.status}{scored}{took}" + (f": {record.error}" if record.error else "")

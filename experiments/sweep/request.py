@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import whole_number
+from dpdsyn.checks import InputError, whole_number
 from dpdsyn.privacy import Budget
 from experiments.configuration import config_dir, content_hash, option_path, options, read_option
 from experiments.paths import results_dir
@@ -17,7 +17,7 @@ from experiments.paths import results_dir
 _GROUPS = ("dataset", "synthesizer", "privacy", "evaluation", "compute", "audit", "experiment", "guide")
 
 
-class UsageError(ValueError):
+class UsageError(InputError):
     """The command cannot be meant as given; the message is for the person who typed it."""
 
 
@@ -130,7 +130,7 @@ def _check_values(axes: dict[str, list[Any]]) -> None:
         for value in axes.get(key, []):
             try:
                 check(_number(value))
-            except ValueError as error:
+            except InputError as error:
                 raise UsageError(f"{key}={value}: {error}") from error
 
 

@@ -1,7 +1,8 @@
-"""`dpdsyn status`: what is done, running, failed and missing, and how long the rest will take."""
+"""The state of a results folder: what is done, running, failed and missing, and how long the rest will take."""
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections import Counter
@@ -10,11 +11,11 @@ from collections.abc import Sequence
 from experiments.console import Say
 from experiments.records.record import Record
 from experiments.records.store import Store
-from experiments.sweep.launch import records_of, time_left, typed_command
+from experiments.sweep.launch import debug_command, records_of, time_left, typed_command
 from experiments.sweep.locks import held
 from experiments.sweep.plan import Plan, Plans
 
-_AGAIN = 2.0  # seconds between two looks of a live status
+_AGAIN = 2.0  # seconds between two screens of a live status
 
 
 def status(store: Store, arguments: Sequence[str], once: bool, say: Say) -> int:
@@ -60,8 +61,10 @@ def _lines(store: Store, plans: list[Plan], records: dict[str, Record], running:
     for record in shown.values():
         if record.error:
             name = f"{record.dataset.name} {record.method.name} epsilon={record.privacy.epsilon:g} seed={record.seed}"
-            lines.append(f"  {name}: {record.status}: {record.error}")
-    return lines
+            log = f" (in full: {store.results / record.log})" if record.log and (store.results / record.log).exists() else ""
+            lines.append(f"  {name}: {record.status}: {record.error}{log}")
+    failed = ((plan, run) for plan in plans for run in plan.runs if run.run_id in shown and shown[run.run_id].failed)
+    return lines + [f"to stop where one of them fails: {debug_command(*found)}" for found in itertools.islice(failed, 1)]
 
 
 def _of_plan(plan: Plan, records: dict[str, Record], running: dict) -> list[str]:

@@ -1,6 +1,7 @@
-"""Runs under supervision: each is done in a worker process that is watched from outside and replaced when it has to be killed.
+"""Runs under supervision: each is computed in a worker process, watched from outside and replaced when it has to be killed.
 
-A run that takes too long or too much memory, or that takes its interpreter down, is a record like any other.
+A run that takes too long or too much memory, or that takes its interpreter down, is a record like any other. Whatever its
+process wrote is kept if the run fails.
 """
 
 from __future__ import annotations
@@ -22,20 +23,24 @@ from typing import Any
 
 from dpdsyn.checks import positive, whole_number
 from experiments.records.record import Record
+from experiments.records.store import Store
 from experiments.run import Run, outline
 from experiments.sweep import worker
+from experiments.sweep.output import Output
 from experiments.sweep.processes import SPAWNED_BY
 from experiments.sweep.processors import Processors
 
-_LOOK = 0.1  # seconds between two looks at the clock
-_WEIGH = 0.3  # seconds between two looks at the memory
+_PAUSE = 0.1  # seconds between two readings of the clock
+_WEIGH = 0.3  # seconds between two readings of the memory
 _START = 300.0  # seconds that an interpreter may take to start
+_PATIENCE = 0.5  # seconds that a worker has to say where it is before it is killed
+_NOTHING = "Its process wrote nothing.\n"
 Enter = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How a run is done (`compute` in the configuration). Raises ValueError for a value out of range.
+    """How a run is done (`compute` in the configuration). Raises InputError for a value out of range.
 
     timeout: seconds for the whole run, None for any. memory: GiB resident in all its processes together, None for any.
     fresh: a new process for each run. alone: fresh, and nothing else of ours on this machine.
@@ -76,7 +81,8 @@ class Supervisor:
     def execute(self, run: Run, config: Mapping[str, Any], results: Path, enter: Enter) -> Record:
         """The run's record, whatever happens to its process. `enter` hears of each phase.
 
-        Raises RuntimeError if it cannot run alone although it should, or if the harness itself is broken.
+        Raises RuntimeError if it cannot run alone although it should, or if the harness itself is broken; FileError if the
+        results folder cannot be used.
         """
         limits = Limits.of(config["compute"])
         if self._process is None or limits.fresh or self._limits is None or self._limits.threads != limits.threads:
@@ -93,26 +99,42 @@ class Supervisor:
         self._served += 1
         if limits.fresh:
             self.stop()
-        return replace(record, seconds=replace(record.seconds, run=time.monotonic() - start))
+        log = Store(results).write_log(record.run_id, self._log(record)) if record.failed else None
+        return replace(record, log=log, seconds=replace(record.seconds, run=time.monotonic() - start))
+
+    def _log(self, record: Record) -> str:
+        """What failed, then all that the process wrote, its traceback among that."""
+        what = f"{record.dataset.name} {record.method.name} epsilon={record.privacy.epsilon:g} seed={record.seed}"
+        return f"{what}\nrun {record.run_id}: {record.status}: {record.error}\n\n{self._written or _NOTHING}"
+
+    def _fault(self, run: Run, results: Path, trace: str) -> str:
+        """Words on where a mistake of the program is told in full; none for what is of the folder or the configuration."""
+        if not trace:
+            return ""
+        return f" (a fault of the program, told in full in {results / Store(results).write_log(run.run_id, trace)})"
 
     def stop(self) -> None:
         """Kill the worker and all that it started."""
         if self._process is not None:
             _kill(self._process)
+            self._written = self._output.text()
             os.close(self._answers)
             self._processors.release()
+            self._output.close()
             self._process = None
 
     def _start(self, limits: Limits) -> None:
         self.stop()
         self._served = 0  # runs that this worker has done
         self._processors = Processors(limits.threads, limits.alone)
+        self._output = Output()
         ours, theirs = os.pipe()
         self._answers, self._buffer, self._ended, self._limits = ours, b"", False, limits
         self._process = subprocess.Popen(
             worker.command(theirs, self._processors.cores),
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=self._output.descriptor,
+            stderr=self._output.descriptor,
             pass_fds=(theirs,),
             env={**os.environ, **worker.environment(limits.threads)},
             start_new_session=True,
@@ -123,6 +145,7 @@ class Supervisor:
         """Ask the worker for the run and wait for its answer, its end, or a limit."""
         process = self._process
         assert process is not None and process.stdin is not None
+        self._output.begin()
         phase, since = "starting", time.monotonic()
         weigh = since
         try:
@@ -139,8 +162,9 @@ class Supervisor:
                     phase = message["phase"]
                     enter(phase)
                 if "broken" in message:
-                    raise RuntimeError(message["broken"])
+                    raise RuntimeError(message["broken"] + self._fault(run, results, message["trace"]))
                 if "record" in message:
+                    self._written = self._output.text()
                     return Record.from_json(message["record"])
             now = time.monotonic()
             self._end_with_parent()
@@ -159,14 +183,26 @@ class Supervisor:
                     return self._lost(run, limits, "out_of_memory", phase, now - since, what)
 
     def _lost(self, run: Run, limits: Limits, status: str, phase: str, reached: float, why: str) -> Record:
+        if phase != "starting":
+            self._ask_where()
         self.stop()
         limit = {"timeout": limits.timeout, "out_of_memory": limits.memory}.get(status)
         seconds = {"reached": reached, "phase": phase, "limit": limit, "alone": limits.alone}
         return Record.of(**outline(run), status=status, error=f"{why} (in phase {phase}, after {reached:.1f} s)", seconds=seconds)
 
+    def _ask_where(self) -> None:
+        """Have the worker write down what it is doing, if it can."""
+        assert self._process is not None
+        before, deadline = self._output.size, time.monotonic() + _PATIENCE
+        if self._process.poll() is None:
+            self._process.send_signal(worker.WHERE)
+            while self._output.size == before and self._process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(0.05)  # it may be in the middle of it
+
     def _messages(self) -> list[dict[str, Any]]:
         """What the worker has said since, waiting a moment for it."""
-        if not select.select([self._answers], [], [], _LOOK)[0]:
+        if not select.select([self._answers], [], [], _PAUSE)[0]:
             return []
         chunk = os.read(self._answers, 1 << 16)
         self._ended = not chunk

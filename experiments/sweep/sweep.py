@@ -1,4 +1,4 @@
-"""A sweep from its command line to its last record: runs are composed, done once each, recorded and mirrored to MLflow."""
+"""A sweep from its command line to its last record: runs are composed, computed once each, recorded and mirrored to MLflow."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Outcome:
 
 
 def sweep(request: Request, retried: set[str] | None = None) -> Outcome:
-    """Do every run of the request that is due. Raises ValueError, in one line, for the first value that cannot be meant.
+    """Do every run of the request that is due. Raises InputError, in one line, for the first value that cannot be meant.
 
     retried: do only runs whose record is not ok, and of these none that is in the set; those that are done are added.
     """

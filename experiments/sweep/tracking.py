@@ -1,7 +1,7 @@
 """MLflow as a view of the records: an experiment for each experiment file, a parent run a sweep, under it each of its runs.
 
 Runs are found again by tags, so writing everything again changes nothing that is there. One process writes at a time, and
-never one that does runs: a tracking server that is down or slow holds up nothing.
+never one that computes runs: a tracking server that is down or slow holds up nothing.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Mirror:
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def add(self, plan: Plan, run_ids: Iterable[str]) -> None:
-        """Cells that have a record now."""
+        """Runs that have a record now."""
         self._waiting.extend((plan, run_id) for run_id in run_ids)
         if self._waiting and not self._thread.is_alive() and not self._done.is_set():
             self._thread.start()

@@ -1,25 +1,30 @@
-"""The process in which runs are done: it reads a run a line, says which phase it is in, and answers with a record.
+"""The process that computes runs: it reads a run a line, says which phase it is in, and answers with a record.
 
-Started by `experiments.sweep.supervisor`, which watches it from outside. Its threads and processors are set before any numeric
-library is loaded, so nothing but the standard library is imported at the top.
+Started by `experiments.sweep.supervisor`, which watches it from outside and keeps what it prints. Its threads and processors
+are set before any numeric library is loaded, so nothing but the standard library is imported at the top.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import select
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
+WHERE = signal.SIGUSR1  # asks a worker to write down where it is
+
 
 def environment(threads: int) -> dict[str, str]:
-    """Variables that the numeric libraries read when they are loaded."""
+    """Variables that Python and the numeric libraries read when they are loaded."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return {**dict.fromkeys(names, str(threads)), "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore")}
+    unbuffered = {"PYTHONUNBUFFERED": "1"}  # what was printed is there when a process is killed
+    return {**dict.fromkeys(names, str(threads)), **unbuffered, "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore")}
 
 
 def command(answers: int, cores: list[int]) -> list[str]:
@@ -30,6 +35,8 @@ def command(answers: int, cores: list[int]) -> list[str]:
 def main(answers: int, cores: str) -> None:
     """Serve until the supervisor closes its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's business
+    faulthandler.enable()  # a crash of the interpreter leaves a traceback
+    faulthandler.register(WHERE)
     if cores:
         os.sched_setaffinity(0, map(int, cores.split(",")))
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
@@ -59,6 +66,9 @@ def _lines() -> Any:
 
 def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
     sys.path[:0] = [folder for folder in asked["path"] if folder not in sys.path]  # where a person's method lies
+    from dpdsyn.checks import InputError
+    from dpdsyn.files import FileError
+    from experiments.console import say as write_line
     from experiments.records.store import Store
     from experiments.run import Run, execute
 
@@ -69,9 +79,11 @@ def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
             Store(Path(asked["results"])),
             say=lambda text: _say(out, say=text),
             enter=lambda phase: _say(out, phase=phase),
+            trace=write_line,
         )
     except Exception as error:  # of the harness, not of the method: execute makes a record of that
-        return {"broken": f"{type(error).__name__}: {error}"}
+        told = isinstance(error, FileError | InputError)
+        return {"broken": f"{type(error).__name__}: {error}", "trace": "" if told else traceback.format_exc()}
     return {"record": record.to_json()}
 
 

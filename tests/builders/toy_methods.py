@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from dpdsyn.candidates import Uniform
 
 
@@ -26,6 +28,7 @@ class Slow(Uniform):
     """Never comes to an end, unless there is a file that says so."""
 
     def fit(self, private, rng):
+        sys.stdout.write("this may take a while\n")
         while not Path("enough").exists():
             time.sleep(0.05)
         return super().fit(private, rng)
@@ -64,8 +67,18 @@ class Filling(Uniform):
         return super().fit(private, rng)
 
 
+class Mistaken(Uniform):
+    """Prints what it does, and then does what NumPy refuses."""
+
+    def fit(self, private, rng):
+        sys.stdout.write("about to reshape\n")
+        subprocess.run(["echo", "a child speaks"], check=True)
+        np.arange(6).reshape(4, 2)
+
+
 class Crashing(Uniform):
     """Takes its interpreter down."""
 
     def fit(self, private, rng):
+        sys.stdout.write("nothing can go wrong\n")
         os.kill(os.getpid(), signal.SIGSEGV)

@@ -27,8 +27,8 @@ def test_runs_are_there_sorted_by_accuracy_and_compared(
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'single'")
-    cells = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.run_id` != ''", order_by=["metrics.accuracy DESC"])
-    best_first = [run.info.run_name for run in cells]
+    shown = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''", order_by=["metrics.accuracy DESC"])
+    best_first = [run.info.run_name for run in shown]
     assert best_first[0] == "toy-real-eps1-seed0" and len(best_first) == 3
 
     port = free_port()
@@ -49,7 +49,7 @@ def test_runs_are_there_sorted_by_accuracy_and_compared(
             browser.get("about:blank")
             browser.get(f"{home}/experiments/{experiment.experiment_id}/runs?{sort}&orderByAsc={ascending}")
             wait_until(lambda expected=expected: order() == expected, 60, f"runs in the order {expected}: {text()}")
-        ids = ",".join(f'"{run.info.run_id}"' for run in cells[:2])
+        ids = ",".join(f'"{run.info.run_id}"' for run in shown[:2])
         browser.get(f'{home}/compare-runs?runs=[{ids}]&experiments=["{experiment.experiment_id}"]')
         wait_until(lambda: all(name in text() for name in best_first[:2]), 60, f"the comparison: {text()}")
         for word in ("accuracy", "auroc", "method"):

@@ -39,11 +39,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 def test_records_are_those_of_the_other_launcher_and_resume_asks_for_nothing(
     cluster: dict[str, str], tmp_path: Path, dpdsyn: Dpdsyn
 ) -> None:
-    cells = ("run", "-m", "dataset=toy", "evaluation.evaluators=[logistic]", "synthesizer=instant,crashing,slow", "seed=0,1")
-    here = dpdsyn(*cells, "compute.timeout=8", DPDSYN_RESULTS=str(tmp_path / "here"))
-    assert "6 cells: 6 computed now, 0 done before, 4 not ok" in here.stderr, here.stderr
-    there = dpdsyn(*cells, "compute.timeout=8", "hydra/launcher=ray_cluster", **cluster)
-    assert there.returncode == 1 and "6 cells: 6 computed now, 0 done before, 4 not ok" in there.stderr, there.stderr
+    call = ("run", "-m", "dataset=toy", "evaluation.evaluators=[logistic]", "synthesizer=instant,crashing,slow", "seed=0,1")
+    here = dpdsyn(*call, "compute.timeout=8", DPDSYN_RESULTS=str(tmp_path / "here"))
+    assert "6 runs: 6 computed now, 0 done before, 4 not ok" in here.stderr, here.stderr
+    there = dpdsyn(*call, "compute.timeout=8", "hydra/launcher=ray_cluster", **cluster)
+    assert there.returncode == 1 and "6 runs: 6 computed now, 0 done before, 4 not ok" in there.stderr, there.stderr
     expected = {record.run_id: record for record in Store(tmp_path / "here").all()}
     found = {record.run_id: record for record in Store(tmp_path / "results").all()}
     assert set(found) == set(expected) and len(found) == 6
@@ -53,5 +53,5 @@ def test_records_are_those_of_the_other_launcher_and_resume_asks_for_nothing(
     errors = {record.method.name: str(record.error) for record in found.values()}
     assert "the process ended by SIGSEGV (in phase fit" in errors["crashing"]
     assert "longer than 8 s (in phase fit" in errors["slow"]
-    again = dpdsyn(*cells, "compute.timeout=8", "hydra/launcher=ray_cluster", **cluster)
+    again = dpdsyn(*call, "compute.timeout=8", "hydra/launcher=ray_cluster", **cluster)
     assert "0 computed now, 6 done before" in again.stderr, again.stderr

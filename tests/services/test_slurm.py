@@ -129,11 +129,11 @@ def queue(conf: str) -> list[str]:
 def test_records_are_those_of_the_other_launcher_and_resume_asks_for_nothing(
     slurm: str, toy_world: Path, tmp_path: Path, dpdsyn: Dpdsyn
 ) -> None:
-    cells = ("run", "-m", *ONE, "synthesizer=instant,crashing,slow", "seed=0,1", "compute.timeout=6")
-    here = dpdsyn(*cells, DPDSYN_RESULTS=str(tmp_path / "here"))
-    assert "6 cells: 6 computed now, 0 done before, 4 not ok" in here.stderr, here.stderr
-    there = dpdsyn(*cells, SLURM, SLURM_CONF=slurm)
-    assert there.returncode == 1 and "6 cells: 6 computed now, 0 done before, 4 not ok" in there.stderr, there.stderr
+    call = ("run", "-m", *ONE, "synthesizer=instant,crashing,slow", "seed=0,1", "compute.timeout=6")
+    here = dpdsyn(*call, DPDSYN_RESULTS=str(tmp_path / "here"))
+    assert "6 runs: 6 computed now, 0 done before, 4 not ok" in here.stderr, here.stderr
+    there = dpdsyn(*call, SLURM, SLURM_CONF=slurm)
+    assert there.returncode == 1 and "6 runs: 6 computed now, 0 done before, 4 not ok" in there.stderr, there.stderr
     expected, found = records(tmp_path / "here"), records(tmp_path / "results")
     assert set(found) == set(expected) and len(found) == 6
     for run_id, record in found.items():
@@ -147,9 +147,9 @@ def test_records_are_those_of_the_other_launcher_and_resume_asks_for_nothing(
 
     submitted = jobs(slurm, "JobID")
     assert len(submitted) == 6 and len({job.partition("_")[0] for (job,) in submitted}) == 1
-    again = dpdsyn(*cells, SLURM, SLURM_CONF=slurm)
+    again = dpdsyn(*call, SLURM, SLURM_CONF=slurm)
     assert "0 computed now, 6 done before" in again.stderr and jobs(slurm, "JobID") == submitted, again.stderr
-    other = dpdsyn(*cells, SLURM_CONF=slurm)
+    other = dpdsyn(*call, SLURM_CONF=slurm)
     assert "0 computed now, 6 done before" in other.stderr, other.stderr
 
 
@@ -178,7 +178,7 @@ def test_a_job_that_was_cancelled_is_run_again_and_nothing_is_computed_twice(slu
     call = command(toy_world, "run", "-m", *ONE, "synthesizer=slow,instant", "seed=0,1,2", SLURM)
     first = subprocess.Popen(call, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True)
     try:
-        wait_until(lambda: any("RUNNING" in line for line in queue(slurm)) and "phase" in claims(tmp_path), 60, "a running job")
+        wait_until(lambda: any("RUNNING" in line for line in queue(slurm)) and "phase" in locks(tmp_path), 60, "a running job")
         running = next(line.split()[0] for line in queue(slurm) if "RUNNING" in line)
         subprocess.run(["scancel", running], env=env, check=True)
         wait_until(lambda: len({line.partition("_")[0] for line in queue(slurm)}) == 2, 90, "a second array")
@@ -212,7 +212,7 @@ def test_jobs_outlast_the_command_and_the_same_command_joins_them(slurm: str, to
     assert kept == {path: path.stat().st_mtime_ns for path in kept} and len(list((tmp_path / "marks").iterdir())) == 6
 
 
-def claims(folder: Path) -> str:
+def locks(folder: Path) -> str:
     texts = []
     for path in (folder / "results" / "runs" / "claims").glob("*"):
         try:

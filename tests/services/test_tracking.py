@@ -50,7 +50,7 @@ def server(running: ExitStack, folder: Path, store: str, port: int) -> tuple[str
 
 
 def runs(uri: str) -> dict[str, list]:
-    """Runs by what they are: `cell` or `sweep`."""
+    """Runs by what they are: `run` or `sweep`."""
     import mlflow
 
     client = mlflow.MlflowClient(uri)
@@ -58,16 +58,16 @@ def runs(uri: str) -> dict[str, list]:
     found = client.search_runs([experiment.experiment_id], max_results=1000)
     return {
         kind: [run for run in found if tag in run.data.tags]
-        for kind, tag in (("cell", "dpdsyn.cell_id"), ("sweep", "dpdsyn.sweep"))
+        for kind, tag in (("run", "dpdsyn.cell_id"), ("sweep", "dpdsyn.sweep"))
     }
 
 
 def agrees(uri: str, results: Path, sweeps: int = 1) -> None:
     """Every record has one run, with its accuracy, under a sweep's."""
     found, records = runs(uri), {record.run_id: record for record in Store(results).all()}
-    assert len(found["cell"]) == len(records) and len(found["sweep"]) == sweeps
+    assert len(found["run"]) == len(records) and len(found["sweep"]) == sweeps
     parents = {run.info.run_id for run in found["sweep"]}
-    for run in found["cell"]:
+    for run in found["run"]:
         record = records[run.data.tags["dpdsyn.cell_id"]]
         assert run.data.metrics["accuracy"] == pytest.approx(record.mean("accuracy"))
         assert run.data.tags["mlflow.parentRunId"] in parents and run.data.tags["method"] == record.method.name
@@ -116,7 +116,7 @@ def test_a_server_that_stops_in_the_middle_is_caught_up_with(tmp_path: Path, toy
         wait_until(lambda: list(Store(tmp_path / "results").all()), 60, "a record")
         os.killpg(process.pid, signal.SIGKILL)
         errors = sweep.communicate(timeout=200)[1]
-        assert sweep.returncode == 0 and "6 cells: 6 computed now, 0 done before, 0 not ok" in errors, errors
+        assert sweep.returncode == 0 and "6 runs: 6 computed now, 0 done before, 0 not ok" in errors, errors
         assert "has not taken" in errors and "`dpdsyn track` brings it up to date" in errors, errors
     with ExitStack() as running:
         uri, _ = server(running, tmp_path, store, port)
@@ -135,4 +135,4 @@ def test_two_sweeps_on_one_server_write_nothing_twice(tmp_path: Path, toy_world:
             errors = sweep.communicate(timeout=200)[1]
             assert sweep.returncode == 0, errors
         found = runs(uri)
-        assert len(found["cell"]) == 6 == len({run.data.tags["dpdsyn.cell_id"] for run in found["cell"]})
+        assert len(found["run"]) == 6 == len({run.data.tags["dpdsyn.cell_id"] for run in found["run"]})

@@ -110,7 +110,7 @@ def test_the_canary_has_the_rarest_codes_that_are_ever_sampled() -> None:
 
 
 def config_of(target: str, epsilon: float, delta: float, runs: int, **parameters: object) -> dict:
-    """A configuration as Hydra composes it, on a small made-up table."""
+    """A configuration as Hydra composes it, on a small simulated table."""
     from experiments.configuration import read_option
 
     dataset = read_option("dataset", "simulated")
@@ -148,7 +148,7 @@ def test_a_sound_control_is_bounded_within_what_power_allows(tmp_path: Path) -> 
     spread = 2.24 * np.sqrt(np.stack([hits * (1 - hits), false_hits * (1 - false_hits)]) / of)
     reachable = np.log(np.maximum(hits - spread[0] - _DELTA, 1e-9) / (false_hits + spread[1])).max()
     assert reachable > 0.25
-    for attack in ("parameters", "door answers"):
+    for attack in ("parameters", "noisy answers"):
         assert reachable - 0.35 < bounds[attack] <= _EPSILON
 
 
@@ -220,6 +220,9 @@ def test_a_method_that_fails_does_not_stop_the_others(dpdsyn: Dpdsyn, toy_world:
     run = dpdsyn("audit", *command, PYTHONPATH=path)
     assert run.returncode == 1 and "broken" in run.stderr and "failed, NotImplementedError" in run.stderr
     assert "Traceback" not in run.stderr and "| uniform" in run.stdout
+    (log,) = (tmp_path / "results" / "runs" / "audits").glob("*/failed.txt")
+    assert str(log) in run.stderr and log.stat().st_mode & 0o777 == 0o600
+    assert "raise NotImplementedError" in log.read_text()
 
 
 def test_a_claim_that_is_crossed_is_tried_with_fresh_runs(dpdsyn: Dpdsyn, tmp_path: Path) -> None:

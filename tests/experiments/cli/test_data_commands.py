@@ -104,7 +104,7 @@ def test_what_is_here_is_listed_and_verified(dpdsyn: Dpdsyn, tmp_path: Path) -> 
     assert "adult/adult.data, adult/adult.test is not on this machine; try dpdsyn data fetch adult" in verified.stdout
 
 
-def test_a_made_up_table_is_described_with_the_best_that_is_possible(dpdsyn: Dpdsyn) -> None:
+def test_a_simulated_table_is_described_with_the_best_that_is_possible(dpdsyn: Dpdsyn) -> None:
     described = dpdsyn("data", "describe", "simulated")
     assert described.returncode == 0, described.stderr
     for text in (

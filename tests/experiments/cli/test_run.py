@@ -42,7 +42,7 @@ def without_clock(results: list[dict[str, str]]) -> list[dict[str, str]]:
 def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
     first = dpdsyn(*SWEEP)
     assert first.returncode == 0, first.stderr
-    assert "8 cells: 8 computed now, 0 done before, 0 not ok" in first.stderr
+    assert "8 runs: 8 computed now, 0 done before, 0 not ok" in first.stderr
     assert "| dpdsyn" in first.stdout and "no DP guarantee" in first.stdout and "synthesis time" in first.stdout
     results = rows(dpdsyn)
     assert len(results) == 8 and {row["status"] for row in results} == {"ok"}
@@ -58,7 +58,7 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'single'")
-    children = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.run_id` != ''")
+    children = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''")
     runs = {run.data.tags["dpdsyn.cell_id"]: run for run in children}
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.sweep` != ''")
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
@@ -71,7 +71,7 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
         assert [artifact.path for artifact in client.list_artifacts(run.info.run_id)] == ["record.json"]
 
     again = dpdsyn(*SWEEP)
-    assert again.returncode == 0 and "8 cells: 0 computed now, 8 done before" in again.stderr
+    assert again.returncode == 0 and "8 runs: 0 computed now, 8 done before" in again.stderr
     assert rows(dpdsyn) == results
     assert len(client.search_runs([experiment.experiment_id])) == 9
 
@@ -85,7 +85,7 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
     assert len(exported.read_text().splitlines()) == 8
     tables = dpdsyn("tables")
     assert tables.returncode == 0 and (tmp_path / "results" / "tables" / "accuracy.csv").exists()
-    assert "8 cells, 8 ok" in dpdsyn("status").stdout and "8 of 8 done" in dpdsyn("status", "--once").stdout
+    assert "8 runs, 8 ok" in dpdsyn("status").stdout and "8 of 8 done" in dpdsyn("status", "--once").stdout
 
 
 @pytest.mark.slow
@@ -106,7 +106,7 @@ def test_a_killed_sweep_goes_on_where_it_stopped(toy_world: Path, tmp_path: Path
         json.loads((records / name).read_text())
     again = dpdsyn(*SWEEP, "compute.workers=1")
     assert again.returncode == 0, again.stderr
-    assert f"8 cells: {8 - len(finished)} computed now, {len(finished)} done before, 0 not ok" in again.stderr
+    assert f"8 runs: {8 - len(finished)} computed now, {len(finished)} done before, 0 not ok" in again.stderr
     assert {name: (records / name).stat().st_mtime_ns for name in finished} == finished
     assert len(rows(dpdsyn)) == 8
 
@@ -173,7 +173,7 @@ def test_a_command_that_cannot_be_meant_is_refused_in_one_line(
     assert not (tmp_path / "results").exists()
 
 
-def test_absent_or_altered_data_are_refused_before_a_cell_starts(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+def test_absent_or_altered_data_are_refused_before_a_run_starts(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
     absent = dpdsyn("run", "dataset=toy", "synthesizer=real", DPDSYN_DATA=str(tmp_path))
     assert absent.returncode == 2 and "Put toy/toy.csv" in absent.stderr and "Traceback" not in absent.stderr
     (tmp_path / "toy").mkdir()
@@ -194,7 +194,7 @@ def test_a_results_folder_that_cannot_be_written_is_refused(dpdsyn: Dpdsyn, tmp_
         (("records",), "no records in"),
         (("tables",), "no records in"),
         (("export",), "nothing was exported"),
-        (("ui",), "mlflow.db yet; run some cells first"),
+        (("ui",), "mlflow.db yet; start with dpdsyn run"),
         (("data", "fetch", "nothing"), "no dataset is called 'nothing'; there are acs, "),
         (("check", "dpdsyn.method:Absent"), "cannot load 'dpdsyn.method:Absent'"),
         (("check", "no_such_module:X"), "cannot load 'no_such_module:X'"),
@@ -211,7 +211,7 @@ def test_flags_of_hydra_work(dpdsyn: Dpdsyn) -> None:
     helped = dpdsyn("run", "--help")
     assert helped.returncode == 0 and "synthesizer: absyn, aim, " in helped.stdout
     assert "data sets" in dpdsyn("list").stdout and "quickstart" in dpdsyn("list").stdout
-    assert "no cell has been run" in dpdsyn("status").stdout
+    assert "no run has been done" in dpdsyn("status").stdout
 
 
 def test_light_commands_load_no_heavy_library(dpdsyn: Dpdsyn, toy_world: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The cross-check's own machinery, on made-up clones; the public codes themselves are no part of the tests."""
+"""The cross-check's own machinery, on simulated clones; the reference implementations themselves are no part of the tests."""
 
 import csv
 import subprocess
@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from builders.paths import ROOT
 
-from experiments.crosscheck.reference_implementations import PUBLIC
-from experiments.crosscheck.rows import FileError, Row, append, by_round, read, summary
+from experiments.crosscheck.reference_implementations import REFERENCES
+from experiments.crosscheck.rows import Row, RowsError, append, by_round, read, summary
 
 
 def _row(side: str, seed: int, tvd2: float, status: str = "ok") -> Row:
@@ -19,28 +20,37 @@ def _row(side: str, seed: int, tvd2: float, status: str = "ok") -> Row:
 
 def test_ratios_are_of_seeds_that_both_sides_finished(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
-    for row in (_row("public", 0, 0.02), _row("ours", 0, 0.01), _row("public", 1, 0.5), _row("ours", 1, 0.5, "timeout")):
+    for row in (_row("reference", 0, 0.02), _row("ours", 0, 0.01), _row("reference", 1, 0.5), _row("ours", 1, 0.5, "timeout")):
         append(file, row)
     *_, last = summary(read(file)).splitlines()
     assert [cell.strip() for cell in last.split("|")[5:-1]] == ["1", "0.0100", "0.0200", "0.50", "0.50", "2.0", "8.0", "0.250"]
 
 
 def test_rounds_are_compared_as_far_as_both_went() -> None:
-    public = replace(_row("public", 0, 0.1), round_seconds="60 40 7", round_processor_seconds="30 20 4")
+    reference = replace(_row("reference", 0, 0.1), round_seconds="60 40 7", round_processor_seconds="30 20 4")
     ours = replace(_row("ours", 0, 0.1), round_seconds="4 1", round_processor_seconds="2 3")
-    *_, last = by_round([public, ours]).splitlines()
+    *_, last = by_round([reference, ours]).splitlines()
     assert [cell.strip() for cell in last.split("|")[5:-1]] == ["2", "2.50", "50.00", "20.0", "2.50", "25.00", "10.0"]
+
+
+def test_rows_in_the_former_word_for_a_side_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    append(file, _row("public", 0, 0.02))
+    append(file, _row("ours", 0, 0.01))
+    assert [row.side for row in read(file)] == ["reference", "ours"]
+    committed = read(ROOT / "results" / "crosscheck.csv")
+    assert {row.side for row in committed} == {"reference", "ours"} and summary(committed).count("| mst | adult |") == 3
 
 
 def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("method,error\nmst,1\n")
-    with pytest.raises(FileError, match=r"rows\.csv has other columns"):
+    with pytest.raises(RowsError, match=r"rows\.csv has other columns"):
         read(file)
 
 
 def test_a_clone_that_is_missing_is_named_with_what_to_type(tmp_path: Path) -> None:
-    missing = PUBLIC["privsyn"].missing(tmp_path)
+    missing = REFERENCES["privsyn"].missing(tmp_path)
     assert missing is not None
     assert "git clone https://github.com/vvv214/privsyn-tabular" in missing and "checkout 568e3d0" in missing
 
@@ -49,14 +59,14 @@ _DIES = "import os, signal\ndef run(*args, **kwargs): os.kill(os.getpid(), signa
 
 
 @pytest.mark.slow
-def test_public_code_that_takes_its_interpreter_down_is_a_row_and_is_not_run_again(tmp_path: Path) -> None:
+def test_a_reference_that_takes_its_interpreter_down_is_a_row_and_is_not_run_again(tmp_path: Path) -> None:
     package = tmp_path / "PrivMRF" / "PrivMRF"
     (package / "utils").mkdir(parents=True)
     (package / "main.py").write_text(_DIES)
     (package / "domain.py").write_text("def Domain(*args): pass\n")
     (package / "utils" / "tools.py").write_text("def dp_entropy(): pass\n")
     file = tmp_path / "rows.csv"
-    command = [sys.executable, "-m", "experiments.crosscheck", "--public", str(tmp_path), "--sides", "public"]
+    command = [sys.executable, "-m", "experiments.crosscheck", "--references", str(tmp_path), "--sides", "reference"]
     command += ["--methods", "privmrf", "--datasets", "simulated", "--epsilons", "0.8", "--seeds", "0", "--output", str(file)]
     first = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "failed, SIGSEGV" in first.stdout

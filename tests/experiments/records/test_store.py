@@ -1,3 +1,5 @@
+"""The working store and its export: records, fits and files come back whole, and garbage is set aside."""
+
 from __future__ import annotations
 
 import os
@@ -12,7 +14,7 @@ import pytest
 from builders.paths import ROOT
 from builders.records import record
 
-from dpdsyn.files import write_whole
+from dpdsyn.files import FileError, write_whole
 from experiments.records.export import read_export, sort_key, write_export
 from experiments.records.store import Fit, Store, StoreError
 
@@ -33,11 +35,11 @@ def test_a_record_comes_back_as_it_was(store: Store) -> None:
 
 
 def test_a_record_of_a_later_version_is_refused_and_left_where_it_is(store: Store) -> None:
-    later = record().to_json().replace('"format":2', '"format":3,"news":1')
+    later = record().to_json().replace('"format":3', '"format":4,"news":1')
     path = store.records / "a.json"
     path.write_text(later)
     for read in (lambda: store.read("a"), lambda: list(store.all())):
-        with pytest.raises(StoreError, match="a record of format 3; this version reads up to 2: install a newer one"):
+        with pytest.raises(StoreError, match="a record of format 4; this version reads up to 3: install a newer one"):
             read()
     assert path.read_text() == later
 
@@ -70,7 +72,7 @@ def test_a_fit_comes_back_or_is_set_aside(store: Store) -> None:
     )
     store.write_fit("f", fit)
     back = store.read_fit("f")
-    assert back is not None and np.array_equal(back.codes, fit.codes) and back.codes.dtype == np.uint8
+    assert back is not None and np.array_equal(back.encoded, fit.encoded) and back.encoded.dtype == np.uint8
     assert np.array_equal(back.test_probabilities, fit.test_probabilities) and back.ledger == fit.ledger and back.spent == 0.5  # type: ignore[arg-type]
     path = store.fits / "f.npz"
     path.write_bytes(path.read_bytes()[:-40])
@@ -110,13 +112,13 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) 
     (tmp_path / "results").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match=r"cannot write to the results folder .*DPDSYN_RESULTS"):
         Store(tmp_path / "results").prepare()
-    with pytest.raises(StoreError, match="nothing was left half written"):
+    with pytest.raises(FileError, match="nothing was left half written"):
         write_whole(tmp_path / "absent" / "x.json", b"1")
 
 
 def test_a_writer_that_is_killed_leaves_whole_files_only(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from dpdsyn.files import write_whole\n"
+        "import sys; from pathlib import Path; from dpdsyn.files import FileError, write_whole\n"
         "i = 0\n"
         "while True:\n"
         "    i += 1; write_whole(Path(sys.argv[1]) / f'{i % 7}.json', (str(i % 10) * 300_000).encode())\n"

@@ -47,4 +47,4 @@ def test_a_full_or_closed_disk_is_said_and_loses_no_record(dpdsyn: Dpdsyn, small
     assert "Read-only file system" in closed.stderr and closed.stderr.count("\n") == 1
     read = dpdsyn(*CALL, "synthesizer=instant", "seed=0,1,2")
     assert read.returncode == 0 and "0 computed now, 3 done before" in read.stderr, read.stderr
-    assert "3 cells, 3 ok" in dpdsyn("status").stdout
+    assert "3 runs, 3 ok" in dpdsyn("status").stdout

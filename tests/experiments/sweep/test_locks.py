@@ -1,3 +1,5 @@
+"""Locks on runs and on processors, held by real processes that are killed."""
+
 from __future__ import annotations
 
 import multiprocessing
@@ -12,7 +14,7 @@ from experiments.sweep.processors import Processors
 
 
 def hold(folder: Path, ready: object, end: object) -> None:
-    with locked(folder, "cell", {"name": "elsewhere"}) as lock:
+    with locked(folder, "run", {"name": "elsewhere"}) as lock:
         assert lock is not None
         lock.note_phase("fit")
         ready.set()  # type: ignore[attr-defined]
@@ -28,23 +30,23 @@ def count(folder: Path, times: int) -> None:
         lock.release()
 
 
-def test_a_cell_is_claimed_by_one_until_it_dies(tmp_path: Path) -> None:
+def test_a_run_is_locked_by_one_until_it_dies(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ready, end = context.Event(), context.Event()
     other = context.Process(target=hold, args=(tmp_path, ready, end))
     other.start()
     assert ready.wait(60)
-    with locked(tmp_path, "cell", {}) as lock:
+    with locked(tmp_path, "run", {}) as lock:
         assert lock is None
     with locked(tmp_path, "another", {"name": "mine"}) as lock:
         assert lock is not None
-        assert {name: about["name"] for name, about in held(tmp_path).items()} == {"another": "mine", "cell": "elsewhere"}
+        assert {name: about["name"] for name, about in held(tmp_path).items()} == {"another": "mine", "run": "elsewhere"}
     (about,) = held(tmp_path).values()
     assert about["phase"] == "fit" and about["pid"] == other.pid
     os.kill(other.pid or 0, signal.SIGKILL)
     other.join()
-    assert (tmp_path / "cell").exists() and held(tmp_path) == {}
-    with locked(tmp_path, "cell", {}) as lock:
+    assert (tmp_path / "run").exists() and held(tmp_path) == {}
+    with locked(tmp_path, "run", {}) as lock:
         assert lock is not None
     assert list(tmp_path.iterdir()) == []
 
@@ -60,7 +62,7 @@ def test_a_lock_whose_file_is_deleted_is_never_held_by_two(tmp_path: Path) -> No
     assert (tmp_path / "number").read_text() == "900"
 
 
-def test_processors_are_shared_out_and_a_cell_alone_keeps_others_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processors_are_shared_out_and_a_run_alone_keeps_others_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("experiments.sweep.processors._usable", lambda: [3, 5, 7])
     one, two = Processors(2, alone=False), Processors(1, alone=False)

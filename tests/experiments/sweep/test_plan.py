@@ -1,3 +1,5 @@
+"""Plans: which runs a command has, which of them are due, how long they take, and merging of folders."""
+
 from __future__ import annotations
 
 import json
@@ -27,7 +29,7 @@ def plan(*runs: Planned) -> Plan:
     return Plan(("-m",), "single", runs, 0.0, "")
 
 
-def test_a_plan_names_the_cells_that_hydra_composes_one_by_one(tmp_path: Path) -> None:
+def test_a_plan_names_the_runs_that_hydra_composes_one_by_one(tmp_path: Path) -> None:
     request = inspect_request(CALL)
     made, examples = plan_of(request, Plans(tmp_path))
     assert len(made.runs) == 16 and {run.dataset["name"] for run in examples} == {"adult", "br2000"}
@@ -67,7 +69,7 @@ def test_limits_that_cannot_be_meant_are_refused(wrong: dict) -> None:
         Limits.of({**COMPUTE, **wrong})
 
 
-def test_the_time_left_is_that_of_like_cells() -> None:
+def test_the_time_left_is_that_of_like_runs() -> None:
     whole = plan(planned("a"), planned("b"), planned("c"), planned("d", method="other"), planned("e", dataset="large"))
     known = {"a": record("a", seconds={"run": 4.0}), "b": record("b", seconds={"run": 6.0})}
     assert time_left(whole, known, 1) == pytest.approx(15.0) and time_left(whole, known, 3) == pytest.approx(5.0)

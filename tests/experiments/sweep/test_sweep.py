@@ -52,7 +52,7 @@ def test_limits_and_crashes_are_records_and_the_sweep_goes_on(dpdsyn: Dpdsyn, tm
     call = ("-m", *ONE, "synthesizer=slow,hungry,crashing,instant", "compute.timeout=15", "compute.memory=1")
     done = dpdsyn("run", *call)
     assert done.returncode == 1, done.stderr
-    assert "4 cells: 4 computed now, 0 done before, 3 not ok" in done.stderr
+    assert "4 runs: 4 computed now, 0 done before, 3 not ok" in done.stderr
     found = {record.method.name: record for record in records(tmp_path)}
     assert {name: record.status for name, record in found.items()} == {
         "slow": "timeout",
@@ -61,8 +61,8 @@ def test_limits_and_crashes_are_records_and_the_sweep_goes_on(dpdsyn: Dpdsyn, tm
         "instant": "ok",
     }
     slow, hungry = found["slow"].seconds, found["hungry"].seconds
-    assert slow["phase"] == "fit" and 15 <= slow["reached"] < 20 and slow["limit"] == 15
-    assert hungry["phase"] == "fit" and hungry["limit"] == 1 and hungry["reached"] < 15
+    assert slow.phase == "fit" and slow.reached and 15 <= slow.reached < 20 and slow.limit == 15
+    assert hungry.phase == "fit" and hungry.limit == 1 and hungry.reached and hungry.reached < 15
     assert "longer than 15 s (in phase fit" in str(found["slow"].error)
     assert "GiB resident, more than 1 (in phase fit" in str(found["hungry"].error)
     assert "the process ended by SIGSEGV (in phase fit" in str(found["crashing"].error)
@@ -76,11 +76,11 @@ def test_limits_and_crashes_are_records_and_the_sweep_goes_on(dpdsyn: Dpdsyn, tm
     retried = dpdsyn("retry")
     assert retried.returncode == 1 and "2 computed now, 2 done before, 2 not ok" in retried.stderr, retried.stderr
     shown = dpdsyn("status").stdout
-    assert "4 cells, 1 failed, 2 ok, 1 out_of_memory" in shown and "toy crashing epsilon=1 seed=0: failed: the process" in shown
+    assert "4 runs, 1 failed, 2 ok, 1 out_of_memory" in shown and "toy crashing epsilon=1 seed=0: failed: the process" in shown
 
 
 @pytest.mark.slow
-def test_what_earlier_cells_left_behind_is_not_held_against_a_cell(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+def test_what_earlier_runs_left_behind_is_not_held_against_a_run(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
     call = ("run", "-m", *ONE, "synthesizer=hoarding", "seed=0,1,2,3", "compute.workers=1")
     assert dpdsyn(*call, "compute.memory=2.5").returncode == 0  # one alone fits, two do not
     assert [record.seconds.process for record in records(tmp_path)] == ["fresh"] * 4
@@ -113,12 +113,12 @@ def test_two_sweeps_at_once_share_the_work(toy_world: Path, tmp_path: Path, dpds
         for process in (one, other):
             output, errors = process.communicate(timeout=180)
             assert process.returncode == 0, errors
-            assert output.count("instant") >= 1 and "12 cells: " in errors
+            assert output.count("instant") >= 1 and "12 runs: " in errors
     assert len(list(marks.iterdir())) == 12 and len(records(tmp_path)) == 12
 
 
 @pytest.mark.slow
-def test_a_claim_ends_with_its_holder_and_a_left_over_file_is_none(toy_world: Path, tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+def test_a_lock_ends_with_its_holder_and_a_left_over_file_is_none(toy_world: Path, tmp_path: Path, dpdsyn: Dpdsyn) -> None:
     call = ("run", *ONE, "synthesizer=slow", "compute.timeout=100")
     with started(toy_world, tmp_path, *call) as process:
         wait_for(lambda: "slow epsilon=1 seed=0, fit" in dpdsyn("status").stdout)
@@ -134,13 +134,13 @@ def test_a_claim_ends_with_its_holder_and_a_left_over_file_is_none(toy_world: Pa
 
 
 @pytest.mark.slow
-def test_cells_that_run_alone_refuse_company(toy_world: Path, tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+def test_runs_timed_alone_refuse_company(toy_world: Path, tmp_path: Path, dpdsyn: Dpdsyn) -> None:
     (tmp_path / "tmp").mkdir()
     own = {"TMPDIR": str(tmp_path / "tmp")}  # where the locks lie; other tests may be running
     with started(toy_world, tmp_path, "run", *ONE, "synthesizer=slow", **own):
         wait_for(lambda: "slow epsilon=1 seed=0, fit" in dpdsyn("status").stdout)
         refused = dpdsyn("run", *ONE, "synthesizer=instant", "compute=alone", **own)
-        assert refused.returncode == 2 and "other cells are running on this machine" in refused.stderr, refused.stderr
+        assert refused.returncode == 2 and "other runs go on on this machine" in refused.stderr, refused.stderr
     assert gone(tmp_path / "results")
     alone = dpdsyn("run", "-m", *ONE, "synthesizer=instant", "seed=0,1", "compute=alone", **own)
     assert alone.returncode == 0, alone.stderr
@@ -156,8 +156,8 @@ def test_a_sweep_killed_at_random_moments_computes_nothing_twice(toy_world: Path
     marks = tmp_path / "marks"
     marks.mkdir()
     kills, moment = int(os.environ.get("DPDSYN_KILLS", "6")), random.Random(7)
-    cells = 5 * kills
-    call = ("run", "-m", *ONE, "synthesizer=instant", f"seed=range(0,{cells})", "compute.workers=2")
+    count = 5 * kills
+    call = ("run", "-m", *ONE, "synthesizer=instant", f"seed=range(0,{count})", "compute.workers=2")
     done: dict[str, int] = {}
     for kill in range(kills):
         with started(toy_world, tmp_path, *call, TOY_MARKS=str(marks), TOY_SECONDS="0.3") as process:
@@ -176,11 +176,11 @@ def test_a_sweep_killed_at_random_moments_computes_nothing_twice(toy_world: Path
         now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "results" / "runs" / "records").glob("*.json")}
         assert done.items() <= now.items()  # what was recorded is not touched again
         done = now
-    assert done and len(list(marks.iterdir())) <= len(done) + 4 * kills  # a kill meets two cells at work, or cells start anew
+    assert done and len(list(marks.iterdir())) <= len(done) + 4 * kills  # a kill meets two runs at work, or runs start anew
     last = dpdsyn(*call)
-    assert f"{cells} cells: {cells - len(done)} computed now, {len(done)} done before" in last.stderr, last.stderr
+    assert f"{count} runs: {count - len(done)} computed now, {len(done)} done before" in last.stderr, last.stderr
     found = records(tmp_path)
-    assert sorted(record.seed for record in found) == list(range(cells))
+    assert sorted(record.seed for record in found) == list(range(count))
     killed = [record for record in found if record.status != "ok"]  # a worker that was killed alone left its word
     assert all("the process ended by SIGKILL" in str(record.error) for record in killed)
     assert dpdsyn("retry").returncode == 0
@@ -188,13 +188,13 @@ def test_a_sweep_killed_at_random_moments_computes_nothing_twice(toy_world: Path
     import mlflow
 
     (tmp_path / "results" / "mlflow.db").unlink()
-    assert f"{cells} runs in" in dpdsyn("track").stdout
-    assert f"{cells} runs in" in (again := dpdsyn("track").stdout) and ", 0 of them written now" in again
+    assert f"{count} runs in" in dpdsyn("track").stdout
+    assert f"{count} runs in" in (again := dpdsyn("track").stdout) and ", 0 of them written now" in again
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'single'")
-    runs = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.run_id` != ''", max_results=1000)
+    runs = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''", max_results=1000)
     logged = {run.data.tags["dpdsyn.cell_id"]: run.data.metrics["accuracy"] for run in runs}
-    assert len(runs) == cells
+    assert len(runs) == count
     assert logged == {record.run_id: pytest.approx(record.mean("accuracy")) for record in records(tmp_path)}
 
 
@@ -243,7 +243,7 @@ def test_a_record_names_its_experiment_and_a_fit_that_was_not_alone_is_made_agai
         assert len(list(marks.iterdir())) == (1, 1, 2, 2)[number]
     records = [json.loads(path.read_text()) for path in (tmp_path / "results" / "runs" / "records").glob("*.json")]
     by_evaluator = {record["evaluation"]["evaluators"][0]: record for record in records}
-    assert by_evaluator["logistic"]["experiment"]["name"] == "quickstart" and by_evaluator["forest"]["experiment"] is None
+    assert by_evaluator["logistic"]["experiment"]["name"] == "quickstart" and "experiment" not in by_evaluator["forest"]
     assert [by_evaluator[e]["seconds"]["alone"] for e in ("logistic", "boosting", "mlp")] == [False, True, True]
     assert len({record["synthetic_sha256"] for record in records}) == 1
     assert "### toy, epsilon 1, delta 1e-06: time and memory" in done.stdout

@@ -1,0 +1,137 @@
+"""Runs that fail: what is kept of them, who can read it, and how to stop where they fail. Real commands, real processes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from builders.processes import command, process_environment
+from builders.records import record
+
+from experiments.records.record import Record
+from experiments.records.store import Store
+from experiments.sweep.merge import merge
+from experiments.sweep.output import Output
+
+Dpdsyn = Callable[..., subprocess.CompletedProcess]
+ONE = ("dataset=toy", "evaluation.evaluators=[logistic]")
+
+
+def the_record(tmp_path: Path) -> Record:
+    (record,) = Store(tmp_path / "results").all()
+    return record
+
+
+def test_an_error_keeps_its_traceback_and_what_was_printed(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+    done = dpdsyn("run", *ONE, "synthesizer=mistaken")
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    failed = the_record(tmp_path)
+    assert failed.status == "failed" and str(failed.error).startswith("ValueError: cannot reshape")
+    assert failed.log == f"runs/logs/{failed.run_id}.txt"
+    path = tmp_path / "results" / failed.log
+    text = path.read_text()
+    for part in ("toy mistaken epsilon=1 seed=0", failed.run_id, "about to reshape", "a child speaks", "Traceback"):
+        assert part in text
+    assert "toy_methods.py" in text and "in fit_and_sample" in text  # all of the stack
+    assert path.stat().st_mode & 0o777 == 0o600
+    shown = dpdsyn("status").stdout
+    assert f"{failed.error} (in full: {path})" in shown
+    assert "to stop where one of them fails: dpdsyn run --debug --config-dir " in shown and "synthesizer=mistaken" in shown
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_or_is_killed_leaves_what_it_said_and_where_it_was(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+    done = dpdsyn("run", "-m", *ONE, "synthesizer=crashing,slow,instant", "compute.timeout=15", "compute.workers=1")
+    assert done.returncode == 1, done.stderr
+    found = {record.method.name: record for record in Store(tmp_path / "results").all()}
+    assert found["instant"].log is None
+    texts = {name: (tmp_path / "results" / str(found[name].log)).read_text() for name in ("crashing", "slow")}
+    assert "nothing can go wrong" in texts["crashing"] and "Segmentation fault" in texts["crashing"]
+    assert "this may take a while" in texts["slow"]
+    for text in texts.values():
+        assert 'toy_methods.py", line' in text and " in fit\n" in text
+    assert "nothing can go wrong" not in texts["slow"]  # one run's words are not another's
+    (tmp_path / "enough").touch()
+    again = dpdsyn("run", "-m", *ONE, "synthesizer=slow", "compute.timeout=16")
+    assert again.returncode == 0, again.stderr
+    assert not (tmp_path / "results" / str(found["slow"].log)).exists()  # it has ended well by now
+    assert (tmp_path / "results" / str(found["crashing"].log)).exists()
+
+
+def test_the_end_of_much_output_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = Output()
+    os.write(output.descriptor, b"of an earlier run")
+    output.begin()
+    os.write(output.descriptor, b"x" * 2**20 + b"\xff the end")
+    assert output.text() == "[the first 9 bytes are left out]\n" + "x" * (2**20 - 9) + "\ufffd the end"
+    output.begin()
+    assert output.text() == ""
+    os.write(output.descriptor, b"short")
+    assert output.text() == "short"
+    output.close()
+
+
+def test_logs_go_with_their_records(tmp_path: Path) -> None:
+    here, there = Store(tmp_path / "here"), Store(tmp_path / "there")
+    there.prepare()
+    log = there.write_log("a", "why")
+    there.write(record("a", status="failed", error="x", log=log))
+    merge(here, [there.results], print)
+    assert (here.results / log).read_text() == "why" and (here.results / log).stat().st_mode & 0o777 == 0o600
+    here.write(record("a"))
+    assert not (here.results / log).exists() and (there.results / log).exists()
+
+
+def test_debugging_does_the_run_here_and_records_nothing(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+    failed = dpdsyn("run", "--debug", *ONE, "synthesizer=mistaken")
+    assert failed.returncode == 1 and "about to reshape" in failed.stdout
+    assert "no record is written" in failed.stderr and "ValueError: cannot reshape" in failed.stderr
+    assert 'toy_methods.py", line' in failed.stderr and "- fit" in failed.stderr
+    ended = dpdsyn("run", *ONE, "synthesizer=instant", "--debug")
+    assert ended.returncode == 0 and "toy instant epsilon=1 seed=0: ok, accuracy 0." in ended.stderr, ended.stderr
+    assert not (tmp_path / "results").exists()
+    for arguments, said in (
+        (("-m", *ONE, "synthesizer=instant"), "leave -m out"),
+        ((*ONE, "synthesizer=instant", "seed=1,2"), "this command names 2"),
+    ):
+        refused = dpdsyn("run", "--debug", *arguments)
+        assert refused.returncode == 2 and said in refused.stderr and refused.stderr.count("\n") == 1, refused.stderr
+
+
+def test_debugging_at_a_terminal_stops_where_the_run_fails(toy_world: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(toy_world, "run", "--debug", *ONE, "synthesizer=mistaken"),
+        cwd=tmp_path,
+        env=process_environment(toy_world, tmp_path),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    try:
+        assert "cannot reshape" in _until(ours, b"(Pdb) ")
+        os.write(ours, b"p private.schema.target\n")
+        assert "'ill'" in _until(ours, b"(Pdb) ")
+        os.write(ours, b"q\n")
+        assert process.wait(30) == 1
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def _until(terminal: int, prompt: bytes, seconds: float = 90) -> str:
+    seen, deadline = b"", time.monotonic() + seconds
+    while prompt not in seen:
+        assert time.monotonic() < deadline, seen
+        if select.select([terminal], [], [], 1)[0]:
+            seen += os.read(terminal, 1 << 16)
+    return seen.decode()
