@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 
 from experiments.records.record import Record
+from experiments.report.grouped import View
 from experiments.report.tables.table import Table
 
 _UNNAMED = "-"
 
 
-def run_tables(records: Iterable[Record]) -> list[Table]:
+def build(view: View) -> list[Table]:
     """One row for each experiment that records name."""
     experiments: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
+    for record in view.records:
         experiments[record.experiment.name if record.experiment else _UNNAMED].append(record)
     rows = [[name, *_row(group)] for name, group in sorted(experiments.items(), key=lambda item: (item[0] == _UNNAMED, item[0]))]
     columns = ["experiment", "cells", "ended otherwise", "beside other work", "hours", "seeds", "commits", "machine"]
