@@ -225,7 +225,9 @@ class View:
         judges: dict[Case, Counter[tuple[str, ...]]] = defaultdict(Counter)
         for group in self.groups:
             judges[group.case].update({record.judges for record in group.ended})
-        usual = {case: max(counts, key=lambda names: (len(names), counts[names], names), default=()) for case, counts in judges.items()}
+        usual = {
+            case: max(counts, key=lambda names: (len(names), counts[names], names), default=()) for case, counts in judges.items()
+        }
 
         def alike(group: Group) -> Group:
             kept = (record for record in group.runs if record.status != "ok" or record.judges == usual[group.case])

@@ -11,7 +11,7 @@ from experiments.records.record import Record
 from experiments.report.comparison import contest, share_of_real
 from experiments.report.grouped import Case, Dataset, Group, Method, View
 from experiments.report.over_seeds import best_accuracy, mean_of, median_of, metric, seconds_of, test_to_train, values
-from experiments.report.roles import guarantee, is_ranked
+from experiments.report.roles import MAJORITY, REAL, guarantee, is_ranked
 from experiments.report.statistics import Estimate, over_splits
 
 
@@ -68,6 +68,11 @@ class Summary:
     def name(self) -> str:
         """The method without its settings."""
         return self.group.method.name
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is what others lie between: models of real rows, or the larger class."""
+        return self.name in (REAL, MAJORITY)
 
     @property
     def badge(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from experiments.report.grouped import Group, View
-from experiments.report.over_seeds import median_of, seconds_of
+from experiments.report.over_seeds import seconds_of
 from experiments.report.remarks import remarks
 from experiments.report.roles import YARDSTICK
 from experiments.report.tables.cells import bounded, counted, measured_alone, median_text, times_as_long

@@ -35,7 +35,9 @@ def build(view: View) -> list[Table]:
     alone = _counting(on_task.alone.where(lambda record: not record.seconds.contended))
     baselines = swept.baselines | alone.baselines
     accuracies = _over_baselines(swept.judged_alike, baselines, _accuracy_ratio)
-    learnt = [found for found in accuracies if (mean_of(swept.group(found.case, found.method).runs, metric("auroc")) or 0) > _LEARNT]
+    learnt = [
+        found for found in accuracies if (mean_of(swept.group(found.case, found.method).runs, metric("auroc")) or 0) > _LEARNT
+    ]
     measured, speeds = (_over_baselines(selected, baselines, _time_ratio) for selected in (alone, swept))
     bounds = _over_baselines(swept, baselines, _least_time_ratio)
     claims = [

@@ -34,9 +34,7 @@ _MEASURES = (
     _Measure("two-way error", 4, lambda runs: (mean_of(runs, lambda record: record.fidelity.tvd2), False)),
     _Measure("accuracy", 3, lambda runs: (mean_of(runs, metric("accuracy")), False)),
     _Measure("seconds of fit and sample", 1, seconds_of, (BESIDE_OTHERS,)),
-    _Measure(
-        "peak memory, MB", 0, lambda runs: (median_of(runs, lambda record: record.peak_memory_mb), False), (BESIDE_OTHERS,)
-    ),
+    _Measure("peak memory, MB", 0, lambda runs: (median_of(runs, lambda record: record.peak_memory_mb), False), (BESIDE_OTHERS,)),
 )
 
 

@@ -17,6 +17,7 @@ from experiments.report.tables.table import Table
 Family = tuple[Case, str]  # of any size, and the models that judged
 Sized = dict[int, list[Record]]  # by training rows, the public number
 
+
 def _seconds(runs: Sequence[Record]) -> str:
     seconds, bound = seconds_of(runs)
     return lost(runs) or "-" if seconds is None else bounded(seconds, bound, 2)
@@ -62,7 +63,9 @@ def _table(family: Family, methods: dict[Method, Sized], what: str, cell: Callab
 
 def sized_runs(view: View) -> set[str]:
     """The ids of the runs that these tables show."""
-    return {r.run_id for methods in _by_size(view).values() for by_size in methods.values() for runs in by_size.values() for r in runs}
+    return {
+        r.run_id for methods in _by_size(view).values() for by_size in methods.values() for runs in by_size.values() for r in runs
+    }
 
 
 def _by_size(view: View) -> dict[Family, dict[Method, Sized]]:
