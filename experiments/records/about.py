@@ -22,9 +22,9 @@ DRAWN = ("accuracy", "time")
 class About:
     """The block `about` of a method's YAML, no part of what identifies a run.
 
-    role: one of ROLES. family: the method that this one is a form of; forms of DPDSyn are no baselines for it. takes: `seconds` or
-    `minutes`, on one of the data sets here. paper: authors, year, where. note: shown in brackets beside the guarantee. colour: its
-    own in figures, as `#0072b2`; grey without one. drawn: what figures show of it, of DRAWN.
+    role: one of ROLES. family: the method that this one is a form of; forms of DPDSyn are no baselines for it. takes: `seconds`
+    or `minutes`, on one of the data sets here. paper: authors, year, where. note: shown in brackets beside the guarantee.
+    colour: its own in figures, as `#0072b2`; grey without one. drawn: what figures show of it, of DRAWN.
     """
 
     role: str = "method"
@@ -43,13 +43,14 @@ class About:
         unknown = sorted(set(given) - set(accepted))
         if unknown:
             raise ValueError(f"synthesizer {method}: about has no {', '.join(unknown)}; accepted: {', '.join(accepted)}")
-        made = cls(**{key: tuple(value) if key == "drawn" else value for key, value in given.items()})
-        for key, values, choices in (
+        values: dict[str, Any] = {**given, "drawn": tuple(given.get("drawn", DRAWN))}
+        made = cls(**values)
+        for key, chosen, choices in (
             ("role", (made.role,), tuple(ROLES)),
             ("takes", (made.takes,), (None, "seconds", "minutes")),
             ("drawn", made.drawn, DRAWN),
         ):
-            if not set(values) <= set(choices):
+            if not set(chosen) <= set(choices):
                 named = ", ".join(choice for choice in choices if choice)
                 raise ValueError(f"synthesizer {method}: about.{key} is {given[key]!r}; accepted: {named}")
         if made.colour is not None and not re.fullmatch("#[0-9a-f]{6}", str(made.colour)):

@@ -79,7 +79,7 @@ def on_same_splits(runs: Iterable[Record], others: Iterable[Record]) -> tuple[li
 
 
 def test_to_train(runs: Iterable[Record]) -> float:
-    """Test rows for each training row; 0 for made-up rows, of which each seed has its own."""
+    """Test rows for each training row; 0 for simulated rows, of which each seed has its own."""
     sizes = [r.dataset for r in runs if r.dataset.n_train and not r.dataset.generator]
     return fmean((size.n_test or 0) / (size.n_train or 1) for size in sizes) if sizes else 0.0
 

@@ -77,13 +77,13 @@ def charts(view: View) -> list[Chart]:
         Chart(
             "accuracy_time",
             "Accuracy against time",
-            "Median seconds of fit and sample; times from sweeps are of cells that ran beside others. The grey steps are the "
+            "Median seconds of fit and sample; times from sweeps are of runs that had others beside them. The grey steps are the "
             "Pareto front of the methods that are compared; an arrow at the bottom is a run that was stopped.",
             _one_budget(whole, panels.accuracy_over_time, lambda p: p.seconds is not None),
         ),
         Chart(
             "accuracy_fidelity",
-            "Accuracy against two-way error",
+            "Accuracy against mean 2-way TVD",
             "The upper left is best: rows that models learn from as they do from real ones, and two-way marginals that are near "
             "the real ones.",
             _one_budget(whole, panels.accuracy_over_error, lambda p: p.accuracy is not None and p.tvd2 is not None),
@@ -91,13 +91,13 @@ def charts(view: View) -> list[Chart]:
         Chart(
             "interactions",
             "Labels that hang on several columns together",
-            "Made-up rows. order: how many columns have to be seen together, two unless it is said.",
+            "Simulated rows. order: how many columns have to be seen together, two unless it is said.",
             _over_epsilon(orders),
         ),
         Chart(
             "scale",
             "Time and accuracy against rows",
-            "Nested subsamples or made-up rows at a fixed budget; an upward arrow is a run that was stopped.",
+            "Nested subsamples or simulated rows at a fixed budget; an upward arrow is a run that was stopped.",
             _over_rows(sized),
         ),
     ]

@@ -32,7 +32,7 @@ def tip(summary: Summary) -> str:
         seeds = f"{summary.accuracy.seeds} seed" + "s" * (summary.accuracy.seeds > 1)
         parts.append(f"accuracy {summary.accuracy.mean:.4f}" + (f" ± {half:.4f}" if half is not None else "") + f" ({seeds})")
     if summary.tvd2 is not None:
-        parts.append(f"two-way error {summary.tvd2:.4f}")
+        parts.append(f"mean 2-way TVD {summary.tvd2:.4f}")
     if summary.seconds is not None:
         parts.append(("≥ " if summary.at_least else "") + f"{summary.seconds:.3g} s")
     return "; ".join([*parts, summary.missing] if summary.missing else parts)
@@ -131,7 +131,7 @@ def accuracy_over_error(axes: Axes, drawn: Sequence[Summary]) -> None:
         _mark(axes, summary.tvd2 or 0.0, summary, floor)
         labels.append(_named(summary, summary.tvd2 or 0.0, floor))
     axes.margins(x=0.12, y=0.1)
-    axes.set_xlabel("two-way error (total variation distance)")
+    axes.set_xlabel("mean 2-way TVD")
     _accuracy_axis(axes, placed)
     _plain_logs(axes.xaxis)
     _label_near(axes, labels, [])
@@ -191,7 +191,7 @@ def _by_rows(drawn: Iterable[Summary]) -> list[list[Summary]]:
 
 
 def _judged_alike(drawn: Iterable[Summary]) -> list[Summary]:
-    """Those whose accuracy is over the same models, the models that judged most of them; without references that figures leave out."""
+    """Those whose accuracy is over the same models, the ones that judged most of them; none whose accuracy is not drawn."""
     known = [summary for summary in drawn if summary.accuracy and "accuracy" in summary.method.about.drawn]
     judges = Counter(summary.evaluators for summary in known)
     usual = max(judges, key=lambda evaluators: (judges[evaluators], len(evaluators), evaluators), default=())

@@ -82,4 +82,4 @@ def _written(value: Any) -> str:
         return "[" + ",".join(map(_written, value)) + "]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return str(value)  # 1.0 stays 1.0, which is another value than 1 in what tells cells apart
+    return str(value)  # 1.0 stays 1.0, which is another value than 1 in what tells runs apart

@@ -86,7 +86,7 @@ def _times_as_long(summary: Summary, own: Summary) -> float | None:
     return None if bound else ratio
 
 
-def _price(cells: Mapping[Case, list[Pair]], known: Known, warned: Sequence[str]) -> str:
+def _price(cells: Mapping[Case, list[Pair]], known: Known, warned: list[str]) -> str:
     errors, shares = [], []
     for key, found in cells.items():
         own, real = known[key, OWN], known.get((key, Method(REAL)))
@@ -136,16 +136,16 @@ def _notes(cells: Mapping[Case, list[Pair]], warned: list[str], needed: int) -> 
     spread = f"{seeds[0]}" + (f" to {seeds[-1]}" if len(seeds) > 1 else "")
     return [
         f"A cell is a data set and a budget (`adult at 0.8`: at epsilon 0.8) at which at least {needed} others ran (half of the "
-        f"most that ran at one, and no fewer than {_FEWEST}): on {', '.join(map(str, datasets))}. The others are {', '.join(map(str, methods))}, as "
-        f"far as they ran; accuracy is compared on the seeds that both ran with ({spread}). {_out(warned)} Accuracy is the mean "
-        "over the models that are trained. Time is the median, of runs that had the machine to themselves where there are any, "
-        "else of sweeps beside other work. Likeness is the mean over each method's own seeds.",
+        f"most that ran at one, and no fewer than {_FEWEST}): on {', '.join(map(str, datasets))}. The others are "
+        f"{', '.join(map(str, methods))}, as far as they ran; accuracy is compared on the seeds that both ran with ({spread}). "
+        f"{_out(warned)} Accuracy is the mean over the models that are trained. Time is the median, of runs that had the "
+        "machine to themselves where there are any, else of sweeps beside other work. Likeness is the mean over each method's own seeds.",
         f"Paired tests with at least five seeds in common: {len(tested)}, of which {better} find DPDSyn significantly ahead and "
         f"{worse} behind (p < {ALPHA} after Holm).",
     ]
 
 
-def _out(warned: Sequence[str]) -> str:
+def _out(warned: list[str]) -> str:
     return (
         f"Data sets on which settings were chosen ({', '.join(facts.development_sets())}), those with a caution "
         f"({', '.join(warned) or 'none'}) or in special settings, references, inspired and wrapped methods and what has no "

@@ -43,13 +43,13 @@ _COLUMNS = (  # name, order when it is first pressed, whether a narrow screen sh
     ("vs dpdsyn", "descending", False, "difference in accuracy on the seeds that both ran with; ▲ ▼ significant"),
     ("best", "descending", False, "accuracy of the best of the models"),
     ("AUROC", "descending", False, ""),
-    ("label share", "descending", False, "share of the positive class in the synthetic rows"),
-    ("two-way error", "ascending", True, "mean total variation distance of pairs of columns from the real ones"),
+    ("positive rate", "descending", False, "share of the positive class in the synthetic rows"),
+    ("mean 2-way TVD", "ascending", True, "mean total variation distance of pairs of columns from the real ones"),
     ("seconds", "ascending", True, "of fit and sample, median; ≥: stopped"),
     ("MB", "ascending", False, "peak memory of the process, median"),
     ("seeds", "descending", False, "seeds that ended well, and what became of other runs"),
 )
-_NUMBERS = ("epsilon", "two-way error", "seconds", "MB")  # beside those whose largest values come first
+_NUMBERS = ("epsilon", "mean 2-way TVD", "seconds", "MB")  # beside those whose largest values come first
 
 
 def leaderboard(shown: Sequence[Summary], compared: Mapping[Case, list[Pair]]) -> tuple[str, dict[str, Any]]:
@@ -190,7 +190,7 @@ def _details(summary: Summary) -> dict[str, Any]:
         "settings": as_text(settings(first.method.parameters)),
         "version": first.method.version,
         "judges": ", ".join(summary.evaluators),
-        "time": "alone on the machine" if summary.alone else "in a sweep, beside other cells",
+        "time": "alone on the machine" if summary.alone else "in a sweep, beside other runs",
         "errors": sorted({f"seed {run.seed}: {run.status}: {run.error}" for run in summary.runs if run.error}),
         "commands": commands(summary.runs),
     }

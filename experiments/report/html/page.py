@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 
 from dpdsyn.files import write_whole
+from experiments.records import former
 from experiments.records.record import Record
 from experiments.report import facts
 from experiments.report.comparison import MARKS, pairs
@@ -56,7 +57,7 @@ def audits(path: Path) -> Table | None:
         return None
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    needed = {"method", "guarantee", "claimed_epsilon", "lower_bound"}
+    needed = {"method", "guarantee", "claimed_epsilon", "attack", "lower_bound"}
     if not rows or not needed <= set(rows[0]):
         raise ValueError(f"{path}: the first line has to name the columns {', '.join(sorted(needed))}")
     columns = rows[0]
@@ -64,16 +65,16 @@ def audits(path: Path) -> Table | None:
     if bad:
         raise ValueError(f"{path}, line {bad}: {len(rows[bad - 1])} cells; {len(columns)} are needed")
     first = ["method", *(name for name in columns if name != "method")]
-    order = [columns.index(name) for name in first]
     notes = ["A lower bound above the claimed epsilon means that the claim does not hold; one below it proves nothing."]
+    told = [former.audit(dict(zip(columns, row, strict=True))) for row in rows[1:]]
     titles = [name.replace("_", " ") for name in first]
-    return Table("Audits: what attacks could tell", titles, [[row[i] for i in order] for row in rows[1:]], notes)
+    return Table("Audits: what attacks could tell", titles, [[row[name] for name in first] for row in told], notes)
 
 
 def page(view: View, audited: Table | None = None, elsewhere: Sequence[Table] = ()) -> str:
     """The whole file. elsewhere: what others published. Raises ValueError if there is no record."""
     if not view.records:
-        raise ValueError("there is no record to report on; run some cells first")
+        raise ValueError("there is no record to report on; do some runs first")
     shown = summaries(view.plain)
     rows, details = leaderboard(shown, pairs(view.swept.plain.judged_alike))
     drawn = {chart.name: chart for chart in charts(view)}
@@ -82,7 +83,7 @@ def page(view: View, audited: Table | None = None, elsewhere: Sequence[Table] = 
         "counts": _counts(view.records, shown),
         "answer": "".join(tag("li", escape(sentence)) for sentence in said.sentences),
         "answer_notes": paragraphs(said.notes, "note"),
-        "claims": _tables(headline.build(view), "No cell has DPDSyn beside a baseline yet.")
+        "claims": _tables(headline.build(view), "DPDSyn has not run beside a baseline yet.")
         + "".join(folded(one.title, table(one)) for one in elsewhere),
         "cautions": _cautions(view.records),
         "filters": _filters(shown),
@@ -235,7 +236,7 @@ def _made(records: Sequence[Record]) -> str:
         about = record.environment
         kept["commit"][(about.commit or "unknown")[:10] + (" with changes" if about.dirty else "")] += 1
         kept["processor"][f"{about.cpu or 'unknown'}, {about.cores or '?'} cores"] += 1
-        kept["threads a cell"][str(about.threads or "?")] += 1
+        kept["threads a run"][str(about.threads or "?")] += 1
         kept["Python"][str(about.python or "unknown")] += 1
         for package in ("numpy", "scipy", "scikit-learn", "torch", "dp-accounting"):
             kept[package][str(about.packages.get(package, "unknown"))] += 1

@@ -13,9 +13,9 @@ from experiments.report.tables.table import Table
 _MEASURES: tuple[tuple[str, Read], ...] = (
     ("best evaluator", best_accuracy),
     *((name, metric(name)) for name in METRICS[1:]),
-    ("label share", lambda record: record.positive_rate),
-    ("tvd1", lambda record: record.fidelity.tvd1),
-    ("tvd2", lambda record: record.fidelity.tvd2),
+    ("positive rate", lambda record: record.positive_rate),
+    ("mean 1-way TVD", lambda record: record.fidelity.tvd1),
+    ("mean 2-way TVD", lambda record: record.fidelity.tvd2),
 )
 _COLUMNS = ["method", "guarantee", "epsilon spent", "seeds", "accuracy", "of real", *(name for name, _ in _MEASURES)]
 

@@ -51,7 +51,7 @@ def build(view: View) -> list[Table]:
     ]
     notes = [
         "A baseline is a method under our own guarantee, in its default setting: no references, no inspired or wrapped rows. "
-        "No off-task cells, no data sets in special settings, and none on which DPDSyn's settings were chosen. Ratios are over "
+        "No off-task runs, no data sets in special settings, and none on which DPDSyn's settings were chosen. Ratios are over "
         "the seeds that both have, of accuracy's means and of time's medians.",
         "The paper's baselines are other implementations, of which it reports eight; its tables were not at hand.",
         "A largest ratio is the most flattering cell, as in the paper; the smallest ones stand beside it.",

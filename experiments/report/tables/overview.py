@@ -31,7 +31,7 @@ class _Measure:
 
 
 _MEASURES = (
-    _Measure("two-way error", 4, lambda runs: (mean_of(runs, lambda record: record.fidelity.tvd2), False)),
+    _Measure("mean 2-way TVD", 4, lambda runs: (mean_of(runs, lambda record: record.fidelity.tvd2), False)),
     _Measure("accuracy", 3, lambda runs: (mean_of(runs, metric("accuracy")), False)),
     _Measure("seconds of fit and sample", 1, seconds_of, (BESIDE_OTHERS,)),
     _Measure("peak memory, MB", 0, lambda runs: (median_of(runs, lambda record: record.peak_memory_mb), False), (BESIDE_OTHERS,)),

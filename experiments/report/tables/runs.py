@@ -17,12 +17,12 @@ def build(view: View) -> list[Table]:
     for record in view.records:
         experiments[record.experiment.name if record.experiment else _UNNAMED].append(record)
     rows = [[name, *_row(group)] for name, group in sorted(experiments.items(), key=lambda item: (item[0] == _UNNAMED, item[0]))]
-    columns = ["experiment", "cells", "ended otherwise", "beside other work", "hours", "seeds", "commits", "machine"]
+    columns = ["experiment", "runs", "ended otherwise", "beside other work", "hours", "seeds", "commits", "machine"]
     notes = [
-        "`dpdsyn run -m experiment=NAME` makes the cells of a row. A cell that several experiments share stands with the first "
-        f"that ran it; {_UNNAMED} is of single runs and of records older than the note of their experiment. Hours: of all cells "
+        "`dpdsyn run -m experiment=NAME` makes the runs of a row. A run that several experiments share stands with the first "
+        f"that ran it; {_UNNAMED} is of single runs and of records older than the note of their experiment. Hours: of all runs "
         "together, training and testing of models included; ≥: some records are older than this measurement. Beside other work: "
-        "other cells of the sweep, or anything else, kept the processors busy. A + marks uncommitted changes."
+        "other runs of the sweep, or anything else, kept the processors busy. A + marks uncommitted changes."
     ]
     return [Table("What made these records", columns, rows, notes)] if rows else []
 

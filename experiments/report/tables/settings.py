@@ -17,7 +17,7 @@ _MEASURES: tuple[tuple[str, Read], ...] = (
     ("accuracy", metric("accuracy")),
     ("auroc", metric("auroc")),
     ("positive rate", lambda record: record.positive_rate),
-    ("tvd2", lambda record: record.fidelity.tvd2),
+    ("mean 2-way TVD", lambda record: record.fidelity.tvd2),
 )
 
 
