@@ -40,9 +40,15 @@ def _settings(record: Record) -> tuple[str, ...]:
         *_changed("synthesizer", record.method.name, record.method.parameters or {}),
         *_changed("privacy", "default", {"epsilon": record.privacy.epsilon, "delta": record.privacy.delta}, ("epsilon",)),
         *([f"evaluation={evaluation}"] if evaluation != "standard" else []),
-        *_changed("evaluation", evaluation, {key: value for key, value in record.evaluation.plain().items() if key != "column"}),
+        *_changed("evaluation", evaluation, _evaluation(record)),
         *(["compute=alone"] if record.seconds.alone else []),
     )
+
+
+def _evaluation(record: Record) -> dict[str, Any]:
+    """As configured: what a record holds as a tuple is a list in the configuration."""
+    kept = {key: value for key, value in record.evaluation.plain().items() if key != "column"}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
 
 
 def _typed(overrides: tuple[str, ...], runs: list[Record]) -> str:

@@ -139,7 +139,8 @@ def _notes(cells: Mapping[Case, list[Pair]], warned: list[str], needed: int) -> 
         f"most that ran at one, and no fewer than {_FEWEST}): on {', '.join(map(str, datasets))}. The others are "
         f"{', '.join(map(str, methods))}, as far as they ran; accuracy is compared on the seeds that both ran with ({spread}). "
         f"{_out(warned)} Accuracy is the mean over the models that are trained. Time is the median, of runs that had the "
-        "machine to themselves where there are any, else of sweeps beside other work. Likeness is the mean over each method's own seeds.",
+        "machine to themselves where there are any, else of sweeps beside other work. Likeness is the mean over each method's "
+        "own seeds.",
         f"Paired tests with at least five seeds in common: {len(tested)}, of which {better} find DPDSyn significantly ahead and "
         f"{worse} behind (p < {ALPHA} after Holm).",
     ]
