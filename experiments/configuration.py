@@ -33,6 +33,11 @@ def read_option(group: str, name: str, extra: Path | None = None) -> dict:
     return _merged([_base(group, base, extra) for base in bases], raw)
 
 
+def default_parameters(group: str, name: str, extra: Path | None = None) -> dict:
+    """What an option's file sets, without its name, its class and what is told `about` it."""
+    return {key: value for key, value in read_option(group, name, extra).items() if key not in ("name", "_target_", "about")}
+
+
 def option_path(group: str, name: str, extra: Path | None = None) -> Path:
     """The configuration file of an option. Raises UnknownName, listing those that exist."""
     for folder in ([extra] if extra else []) + [config_dir()]:

@@ -27,6 +27,7 @@ from experiments.console import Say, silent
 from experiments.data import datasets
 from experiments.evaluation import evaluate
 from experiments.records import former
+from experiments.records.about import About
 from experiments.records.record import DIRECT, EVALUATORS, Record
 from experiments.records.store import Fit, Store
 
@@ -59,6 +60,7 @@ class Run:
     def of(cls, config: Mapping[str, Any]) -> Run:
         method = dict(config["synthesizer"])
         name, target, about = method.pop("name"), method.pop("_target_"), method.pop("about", None) or {}
+        About.of(name, about)  # refused here, before anything is computed
         kind = load(target)
         with _given(f"synthesizer {name}: "):
             synthesizer = kind(**method)

@@ -24,7 +24,7 @@ from experiments import machine
 from experiments.audit import attacks as audit_attacks
 from experiments.audit.attacks import ATTACKS, RELEASED, Attack
 from experiments.audit.bounds import lower_bound, one_run_bound, power, split, tpr_at_low_fpr
-from experiments.configuration import options, read_option
+from experiments.configuration import default_parameters, options
 from experiments.data import datasets
 from experiments.records import former
 from experiments.records.record import as_text, settings
@@ -94,7 +94,7 @@ class Audit:
     def label(self) -> str:
         """The method, with the settings that differ from its configuration file."""
         own, method = settings(self.run.parameters), self.run.method
-        usual = settings(read_option("synthesizer", method)) if method in options("synthesizer") else {}
+        usual = settings(default_parameters("synthesizer", method)) if method in options("synthesizer") else {}
         differs = as_text({key: value for key, value in own.items() if usual.get(key) != value})
         return f"{method} ({differs})" if differs else method
 

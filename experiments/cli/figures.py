@@ -14,7 +14,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def draw(given: argparse.Namespace) -> int:
     from experiments.report.figures.charts import write
+    from experiments.report.grouped import View
 
-    for path in write(load(given), results_dir() / "figures"):
+    for path in write(View.of(load(given)), results_dir() / "figures"):
         print(path)
     return 0

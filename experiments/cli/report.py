@@ -15,7 +15,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def write_page(given: argparse.Namespace) -> int:
+    from experiments.report.grouped import View
     from experiments.report.html.page import write
 
-    print(write(load(given), results_dir()))
+    print(write(View.of(load(given), results_dir()), results_dir()))
     return 0

@@ -56,11 +56,12 @@ def retry(arguments: Sequence[str]) -> int:
 
 
 def _told(outcome: Outcome) -> int:
+    from experiments.report.grouped import View
     from experiments.report.tables.all import render
 
     records, refused, failed = outcome.records, outcome.refused, outcome.failed
     if records:
-        sys.stdout.write(render(records) + "\n")
+        sys.stdout.write(render(View.of(records)) + "\n")
     fresh = outcome.tried - len(refused)
     say(f"{len(records)} runs: {fresh} computed now, {len(records) - fresh} done before, {len(failed)} not ok")
     for text in refused[:_LISTED]:

@@ -13,12 +13,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def show(given: argparse.Namespace) -> int:
+    from experiments.report.grouped import View
     from experiments.report.tables.all import first_screen, write
-    from experiments.report.tables.audits import write_table
 
-    records = load(given)
-    print(first_screen(records))
-    folder = results_dir() / "tables"
-    for path in [*write(records, folder), *write_table(results_dir(), folder)]:
+    view = View.of(load(given), results_dir())
+    print(first_screen(view))
+    for path in write(view, results_dir() / "tables"):
         print(path)
     return 0

@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.column import SchemaError
-from experiments.configuration import options, read_option
+from experiments.configuration import default_parameters, options, read_option
 from experiments.crosscheck.reference_implementations import REFERENCES
 from experiments.crosscheck.rows import Row, RowsError, append, by_round, line, read, summary
 from experiments.data.fetch import DataError
@@ -134,7 +134,7 @@ def _settings(method: str, side: str, changed: Mapping[str, Any]) -> dict[str, A
     if side == "reference":
         own = REFERENCES[method].settings
         return {**own, **{key: value for key, value in changed.items() if key in own}}
-    return {key: value for key, value in read_option("synthesizer", method).items() if key not in ("name", "_target_", "about")}
+    return default_parameters("synthesizer", method)
 
 
 def _text(settings: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ def resolved(dataset: Mapping[str, Any]) -> dict[str, Any]:
     schema["rows_public"] = _two_digits(schema["rows_public"] * (1 - share))
     return {
         **dataset,
-        "name": path.name.translate(str.maketrans("()", "[]")),  # in tables round brackets hold settings
+        "name": path.name,
         "path": str(path),
         "files": {path.name: _sha256(path, path.stat().st_mtime_ns)},
         "schema": schema,

@@ -6,7 +6,7 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,24 +14,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dpdsyn.files import write_whole
-from experiments.records.record import Record
+from experiments.records.record import as_text
 from experiments.report.figures import panels
-from experiments.report.figures.style import COLOURS, FAINT, INK, OTHER, SHAPES, look, rgb, style
-from experiments.report.labels import plain
-from experiments.report.points import Point, points
-from experiments.report.roles import DEVELOPMENT
+from experiments.report.figures.style import COLOURS, FAINT, INK, OTHER, SHAPES, marker_of, rgb, style
+from experiments.report.grouped import Case, Dataset, View
+from experiments.report.summary import Summary, summaries
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ROWS = re.compile(r"(?<![\w.])(?!test_)[\w.]*rows=\d+(?:, )?")
 WIDTH, HEIGHT = 3.5, 2.7  # inches of one panel
 _LEFT, _RIGHT, _NARROW, _TOP, _BOTTOM = 0.55, 1.02, 0.2, 0.42, 0.45  # inches around its axes
 _HEAD, _TITLE, _LINE = 0.45, 0.3, 0.17  # inches of the sheet's title, of a panel's, of a line below the panels
 _ACROSS = 3
 _FEWEST = 3  # methods that are compared in a panel
 _TINTS, _SHARPNESS = 20, 120  # of a PNG: steps from white to each colour, and dots an inch
+_MOST = 256 // _TINTS  # colours of a PNG
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Panel:
     title: str
     remark: str
     named_right: bool
-    draw: Callable[[Axes, Sequence[Point]], None]
-    drawn: tuple[Point, ...]
+    draw: Callable[[Axes, Sequence[Summary]], None]
+    drawn: tuple[Summary, ...]
 
 
 @dataclass(frozen=True)
@@ -56,18 +55,17 @@ class Chart:
 
     @property
     def cautions(self) -> list[str]:
-        runs = (run for panel in self.panels for point in panel.drawn for run in point.runs)
+        runs = (run for panel in self.panels for summary in panel.drawn for run in summary.runs)
         warned = dict.fromkeys((run.dataset.name, run.dataset.caution) for run in runs if run.dataset.caution)
         return [f"{name}: {caution}." for name, caution in warned]
 
 
-def charts(records: Iterable[Record]) -> list[Chart]:
+def charts(view: View) -> list[Chart]:
     """Those charts for which there are records."""
-    known = points(plain(records))
-    whole = [point for point in known if "(" not in point.dataset]
-    orders = [
-        point for point in known if "(off-task)" not in point.dataset and "(" in point.dataset and not _ROWS.search(point.dataset)
-    ]
+    known = [summary for summary in summaries(view.plain) if summary.dataset.column is None]
+    whole = [summary for summary in known if not summary.dataset.settings]
+    sized = [summary for summary in known if summary.dataset.is_sized]
+    orders = [summary for summary in known if summary.dataset.settings and not summary.dataset.is_sized]
     made = [
         Chart(
             "accuracy_epsilon",
@@ -79,13 +77,13 @@ def charts(records: Iterable[Record]) -> list[Chart]:
         Chart(
             "accuracy_time",
             "Accuracy against time",
-            "Median seconds of fit and sample; times from sweeps are of cells that ran beside others. The grey steps are the "
+            "Median seconds of fit and sample; times from sweeps are of runs that had others beside them. The grey steps are the "
             "Pareto front of the methods that are compared; an arrow at the bottom is a run that was stopped.",
             _one_budget(whole, panels.accuracy_over_time, lambda p: p.seconds is not None),
         ),
         Chart(
             "accuracy_fidelity",
-            "Accuracy against two-way error",
+            "Accuracy against mean 2-way TVD",
             "The upper left is best: rows that models learn from as they do from real ones, and two-way marginals that are near "
             "the real ones.",
             _one_budget(whole, panels.accuracy_over_error, lambda p: p.accuracy is not None and p.tvd2 is not None),
@@ -93,20 +91,20 @@ def charts(records: Iterable[Record]) -> list[Chart]:
         Chart(
             "interactions",
             "Labels that hang on several columns together",
-            "Made-up rows. order: how many columns have to be seen together, two unless it is said.",
+            "Simulated rows. order: how many columns have to be seen together, two unless it is said.",
             _over_epsilon(orders),
         ),
         Chart(
             "scale",
             "Time and accuracy against rows",
-            "Nested subsamples or made-up rows at a fixed budget; an upward arrow is a run that was stopped.",
-            _over_rows(known),
+            "Nested subsamples or simulated rows at a fixed budget; an upward arrow is a run that was stopped.",
+            _over_rows(sized),
         ),
     ]
     return [chart for chart in made if chart.panels]
 
 
-def _over_epsilon(drawn: Sequence[Point]) -> tuple[Panel, ...]:
+def _over_epsilon(drawn: Sequence[Summary]) -> tuple[Panel, ...]:
     found = []
     several = len({p.delta for p in drawn}) > 1
     for (dataset, delta), own in _by_dataset(drawn).items():
@@ -117,15 +115,15 @@ def _over_epsilon(drawn: Sequence[Point]) -> tuple[Panel, ...]:
 
 
 def _one_budget(
-    drawn: Sequence[Point], draw: Callable[[Axes, Sequence[Point]], None], counts: Callable[[Point], bool]
+    drawn: Sequence[Summary], draw: Callable[[Axes, Sequence[Summary]], None], counts: Callable[[Summary], bool]
 ) -> tuple[Panel, ...]:
     """A panel for each data set on which at least three methods can be compared, at the budget with most of them."""
     found = []
-    several = len({point.delta for point in drawn}) > 1
+    several = len({summary.delta for summary in drawn}) > 1
     for (dataset, delta), own in _by_dataset(drawn).items():
-        budgets: dict[float, list[Point]] = defaultdict(list)
-        for point in own:
-            budgets[point.epsilon].append(point)
+        budgets: dict[float, list[Summary]] = defaultdict(list)
+        for summary in own:
+            budgets[summary.epsilon].append(summary)
         ranked = {e: sum(p.kind == "ranked" and counts(p) for p in group) for e, group in budgets.items()}
         alone = {e: sum(p.alone and p.kind == "ranked" for p in group) for e, group in budgets.items()}
         timed = draw is panels.accuracy_over_time
@@ -136,7 +134,7 @@ def _one_budget(
     return tuple(found)
 
 
-def _conditions(epsilon: float, drawn: Sequence[Point], draw: object) -> str:
+def _conditions(epsilon: float, drawn: Sequence[Summary], draw: object) -> str:
     """The budget and, where time is shown, how it was measured."""
     if draw is not panels.accuracy_over_time:
         return f"epsilon {epsilon:g}"
@@ -146,50 +144,47 @@ def _conditions(epsilon: float, drawn: Sequence[Point], draw: object) -> str:
     return f"epsilon {epsilon:g}; {how}"
 
 
-def _over_rows(drawn: Sequence[Point]) -> tuple[Panel, ...]:
+def _over_rows(drawn: Sequence[Summary]) -> tuple[Panel, ...]:
     """Two panels for each data set that ran with several numbers of rows and one budget."""
-    families: dict[tuple[str, float, float], list[Point]] = defaultdict(list)
-    for point in drawn:
-        if "(off-task)" not in point.dataset and _ROWS.search(point.dataset):
-            name = _ROWS.sub("", point.dataset).replace(", )", ")").replace(" ()", "")
-            families[name, point.epsilon, point.delta].append(point)
+    families: dict[Case, list[Summary]] = defaultdict(list)
+    for summary in drawn:
+        families[replace(summary.case, dataset=summary.dataset.of_any_size)].append(summary)
     found = []
-    several = len({delta for _, _, delta in families}) > 1
-    for (name, epsilon, delta), own in sorted(families.items()):
-        told = f"; delta {delta:g}" if several else ""
-        timed = [p for p in own if p.kind != "reference" or p.name in ("guide_only", "independent")]
+    several = len({case.delta for case in families}) > 1
+    for case, own in sorted(families.items(), key=lambda item: item[0]):
+        told = f"; delta {case.delta:g}" if several else ""
+        timed = [p for p in own if "time" in p.method.about.drawn]
         if any(p.seconds for p in timed):
-            conditions = _conditions(epsilon, timed, panels.accuracy_over_time) + told
-            found.append(_panel(name, conditions, True, panels.time_over_rows, timed))
+            conditions = _conditions(case.epsilon, timed, panels.accuracy_over_time) + told
+            found.append(_panel(case.dataset, conditions, True, panels.time_over_rows, timed))
         if any(p.accuracy for p in own):
-            found.append(_panel(name, f"epsilon {epsilon:g}{told}", True, panels.accuracy_over_rows, own))
+            found.append(_panel(case.dataset, f"epsilon {case.epsilon:g}{told}", True, panels.accuracy_over_rows, own))
     return tuple(found)
 
 
-def _by_dataset(drawn: Iterable[Point]) -> dict[tuple[str, float], list[Point]]:
-    found: dict[tuple[str, float], list[Point]] = defaultdict(list)
-    for point in drawn:
-        found[point.dataset, point.delta].append(point)
-    return dict(sorted(found.items()))
+def _by_dataset(drawn: Iterable[Summary]) -> dict[tuple[Dataset, float], list[Summary]]:
+    found: dict[tuple[Dataset, float], list[Summary]] = defaultdict(list)
+    for summary in drawn:
+        found[summary.dataset, summary.delta].append(summary)
+    return dict(sorted(found.items(), key=lambda item: item[0]))
 
 
 def _panel(
-    dataset: str, remark: str, named_right: bool, draw: Callable[[Axes, Sequence[Point]], None], drawn: Sequence[Point]
+    dataset: Dataset, remark: str, named_right: bool, draw: Callable[[Axes, Sequence[Summary]], None], drawn: Sequence[Summary]
 ) -> Panel:
-    """dataset: as tables name it; its settings go into the remark."""
-    name, _, chosen = dataset.partition(" (")
-    remarks = [chosen.rstrip(")"), remark, "development set" if name in DEVELOPMENT else ""]
-    return Panel(name, "; ".join(filter(None, remarks)), named_right, draw, tuple(drawn))
+    """The data set's settings go into the remark."""
+    remarks = [as_text(dict(dataset.settings)), remark, "development set" if dataset.facts.development else ""]
+    return Panel(dataset.name, "; ".join(filter(None, remarks)), named_right, draw, tuple(drawn))
 
 
-def write(records: Iterable[Record], folder: Path) -> list[Path]:
+def write(view: View, folder: Path) -> list[Path]:
     """Each chart as SVG and PNG; files of charts that these records do not make are removed. Gives the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for chart in charts(records):
+    for chart in charts(view):
         with style():
             figure = sheet(chart)
-            for ending, content in (("svg", as_svg(figure).encode()), ("png", _as_png(figure))):
+            for ending, content in (("svg", as_svg(figure).encode()), ("png", _as_png(figure, _colours(chart)))):
                 paths.append(folder / f"{chart.name}.{ending}")
                 write_whole(paths[-1], content)
     for path in sorted({*folder.glob("*.svg"), *folder.glob("*.png")} - set(paths)):
@@ -245,7 +240,7 @@ def _draw(figure: Figure, panel: Panel, left: float, top: float, titled: bool = 
 
 
 def _shapes(panel: Panel) -> set[str]:
-    return {look(point).marker for point in panel.drawn if point.kind != "reference"}
+    return {marker_of(summary).shape for summary in panel.drawn if summary.kind != "reference"}
 
 
 def _legend(figure: Figure, shapes: set[str], left: float, middle: float) -> None:
@@ -275,19 +270,25 @@ def _smaller(svg: str) -> str:
     return re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", svg)).strip() + "\n"
 
 
-def _as_png(figure: Figure) -> bytes:
-    """With a palette of our colours in steps from white, so that the file is small and no colour is replaced by another's."""
+def _colours(chart: Chart) -> list[str]:
+    """Ours, and what methods of a person's own have besides, as many as a palette holds."""
+    own = {marker_of(summary).colour for panel in chart.panels for summary in panel.drawn}
+    return [*COLOURS, *sorted(own - set(COLOURS))][:_MOST]
+
+
+def _as_png(figure: Figure, colours: Sequence[str]) -> bytes:
+    """With a palette of these colours in steps from white, so that the file is small and no colour is replaced by another's."""
     from PIL import Image
 
     figure.set_dpi(_SHARPNESS)
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
     tints = np.linspace(0, 1, _TINTS)[:, None, None]
-    palette = np.rint(255 - (255 - np.array([rgb(colour) for colour in COLOURS])) * tints).reshape(-1, 3)
+    palette = np.rint(255 - (255 - np.array([rgb(colour) for colour in colours])) * tints).reshape(-1, 3)
     packed = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
     found, places = np.unique(packed, return_inverse=True)
-    colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
-    nearest = np.array([np.abs(palette - colour).sum(axis=1).argmin() for colour in colours], dtype=np.uint8)
+    shades = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+    nearest = np.array([np.abs(palette - colour).sum(axis=1).argmin() for colour in shades], dtype=np.uint8)
     picture = Image.fromarray(nearest[places].reshape(packed.shape))
     picture.putpalette(palette.astype(np.uint8).tobytes())
     buffer = io.BytesIO()

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from experiments.report.figures.style import FAINT, INK, OTHER, front, look, spread
-from experiments.report.points import Point
+from experiments.records.about import DRAWN
+from experiments.report.figures.style import FAINT, INK, OTHER, front, marker_of, spread
+from experiments.report.grouped import Method
+from experiments.report.roles import MAJORITY, REAL
+from experiments.report.summary import Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,18 +24,18 @@ _MOST_LABELS = 16  # beside an axis
 _BELOW = 0.03  # under the majority class: what falls further is drawn at the bottom edge
 
 
-def tip(point: Point) -> str:
+def tip(summary: Summary) -> str:
     """What the marker says when it is pointed at."""
-    parts = [f"{point.method}, epsilon {point.epsilon:g}", point.badge]
-    if point.accuracy:
-        half = point.accuracy.half_width
-        seeds = f"{point.accuracy.seeds} seed" + "s" * (point.accuracy.seeds > 1)
-        parts.append(f"accuracy {point.accuracy.mean:.4f}" + (f" ± {half:.4f}" if half is not None else "") + f" ({seeds})")
-    if point.tvd2 is not None:
-        parts.append(f"two-way error {point.tvd2:.4f}")
-    if point.seconds is not None:
-        parts.append(("≥ " if point.at_least else "") + f"{point.seconds:.3g} s")
-    return "; ".join([*parts, point.missing] if point.missing else parts)
+    parts = [f"{summary.method}, epsilon {summary.epsilon:g}", summary.badge]
+    if summary.accuracy:
+        half = summary.accuracy.half_width
+        seeds = f"{summary.accuracy.seeds} seed" + "s" * (summary.accuracy.seeds > 1)
+        parts.append(f"accuracy {summary.accuracy.mean:.4f}" + (f" ± {half:.4f}" if half is not None else "") + f" ({seeds})")
+    if summary.tvd2 is not None:
+        parts.append(f"mean 2-way TVD {summary.tvd2:.4f}")
+    if summary.seconds is not None:
+        parts.append(("≥ " if summary.at_least else "") + f"{summary.seconds:.3g} s")
+    return "; ".join([*parts, summary.missing] if summary.missing else parts)
 
 
 @dataclass
@@ -50,47 +53,47 @@ class Label:
         return self.weight == 0
 
 
-def _label(point: Point, x: float, y: float, text: str | None = None) -> Label:
-    how = look(point)
-    bound = point.name in ("real", "majority")
-    weight = 0 if how.strong else 1 if bound or how.colour != OTHER else 2 if point.kind == "ranked" else 3
-    return Label(x, y, text or point.method, INK if bound else how.colour, weight)
+def _label(summary: Summary, x: float, y: float, text: str | None = None) -> Label:
+    how = marker_of(summary)
+    bound = summary.is_bound
+    weight = 0 if how.strong else 1 if bound or how.colour != OTHER else 2 if summary.kind == "ranked" else 3
+    return Label(x, y, text or str(summary.method), INK if bound else how.colour, weight)
 
 
-def accuracy_over_epsilon(axes: Axes, drawn: Sequence[Point]) -> None:
+def accuracy_over_epsilon(axes: Axes, drawn: Sequence[Summary]) -> None:
     """A line a method, named at its right end; real rows and the majority class as bounds."""
     shown = _judged_alike(drawn)
-    series: dict[str, list[Point]] = defaultdict(list)
-    for point in sorted(shown, key=lambda p: p.epsilon):
-        series[point.method].append(point)
-    counts = Counter(point.epsilon for point in shown)
+    series: dict[Method, list[Summary]] = defaultdict(list)
+    for summary in sorted(shown, key=lambda p: p.epsilon):
+        series[summary.method].append(summary)
+    counts = Counter(summary.epsilon for summary in shown)
     last, floor = max(counts), _floor(shown)
     axes.set_xscale("log")
     _ticks(axes, counts)
     labels = []
-    for method, line in sorted(series.items(), key=lambda item: (look(item[1][0]).strong, item[0])):
-        how = look(line[0])
-        bound = method in ("real", "majority")
+    for method, line in sorted(series.items(), key=lambda item: (marker_of(item[1][0]).strong, item[0])):
+        how = marker_of(line[0])
+        bound = line[0].is_bound
         values = [max(p.accuracy.mean, floor) for p in line if p.accuracy]
         colour = INK if bound else how.colour
         width, dashes = (1.8, "-") if how.strong else (1.0, ":" if bound else "--" if line[0].kind == "reference" else "-")
         alpha = 1.0 if colour != OTHER or bound else 0.75
         axes.plot([p.epsilon for p in line], values, dashes, color=colour, linewidth=width, alpha=alpha, zorder=2 + how.strong)
-        for point in line:
-            _mark(axes, point.epsilon, point, floor, small=bound)
+        for summary in line:
+            _mark(axes, summary.epsilon, summary, floor, small=bound)
         if len(line) > 1 or line[-1].epsilon == last:
             below = f" {line[-1].accuracy.mean:.2f}" if line[-1].accuracy and line[-1].accuracy.mean < floor else ""
-            labels.append(_label(line[-1], line[-1].epsilon, values[-1], method + below))
+            labels.append(_label(line[-1], line[-1].epsilon, values[-1], f"{method}{below}"))
     axes.set_xlabel("epsilon")
     _accuracy_axis(axes, shown)
     axes.margins(x=0.05)
     _label_right(axes, _fewer(labels))
 
 
-def accuracy_over_time(axes: Axes, drawn: Sequence[Point]) -> None:
+def accuracy_over_time(axes: Axes, drawn: Sequence[Summary]) -> None:
     """A marker a method with the Pareto front of what may be compared; runs that were stopped as arrows at the bottom."""
     judged = _judged_alike(drawn)
-    placed = [p for p in judged if p.seconds and (p.kind != "reference" or p.name == "guide_only")]
+    placed = [p for p in judged if p.seconds and set(DRAWN) <= set(p.method.about.drawn)]
     stopped = [p for p in drawn if not p.accuracy and p.at_least]
     axes.set_xscale("log")
     floor = _floor(judged)
@@ -100,15 +103,15 @@ def accuracy_over_time(axes: Axes, drawn: Sequence[Point]) -> None:
         steps = [p.took for p in edge], [p.accuracy.mean for p in edge if p.accuracy]
         axes.plot(*steps, drawstyle="steps-post", color=FAINT, linewidth=1.0, zorder=1.5)
     labels = []
-    for point in sorted(placed, key=lambda p: (look(p).strong, p.method)):
-        _mark(axes, point.took, point, floor)
-        labels.append(_named(point, point.took, floor))
+    for summary in sorted(placed, key=lambda p: (marker_of(p).strong, p.method)):
+        _mark(axes, summary.took, summary, floor)
+        labels.append(_named(summary, summary.took, floor))
     axes.margins(x=0.12, y=0.1)
     bottom = axes.get_ylim()[0]
-    for point in stopped:
-        style: dict[str, Any] = {"marker": ">", "markersize": 6, "color": look(point).colour, "clip_on": False}
-        axes.plot([point.took], [bottom], gid=TIP + tip(point), **style)
-        labels.append(_label(point, point.took, bottom, _bounded(point)))
+    for summary in stopped:
+        style: dict[str, Any] = {"marker": ">", "markersize": 6, "color": marker_of(summary).colour, "clip_on": False}
+        axes.plot([summary.took], [bottom], gid=TIP + tip(summary), **style)
+        labels.append(_label(summary, summary.took, bottom, _bounded(summary)))
     axes.set_ylim(bottom=bottom)
     axes.set_xlabel("seconds of fit and sample")
     _accuracy_axis(axes, placed)
@@ -116,7 +119,7 @@ def accuracy_over_time(axes: Axes, drawn: Sequence[Point]) -> None:
     _label_near(axes, labels, edge)
 
 
-def accuracy_over_error(axes: Axes, drawn: Sequence[Point]) -> None:
+def accuracy_over_error(axes: Axes, drawn: Sequence[Summary]) -> None:
     """What models learn from the rows against how far off their two-way marginals are: the upper left is best."""
     judged = _judged_alike(drawn)
     placed = [p for p in judged if p.tvd2 and p.kind != "reference"]
@@ -124,26 +127,26 @@ def accuracy_over_error(axes: Axes, drawn: Sequence[Point]) -> None:
     floor = _floor(judged)
     _bounds(axes, judged, floor)
     labels = []
-    for point in sorted(placed, key=lambda p: (look(p).strong, p.method)):
-        _mark(axes, point.tvd2 or 0.0, point, floor)
-        labels.append(_named(point, point.tvd2 or 0.0, floor))
+    for summary in sorted(placed, key=lambda p: (marker_of(p).strong, p.method)):
+        _mark(axes, summary.tvd2 or 0.0, summary, floor)
+        labels.append(_named(summary, summary.tvd2 or 0.0, floor))
     axes.margins(x=0.12, y=0.1)
-    axes.set_xlabel("two-way error (total variation distance)")
+    axes.set_xlabel("mean 2-way TVD")
     _accuracy_axis(axes, placed)
     _plain_logs(axes.xaxis)
     _label_near(axes, labels, [])
 
 
-def time_over_rows(axes: Axes, drawn: Sequence[Point]) -> None:
+def time_over_rows(axes: Axes, drawn: Sequence[Summary]) -> None:
     """A line a method; a run that was stopped is an arrow at the time it was given."""
     labels = []
     for line in _by_rows(p for p in drawn if p.seconds):
-        how = look(line[0])
+        how = marker_of(line[0])
         axes.plot([p.rows for p in line], [p.took for p in line], color=how.colour, linewidth=1.8 if how.strong else 1.0)
-        for point in line:
-            style: dict[str, Any] = {"marker": "^" if point.at_least else how.marker, "markersize": 6 if point.at_least else 4}
+        for summary in line:
+            style: dict[str, Any] = {"marker": "^" if summary.at_least else how.shape, "markersize": 6 if summary.at_least else 4}
             face = how.colour if how.filled else "white"
-            axes.plot([point.rows], [point.took], color=how.colour, markerfacecolor=face, gid=TIP + _sized(point), **style)
+            axes.plot([summary.rows], [summary.took], color=how.colour, markerfacecolor=face, gid=TIP + _sized(summary), **style)
         labels.append(_label(line[-1], line[-1].rows, line[-1].took, _bounded(line[-1])))
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -154,16 +157,16 @@ def time_over_rows(axes: Axes, drawn: Sequence[Point]) -> None:
     _label_right(axes, labels)
 
 
-def accuracy_over_rows(axes: Axes, drawn: Sequence[Point]) -> None:
+def accuracy_over_rows(axes: Axes, drawn: Sequence[Summary]) -> None:
     """A line a method, judged by the same models throughout."""
     labels, judged = [], _judged_alike(drawn)
     for line in _by_rows(judged):
-        how, real = look(line[0]), line[0].name == "real"
+        how, real = marker_of(line[0]), line[0].name == REAL
         values = [p.accuracy.mean for p in line if p.accuracy]
         colour, dashes = (INK, ":") if real else (how.colour, "-")
         axes.plot([p.rows for p in line], values, dashes, color=colour, linewidth=1.8 if how.strong else 1.0)
-        for point in line:
-            _mark(axes, point.rows, point, -math.inf, text=_sized(point), small=real)
+        for summary in line:
+            _mark(axes, summary.rows, summary, -math.inf, text=_sized(summary), small=real)
         labels.append(_label(line[-1], line[-1].rows, values[-1]))
     axes.set_xscale("log")
     axes.set_xlabel("training rows")
@@ -172,38 +175,38 @@ def accuracy_over_rows(axes: Axes, drawn: Sequence[Point]) -> None:
     _label_right(axes, labels)
 
 
-def _sized(point: Point) -> str:
-    return f"{tip(point)}; {point.rows:,.0f} rows"
+def _sized(summary: Summary) -> str:
+    return f"{tip(summary)}; {summary.rows:,.0f} rows"
 
 
-def _bounded(point: Point) -> str:
-    return f"{point.method} ≥ {point.seconds:g} s" if point.at_least else point.method
+def _bounded(summary: Summary) -> str:
+    return f"{summary.method} ≥ {summary.seconds:g} s" if summary.at_least else str(summary.method)
 
 
-def _by_rows(drawn: Iterable[Point]) -> list[list[Point]]:
-    lines: dict[str, list[Point]] = defaultdict(list)
-    for point in sorted(drawn, key=lambda p: p.rows):
-        lines[point.method].append(point)
-    return sorted(lines.values(), key=lambda line: (look(line[0]).strong, line[0].method))
+def _by_rows(drawn: Iterable[Summary]) -> list[list[Summary]]:
+    lines: dict[Method, list[Summary]] = defaultdict(list)
+    for summary in sorted(drawn, key=lambda p: p.rows):
+        lines[summary.method].append(summary)
+    return sorted(lines.values(), key=lambda line: (marker_of(line[0]).strong, line[0].method))
 
 
-def _judged_alike(drawn: Iterable[Point]) -> list[Point]:
-    """Those whose accuracy is over the same models, the models that judged most of them; without the lesser references."""
-    known = [point for point in drawn if point.accuracy and point.name not in ("uniform", "independent")]
-    judges = Counter(point.evaluators for point in known)
+def _judged_alike(drawn: Iterable[Summary]) -> list[Summary]:
+    """Those whose accuracy is over the same models, the ones that judged most of them; none whose accuracy is not drawn."""
+    known = [summary for summary in drawn if summary.accuracy and "accuracy" in summary.method.about.drawn]
+    judges = Counter(summary.evaluators for summary in known)
     usual = max(judges, key=lambda evaluators: (judges[evaluators], len(evaluators), evaluators), default=())
-    return [point for point in known if point.evaluators == usual]
+    return [summary for summary in known if summary.evaluators == usual]
 
 
-def _floor(drawn: Iterable[Point]) -> float:
+def _floor(drawn: Iterable[Summary]) -> float:
     """Below this accuracy a marker is drawn at the bottom edge, so that one collapse does not flatten all the others."""
-    majority = [point.accuracy.mean for point in drawn if point.accuracy and point.name == "majority"]
+    majority = [summary.accuracy.mean for summary in drawn if summary.accuracy and summary.name == MAJORITY]
     return min(majority) - _BELOW if majority else -math.inf
 
 
-def _mark(axes: Axes, x: float, point: Point, floor: float, text: str | None = None, small: bool = False) -> None:
-    """The point's marker with its interval, or an arrow at the bottom if it falls below `floor`."""
-    how, value = look(point), point.accuracy
+def _mark(axes: Axes, x: float, summary: Summary, floor: float, text: str | None = None, small: bool = False) -> None:
+    """The summary's marker with its interval, or an arrow at the bottom if it falls below `floor`."""
+    how, value = marker_of(summary), summary.accuracy
     if value is None:
         return
     below = value.mean < floor
@@ -214,33 +217,35 @@ def _mark(axes: Axes, x: float, point: Point, floor: float, text: str | None = N
     axes.plot(
         [x],
         [max(value.mean, floor)],
-        marker="v" if below else how.marker,
+        marker="v" if below else how.shape,
         markersize=2.5 if small else 6 if how.strong else 4.5,
         color=colour,
         markerfacecolor=colour if how.filled or small else "white",
         markeredgewidth=1.0,
         zorder=4 + how.strong,
-        gid=TIP + (text or tip(point)),
+        gid=TIP + (text or tip(summary)),
     )
 
 
-def _named(point: Point, x: float, floor: float) -> Label:
-    mean = point.accuracy.mean if point.accuracy else floor
-    text = point.method + (f" {mean:.2f}" if mean < floor else "") + (f" ≥ {point.seconds:g} s" if point.at_least else "")
-    return _label(point, x, max(mean, floor), text)
+def _named(summary: Summary, x: float, floor: float) -> Label:
+    mean = summary.accuracy.mean if summary.accuracy else floor
+    text = (
+        f"{summary.method}" + (f" {mean:.2f}" if mean < floor else "") + (f" ≥ {summary.seconds:g} s" if summary.at_least else "")
+    )
+    return _label(summary, x, max(mean, floor), text)
 
 
-def _bounds(axes: Axes, drawn: Sequence[Point], floor: float) -> None:
+def _bounds(axes: Axes, drawn: Sequence[Summary], floor: float) -> None:
     """What models reach on real rows, and what the larger class alone reaches, as lines across."""
-    for point in drawn:
-        if point.name in ("real", "majority") and point.accuracy and point.accuracy.mean >= floor:
-            axes.axhline(point.accuracy.mean, color=INK, linestyle=":", linewidth=1.0, gid=TIP + tip(point), zorder=1)
-            place: dict[str, Any] = {"xy": (1, point.accuracy.mean), "xycoords": axes.get_yaxis_transform()}
-            axes.annotate(f"{point.name} rows" if point.name == "real" else "majority class", **place, xytext=(0, 2),
+    for summary in drawn:
+        if summary.is_bound and summary.accuracy and summary.accuracy.mean >= floor:
+            axes.axhline(summary.accuracy.mean, color=INK, linestyle=":", linewidth=1.0, gid=TIP + tip(summary), zorder=1)
+            place: dict[str, Any] = {"xy": (1, summary.accuracy.mean), "xycoords": axes.get_yaxis_transform()}
+            axes.annotate(f"{summary.name} rows" if summary.name == REAL else "majority class", **place, xytext=(0, 2),
                           textcoords="offset points", ha="right", va="bottom", fontsize=_LABEL, color=FAINT)  # fmt: skip
 
 
-def _accuracy_axis(axes: Axes, drawn: Sequence[Point]) -> None:
+def _accuracy_axis(axes: Axes, drawn: Sequence[Summary]) -> None:
     """Says which models judged, unless they are the usual several."""
     from matplotlib.ticker import MaxNLocator
 
@@ -320,14 +325,14 @@ def _settle(axes: Axes) -> None:
     axes.set_ylim(*axes.get_ylim())
 
 
-def _label_near(axes: Axes, labels: list[Label], edge: Sequence[Point]) -> None:
+def _label_near(axes: Axes, labels: list[Label], edge: Sequence[Summary]) -> None:
     """Each name in the first free place around its marker; strong ones choose first, grey ones without a place go unnamed."""
     _settle(axes)
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
     frame = axes.get_window_extent(renderer)
     spots = [axes.transData.transform((label.x, label.y)) for label in labels]
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in spots] + _strokes(axes)
-    on_front = {point.method for point in edge}
+    on_front = {str(summary.method) for summary in edge}
     order = sorted(range(len(labels)), key=lambda i: (not labels[i].bold, labels[i].text not in on_front, labels[i].weight))
     for index in order:
         label, (x, y) = labels[index], spots[index]

@@ -7,25 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.report.points import Point
+from experiments.report.roles import YARDSTICK
+from experiments.report.summary import Summary
 
-INK, FAINT, GRID = "#1b1f24", "#6e7681", "#e4e7eb"
+INK, FAINT, GRID, OTHER = "#1b1f24", "#6e7681", "#e4e7eb", "#8b949e"
 OWN = "#d55e00"
-# Okabe and Ito's colours, of which the strongest is DPDSyn's; methods without a colour of their own are grey
-_COLOURS = {
-    "dpdsyn": OWN,
-    "guide_only": OWN,
-    "dpdsyn_mst": "#b8860b",
-    "mst": "#0072b2",
-    "aim": "#009e73",
-    "privmrf": "#a2559b",
-}
-OTHER = "#8b949e"
-COLOURS = (*dict.fromkeys(_COLOURS.values()), INK, FAINT, GRID, OTHER)
+# Okabe and Ito's colours, of which the strongest is DPDSyn's; methods choose theirs in their YAML, and are grey without one
+PALETTE = {"orange": OWN, "gold": "#b8860b", "blue": "#0072b2", "green": "#009e73", "purple": "#a2559b"}
+COLOURS = (*PALETTE.values(), INK, FAINT, GRID, OTHER)
 THEMED = {  # what a page calls these colours, to show others in the dark
-    INK: "ink", FAINT: "faint", GRID: "grid", "#ffffff": "paper", OWN: "own", OTHER: "other",
-    "#b8860b": "own-mst", "#0072b2": "mst", "#009e73": "aim", "#a2559b": "privmrf",
-}  # fmt: skip
+    **{INK: "ink", FAINT: "faint", GRID: "grid", "#ffffff": "paper", OTHER: "other"},
+    **{colour: name for name, colour in PALETTE.items()},
+}
 STATIC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -80,19 +73,21 @@ def style(**changes: Any) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Look:
-    """filled: hollow markers are for what takes no part in comparisons."""
+class Marker:
+    """shape: as matplotlib calls it. filled: hollow markers are for what takes no part in comparisons. strong: of DPDSyn."""
 
     colour: str
-    marker: str
+    shape: str
     filled: bool
     strong: bool
 
 
-def look(point: Point) -> Look:
-    marker = {"none": "X", "unverified": "s", "apart": "D"}.get(point.kind, "o")
-    colour = _COLOURS.get(point.name, OTHER) if point.kind in ("ranked", "reference") else OTHER
-    return Look(colour, marker, point.kind == "ranked", point.name in ("dpdsyn", "dpdsyn_mst"))
+def marker_of(summary: Summary) -> Marker:
+    shape = {"none": "X", "unverified": "s", "apart": "D"}.get(summary.kind, "o")
+    about = summary.method.about
+    colour = about.colour if about.colour and summary.kind in ("ranked", "reference") else OTHER
+    strong = about.family == YARDSTICK and about.role in ("method", "variant")
+    return Marker(colour, shape, summary.kind == "ranked", strong)
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -119,15 +114,15 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return places
 
 
-def front(candidates: Iterable[Point]) -> list[Point]:
-    """The ranked points that no other ranked point beats in both time and accuracy, quickest first."""
+def front(candidates: Iterable[Summary]) -> list[Summary]:
+    """The ranked methods that no other ranked one beats in both time and accuracy, quickest first."""
     known = [p for p in candidates if p.kind == "ranked" and p.accuracy and p.seconds is not None and not p.at_least]
-    best: list[Point] = []
-    for point in sorted(known, key=lambda p: (p.seconds or 0.0, -_accuracy(p), p.method)):
-        if not best or _accuracy(point) > _accuracy(best[-1]):
-            best.append(point)
+    best: list[Summary] = []
+    for summary in sorted(known, key=lambda p: (p.seconds or 0.0, -_accuracy(p), p.method)):
+        if not best or _accuracy(summary) > _accuracy(best[-1]):
+            best.append(summary)
     return best
 
 
-def _accuracy(point: Point) -> float:
-    return point.accuracy.mean if point.accuracy else 0.0
+def _accuracy(summary: Summary) -> float:
+    return summary.accuracy.mean if summary.accuracy else 0.0

@@ -40,9 +40,15 @@ def _settings(record: Record) -> tuple[str, ...]:
         *_changed("synthesizer", record.method.name, record.method.parameters or {}),
         *_changed("privacy", "default", {"epsilon": record.privacy.epsilon, "delta": record.privacy.delta}, ("epsilon",)),
         *([f"evaluation={evaluation}"] if evaluation != "standard" else []),
-        *_changed("evaluation", evaluation, {key: value for key, value in record.evaluation.plain().items() if key != "column"}),
+        *_changed("evaluation", evaluation, _evaluation(record)),
         *(["compute=alone"] if record.seconds.alone else []),
     )
+
+
+def _evaluation(record: Record) -> dict[str, Any]:
+    """As configured: what a record holds as a tuple is a list in the configuration."""
+    kept = {key: value for key, value in record.evaluation.plain().items() if key != "column"}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
 
 
 def _typed(overrides: tuple[str, ...], runs: list[Record]) -> str:
@@ -82,4 +88,4 @@ def _written(value: Any) -> str:
         return "[" + ",".join(map(_written, value)) + "]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return str(value)  # 1.0 stays 1.0, which is another value than 1 in what tells cells apart
+    return str(value)  # 1.0 stays 1.0, which is another value than 1 in what tells runs apart

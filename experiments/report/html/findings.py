@@ -2,58 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from experiments.records.record import Record
+from experiments.report import facts
 from experiments.report.comparison import ALPHA, Pair, pairs
-from experiments.report.labels import Group, grouped, judged_alike, plain
-from experiments.report.points import Point, points
-from experiments.report.roles import DEVELOPMENT, YARDSTICK
-from experiments.report.tables.leaderboard import ratio_of_seconds
+from experiments.report.grouped import Case, Method, View
+from experiments.report.over_seeds import ratio_of_seconds
+from experiments.report.roles import REAL, YARDSTICK
+from experiments.report.summary import Summary, summaries
 
-Found = tuple[float, Group]
+Found = tuple[float, Case]
+Known = Mapping[tuple[Case, Method], Summary]
+OWN = Method(YARDSTICK)
 _FEWEST = 3  # other methods in a cell that says who is ahead
 
 
 @dataclass(frozen=True)
-class Answer:
+class Findings:
     """notes: what the sentences rest on."""
 
     sentences: list[str]
     notes: list[str]
 
 
-def answer(records: Iterable[Record]) -> Answer:
+def findings(view: View) -> Findings:
     """Accuracy, time, and what is given up, on data sets in their usual form on which no setting was chosen."""
-    records = list(records)
-    known = {((p.dataset, p.epsilon, p.delta), p.method): p for p in points(plain(records))}
-    swept = judged_alike(grouped(plain(record for record in records if not record.alone)))
-    warned = sorted({record.dataset.name for record in records if record.dataset.caution})
-    every = {key: _others(pair) for key, pair in pairs(swept).items() if _counts(key) and key[0] not in warned}
+    known = {(summary.case, summary.method): summary for summary in summaries(view.plain)}
+    warned = sorted({record.dataset.name for record in view.records if record.dataset.caution})
+    compared = pairs(view.swept.plain.judged_alike)
+    every = {case: _others(pair) for case, pair in compared.items() if _counts(case) and case.dataset.name not in warned}
     needed = max(_FEWEST, ceil(max(map(len, every.values()), default=0) / 2))
     cells = {key: found for key, found in every.items() if len(found) >= needed}
     if not cells:
-        return Answer(
+        return Findings(
             [f"No cell that counts here has DPDSyn beside {_FEWEST} other methods with the same guarantee on the same seeds."],
             [_out(warned)],
         )
-    return Answer([_accuracy(cells, known), _time(cells, known), _price(cells, known, warned)], _notes(cells, warned, needed))
+    return Findings([_accuracy(cells, known), _time(cells, known), _price(cells, known, warned)], _notes(cells, warned, needed))
 
 
-def _counts(key: Group) -> bool:
-    return "(" not in key[0] and key[0] not in DEVELOPMENT
+def _counts(case: Case) -> bool:
+    return case.dataset.is_usual and not case.dataset.facts.development
 
 
 def _others(found: Sequence[Pair]) -> list[Pair]:
-    return [pair for pair in found if not pair.method.startswith(YARDSTICK)]
+    return [pair for pair in found if pair.method.about.family != YARDSTICK]
 
 
-def _accuracy(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
+def _accuracy(cells: Mapping[Case, list[Pair]], known: Known) -> str:
     leads = [(-max(pair.difference.mean for pair in found), key) for key, found in cells.items()]
     ahead = sum(lead > 0 for lead, _ in leads)
-    shares = [(share, key) for key in cells if (share := known[key, YARDSTICK].of_real) is not None]
+    shares = [(share, key) for key in cells if (share := known[key, OWN].of_real) is not None]
     reach = f"reach {_range(shares, _share)} of the accuracy that real rows give, and " if shares else ""
     return (
         f"Models trained on DPDSyn's rows {reach}in {ahead} of {len(cells)} cells are more accurate than those trained on the "
@@ -61,10 +62,10 @@ def _accuracy(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Poi
     )
 
 
-def _time(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]) -> str:
+def _time(cells: Mapping[Case, list[Pair]], known: Known) -> str:
     took, best, quickest = [], [], []
     for key, found in cells.items():
-        own, first = known[key, YARDSTICK], known[key, max(found, key=lambda pair: pair.difference.mean).method]
+        own, first = known[key, OWN], known[key, max(found, key=lambda pair: pair.difference.mean).method]
         times = [ratio for pair in found if (ratio := _times_as_long(known[key, pair.method], own))]
         if own.seconds:
             took.append((own.seconds, key))
@@ -78,17 +79,17 @@ def _time(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point])
     )
 
 
-def _times_as_long(point: Point, own: Point) -> float | None:
+def _times_as_long(summary: Summary, own: Summary) -> float | None:
     """On the seeds that both have, alone on a machine if both ran so, else in sweeps; None where it is a lower bound."""
-    alone = point.alone and own.alone
-    ratio, bound = ratio_of_seconds(*([run for run in p.runs if run.alone == alone] for p in (point, own)))
+    alone = summary.alone and own.alone
+    ratio, bound = ratio_of_seconds(*([run for run in p.runs if run.alone == alone] for p in (summary, own)))
     return None if bound else ratio
 
 
-def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point], warned: list[str]) -> str:
+def _price(cells: Mapping[Case, list[Pair]], known: Known, warned: list[str]) -> str:
     errors, shares = [], []
     for key, found in cells.items():
-        own, real = known[key, YARDSTICK], known.get((key, "real"))
+        own, real = known[key, OWN], known.get((key, Method(REAL)))
         theirs = [p.tvd2 for pair in found if (p := known[key, pair.method]).tvd2 is not None]
         if own.tvd2 is not None and theirs and min(theirs) > 0:
             errors.append((own.tvd2 / min(theirs), key))
@@ -103,18 +104,19 @@ def _price(cells: dict[Group, list[Pair]], known: dict[tuple[Group, str], Point]
     return f"In likeness, {'; '.join(said)}." if said else "Of how like the real rows its rows are nothing can be said."
 
 
-def _elsewhere(known: dict[tuple[Group, str], Point], warned: list[str]) -> list[str]:
+def _elsewhere(known: Known, warned: list[str]) -> list[str]:
     """What models reach that predict another column than the one which the rows were made for."""
     own, best = [], []
-    for (key, method), point in known.items():
-        data_set, told, _ = key[0].partition(", predicting ")
-        if method != YARDSTICK or not told or data_set in (*DEVELOPMENT, *warned) or "(" in data_set or point.of_real is None:
+    for (case, method), summary in known.items():
+        dataset = case.dataset
+        excluded = dataset.settings or dataset.facts.development or dataset.name in warned
+        if method != OWN or dataset.column is None or excluded or summary.of_real is None:
             continue
-        others = [p for (k, name), p in known.items() if k == key and p.kind == "ranked" and not name.startswith(YARDSTICK)]
+        others = [p for (k, m), p in known.items() if k == case and p.kind == "ranked" and m.about.family != YARDSTICK]
         shares = [p.of_real for p in others if p.of_real is not None]
         if shares:
-            own.append((point.of_real, place := (key[0].removesuffix(" (off-task)"), *key[1:])))
-            best.append((max(shares), place))
+            own.append((summary.of_real, case))
+            best.append((max(shares), case))
     if not own:
         return []
     return [
@@ -123,18 +125,22 @@ def _elsewhere(known: dict[tuple[Group, str], Point], warned: list[str]) -> list
     ]
 
 
-def _notes(cells: dict[Group, list[Pair]], warned: list[str], needed: int) -> list[str]:
+def _notes(cells: Mapping[Case, list[Pair]], warned: list[str], needed: int) -> list[str]:
     tested = [pair for found in cells.values() for pair in found if pair.adjusted is not None]
     better, worse = (sum(pair.mark != "" and (pair.difference.mean < 0) == ours for pair in tested) for ours in (True, False))
-    datasets, methods = sorted({key[0] for key in cells}), sorted({pair.method for found in cells.values() for pair in found})
+    datasets, methods = (
+        sorted({case.dataset for case in cells}),
+        sorted({pair.method for found in cells.values() for pair in found}),
+    )
     seeds = sorted({pair.difference.seeds for found in cells.values() for pair in found})
     spread = f"{seeds[0]}" + (f" to {seeds[-1]}" if len(seeds) > 1 else "")
     return [
         f"A cell is a data set and a budget (`adult at 0.8`: at epsilon 0.8) at which at least {needed} others ran (half of the "
-        f"most that ran at one, and no fewer than {_FEWEST}): on {', '.join(datasets)}. The others are {', '.join(methods)}, as "
-        f"far as they ran; accuracy is compared on the seeds that both ran with ({spread}). {_out(warned)} Accuracy is the mean "
-        "over the models that are trained. Time is the median, of runs that had the machine to themselves where there are any, "
-        "else of sweeps beside other work. Likeness is the mean over each method's own seeds.",
+        f"most that ran at one, and no fewer than {_FEWEST}): on {', '.join(map(str, datasets))}. The others are "
+        f"{', '.join(map(str, methods))}, as far as they ran; accuracy is compared on the seeds that both ran with ({spread}). "
+        f"{_out(warned)} Accuracy is the mean over the models that are trained. Time is the median, of runs that had the "
+        "machine to themselves where there are any, else of sweeps beside other work. Likeness is the mean over each method's "
+        "own seeds.",
         f"Paired tests with at least five seeds in common: {len(tested)}, of which {better} find DPDSyn significantly ahead and "
         f"{worse} behind (p < {ALPHA} after Holm).",
     ]
@@ -142,7 +148,7 @@ def _notes(cells: dict[Group, list[Pair]], warned: list[str], needed: int) -> li
 
 def _out(warned: list[str]) -> str:
     return (
-        f"Data sets on which settings were chosen ({', '.join(DEVELOPMENT)}), those with a caution "
+        f"Data sets on which settings were chosen ({', '.join(facts.development_sets())}), those with a caution "
         f"({', '.join(warned) or 'none'}) or in special settings, references, inspired and wrapped methods and what has no "
         "guarantee take no part."
     )
@@ -170,5 +176,5 @@ def _seconds(value: float) -> str:
     return f"{_short(value)} s"
 
 
-def _cell(key: Group) -> str:
-    return f"{key[0]} at {key[1]:g}"
+def _cell(case: Case) -> str:
+    return f"{case.dataset.task} at {case.epsilon:g}"

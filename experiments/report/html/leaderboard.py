@@ -11,13 +11,12 @@ from typing import Any
 
 from experiments.records.record import Record, as_text, settings
 from experiments.report.comparison import Pair
+from experiments.report.grouped import Case, Dataset
 from experiments.report.html.commands import commands
 from experiments.report.html.markup import scrolling, tag
-from experiments.report.labels import Group
-from experiments.report.points import Point
-from experiments.report.roles import DEVELOPMENT
+from experiments.report.summary import Summary
 
-BADGES = {  # a kind of point, in a word
+KINDS = {  # of a summary, in a word
     "ranked": "dp",
     "apart": "dp, not compared",
     "reference": "reference",
@@ -44,27 +43,26 @@ _COLUMNS = (  # name, order when it is first pressed, whether a narrow screen sh
     ("vs dpdsyn", "descending", False, "difference in accuracy on the seeds that both ran with; ▲ ▼ significant"),
     ("best", "descending", False, "accuracy of the best of the models"),
     ("AUROC", "descending", False, ""),
-    ("label share", "descending", False, "share of the positive class in the synthetic rows"),
-    ("two-way error", "ascending", True, "mean total variation distance of pairs of columns from the real ones"),
+    ("positive rate", "descending", False, "share of the positive class in the synthetic rows"),
+    ("mean 2-way TVD", "ascending", True, "mean total variation distance of pairs of columns from the real ones"),
     ("seconds", "ascending", True, "of fit and sample, median; ≥: stopped"),
     ("MB", "ascending", False, "peak memory of the process, median"),
     ("seeds", "descending", False, "seeds that ended well, and what became of other runs"),
 )
-_NUMBERS = ("epsilon", "two-way error", "seconds", "MB")  # beside those whose largest values come first
+_NUMBERS = ("epsilon", "mean 2-way TVD", "seconds", "MB")  # beside those whose largest values come first
 
 
-def board(shown: Sequence[Point], compared: dict[Group, list[Pair]]) -> tuple[str, dict[str, Any]]:
+def leaderboard(shown: Sequence[Summary], compared: Mapping[Case, list[Pair]]) -> tuple[str, dict[str, Any]]:
     """The table as HTML and, row by row, what opens under it: ledger, settings and commands. Delta is named if there are several.
 
     Many rows say the same, so these refer to `shared` by number, in the order of `names`.
     """
-    marked = {(key, pair.method): pair for key, found in compared.items() for pair in found}
+    marked = {(case, pair.method): pair for case, found in compared.items() for pair in found}
     stressed = _stressed(shown)
-    rows, details, several = [], [], len({point.delta for point in shown}) > 1
-    for index, point in enumerate(sorted(shown, key=_order)):
-        key = (point.dataset, point.epsilon, point.delta)
-        rows.append(_row(index, point, marked.get((key, point.method)), stressed, several))
-        details.append(_details(point))
+    rows, details, several = [], [], len({summary.delta for summary in shown}) > 1
+    for index, summary in enumerate(sorted(shown, key=_order)):
+        rows.append(_row(index, summary, marked.get((summary.case, summary.method)), stressed, several))
+        details.append(_details(summary))
     heads = [
         tag("th", tag("button", escape(name), data_first=first, title=hint or None), scope="col",
             class_=_classes("" if first == "ascending" and name not in _NUMBERS else "num", wide), aria_sort="none")
@@ -75,7 +73,7 @@ def board(shown: Sequence[Point], compared: dict[Group, list[Pair]]) -> tuple[st
         "table",
         tag("thead", tag("tr", "".join(heads))) + tag("tbody", "\n".join(rows)),
         id="board",
-        data_dataset=start[0],
+        data_dataset=str(start[0]),
         data_epsilon=f"{start[1]:g}",
     )
     return scrolling(made, "leaderboard"), _compact(details)
@@ -92,24 +90,25 @@ def _compact(details: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"names": list(details[0]), "shared": [json.loads(text) for text in places], "rows": rows}
 
 
-def _order(point: Point) -> tuple[Any, ...]:
-    return point.dataset, point.epsilon, point.delta, -(point.accuracy.mean if point.accuracy else 0.0), point.method
+def _order(summary: Summary) -> tuple[Any, ...]:
+    return summary.case, -(summary.accuracy.mean if summary.accuracy else 0.0), summary.method
 
 
-def _start(shown: Iterable[Point]) -> tuple[str, float]:
+def _start(shown: Iterable[Summary]) -> tuple[Dataset, float]:
     """Where a reader begins: the data set in its usual form and the budget with most methods, not a development set."""
-    counts: dict[tuple[str, float], int] = defaultdict(int)
-    for point in shown:
-        counts[point.dataset, point.epsilon] += 1
-    return max(counts, key=lambda c: (c[0] not in DEVELOPMENT and "(" not in c[0], counts[c], -abs(log(c[1])), c[0]))
+    counts: dict[tuple[Dataset, float], int] = defaultdict(int)
+    for summary in shown:
+        counts[summary.dataset, summary.epsilon] += 1
+    counting = {dataset for dataset, _ in counts if dataset.is_usual and not dataset.facts.development}
+    return max(counts, key=lambda c: (c[0] in counting, counts[c], -abs(log(c[1])), c[0]))
 
 
-def _stressed(shown: Iterable[Point]) -> dict[tuple[int, str], str]:
+def _stressed(shown: Iterable[Summary]) -> dict[tuple[int, str], str]:
     """Best and second of what is compared in each cell, for accuracy (on the seeds that DPDSyn has too), error and seconds."""
-    cells: dict[Group, list[Point]] = defaultdict(list)
-    for point in shown:
-        if point.kind == "ranked":
-            cells[point.dataset, point.epsilon, point.delta].append(point)
+    cells: dict[Case, list[Summary]] = defaultdict(list)
+    for summary in shown:
+        if summary.kind == "ranked":
+            cells[summary.case].append(summary)
     found: dict[tuple[int, str], str] = {}
     for group in cells.values():
         for name in ("accuracy", "tvd2", "seconds"):
@@ -119,81 +118,81 @@ def _stressed(shown: Iterable[Point]) -> dict[tuple[int, str], str]:
     return found
 
 
-def _worth(point: Point, name: str) -> float | None:
+def _worth(summary: Summary, name: str) -> float | None:
     """The larger the better."""
     if name == "accuracy":
-        return point.contest
-    value = point.tvd2 if name == "tvd2" else None if point.at_least else point.seconds
+        return summary.contest
+    value = summary.tvd2 if name == "tvd2" else None if summary.at_least else summary.seconds
     return None if value is None else -value
 
 
-def _row(index: int, point: Point, pair: Pair | None, stressed: dict[tuple[int, str], str], several: bool) -> str:
+def _row(index: int, summary: Summary, pair: Pair | None, stressed: dict[tuple[int, str], str], several: bool) -> str:
     def number(name: str, value: float | None, text: str) -> tuple[str, str, str]:
-        how = stressed.get((id(point), name))
+        how = stressed.get((id(summary), name))
         return "-" if value is None else tag(how, text) if how else text, "" if value is None else f"{value:.6g}", "num"
 
-    accuracy = point.accuracy
+    accuracy = summary.accuracy
     mean = accuracy.mean if accuracy else None
     half = f" <small>± {accuracy.half_width:.3f}</small>" if accuracy and accuracy.half_width is not None else ""
     difference = pair.difference.mean if pair else None
-    ended = len({run.seed for run in point.ended})
-    bound = "≥ " if point.at_least else ""
-    opener = tag("button", escape(point.method), class_="open")
-    badge = tag("button", BADGES[point.kind], class_=f"badge {point.kind}", title=point.badge)
+    ended = len({run.seed for run in summary.group.ended})
+    bound = "≥ " if summary.at_least else ""
+    opener = tag("button", escape(str(summary.method)), class_="open")
+    badge = tag("button", KINDS[summary.kind], class_=f"badge {summary.kind}", title=summary.badge)
     cells = [
-        (opener, point.method, "name"),
-        (badge, str(list(BADGES).index(point.kind)), ""),
-        (escape(point.dataset), point.dataset, "dataset"),
+        (opener, str(summary.method), "name"),
+        (badge, str(list(KINDS).index(summary.kind)), ""),
+        (escape(str(summary.dataset)), str(summary.dataset), "dataset"),
         (
-            f"{point.epsilon:g}" + (f" <small>delta {point.delta:g}</small>" if several else ""),
-            f"{point.epsilon:g}",
+            f"{summary.epsilon:g}" + (f" <small>delta {summary.delta:g}</small>" if several else ""),
+            f"{summary.epsilon:g}",
             "num epsilon",
         ),
         number("accuracy", mean, f"{mean:.3f}" if mean is not None else ""),
-        number("", point.of_real, f"{point.of_real:.1%}" if point.of_real is not None else ""),
+        number("", summary.of_real, f"{summary.of_real:.1%}" if summary.of_real is not None else ""),
         number("", difference, f"{difference:+.4f} {pair.mark}".strip() if pair and difference is not None else ""),
-        number("", point.best, f"{point.best:.3f}" if point.best is not None else ""),
-        number("", point.auroc, f"{point.auroc:.3f}" if point.auroc is not None else ""),
-        number("", point.positive_rate, f"{point.positive_rate:.3f}" if point.positive_rate is not None else ""),
-        number("tvd2", point.tvd2, f"{point.tvd2:.4f}" if point.tvd2 is not None else ""),
-        number("seconds", point.seconds, f"{bound}{point.took:.2f}"),
-        number("", point.memory, f"{point.memory:.0f}" if point.memory is not None else ""),
+        number("", summary.best, f"{summary.best:.3f}" if summary.best is not None else ""),
+        number("", summary.auroc, f"{summary.auroc:.3f}" if summary.auroc is not None else ""),
+        number("", summary.positive_rate, f"{summary.positive_rate:.3f}" if summary.positive_rate is not None else ""),
+        number("tvd2", summary.tvd2, f"{summary.tvd2:.4f}" if summary.tvd2 is not None else ""),
+        number("seconds", summary.seconds, f"{bound}{summary.took:.2f}"),
+        number("", summary.memory, f"{summary.memory:.0f}" if summary.memory is not None else ""),
         (
-            f"{ended}" + (f" <small>{escape(point.missing)}</small>" if point.missing else ""),
+            f"{ended}" + (f" <small>{escape(summary.missing)}</small>" if summary.missing else ""),
             str(ended),
             "num",
         ),
     ]
-    lost = tag("small", f" {escape(point.missing)}", class_="lost") if point.missing else ""
+    lost = tag("small", f" {escape(summary.missing)}", class_="lost") if summary.missing else ""
     cells[4] = (cells[4][0] + half + lost, *cells[4][1:])
     made = [
         tag("th" if kind == "name" else "td", text, scope="row" if kind == "name" else None,
             class_=_classes(kind, wide), data_v=value)
         for (text, value, kind), (_, _, wide, _) in zip(cells, _COLUMNS, strict=True)
     ]  # fmt: skip
-    return tag("tr", "".join(made), data_row=str(index), data_kind=point.kind)
+    return tag("tr", "".join(made), data_row=str(index), data_kind=summary.kind)
 
 
 def _classes(kind: str, wide: bool) -> str | None:
     return " ".join(filter(None, (kind, "" if wide else "wide"))) or None
 
 
-def _details(point: Point) -> dict[str, Any]:
+def _details(summary: Summary) -> dict[str, Any]:
     """What opens under a row. charges: mechanism, what for, how often, with which numbers, of the first run that ended well."""
-    first = (point.ended or list(point.runs))[0]
+    first = (summary.group.ended or list(summary.runs))[0]
     spent = first.privacy.spent
     unit = first.privacy.unit
     return {
-        "badge": point.badge,
-        "spent": f"epsilon {spent:.4f} at delta {point.delta:g}, for one {unit}" if spent is not None else "",
+        "badge": summary.badge,
+        "spent": f"epsilon {spent:.4f} at delta {summary.delta:g}, for one {unit}" if spent is not None else "",
         "seed": first.seed,
         "charges": charges(first),
         "settings": as_text(settings(first.method.parameters)),
         "version": first.method.version,
-        "judges": ", ".join(point.evaluators),
-        "time": "alone on the machine" if point.alone else "in a sweep, beside other cells",
-        "errors": sorted({f"seed {run.seed}: {run.status}: {run.error}" for run in point.runs if run.error}),
-        "commands": commands(point.runs),
+        "judges": ", ".join(summary.evaluators),
+        "time": "alone on the machine" if summary.alone else "in a sweep, beside other runs",
+        "errors": sorted({f"seed {run.seed}: {run.status}: {run.error}" for run in summary.runs if run.error}),
+        "commands": commands(summary.runs),
     }
 
 

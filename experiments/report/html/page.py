@@ -5,30 +5,29 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
 
 from dpdsyn.files import write_whole
-from experiments.configuration import options, read_option
+from experiments.records import former
 from experiments.records.record import Record
+from experiments.report import facts
 from experiments.report.comparison import MARKS, pairs
 from experiments.report.figures.charts import Chart, alone, as_svg, charts
 from experiments.report.figures.style import SHAPES, style
-from experiments.report.html.findings import answer
-from experiments.report.html.leaderboard import BADGES, board, meanings
+from experiments.report.grouped import Dataset, Method, View
+from experiments.report.html.findings import findings
+from experiments.report.html.leaderboard import KINDS, leaderboard, meanings
 from experiments.report.html.markup import folded, inline, paragraphs, table, tag, with_code
-from experiments.report.labels import grouped, judged_alike, plain
-from experiments.report.points import Point, points
-from experiments.report.roles import DEVELOPMENT, remarks
-from experiments.report.tables.all import published_tables, settings_tables
-from experiments.report.tables.efficiency import efficiency_tables, scale_tables
-from experiments.report.tables.headline import headline_tables
+from experiments.report.remarks import remarks
+from experiments.report.summary import Summary, summaries
+from experiments.report.tables import efficiency, headline, published, scale, settings
 from experiments.report.tables.table import Table
 
 NAME = "report.html"
-AUDITS, PUBLISHED = "audits.csv", "published.yaml"
+AUDITS = "audits.csv"
 _PAGE = Path(__file__).parent / "assets"
 _SIGNS = {"o": "●", "D": "◇", "s": "□", "X": "✖"}
 _MEANINGS = {
@@ -41,13 +40,13 @@ _MEANINGS = {
 }
 
 
-def write(records: Iterable[Record], results: Path) -> Path:
+def write(view: View, results: Path) -> Path:
     """`report.html` in the results folder, with what `audits.csv` and `published.yaml` say if they lie there.
 
     Raises ValueError if there is no record, or if the audits are no table.
     """
     path = results / NAME
-    made = page(list(records), audits(results / AUDITS), published_tables(results / PUBLISHED))
+    made = page(view, audits(results / AUDITS), published.listed(results / published.LIST))
     write_whole(path, made.encode())
     return path
 
@@ -58,7 +57,7 @@ def audits(path: Path) -> Table | None:
         return None
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    needed = {"method", "guarantee", "claimed_epsilon", "lower_bound"}
+    needed = {"method", "guarantee", "claimed_epsilon", "attack", "lower_bound"}
     if not rows or not needed <= set(rows[0]):
         raise ValueError(f"{path}: the first line has to name the columns {', '.join(sorted(needed))}")
     columns = rows[0]
@@ -66,28 +65,27 @@ def audits(path: Path) -> Table | None:
     if bad:
         raise ValueError(f"{path}, line {bad}: {len(rows[bad - 1])} cells; {len(columns)} are needed")
     first = ["method", *(name for name in columns if name != "method")]
-    order = [columns.index(name) for name in first]
     notes = ["A lower bound above the claimed epsilon means that the claim does not hold; one below it proves nothing."]
+    told = [former.audit(dict(zip(columns, row, strict=True))) for row in rows[1:]]
     titles = [name.replace("_", " ") for name in first]
-    return Table("Audits: what attacks could tell", titles, [[row[i] for i in order] for row in rows[1:]], notes)
+    return Table("Audits: what attacks could tell", titles, [[row[name] for name in first] for row in told], notes)
 
 
-def page(records: Sequence[Record], audited: Table | None = None, published: Sequence[Table] = ()) -> str:
-    """The whole file. Raises ValueError if there is no record."""
-    if not records:
-        raise ValueError("there is no record to report on; run some cells first")
-    shown = points(plain(records))
-    swept = [record for record in records if not record.alone]
-    rows, details = board(shown, pairs(judged_alike(grouped(plain(swept)))))
-    drawn = {chart.name: chart for chart in charts(records)}
-    said = answer(records)
+def page(view: View, audited: Table | None = None, elsewhere: Sequence[Table] = ()) -> str:
+    """The whole file. elsewhere: what others published. Raises ValueError if there is no record."""
+    if not view.records:
+        raise ValueError("there is no record to report on; do some runs first")
+    shown = summaries(view.plain)
+    rows, details = leaderboard(shown, pairs(view.swept.plain.judged_alike))
+    drawn = {chart.name: chart for chart in charts(view)}
+    said = findings(view)
     sections = {
-        "counts": _counts(records, shown),
+        "counts": _counts(view.records, shown),
         "answer": "".join(tag("li", escape(sentence)) for sentence in said.sentences),
         "answer_notes": paragraphs(said.notes, "note"),
-        "claims": _tables(headline_tables(records), "No cell has DPDSyn beside a baseline yet.")
-        + "".join(folded(one.title, table(one)) for one in published),
-        "cautions": _cautions(records),
+        "claims": _tables(headline.build(view), "DPDSyn has not run beside a baseline yet.")
+        + "".join(folded(one.title, table(one)) for one in elsewhere),
+        "cautions": _cautions(view.records),
         "filters": _filters(shown),
         "marks": escape(MARKS),
         "board": rows,
@@ -95,14 +93,14 @@ def page(records: Sequence[Record], audited: Table | None = None, published: Seq
         "badges": _badges(shown),
         "shapes": escape("; ".join(f"{_SIGNS[marker]} {meaning}" for marker, meaning in SHAPES.items())) + ".",
         "charts": "".join(_chart(drawn[name], 3) for name in _FIRST if name in drawn) or _empty("No figure can be drawn yet."),
-        "scale": _scale(records, drawn),
+        "scale": _scale(view, drawn),
         "interactions": _chart(drawn["interactions"], 3)
         if "interactions" in drawn
         else _empty("Nothing was run on such rows yet."),
-        "ablation": _ablation(swept),
+        "ablation": _ablation(view),
         "audits": table(audited) if audited else _empty("No audit has been run yet."),
         "coverage": table(_coverage(shown)),
-        "made": _made(records),
+        "made": _made(view.records),
         "details": json.dumps(details, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c"),
         "style": (_PAGE / "style.css").read_text(encoding="utf-8"),
         "script": (_PAGE / "script.js").read_text(encoding="utf-8"),
@@ -117,11 +115,11 @@ def _empty(text: str) -> str:
     return tag("p", escape(text), class_="empty")
 
 
-def _counts(records: Sequence[Record], shown: Sequence[Point]) -> str:
+def _counts(records: Sequence[Record], shown: Sequence[Summary]) -> str:
     ended = sum(record.status == "ok" for record in records)
     others = Counter(record.status for record in records if record.status != "ok")
     rest = "".join(f", {count} {status.replace('_', ' ')}" for status, count in sorted(others.items()))
-    methods, datasets = len({point.name for point in shown}), len({record.dataset.name for record in records})
+    methods, datasets = len({summary.name for summary in shown}), len({record.dataset.name for record in records})
     return escape(f"{len(records):,} runs ({ended:,} ended well{rest}), {methods} methods, {datasets} data sets")
 
 
@@ -138,12 +136,12 @@ def _cautions(records: Sequence[Record]) -> str:
         leaks = [record.dataset.leak for record in own if record.dataset.leak]
         if leaks:
             notes.append(f"on average {sum(leaks) / len(leaks):.1%} of the test rows have their profile in training too")
-        if name in DEVELOPMENT:
+        if facts.of_dataset(name).development:
             notes.append("settings were chosen on it, so its numbers flatter the method")
         warned[name] = notes
     lines = []
     for name, notes in warned.items():
-        title = read_option("dataset", name).get("title", "") if name in options("dataset") else ""
+        title = facts.of_dataset(name).title
         minded = tag("strong", escape(_sentence("; ".join(notes)))) if notes else ""
         lines.append(
             tag("dt", escape(name), class_="mind" if notes else None) + tag("dd", escape(title + ". " * bool(title)) + minded)
@@ -155,18 +153,18 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def _filters(shown: Sequence[Point]) -> str:
-    names = sorted({point.dataset for point in shown}, key=lambda name: ("(" in name, name))
-    usual = [tag("option", escape(name), value=name) for name in names if "(" not in name]
-    special = [tag("option", escape(name), value=name) for name in names if "(" in name]
+def _filters(shown: Sequence[Summary]) -> str:
+    datasets = sorted({summary.dataset for summary in shown})
+    usual = [tag("option", escape(str(dataset)), value=str(dataset)) for dataset in datasets if dataset.is_usual]
+    special = [tag("option", escape(str(dataset)), value=str(dataset)) for dataset in datasets if not dataset.is_usual]
     group = tag("optgroup", "".join(special), label="special settings") if special else ""
-    epsilons = [tag("option", f"{e:g}", value=f"{e:g}") for e in sorted({point.epsilon for point in shown})]
-    kinds = [kind for kind in BADGES if any(point.kind == kind for point in shown)]
+    epsilons = [tag("option", f"{e:g}", value=f"{e:g}") for e in sorted({summary.epsilon for summary in shown})]
+    kinds = [kind for kind in KINDS if any(summary.kind == kind for summary in shown)]
     every = '<option value="">all</option>'
     boxes = [
         tag(
             "label",
-            f'<input type="checkbox" name="kind" value="{kind}" checked>' + tag("span", BADGES[kind], class_=f"badge {kind}"),
+            f'<input type="checkbox" name="kind" value="{kind}" checked>' + tag("span", KINDS[kind], class_=f"badge {kind}"),
         )
         for kind in kinds
     ]
@@ -177,10 +175,10 @@ def _filters(shown: Sequence[Point]) -> str:
     )
 
 
-def _badges(shown: Sequence[Point]) -> str:
-    kinds = [kind for kind in BADGES if any(point.kind == kind for point in shown)]
+def _badges(shown: Sequence[Summary]) -> str:
+    kinds = [kind for kind in KINDS if any(summary.kind == kind for summary in shown)]
     return tag(
-        "dl", "".join(tag("dt", tag("span", BADGES[k], class_=f"badge {k}")) + tag("dd", escape(_MEANINGS[k])) for k in kinds)
+        "dl", "".join(tag("dt", tag("span", KINDS[k], class_=f"badge {k}")) + tag("dd", escape(_MEANINGS[k])) for k in kinds)
     )
 
 
@@ -200,36 +198,35 @@ def _chart(chart: Chart, level: int) -> str:
     )
 
 
-def _scale(records: Sequence[Record], drawn: dict[str, Chart]) -> str:
-    measured = [record for record in records if record.alone]
+def _scale(view: View, drawn: dict[str, Chart]) -> str:
     chart = _chart(drawn["scale"], 3) if "scale" in drawn else _empty("No method was run on several numbers of rows yet.")
-    tables = [*scale_tables(measured), *efficiency_tables(measured)]
+    tables = [*scale.build(view), *efficiency.build(view)]
     numbers = (
         folded("The numbers", "".join(map(table, tables))) if tables else _empty("Nothing was measured alone on a machine yet.")
     )
     return chart + numbers
 
 
-def _ablation(records: Sequence[Record]) -> str:
-    made = settings_tables(records)
+def _ablation(view: View) -> str:
+    made = settings.build(view)
     return "".join(folded(one.title, table(one)) for one in made) or _empty("No method was run with several settings yet.")
 
 
-def _coverage(shown: Sequence[Point]) -> Table:
+def _coverage(shown: Sequence[Summary]) -> Table:
     """How many runs ended well, for each method and data set in its usual form; what was not run is a dash."""
-    cells: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for point in shown:
-        if "(" not in point.dataset + point.method:
-            cells[point.method, point.dataset] += point.runs
-    methods, datasets = (sorted({key[i] for key in cells}) for i in (0, 1))
+    cells: dict[tuple[Method, Dataset], list[Record]] = defaultdict(list)
+    for summary in shown:
+        if summary.dataset.is_usual and not summary.method.settings:
+            cells[summary.method, summary.dataset] += summary.runs
+    methods, datasets = sorted({method for method, _ in cells}), sorted({dataset for _, dataset in cells})
 
     def cell(group: list[Record]) -> str:
         counts = Counter(record.status for record in group)
         others = [f"{count} {status.replace('_', ' ')}" for status, count in sorted(counts.items()) if status != "ok"]
         return ", ".join([str(counts["ok"]), *others]) if group else "-"
 
-    rows = [[method, *(cell(cells[method, dataset]) for dataset in datasets)] for method in methods]
-    return Table("Runs that ended well, over all budgets and seeds; a dash: not run", ["method", *datasets], rows, [])
+    rows = [[str(method), *(cell(cells[method, dataset]) for dataset in datasets)] for method in methods]
+    return Table("Runs that ended well, over all budgets and seeds; a dash: not run", ["method", *map(str, datasets)], rows, [])
 
 
 def _made(records: Sequence[Record]) -> str:
@@ -239,7 +236,7 @@ def _made(records: Sequence[Record]) -> str:
         about = record.environment
         kept["commit"][(about.commit or "unknown")[:10] + (" with changes" if about.dirty else "")] += 1
         kept["processor"][f"{about.cpu or 'unknown'}, {about.cores or '?'} cores"] += 1
-        kept["threads a cell"][str(about.threads or "?")] += 1
+        kept["threads a run"][str(about.threads or "?")] += 1
         kept["Python"][str(about.python or "unknown")] += 1
         for package in ("numpy", "scipy", "scikit-learn", "torch", "dp-accounting"):
             kept[package][str(about.packages.get(package, "unknown"))] += 1

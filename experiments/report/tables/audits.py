@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from dpdsyn.files import write_whole
 from experiments.records.audits import Audited, read_audits
+from experiments.report.grouped import View
 from experiments.report.roles import BADGES
 from experiments.report.tables.table import Table, markdown
 
 
+def build(view: View) -> list[Table]:
+    """Those of the results folder's export. Raises ValueError if it has other columns than it is written with."""
+    return made_of(read_audits(view.results)) if view.results else []
+
+
 def render(audits: Sequence[Audited]) -> str:
+    """As Markdown."""
+    return "\n".join(map(markdown, made_of(audits)))
+
+
+def made_of(audits: Sequence[Audited]) -> list[Table]:
     """One table for each data set, cut and delta: what each attack refutes, beside the claim and what it could have refuted."""
     tables: dict[tuple[str, int, int, float], list[Audited]] = defaultdict(list)
     for audited in audits:
         first = audited.rows[0]
         tables[first["dataset"], int(first["columns"]), int(first["rows"]), float(first["delta"])].append(audited)
-    return "\n".join(markdown(_table(*key, group)) for key, group in sorted(tables.items()))
+    return [_table(*key, group) for key, group in sorted(tables.items())]
 
 
 def _table(dataset: str, columns: int, rows: int, delta: float, audits: Sequence[Audited]) -> Table:
@@ -66,14 +75,3 @@ def verdict_of(audited: Audited) -> str:
     """The audit in one line."""
     bounds = ", ".join(f"{row['attack']} {_bound(row)}" for row in audited.rows)
     return f"{audited.verdict}: claimed {audited.rows[0]['claimed_epsilon']:g}, refuted at 95%: {bounds}"
-
-
-def write_table(results: Path, folder: Path) -> list[Path]:
-    """The table of the export, if there is one; gives its path."""
-    audits = read_audits(results)
-    if not audits:
-        return []
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "audits.md"
-    write_whole(path, render(audits).encode())
-    return [path]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
 
 from experiments.records.record import Record
-from experiments.report.comparison import on_same_splits
-from experiments.report.labels import Group, grouped, judged_alike, plain
-from experiments.report.roles import DEVELOPMENT, YARDSTICK, is_baseline, remarks
-from experiments.report.tables.leaderboard import ratio_of_seconds
-from experiments.report.tables.table import Table, lost
+from experiments.report.grouped import Case, Method, View
+from experiments.report.over_seeds import mean_of, metric, on_same_splits, ratio_of_seconds, shared_seeds
+from experiments.report.remarks import remarks
+from experiments.report.roles import YARDSTICK
+from experiments.report.tables.table import Table
 
 PAPER = {"accuracy": 2.40, "speed": 333.73}  # arXiv 2604.15660, abstract
 _LEARNT = 0.6  # a baseline whose models rank test rows no better than this has collapsed, and a ratio over it says little
-Groups = Mapping[tuple[Group, str], list[Record]]
+Ratio = Callable[[tuple[Record, ...], tuple[Record, ...]], tuple[float, int] | None]
 
 
 @dataclass(frozen=True)
@@ -23,94 +23,93 @@ class _Found:
     """seeds: how many both have, over which the ratio is, and what became of other runs."""
 
     ratio: float
-    method: str
-    key: Group
+    method: Method
+    case: Case
     seeds: str
 
 
-def headline_tables(records: Iterable[Record]) -> list[Table]:
+def build(view: View) -> list[Table]:
     """One row a claim; nothing if DPDSyn has no cell in common with a baseline."""
-    on_task = [record for record in records if not record.evaluation.column]
-    swept = _groups(record for record in on_task if not record.alone)
-    alone = _groups(record for record in on_task if record.alone and not record.seconds.contended)
-    baselines = {method for (_, method), group in [*swept.items(), *alone.items()] if is_baseline(method, group)}
-    accuracies = _over_baselines(judged_alike(swept), baselines, _accuracy_ratio)
-    learnt = [found for found in accuracies if (_mean(swept[found.key, found.method], "auroc") or 0) > _LEARNT]
-    measured, speeds = (_over_baselines(groups, baselines, _time_ratio) for groups in (alone, swept))
+    on_task = view.on_task
+    swept = _counting(on_task.swept)
+    alone = _counting(on_task.alone.where(lambda record: not record.seconds.contended))
+    baselines = swept.baselines | alone.baselines
+    accuracies = _over_baselines(swept.judged_alike, baselines, _accuracy_ratio)
+    learnt = [
+        found for found in accuracies if (mean_of(swept.group(found.case, found.method).runs, metric("auroc")) or 0) > _LEARNT
+    ]
+    measured, speeds = (_over_baselines(selected, baselines, _time_ratio) for selected in (alone, swept))
     bounds = _over_baselines(swept, baselines, _least_time_ratio)
-    rows = [
-        _row("largest accuracy ratio over a baseline", PAPER["accuracy"], accuracies),
-        _row(f"the same, over a baseline that learnt something (AUROC above {_LEARNT:g})", PAPER["accuracy"], learnt),
-        _row("largest ratio of synthesis time over a baseline, measured alone", PAPER["speed"], measured),
-        _row("the same, in sweeps beside other work", PAPER["speed"], speeds),
-        _row("the same, of those stopped at their limit (at least)", PAPER["speed"], bounds),
-        _row("smallest accuracy ratio over a baseline", None, accuracies, least=True),
-        _row("smallest ratio of synthesis time over a baseline, measured alone", None, measured, least=True),
+    claims = [
+        ("largest accuracy ratio over a baseline", "accuracy", _largest(accuracies)),
+        (f"the same, over a baseline that learnt something (AUROC above {_LEARNT:g})", "accuracy", _largest(learnt)),
+        ("largest ratio of synthesis time over a baseline, measured alone", "speed", _largest(measured)),
+        ("the same, in sweeps beside other work", "speed", _largest(speeds)),
+        ("the same, of those stopped at their limit (at least)", "speed", _largest(bounds)),
+        ("smallest accuracy ratio over a baseline", None, _smallest(accuracies)),
+        ("smallest ratio of synthesis time over a baseline, measured alone", None, _smallest(measured)),
     ]
     notes = [
         "A baseline is a method under our own guarantee, in its default setting: no references, no inspired or wrapped rows. "
-        "No off-task cells, no data sets in special settings, and none on which DPDSyn's settings were chosen. Ratios are over "
+        "No off-task runs, no data sets in special settings, and none on which DPDSyn's settings were chosen. Ratios are over "
         "the seeds that both have, of accuracy's means and of time's medians.",
         "The paper's baselines are other implementations, of which it reports eight; its tables were not at hand.",
         "A largest ratio is the most flattering cell, as in the paper; the smallest ones stand beside it.",
     ]
-    made = [row for row in rows if row]
-    named = {row[4].partition(",")[0] for row in made}
-    notes += remarks(record for record in on_task if record.dataset.name in named)
-    return [Table("The paper's claims", ["claim", "paper", "here", "baseline", "cell", "seeds"], made, notes)] if made else []
+    backed = [(claim, paper, found) for claim, paper, found in claims if found]
+    named = {found.case.dataset.name for _, _, found in backed}
+    notes += remarks(record for record in on_task.records if record.dataset.name in named)
+    columns = ["claim", "paper", "here", "baseline", "cell", "seeds"]
+    return [Table("The paper's claims", columns, [_row(*one) for one in backed], notes)] if backed else []
 
 
-def _groups(records: Iterable[Record]) -> Groups:
-    groups = grouped(plain(records))
-    return {pair: group for pair, group in groups.items() if "(" not in pair[0][0] and pair[0][0] not in DEVELOPMENT}
+def _row(claim: str, paper: str | None, found: _Found) -> list[str]:
+    known = f"{PAPER[paper]:.2f}x" if paper else "-"
+    return [claim, known, f"{found.ratio:.2f}x", str(found.method), str(found.case), found.seeds]
 
 
-def _over_baselines(
-    groups: Groups, baselines: set[str], ratio: Callable[[list[Record], list[Record]], tuple[float, int] | None]
-) -> list[_Found]:
+def _largest(found: list[_Found]) -> _Found | None:
+    return max(found, key=_place, default=None)
+
+
+def _smallest(found: list[_Found]) -> _Found | None:
+    return min(found, key=_place, default=None)
+
+
+def _place(found: _Found) -> tuple[float, Method, Case]:
+    return found.ratio, found.method, found.case
+
+
+def _counting(view: View) -> View:
+    """On data sets in their usual form, on which no setting was chosen."""
+    return view.plain.of_groups(lambda group: group.case.dataset.is_usual and not group.case.dataset.facts.development)
+
+
+def _over_baselines(view: View, baselines: set[Method], ratio: Ratio) -> list[_Found]:
     """What `ratio` makes of DPDSyn's runs and each baseline's, wherever both are known."""
     found = []
-    for (key, method), group in groups.items():
-        own = groups.get((key, YARDSTICK), [])
-        if method in baselines and (made := ratio(own, group)):
-            others = "; ".join(f"{name}: {notes}" for name, runs in ((YARDSTICK, own), (method, group)) if (notes := lost(runs)))
-            found.append(_Found(made[0], method, key, f"{made[1]}" + (f" ({others})" if others else "")))
+    for group in view.groups:
+        own = view.group(group.case, YARDSTICK)
+        if group.method in baselines and (made := ratio(own.runs, group.runs)):
+            others = "; ".join(f"{one.method}: {one.missing}" for one in (own, group) if one.missing)
+            found.append(_Found(made[0], group.method, group.case, f"{made[1]}" + (f" ({others})" if others else "")))
     return found
 
 
-def _row(claim: str, paper: float | None, found: list[_Found], least: bool = False) -> list[str] | None:
-    if not found:
-        return None
-    chosen = (min if least else max)(found, key=lambda one: (one.ratio, one.method, one.key))
-    dataset, epsilon, delta = chosen.key
-    cell = f"{dataset}, epsilon {epsilon:g}, delta {delta:g}"
-    known = "-" if paper is None else f"{paper:.2f}x"
-    return [claim, known, f"{chosen.ratio:.2f}x", chosen.method, cell, chosen.seeds]
-
-
-def _accuracy_ratio(own: list[Record], theirs: list[Record]) -> tuple[float, int] | None:
+def _accuracy_ratio(own: tuple[Record, ...], theirs: tuple[Record, ...]) -> tuple[float, int] | None:
     """On the seeds that both ended well with."""
     ours, others = on_same_splits(own, theirs)
     return (fmean(ours) / fmean(others), len(ours)) if others and fmean(others) else None
 
 
-def _time_ratio(own: list[Record], theirs: list[Record]) -> tuple[float, int] | None:
+def _time_ratio(own: tuple[Record, ...], theirs: tuple[Record, ...]) -> tuple[float, int] | None:
     """None if runs that were stopped make it a lower bound."""
     ratio, bound = ratio_of_seconds(theirs, own)
-    return None if ratio is None or bound else (ratio, _shared(own, theirs))
+    return None if ratio is None or bound else (ratio, len(shared_seeds(own, theirs)))
 
 
-def _least_time_ratio(own: list[Record], theirs: list[Record]) -> tuple[float, int] | None:
+def _least_time_ratio(own: tuple[Record, ...], theirs: tuple[Record, ...]) -> tuple[float, int] | None:
     """Of runs that were all stopped, by their limit."""
     ratio, bound = ratio_of_seconds(theirs, own)
     stopped = all(record.status == "timeout" for record in theirs)
-    return (ratio, _shared(own, theirs)) if ratio is not None and bound and stopped else None
-
-
-def _shared(own: list[Record], theirs: list[Record]) -> int:
-    return len({record.seed for record in own} & {record.seed for record in theirs})
-
-
-def _mean(group: list[Record], metric: str) -> float | None:
-    values = [value for record in group if record.status == "ok" and (value := record.mean(metric)) is not None]
-    return fmean(values) if values else None
+    return (ratio, len(shared_seeds(own, theirs))) if ratio is not None and bound and stopped else None

@@ -1,34 +1,30 @@
-"""The main tables: for each data set, methods against budgets, accuracy and time."""
+"""The main table: for each data set methods against budgets, by accuracy; and what other tables of that form share with it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, median_high
+from statistics import fmean
 
-from experiments.records.record import Record
-from experiments.report.comparison import MARKS, contest, lead, pairs, test_to_train
-from experiments.report.labels import Group, grouped, judged_alike, plain
-from experiments.report.roles import YARDSTICK, badge, is_baseline, is_ranked, remarks
+from experiments.report.comparison import MARKS, contest, lead, pairs
+from experiments.report.grouped import Dataset, Group, Method, View
+from experiments.report.over_seeds import metric, test_to_train, values
+from experiments.report.remarks import remarks
+from experiments.report.roles import YARDSTICK, badge
 from experiments.report.statistics import FEWEST_FOR_INTERVAL, over_splits
-from experiments.report.tables.table import Emphasis, Table, lost
+from experiments.report.tables.table import Emphasis, Table
 
-Groups = Mapping[tuple[Group, str], list[Record]]
-_STRESS = (
+STRESS = (
     "Best in bold, second underlined, among methods under our own guarantee; references, inspired and wrapped rows take no part"
-)
-BESIDE_OTHERS = (
-    "Runs of a sweep have other cells beside them, and a process keeps in memory what earlier cells left: where methods ran "
-    "alone, the tables of efficiency are the ones to compare them by."
 )
 
 
 @dataclass(frozen=True)
-class _Run:
-    """place, value: what rows are ordered by, one after the other. compared: what the best two of a column are found by.
+class Entry:
+    """One method at one budget. place, value: what rows are ordered by, one after the other.
 
-    Of all three, more is better.
+    compared: what the best two of a column are found by. Of all three, more is better.
     """
 
     text: str
@@ -37,132 +33,76 @@ class _Run:
     compared: float | None = None
 
 
-def accuracy_leaderboards(records: Iterable[Record]) -> list[Table]:
+def build(view: View) -> list[Table]:
     """Mean accuracy, its 95% interval and the number of seeds; best over the budgets first."""
-    groups = judged_alike(grouped(plain(records)))
-    marks = {(key, pair.method): pair.mark for key, found in pairs(groups).items() for pair in found}
+    judged = view.swept.plain.judged_alike
+    marks = {(case, pair.method): pair.mark for case, found in pairs(judged).items() for pair in found}
 
-    def cell(key: Group, method: str, group: list[Record]) -> _Run:
-        values = [value for record in group if record.status == "ok" and (value := record.mean("accuracy")) is not None]
-        if not values:
-            return _Run(lost(group) or "-")
-        estimate = over_splits(values, test_to_train(group))
+    def entry(group: Group) -> Entry:
+        known = values(group.runs, metric("accuracy"))
+        if not known:
+            return Entry(group.missing or "-")
+        estimate = over_splits(known, test_to_train(group.runs))
         spread = "" if estimate.half_width is None else f" ± {estimate.half_width:.3f}"
-        text = f"{estimate.mean:.3f}{spread}{marks.get((key, method), '')} {_runs(group, len(values))}"
-        return _Run(text, lead(groups, key, method), estimate.mean, contest(groups, key, method))
+        text = f"{estimate.mean:.3f}{spread}{marks.get((group.case, group.method), '')} {seeds_in_brackets(group, len(known))}"
+        return Entry(text, lead(judged, group), estimate.mean, contest(judged, group))
 
     notes = [
-        f"{_STRESS}, nor does what is less accurate than the larger class. Methods and rows are ordered by the difference to "
+        f"{STRESS}, nor does what is less accurate than the larger class. Methods and rows are ordered by the difference to "
         f"{YARDSTICK} on the seeds that both have, which need not be the order of the means shown.",
         f"In brackets: seeds. ±: half of the 95% interval over seeds, from {FEWEST_FOR_INTERVAL} on, corrected for what splits "
         "share.",
         MARKS,
     ]
-    return _boards(groups, "accuracy", cell, notes)
+    return against_budgets(judged, "accuracy", entry, notes)
 
 
-def time_leaderboards(records: Iterable[Record]) -> list[Table]:
-    """Median seconds of fit and sample, and how many times as long as DPDSyn at the same budget; quickest first."""
-    groups = grouped(plain(record for record in records if not record.evaluation.column))
-    baselines = {method for (_, method), group in groups.items() if is_baseline(method, group)}
+def seeds_in_brackets(group: Group, ended: int) -> str:
+    """Seeds in brackets, with what became of other runs."""
+    return f"({ended}; {group.missing})" if group.missing else f"({ended})"
 
-    def cell(key: Group, method: str, group: list[Record]) -> _Run:
-        seconds, bound = seconds_of(group)
-        if seconds is None:
-            return _Run(lost(group) or "-")
-        ratio = times_as_long(group, groups.get((key, YARDSTICK), [])) if method in baselines else ""
-        text = f"{bounded(seconds, bound, 2)}{ratio and f' = {ratio}x'} {_runs(group, len(group))}"
-        quick = None if bound else -seconds
-        return _Run(text, quick, None, quick if is_ranked(method, group) else None)
 
-    notes = [
-        "Seconds of fit and sample, medians over seeds, imports excluded; a run that was stopped counts as what it was given. "
-        f"In brackets: seeds; x: times {YARDSTICK}'s on the seeds that both have. {BESIDE_OTHERS}",
-        f"{_STRESS}.",
+def against_budgets(view: View, what: str, entry: Callable[[Group], Entry], notes: Sequence[str]) -> list[Table]:
+    """A table for each data set, every budget a column, the best method over the budgets first."""
+    tables: dict[tuple[Dataset, float], list[Group]] = defaultdict(list)
+    for group in view.groups:
+        tables[group.case.dataset, group.case.delta].append(group)
+    return [
+        _table(f"{dataset}, delta {delta:g}: {what}", groups, entry, notes)
+        for (dataset, delta), groups in sorted(tables.items(), key=lambda item: item[0])
     ]
-    return _boards(groups, "synthesis time", cell, notes)
 
 
-def ratio_of_seconds(group: Iterable[Record], other: Iterable[Record]) -> tuple[float | None, bool]:
-    """Median seconds of one method over those of another on the seeds that both have, and whether it is only a lower bound.
-
-    None where they share none, or where stopped runs make the other's seconds a lower bound.
-    """
-    group, other = list(group), list(other)
-    shared = {record.seed for record in group} & {record.seed for record in other}
-    above, bound = seconds_of(record for record in group if record.seed in shared)
-    below, vague = seconds_of(record for record in other if record.seed in shared)
-    return (above / below, bound) if above and below and not vague else (None, False)
-
-
-def times_as_long(group: Iterable[Record], other: Iterable[Record]) -> str:
-    """`ratio_of_seconds` as text; empty without one."""
-    ratio, bound = ratio_of_seconds(group, other)
-    return "" if ratio is None else bounded(ratio, bound, 1)
+def _table(title: str, groups: Sequence[Group], entry: Callable[[Group], Entry], notes: Sequence[str]) -> Table:
+    epsilons = sorted({group.case.epsilon for group in groups})
+    made = {(group.method, group.case.epsilon): entry(group) for group in groups}
+    lines = {group.method: [made.get((group.method, e), Entry("-")) for e in epsilons] for group in groups}
+    every = {method: [record for group in groups if group.method == method for record in group.runs] for method in lines}
+    ordered = sorted(lines, key=lambda method: (*_order(lines[method]), method))
+    return Table(
+        title=title,
+        columns=["method", "guarantee", *(f"epsilon {epsilon:g}" for epsilon in epsilons)],
+        rows=[_row(method, badge(method, every[method]), lines[method]) for method in ordered],
+        notes=[*remarks(record for runs in every.values() for record in runs), *notes],
+        emphasis=_best_two([[one.compared for one in lines[method]] for method in ordered]),
+    )
 
 
-def bounded(value: float, bound: bool, digits: int) -> str:
-    """The number, said to be a lower bound if it is one."""
-    return f"{'≥ ' if bound else ''}{value:.{digits}f}"
+def _row(method: Method, told: str, line: Sequence[Entry]) -> list[str]:
+    return [method.title, told, *(entry.text for entry in line)]
 
 
-def seconds_of(group: Iterable[Record]) -> tuple[float | None, bool]:
-    """Median seconds of fit and sample, and whether that is only a lower bound: a timeout counts as what it was given.
-
-    A run that was stopped while models were trained on its rows says nothing of the time before.
-    """
-    took = []
-    for record in group:
-        if record.status == "ok" and record.seconds.total is not None:
-            took.append((float(record.seconds.total), False))
-        elif record.status == "timeout" and record.seconds.limit and record.seconds.phase != "evaluate":
-            took.append((float(record.seconds.limit), True))
-    if not took:
-        return None, False
-    times = [seconds for seconds, _ in took]
-    return median(times), any(bound and seconds <= median_high(times) for seconds, bound in took)
+def _order(line: Sequence[Entry]) -> tuple[float, float]:
+    places = [entry.place for entry in line if entry.place is not None]
+    known = [entry.value for entry in line if entry.value is not None]
+    return (-fmean(places) if places else float("inf")), (-fmean(known) if known else float("inf"))
 
 
-def _runs(group: list[Record], ended: int) -> str:
-    notes = lost(group)
-    return f"({ended}; {notes})" if notes else f"({ended})"
-
-
-def _boards(groups: Groups, what: str, cell: Callable[[Group, str, list[Record]], _Run], notes: list[str]) -> list[Table]:
-    datasets: dict[tuple[str, float], dict[str, dict[float, list[Record]]]] = defaultdict(lambda: defaultdict(dict))
-    for ((dataset, epsilon, delta), method), group in groups.items():
-        datasets[dataset, delta][method][epsilon] = group
-    tables = []
-    for (dataset, delta), methods in sorted(datasets.items()):
-        epsilons = sorted({epsilon for budgets in methods.values() for epsilon in budgets})
-        lines: dict[str, list[_Run]] = {}
-        for method, budgets in methods.items():
-            lines[method] = [cell((dataset, e, delta), method, budgets[e]) if e in budgets else _Run("-") for e in epsilons]
-        ordered = sorted(lines, key=lambda method: (*_order(lines[method]), method))
-        every = {method: [record for group in budgets.values() for record in group] for method, budgets in methods.items()}
-        tables.append(
-            Table(
-                title=f"{dataset}, delta {delta:g}: {what}",
-                columns=["method", "guarantee", *(f"epsilon {epsilon:g}" for epsilon in epsilons)],
-                rows=[[method, badge(method, every[method]), *(cell.text for cell in lines[method])] for method in ordered],
-                notes=[*remarks(record for group in every.values() for record in group), *notes],
-                emphasis=_best_two([[cell.compared for cell in lines[method]] for method in ordered]),
-            )
-        )
-    return tables
-
-
-def _order(line: list[_Run]) -> tuple[float, float]:
-    places = [cell.place for cell in line if cell.place is not None]
-    values = [cell.value for cell in line if cell.value is not None]
-    return (-fmean(places) if places else float("inf")), (-fmean(values) if values else float("inf"))
-
-
-def _best_two(values: list[list[float | None]]) -> dict[tuple[int, int], Emphasis]:
+def _best_two(compared: list[list[float | None]]) -> dict[tuple[int, int], Emphasis]:
     """Where the best and the second value of each column stand, if at least two are compared."""
     stressed: dict[tuple[int, int], Emphasis] = {}
-    for column in range(len(values[0]) if values else 0):
-        known = sorted(((-value, row) for row, line in enumerate(values) if (value := line[column]) is not None))
+    for column in range(len(compared[0]) if compared else 0):
+        known = sorted(((-value, row) for row, line in enumerate(compared) if (value := line[column]) is not None))
         for (_, row), how in zip(known if len(known) > 1 else (), ("best", "second"), strict=False):
             stressed[row, column + 2] = how  # type: ignore[assignment]
     return stressed

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 
 from experiments.records.record import Record
+from experiments.report.grouped import View
 from experiments.report.tables.table import Table
 
 _UNNAMED = "-"
 
 
-def run_tables(records: Iterable[Record]) -> list[Table]:
+def build(view: View) -> list[Table]:
     """One row for each experiment that records name."""
     experiments: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
+    for record in view.records:
         experiments[record.experiment.name if record.experiment else _UNNAMED].append(record)
     rows = [[name, *_row(group)] for name, group in sorted(experiments.items(), key=lambda item: (item[0] == _UNNAMED, item[0]))]
-    columns = ["experiment", "cells", "ended otherwise", "beside other work", "hours", "seeds", "commits", "machine"]
+    columns = ["experiment", "runs", "ended otherwise", "beside other work", "hours", "seeds", "commits", "machine"]
     notes = [
-        "`dpdsyn run -m experiment=NAME` makes the cells of a row. A cell that several experiments share stands with the first "
-        f"that ran it; {_UNNAMED} is of single runs and of records older than the note of their experiment. Hours: of all cells "
+        "`dpdsyn run -m experiment=NAME` makes the runs of a row. A run that several experiments share stands with the first "
+        f"that ran it; {_UNNAMED} is of single runs and of records older than the note of their experiment. Hours: of all runs "
         "together, training and testing of models included; ≥: some records are older than this measurement. Beside other work: "
-        "other cells of the sweep, or anything else, kept the processors busy. A + marks uncommitted changes."
+        "other runs of the sweep, or anything else, kept the processors busy. A + marks uncommitted changes."
     ]
     return [Table("What made these records", columns, rows, notes)] if rows else []
 

@@ -1,15 +1,12 @@
-"""A table as text, and how it says that some of its runs are missing."""
+"""A table as Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-
-from experiments.records.record import Record
 
 Emphasis = Literal["best", "second"]
 _SENTENCE = 60  # characters
@@ -109,31 +106,3 @@ def as_csv(tables: Sequence[Table]) -> str:
             cells = dict(zip(table.columns, row, strict=True))
             writer.writerow([table.title, *(cells.get(column, "") for column in columns), " ".join(table.notes)])
     return buffer.getvalue()
-
-
-def counted(group: Sequence[Record]) -> str:
-    """How many runs ended well, and what became of the others."""
-    notes = lost(group)
-    return f"{sum(record.status == 'ok' for record in group)}" + (f" ({notes})" if notes else "")
-
-
-def lost(group: Sequence[Record]) -> str:
-    """How many runs did not end well or are of an older version; empty if none."""
-    counts: dict[str, int] = defaultdict(int)
-    for record in group:
-        if record.status != "ok":
-            counts[record.status] += 1
-    stale = sum(_is_stale(record) for record in group)
-    if stale:
-        counts["from an older version"] = stale
-    return ", ".join(f"{count} of {len(group)} {status}" for status, count in sorted(counts.items()))
-
-
-def _is_stale(record: Record) -> bool:
-    """Whether the method's output has changed since; unknown for methods that are not installed here."""
-    from dpdsyn.synthesizer import load
-
-    try:
-        return load(record.method.target or "").version != record.method.version
-    except (KeyError, ValueError):
-        return False

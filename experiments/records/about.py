@@ -1,0 +1,58 @@
+"""What is told of a method beside its settings: its role, where it comes from, and what to know of its numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+ROLES = {
+    "method": "compared with the others",
+    "variant": "compared, another form of a method that stands there too",
+    "reference": "a bound to read the others by",
+    "inspired": "after a paper whose text was not found, so never ranked",
+    "wrapped": "another library's, in an environment of its own",
+    "as_published": "as its authors have it, without a guarantee",
+}
+DRAWN = ("accuracy", "time")
+
+
+@dataclass(frozen=True)
+class About:
+    """The block `about` of a method's YAML, no part of what identifies a run.
+
+    role: one of ROLES. family: the method that this one is a form of; forms of DPDSyn are no baselines for it. takes: `seconds`
+    or `minutes`, on one of the data sets here. paper: authors, year, where. note: shown in brackets beside the guarantee.
+    colour: its own in figures, as `#0072b2`; grey without one. drawn: what figures show of it, of DRAWN.
+    """
+
+    role: str = "method"
+    family: str | None = None
+    takes: str | None = None
+    paper: str | None = None
+    note: str | None = None
+    colour: str | None = None
+    drawn: tuple[str, ...] = DRAWN
+
+    @classmethod
+    def of(cls, method: str, given: Mapping[str, Any] | None) -> Self:
+        """Of what a YAML says of a method. Raises ValueError, naming what is accepted, for a key or a value that is not."""
+        given = given or {}
+        accepted = [f.name for f in fields(cls)]
+        unknown = sorted(set(given) - set(accepted))
+        if unknown:
+            raise ValueError(f"synthesizer {method}: about has no {', '.join(unknown)}; accepted: {', '.join(accepted)}")
+        values: dict[str, Any] = {**given, "drawn": tuple(given.get("drawn", DRAWN))}
+        made = cls(**values)
+        for key, chosen, choices in (
+            ("role", (made.role,), tuple(ROLES)),
+            ("takes", (made.takes,), (None, "seconds", "minutes")),
+            ("drawn", made.drawn, DRAWN),
+        ):
+            if not set(chosen) <= set(choices):
+                named = ", ".join(choice for choice in choices if choice)
+                raise ValueError(f"synthesizer {method}: about.{key} is {given[key]!r}; accepted: {named}")
+        if made.colour is not None and not re.fullmatch("#[0-9a-f]{6}", str(made.colour)):
+            raise ValueError(f"synthesizer {method}: about.colour is {made.colour!r}; accepted: six digits as in '#0072b2'")
+        return made

@@ -1,0 +1,267 @@
+"""All records, read and grouped once: what tables, figures and the page take.
+
+A *group* holds the runs of one method, with its settings, on one data set at one budget. Settings are those that differ from the
+default; they are fields here, and stand in brackets in titles only: `simulated (order=3)`, `aim (rounds=4)`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from experiments.configuration import default_parameters, options
+from experiments.records.about import About
+from experiments.records.export import sort_key
+from experiments.records.record import Record, as_text, settings
+from experiments.report import facts
+from experiments.report.facts import DatasetFacts
+from experiments.report.missing import lost
+from experiments.report.roles import badge, guarantee, is_baseline, is_ranked
+
+Settings = tuple[tuple[str, str], ...]
+SIZES = ("rows", "train_rows")  # the settings of a data set that say how many rows it has
+
+
+class _Named:
+    """Printed, and put in order, by its title."""
+
+    name: str
+    settings: Settings
+
+    @cached_property
+    def title(self) -> str:
+        return self.with_settings
+
+    @property
+    def with_settings(self) -> str:
+        return f"{self.name} ({as_text(dict(self.settings))})" if self.settings else self.name
+
+    def __str__(self) -> str:
+        return self.title
+
+    def __lt__(self, other: _Named) -> bool:
+        return self.title < other.title
+
+
+@dataclass(frozen=True)
+class Dataset(_Named):
+    """settings: those that are not the default. column: what models predict where that is not the target."""
+
+    name: str
+    settings: Settings = ()
+    column: str | None = None
+    facts: DatasetFacts = field(default_factory=DatasetFacts, compare=False, repr=False)
+
+    @cached_property
+    def title(self) -> str:
+        return f"{self.task} (off-task)" if self.column else self.task
+
+    @property
+    def task(self) -> str:
+        """The title without the word that warns of another task."""
+        return f"{self.with_settings}, predicting {self.column}" if self.column else self.with_settings
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is as its file has it, judged by its target."""
+        return not self.settings and self.column is None
+
+    @property
+    def is_sized(self) -> bool:
+        """Whether its number of rows was chosen."""
+        return any(key in SIZES for key, _ in self.settings)
+
+    @property
+    def of_any_size(self) -> Dataset:
+        """The same without its number of rows."""
+        return replace(self, settings=tuple((key, value) for key, value in self.settings if key not in SIZES))
+
+
+@dataclass(frozen=True)
+class Method(_Named):
+    """settings: those that are not the default. about: what is told of it."""
+
+    name: str
+    settings: Settings = ()
+    about: About = field(default_factory=About, compare=False, repr=False)
+
+
+@dataclass(frozen=True, order=True)
+class Case:
+    """What methods are compared on: a data set at a budget."""
+
+    dataset: Dataset
+    epsilon: float
+    delta: float
+
+    def __str__(self) -> str:
+        return f"{self.dataset}, epsilon {self.epsilon:g}, delta {self.delta:g}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """runs: every record of this method in this case, by seed, those that did not end well included."""
+
+    case: Case
+    method: Method
+    runs: tuple[Record, ...]
+
+    @cached_property
+    def guarantee(self) -> str | None:
+        return guarantee(self.runs)
+
+    @property
+    def badge(self) -> str:
+        return badge(self.method, self.runs)
+
+    @cached_property
+    def missing(self) -> str:
+        return lost(self.runs)
+
+    @cached_property
+    def is_ranked(self) -> bool:
+        return is_ranked(self.method, self.runs)
+
+    @cached_property
+    def is_baseline(self) -> bool:
+        return is_baseline(self.method, self.runs)
+
+    @property
+    def ended(self) -> list[Record]:
+        return [record for record in self.runs if record.status == "ok"]
+
+
+@dataclass(frozen=True)
+class View:
+    """groups: in the order of their titles, budgets and methods. results: the folder of other files that tables show, if any.
+
+    Selections give a view again, so they can follow each other: `view.swept.plain`. Titles stay those of the whole.
+    """
+
+    groups: tuple[Group, ...]
+    results: Path | None = None
+
+    @classmethod
+    def of(cls, records: Iterable[Record], results: Path | None = None) -> View:
+        """Group records by data set, budget and method, whatever their order is."""
+        records = sorted(records, key=sort_key)
+        methods = _chosen(records, "synthesizer", lambda record: (record.method.name, record.method.parameters))
+        datasets = _chosen(records, "dataset", _data_settings(records))
+        found: dict[tuple[Case, Method], list[Record]] = defaultdict(list)
+        for record, own, data in zip(records, methods, datasets, strict=True):
+            name = record.dataset.name
+            dataset = Dataset(name, data, record.evaluation.column, facts.of_dataset(name))
+            method = Method(record.method.name, own, facts.of_method(record.method.name, record.method.about))
+            found[Case(dataset, record.privacy.epsilon, record.privacy.delta), method].append(record)
+        return cls(tuple(Group(*pair, tuple(runs)) for pair, runs in sorted(found.items(), key=lambda item: item[0])), results)
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """Every run, in the order of the export."""
+        return tuple(sorted((record for group in self.groups for record in group.runs), key=sort_key))
+
+    @cached_property
+    def cases(self) -> dict[Case, list[Group]]:
+        """The groups of each data set and budget, both in order."""
+        found: dict[Case, list[Group]] = defaultdict(list)
+        for group in self.groups:
+            found[group.case].append(group)
+        return dict(found)
+
+    def group(self, case: Case, method: Method | str) -> Group:
+        """A method's group in a case, one without runs if there is none. method: by its name, with its defaults."""
+        wanted = Method(method) if isinstance(method, str) else method
+        return self._places.get((case, wanted)) or Group(case, wanted, ())
+
+    @cached_property
+    def _places(self) -> Mapping[tuple[Case, Method], Group]:
+        return {(group.case, group.method): group for group in self.groups}
+
+    @cached_property
+    def baselines(self) -> set[Method]:
+        """The methods that ratios may be made against, under our own guarantee wherever they ended well in some case."""
+        return {group.method for group in self.groups if group.is_baseline}
+
+    def where(self, keep: Callable[[Record], bool]) -> View:
+        """Of those runs that are to be kept; groups without any are left out."""
+        kept = (replace(group, runs=tuple(filter(keep, group.runs))) for group in self.groups)
+        return replace(self, groups=tuple(group for group in kept if group.runs))
+
+    def of_groups(self, keep: Callable[[Group], bool]) -> View:
+        """Of those groups that are to be kept."""
+        return replace(self, groups=tuple(filter(keep, self.groups)))
+
+    @cached_property
+    def swept(self) -> View:
+        """Of sweeps, where runs are beside each other."""
+        return self.where(lambda record: not record.alone)
+
+    @cached_property
+    def alone(self) -> View:
+        """Of runs that had the machine to themselves."""
+        return self.where(lambda record: record.alone)
+
+    @cached_property
+    def on_task(self) -> View:
+        """Judged by the target. What is judged by another column is the same fit, whose time counts once."""
+        return self.of_groups(lambda group: group.case.dataset.column is None)
+
+    @cached_property
+    def plain(self) -> View:
+        """Without special settings wherever the method ran with its defaults too: these have their own table."""
+        usual = {(group.case, group.method.name) for group in self.groups if not group.method.settings}
+        return self.of_groups(lambda group: not group.method.settings or (group.case, group.method.name) not in usual)
+
+    @cached_property
+    def judged_alike(self) -> View:
+        """Of each case those runs that the same models judged, the most models any did; runs that failed stay.
+
+        Groups stay too, without runs if others judged all of them.
+        """
+        judges: dict[Case, Counter[tuple[str, ...]]] = defaultdict(Counter)
+        for group in self.groups:
+            judges[group.case].update({record.judges for record in group.ended})
+        usual = {
+            case: max(counts, key=lambda names: (len(names), counts[names], names), default=()) for case, counts in judges.items()
+        }
+
+        def alike(group: Group) -> Group:
+            kept = (record for record in group.runs if record.status != "ok" or record.judges == usual[group.case])
+            return replace(group, runs=tuple(kept))
+
+        return replace(self, groups=tuple(map(alike, self.groups)))
+
+
+def _data_settings(records: Iterable[Record]) -> Callable[[Record], tuple[str, Mapping[str, Any]]]:
+    """Reads a record's data set and its settings: the version of a person's own file too, if there are several."""
+    versions: dict[str, set[str | None]] = defaultdict(set)
+    for record in records:
+        versions[record.dataset.name].add(record.dataset.version)
+
+    def read(record: Record) -> tuple[str, Mapping[str, Any]]:
+        name = record.dataset.name
+        several = {"version": record.dataset.version} if len(versions[name]) > 1 else {}
+        return name, record.data_settings | several
+
+    return read
+
+
+def _chosen(records: list[Record], kind: str, read: Callable[[Record], tuple[str, Mapping[str, Any]]]) -> list[Settings]:
+    """For each record those settings of what `read` names that are not its default.
+
+    Defaults are those of the configuration file; without one, what all records of that name share.
+    """
+    named = [(name, settings(chosen)) for name, chosen in map(read, records)]
+    usual: dict[str, set[tuple[str, str]]] = {}
+    for name, chosen in named:
+        usual[name] = usual.get(name, set(chosen.items())) & set(chosen.items())
+    for name in set(usual) & set(options(kind)):
+        usual[name] = set(settings(default_parameters(kind, name)).items())
+    return [
+        tuple((key.removeprefix("generator."), value) for key, value in chosen.items() if (key, value) not in usual[name])
+        for name, chosen in named
+    ]

@@ -1,0 +1,54 @@
+"""Accuracy and fidelity of each data set and budget: means over seeds, what failed left visible."""
+
+from __future__ import annotations
+
+from experiments.records.record import METRICS
+from experiments.report.comparison import share_of_real
+from experiments.report.grouped import Group, View
+from experiments.report.over_seeds import Read, best_accuracy, mean_of, metric, values
+from experiments.report.remarks import protected, remarks
+from experiments.report.tables.cells import counted, mean_and_deviation
+from experiments.report.tables.table import Table
+
+_MEASURES: tuple[tuple[str, Read], ...] = (
+    ("best evaluator", best_accuracy),
+    *((name, metric(name)) for name in METRICS[1:]),
+    ("positive rate", lambda record: record.positive_rate),
+    ("mean 1-way TVD", lambda record: record.fidelity.tvd1),
+    ("mean 2-way TVD", lambda record: record.fidelity.tvd2),
+)
+_COLUMNS = ["method", "guarantee", "epsilon spent", "seeds", "accuracy", "of real", *(name for name, _ in _MEASURES)]
+
+
+def build(view: View) -> list[Table]:
+    """One table for each data set and budget, best accuracy first."""
+    shown = view.swept.plain
+    return [_table(groups, shown.judged_alike) for groups in shown.cases.values()]
+
+
+def _table(groups: list[Group], judged_alike: View) -> Table:
+    together = [record for group in groups for record in group.runs]
+    ordered = sorted(groups, key=lambda group: (-(mean_of(group.runs, metric("accuracy")) or -1.0), group.method))
+    known = [record.dataset.ceiling for record in together if record.dataset.ceiling is not None]
+    best = mean_and_deviation(known[:1], 3)
+    ceiling = [["best possible", "-", "-", "-", best, "-", best, *"-" * (len(_COLUMNS) - 7)]] if known else []
+    return Table(
+        title=f"{groups[0].case}: accuracy",
+        columns=_COLUMNS,
+        rows=ceiling + [_row(group, judged_alike) for group in ordered],
+        notes=[*protected(together), *remarks(together)],
+    )
+
+
+def _row(group: Group, judged_alike: View) -> list[str]:
+    spent = values(group.runs, lambda record: record.privacy.spent)
+    share = share_of_real(judged_alike, judged_alike.group(group.case, group.method))
+    return [
+        group.method.title,
+        group.badge,
+        f"{max(spent):.3f}" if spent else "-",
+        counted(group.runs),
+        mean_and_deviation(values(group.runs, metric("accuracy")), 3),
+        "-" if share is None else f"{share:.1%}",
+        *(mean_and_deviation(values(group.runs, read), 3) for _, read in _MEASURES),
+    ]
