@@ -11,7 +11,7 @@ import numpy as np
 
 from baselines.gans.gan import WassersteinGAN
 from dpdsyn.candidates import as_distribution
-from dpdsyn.checks import positive
+from dpdsyn.checks import InputError, positive
 from dpdsyn.privacy import Allowance, Gaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -70,7 +70,7 @@ class DPCTGAN(WassersteinGAN):
         self._check()
         positive("temperature", temperature)
         if not isinstance(marginal_share, Real) or not 0 < marginal_share < 1:
-            raise ValueError(f"marginal_share is {marginal_share!r}; a number between 0 and 1 is needed")
+            raise InputError(f"marginal_share is {marginal_share!r}; a number between 0 and 1 is needed")
 
     def _measurements(self, allowance: Allowance) -> Sequence[Gaussian]:
         return [Gaussian(1 / math.sqrt(2 * self.marginal_share * allowance.rho))]

@@ -134,7 +134,7 @@ class DPDSyn:
             model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
             model.method_ = model._method().restore(model.schema_, arrays)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise ValueError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
+            raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
         model._sampling = np.random.default_rng(model._entropy())
         return model
 

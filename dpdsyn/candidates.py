@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from dpdsyn.checks import InputError
 from dpdsyn.privacy import Gaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -81,7 +82,7 @@ class ClassConditional(Synthesizer):
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
         schema = private.schema
         if schema.target is None:
-            raise ValueError("class-conditional candidates need a target column")
+            raise InputError("class-conditional candidates need a target column")
         scale = private.ledger.open_calibrated(lambda noise: [Gaussian(noise)])
         queries = [(schema.target, name) for name in schema.features]
         answers = private.noisy_marginals(queries, [scale * np.sqrt(len(queries))] * len(queries))

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn.checks import positive, whole_number
+from dpdsyn.checks import InputError, positive, whole_number
 from dpdsyn.privacy import SampledGaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -149,7 +149,7 @@ class GuideSettings:
         for name in ("batch", "wander", "learning_rate", "clip", "average"):
             positive(name, getattr(self, name))
         if not 0 <= self.momentum < 1 or self.average > 1:
-            raise ValueError(f"momentum is {self.momentum!r} and average {self.average!r}; both are shares of 1")
+            raise InputError(f"momentum is {self.momentum!r} and average {self.average!r}; both are shares of 1")
 
     @classmethod
     def of(cls, given: GuideSettings | Mapping[str, Any] | None) -> GuideSettings:
@@ -157,10 +157,10 @@ class GuideSettings:
         if isinstance(given, GuideSettings):
             return given
         if given is not None and not isinstance(given, Mapping):
-            raise ValueError(f"guide is {given!r}; settings by name are needed, or None for the defaults")
+            raise InputError(f"guide is {given!r}; settings by name are needed, or None for the defaults")
         unknown = sorted(set(given or {}) - {field.name for field in fields(cls)})
         if unknown:
-            raise ValueError(f"the guide has no setting {', '.join(unknown)}; it has {', '.join(f.name for f in fields(cls))}")
+            raise InputError(f"the guide has no setting {', '.join(unknown)}; it has {', '.join(f.name for f in fields(cls))}")
         return cls(**(given or {}))
 
 
@@ -169,12 +169,12 @@ class Guide:
 
     def __init__(self, schema: Schema, settings: GuideSettings, other_targets: Sequence[str] = ()) -> None:
         if schema.target is None:
-            raise ValueError("a guide needs a schema with a target")
+            raise InputError("a guide needs a schema with a target")
         self.settings = settings
         self.targets = (schema.target, *other_targets)
         self.features = tuple(name for name in schema.names if name not in self.targets)
         if len(set(self.targets)) < len(self.targets) or not self.features:
-            raise ValueError(f"targets are {', '.join(self.targets)}; different columns are needed, and one more to learn from")
+            raise InputError(f"targets are {', '.join(self.targets)}; different columns are needed, and one more to learn from")
         self.network = Network(schema.shape(self.features), schema.shape(self.targets), settings.hidden)
         self.rate = min(1.0, settings.batch / schema.rows_public)
         self.expected_batch = self.rate * schema.rows_public

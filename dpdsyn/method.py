@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from dpdsyn.checks import InputError
 from dpdsyn.guide import GUIDE_IMPORTS, Guide, GuideSettings
 from dpdsyn.privacy import ZCDP, Allowance, GaussianCap, Nothing, Spend
 from dpdsyn.private_table import PrivateTable
@@ -120,13 +121,13 @@ class GuidedSynthesizer(Synthesizer):
 
     def _check(self) -> None:
         if not isinstance(self.candidate_share, Real) or not 0 < self.candidate_share < 1:
-            raise ValueError(f"candidate_share is {self.candidate_share!r}; a number between 0 and 1 is needed")
+            raise InputError(f"candidate_share is {self.candidate_share!r}; a number between 0 and 1 is needed")
         if self.labels not in get_args(Labels):
-            raise ValueError(f"labels is {self.labels!r}; accepted: {', '.join(get_args(Labels))}")
+            raise InputError(f"labels is {self.labels!r}; accepted: {', '.join(get_args(Labels))}")
         if self.labels == "toward_shares" and self._source().spends == "nothing":
-            raise ValueError(f"labels is 'toward_shares', and {self.candidates} measures no shares; choose other candidates")
+            raise InputError(f"labels is 'toward_shares', and {self.candidates} measures no shares; choose other candidates")
         if isinstance(self.other_targets, str) or not isinstance(self.other_targets, Sequence):
-            raise ValueError(f"other_targets is {self.other_targets!r}; a list of column names is needed")
+            raise InputError(f"other_targets is {self.other_targets!r}; a list of column names is needed")
         GuideSettings.of(self.guide)
         self._source()
 

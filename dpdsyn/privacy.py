@@ -57,7 +57,7 @@ class SampledGaussian:
     def __post_init__(self) -> None:
         positive("noise_multiplier", self.noise_multiplier)
         if not 0 < self.rate <= 1:
-            raise ValueError(f"rate is {self.rate!r}; a number above 0 and at most 1 is needed")
+            raise InputError(f"rate is {self.rate!r}; a number above 0 and at most 1 is needed")
 
     @property
     def rho(self) -> float:

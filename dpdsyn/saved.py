@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dpdsyn.checks import InputError
 from dpdsyn.files import write_whole
 
 _FORMAT = 1
@@ -38,7 +39,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             text, digest = str(file["meta"]), str(file["sha256"])
             arrays = {key.removeprefix("state."): file[key] for key in file.files if key.startswith("state.")}
     except FileNotFoundError:
-        raise ValueError(f"there is no file {path}") from None
+        raise InputError(f"there is no file {path}") from None
     except (
         OSError,
         KeyError,
@@ -50,12 +51,12 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         zlib.error,
         NotImplementedError,
     ) as error:
-        raise ValueError(f"{path} is no saved model, or is damaged ({type(error).__name__})") from error
+        raise InputError(f"{path} is no saved model, or is damaged ({type(error).__name__})") from error
     if digest != _digest(text, arrays):
-        raise ValueError(f"{path} has been altered: its content does not have the checksum written in it")
+        raise InputError(f"{path} has been altered: its content does not have the checksum written in it")
     meta = json.loads(text)
     if meta.get("format") != _FORMAT:
-        raise ValueError(f"{path} has format {meta.get('format')!r}; this version reads {_FORMAT}")
+        raise InputError(f"{path} has format {meta.get('format')!r}; this version reads {_FORMAT}")
     return meta, arrays
 
 

@@ -62,7 +62,7 @@ class Synthesizer(ABC):
 
     def state(self) -> dict[str, np.ndarray]:
         """What was learnt, as arrays, for saving. Raises ValueError for methods that do not offer it."""
-        raise ValueError(f"{type(self).__name__} cannot be saved; save a table that it samples instead")
+        raise InputError(f"{type(self).__name__} cannot be saved; save a table that it samples instead")
 
     def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
         """Take back what `state` gave, on the schema that was fitted."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from baselines.foreign import environments
 from baselines.foreign.other_interpreter import OtherInterpreter, PackageFailed
+from dpdsyn.checks import InputError
 from dpdsyn.privacy import Allowance, Budget
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -40,10 +41,10 @@ class Isolated(Synthesizer):
         self.method = method
         self.options = options
         if options is not None and not isinstance(options, Mapping):
-            raise ValueError(f"options is {options!r}; names with values are needed, as {{epochs: 100}}")
+            raise InputError(f"options is {options!r}; names with values are needed, as {{epochs: 100}}")
         known = self.environment().methods
         if method not in known:
-            raise ValueError(f"{package} has no method {method!r}; there are {', '.join(known)}")
+            raise InputError(f"{package} has no method {method!r}; there are {', '.join(known)}")
 
     def environment(self) -> environments.Environment:
         """The environment of the package."""
@@ -73,7 +74,7 @@ class Isolated(Synthesizer):
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
         schema, budget = private.schema, private.ledger.allowance
         if reason := self.skip(schema, budget):
-            raise ValueError(reason)
+            raise InputError(reason)
         assert isinstance(budget, Budget)
         name = f"{self.package} {self.method}"
         self.schema_ = schema

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
 import numpy as np
 
-from dpdsyn.checks import positive, whole_number
+from dpdsyn.checks import InputError, positive, whole_number
 from dpdsyn.privacy import Allowance, Gaussian, SampledGaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -71,7 +71,7 @@ class GAN(Synthesizer):
         whole_number("critic_steps", self.critic_steps, least=1)
         positive("clip", self.clip)
         if isinstance(self.average, bool) or not isinstance(self.average, Real) or not 0 <= self.average < 1:
-            raise ValueError(f"average is {self.average!r}; a share of 1 is needed")
+            raise InputError(f"average is {self.average!r}; a share of 1 is needed")
 
     def imports(self) -> tuple[str, ...]:
         return ("torch", "torch.optim.swa_utils", "baselines.gans.networks")
