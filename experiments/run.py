@@ -7,8 +7,7 @@ import itertools
 import json
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.checks import InputError, whole_number
-from dpdsyn.column import SchemaError
 from dpdsyn.files import FileError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
@@ -58,23 +56,33 @@ class Run:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Run:
+        """Raises InputError, DataError or SchemaError: what checks a value given is right to refuse it, with any ValueError."""
+        try:
+            return cls._of(config)
+        except InputError:  # SchemaError among them, which names the line of a table
+            raise
+        except ValueError as error:
+            raise InputError(str(error)) from error
+
+    @classmethod
+    def _of(cls, config: Mapping[str, Any]) -> Run:
         method = dict(config["synthesizer"])
         name, target, about = method.pop("name"), method.pop("_target_"), method.pop("about", None) or {}
         About.of(name, about)  # refused here, before anything is computed
         kind = load(target)
-        with _given(f"synthesizer {name}: "):
+        try:
             synthesizer = kind(**method)
+        except TypeError as error:
+            raise ValueError(f"synthesizer {name}: {error}") from error
         unknown = [e for e in config["evaluation"]["evaluators"] if e not in EVALUATORS]
         if unknown:
-            raise InputError(f"no evaluator is called {', '.join(unknown)}; there are {', '.join(EVALUATORS)}")
-        with _given():
-            dataset = datasets.resolved(config["dataset"])
-            schema = datasets.schema_of(dataset)
-            judged = datasets.judged_column(dataset, schema, config["evaluation"].get("target"))
+            raise ValueError(f"no evaluator is called {', '.join(unknown)}; there are {', '.join(EVALUATORS)}")
+        dataset = datasets.resolved(config["dataset"])
+        schema = datasets.schema_of(dataset)
         return cls(
             dataset=dataset,
             schema=schema,
-            judged=judged,
+            judged=datasets.judged_column(dataset, schema, config["evaluation"].get("target")),
             method=name,
             target=target,
             parameters=method,
@@ -132,17 +140,6 @@ class Run:
     @property
     def off_task(self) -> bool:
         return self.judged != self.schema.target
-
-
-@contextmanager
-def _given(what: str = "") -> Iterator[None]:
-    """Where values of the configuration are checked by what takes them: a value that is refused there is no fault of ours."""
-    try:
-        yield
-    except SchemaError:  # it names the line of a table that is at fault
-        raise
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{what}{error}") from error
 
 
 def outline(run: Run) -> dict[str, Any]:

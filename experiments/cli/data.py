@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dpdsyn.checks import InputError
 from experiments.configuration import options, read_option
 from experiments.console import say
 from experiments.data.fetch import DataError, locate, present
@@ -75,7 +74,7 @@ def verify(given: argparse.Namespace) -> int:
     for dataset in track(datasets, "verifying", console=console, disable=not console.is_terminal, transient=True):
         try:
             verdict = f"ok     {_verified(dataset)}"
-        except (DataError, InputError) as error:
+        except (DataError, ValueError) as error:
             verdict, faults = f"FAULT  {error}", faults + 1
         print(f"{dataset['name']:<17}{verdict}", flush=True)
     print(f"{len(datasets) - faults} of {len(datasets)} data sets are as they should be")
@@ -89,7 +88,7 @@ def _verified(dataset: Mapping[str, Any]) -> str:
     if absent:
         raise DataError(f"{', '.join(absent)} is not on this machine; try dpdsyn data fetch {dataset['name']}")
     split = load(dataset, seed=0)
-    others = sum(sum(undeclared(split.schema, encoded).values()) for encoded in (split.train, split.test))
+    others = sum(sum(undeclared(split.schema, codes).values()) for codes in (split.train, split.test))
     categories = f"{others:,} cells of undeclared categories" if others else "every category declared"
     return f"{len(split.train) + len(split.test):,} rows, {len(split.schema.columns)} columns, {categories}"
 
@@ -119,16 +118,13 @@ def _origin(dataset: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _rows(split: Split) -> Iterator[tuple[str, str]]:
     import numpy as np
 
-    schema, encoded = split.schema, np.concatenate([split.train, split.test])
-    yield (
-        "rows",
-        f"{len(encoded):,}, of them {len(split.train):,} for training with seed 0; rows_public is {schema.rows_public:,}",
-    )
-    yield "copies", f"{len(encoded) - len(np.unique(encoded, axis=0)):,} rows are encoded as another is"
-    yield "columns", f"{len(schema.columns)}, of {min(schema.sizes)} to {max(schema.sizes)} values"
+    schema, codes = split.schema, np.concatenate([split.train, split.test])
+    yield "rows", f"{len(codes):,}, of them {len(split.train):,} for training with seed 0; rows_public is {schema.rows_public:,}"
+    yield "copies", f"{len(codes) - len(np.unique(codes, axis=0)):,} rows have the codes of another"
+    yield "columns", f"{len(schema.columns)}, of {min(schema.sizes)} to {max(schema.sizes)} codes"
     yield "left out", ", ".join(schema.ignore) or "none"
     yield "missing cells", "; ".join(f"{c.name}: {c.missing}" for c in schema.columns if c.missing) or "none expected"
-    shares = np.bincount(encoded[:, schema.target_position], minlength=schema.classes) / len(encoded)
+    shares = np.bincount(codes[:, schema.target_position], minlength=schema.classes) / len(codes)
     categories = schema[str(schema.target)].categories
     yield "target", f"{schema.target}; " + ", ".join(f"{c}: {share:.1%}" for c, share in zip(categories, shares, strict=True))
 
@@ -155,7 +151,7 @@ def _on_real_rows(split: Split) -> Iterator[tuple[str, str]]:
     from experiments.evaluation.evaluate import utility
 
     say("  training gradient boosting on the real rows ...")
-    labels = (encoded[:, split.schema.target_position] for encoded in (split.train, split.test))
+    labels = (codes[:, split.schema.target_position] for codes in (split.train, split.test))
     train, test = labels
     yield "majority", f"accuracy {np.mean(test == np.bincount(train).argmax()):.3f}"
     scores = utility(split.train, split.test, split.schema, str(split.schema.target), ["boosting"], 1, 0)["boosting"]

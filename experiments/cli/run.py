@@ -39,6 +39,7 @@ def retry(arguments: Sequence[str]) -> int:
     if arguments:
         flags = [] if {"-m", "--multirun"} & set(arguments) else ["-m"]
         return run([*flags, *arguments], retried=set())
+    from experiments.records import former
     from experiments.records.store import Store
     from experiments.sweep.launch import typed_command
     from experiments.sweep.sweep import failures
@@ -49,7 +50,7 @@ def retry(arguments: Sequence[str]) -> int:
         failed = [record for record in records if record.run_id not in retried]
         if failed:
             say(f"{len(failed)} of {len(plan.runs)} runs failed: {typed_command(plan)}")
-            codes.append(run(list(plan.arguments), retried))
+            codes.append(run(list(map(former.override, plan.arguments)), retried))
     if len(codes) == 1:
         say(f"no run that failed is known in {store.results}")
     return max(codes)

@@ -61,3 +61,9 @@ def audit(row: Mapping[str, Any]) -> dict[str, Any]:
 def experiment(sha256: str) -> str:
     """The content hash that an experiment's file would have today, given one that it had."""
     return EXPERIMENTS.get(sha256, sha256)
+
+
+def override(text: str) -> str:
+    """What was typed or composed as `synthesizer=NAME`, or several names, with today's names; anything else as it is."""
+    key, equals, names = text.partition("=")
+    return f"{key}{equals}{','.join(today(name, METHODS) for name in names.split(','))}" if key == "synthesizer" else text

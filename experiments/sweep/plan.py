@@ -91,7 +91,12 @@ class Plans:
 def _planned(raw: dict[str, Any]) -> Planned:
     first = {"run_id": raw.pop("cell_id")} if "cell_id" in raw else {}
     return Planned(
-        **{**raw, **first, "overrides": tuple(raw["overrides"]), "method": former.today(raw["method"], former.METHODS)}
+        **{
+            **raw,
+            **first,
+            "overrides": tuple(map(former.override, raw["overrides"])),
+            "method": former.today(raw["method"], former.METHODS),
+        }
     )
 
 

@@ -92,15 +92,23 @@ def test_committed_records_say_in_todays_words_what_they_said() -> None:
 
 
 def test_a_plan_of_the_former_layout_is_read(tmp_path: Path) -> None:
-    today = Plan(("-m", "x=1"), "single", (Planned("a", ("x=1",), "toy", "dpdsyn_as_published", 1.0, 0, COMPUTE),), 3.0, "f")
+    composed = ("x=1", "synthesizer=dpdsyn_as_published")
+    today = Plan(("-m", "x=1"), "single", (Planned("a", composed, "toy", "dpdsyn_as_published", 1.0, 0, COMPUTE),), 3.0, "f")
     plans, raw = Plans(tmp_path), asdict(today)
     (run,) = raw.pop("runs")
     first = {**{key: value for key, value in run.items() if key != "run_id"}, "cell_id": "a", "method": "dpdsyn_as_printed"}
+    first["overrides"] = ["x=1", "synthesizer=dpdsyn_as_printed"]
     plans.folder.mkdir(parents=True)
     (plans.folder / f"{today.sweep_id}.json").write_text(json.dumps({**raw, "cells": [first]}))
     assert plans.read(today.sweep_id) == today and list(plans.all()) == [today]
     plans.write(today)
     assert "cells" not in (plans.folder / f"{today.sweep_id}.json").read_text() and plans.read(today.sweep_id) == today
+
+
+def test_a_former_command_names_its_methods_as_they_are_called_today() -> None:
+    typed = ("-m", "synthesizer=mst,dpdsyn_as_printed,real", "dataset=toy", "experiment=x_as_printed")
+    said = ["-m", "synthesizer=mst,dpdsyn_as_published,real", "dataset=toy", "experiment=x_as_printed"]
+    assert list(map(former.override, typed)) == said
 
 
 def test_a_fit_of_the_former_layout_is_read(tmp_path: Path) -> None:

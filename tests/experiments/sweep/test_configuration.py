@@ -152,5 +152,5 @@ def test_a_table_cut_to_fewer_rows_says_so_in_public_and_is_another_table() -> N
     for wrong in ("0", "2.5", "163001", "true"):
         with pytest.raises(ValueError, match=r"dataset.train_rows is .*; a whole number from 1 to 163000"):
             Run.of(composed(*whole, f"dataset.train_rows={wrong}"))
-    with pytest.raises(ValueError, match=r"ones have dataset.generator.rows"):
+    with pytest.raises(ValueError, match=r"made-up ones have dataset.generator.rows"):
         Run.of(composed("synthesizer=real", "dataset=simulated", "+dataset.train_rows=5"))
