@@ -10,21 +10,18 @@ import pytest
 from builders.paths import ROOT
 
 from experiments.records.export import read_export
-from experiments.records.record import Record
 from experiments.report.comparison import pairs
-from experiments.report.labels import grouped, plain
-from experiments.report.tables.all import accuracy_tables, time_tables
-from experiments.report.tables.headline import headline_tables
+from experiments.report.grouped import Case, Dataset, View
+from experiments.report.tables import accuracy, headline, time
 
 README = (ROOT / "README.md").read_text()
 PAGES = {"README.md": README, "results/README.md": (ROOT / "results" / "README.md").read_text()}
 
 
 @pytest.fixture(scope="module")
-def swept() -> list[Record]:
+def swept() -> View:
     """As in the tables: of sweeps, with default settings, judged by the target."""
-    known = plain(record for record in read_export(ROOT / "results") if not record.alone)
-    return [record for record in known if not record.evaluation.column and not record.data_settings.get("train_rows")]
+    return View.of(read_export(ROOT / "results")).swept.plain.of_groups(lambda group: group.case.dataset.is_usual)
 
 
 def table_after(words: str) -> list[dict[str, str]]:
@@ -34,14 +31,14 @@ def table_after(words: str) -> list[dict[str, str]]:
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-def test_the_first_table_is_that_of_the_first_command(swept: list[Record]) -> None:
-    there = [record for record in swept if record.dataset.name == "adult" and record.privacy.epsilon == 1.0]
-    (accuracy,), (time,) = accuracy_tables(there), time_tables(there)
-    known = {row[0]: dict(zip(accuracy.columns, row, strict=True)) for row in accuracy.rows}
-    took = {row[0]: dict(zip(time.columns, row, strict=True)) for row in time.rows}
+def test_the_first_table_is_that_of_the_first_command(swept: View) -> None:
+    there = swept.where(lambda record: record.dataset.name == "adult" and record.privacy.epsilon == 1.0)
+    (accuracies,), (times,) = accuracy.build(there), time.build(there)
+    known = {row[0]: dict(zip(accuracies.columns, row, strict=True)) for row in accuracies.rows}
+    took = {row[0]: dict(zip(times.columns, row, strict=True)) for row in times.rows}
     shown = table_after("Adult at epsilon 1, delta 1e-6")
-    assert {row["method"] for row in shown} == {record.method.name for record in there}
-    names = {"AUROC": "auroc", "two-way error": "tvd2"}
+    assert {row["method"] for row in shown} == {record.method.name for record in there.records}
+    names = {"AUROC": "auroc", "label share": "positive rate", "two-way error": "mean 2-way TVD"}
     for row in shown:
         found = known[row["method"]]
         for column in set(row) - {"method", "seconds"}:
@@ -49,11 +46,11 @@ def test_the_first_table_is_that_of_the_first_command(swept: list[Record]) -> No
         assert row["seconds"] == f"{float(took[row['method']]['total s']):.2f}", row["method"]
 
 
-def test_the_shares_of_real_rows_are_those_of_the_records(swept: list[Record]) -> None:
+def test_the_shares_of_real_rows_are_those_of_the_records(swept: View) -> None:
     def mean(dataset: str, method: str, epsilon: float) -> float:
         values = {
             record.seed: record.mean("accuracy")
-            for record in swept
+            for record in swept.records
             if (record.dataset.name, record.method.name, record.privacy.epsilon) == (dataset, method, epsilon) and record.seed < 5
         }
         assert set(values) == set(range(5)) and None not in values.values()
@@ -66,19 +63,19 @@ def test_the_shares_of_real_rows_are_those_of_the_records(swept: list[Record]) -
             assert row[column] == f"{ours:.1%} ({theirs:.1%})", (dataset, epsilon)
 
 
-def test_the_best_of_the_other_methods_are_those_of_the_records(swept: list[Record]) -> None:
-    found = pairs(grouped(swept))
+def test_the_best_of_the_other_methods_are_those_of_the_records(swept: View) -> None:
+    found = pairs(swept)
     for row in table_after("less DPDSyn's"):
         dataset, *cells = row.values()
         for epsilon, cell in zip((0.2, 0.8, 3.2), cells, strict=True):
-            others = [pair for pair in found[dataset, epsilon, 1e-6] if not pair.method.startswith("dpdsyn")]
+            others = [pair for pair in found[Case(Dataset(dataset), epsilon, 1e-6)] if pair.method.about.family != "dpdsyn"]
             best = max(others, key=lambda pair: pair.difference.mean)
             mark = f" {best.mark}" if best.mark else ""
             assert cell == f"{best.difference.mean:+.3f}{mark} {best.method} ({best.difference.seeds})", (dataset, epsilon)
 
 
 def test_the_claims_are_held_against_the_largest_ratios() -> None:
-    (table,) = headline_tables(read_export(ROOT / "results"))
+    (table,) = headline.build(View.of(read_export(ROOT / "results")))
     here = {row[0]: row[2] for row in table.rows}
     learnt = next(ratio for claim, ratio in here.items() if "learnt something" in claim)
     alone = here["largest ratio of synthesis time over a baseline, measured alone"]

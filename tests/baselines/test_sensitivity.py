@@ -33,7 +33,7 @@ class Watched(PrivateTable):
 @pytest.mark.parametrize("name", SELECTING)
 def test_one_row_moves_no_score_further_than_stated(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     option = read_option("synthesizer", name)
-    parameters = {key: value for key, value in option.items() if key not in ("name", "_target_", "guide")}
+    parameters = {key: value for key, value in option.items() if key not in ("name", "_target_", "about", "guide")}
     schema = toy_schema(rows_public=300)
     asked: list = []
     monkeypatch.setattr(Watched, "asked", asked, raising=False)
