@@ -31,7 +31,8 @@ from dpdsyn.synthesizer import draw
 from experiments.configuration import config_dir, options, read_option
 from experiments.machine import OtherWork
 from experiments.records.store import Store
-from experiments.report.tables.all import accuracy_tables
+from experiments.report.grouped import View
+from experiments.report.tables import accuracy
 from experiments.run import Run, execute
 
 WRAPPED = [name for name in options("synthesizer") if "package" in read_option("synthesizer", name)]
@@ -230,7 +231,7 @@ QUICKER = {  # enough to see that it works
 
 @pytest.mark.parametrize("name", WRAPPED)
 def test_every_row_says_whose_it_is(name: str) -> None:
-    (made,) = accuracy_tables([record("a", method={"name": name, "guarantee": "unverified", "parameters": {}})])
+    (made,) = accuracy.build(View.of([record("a", method={"name": name, "guarantee": "unverified", "parameters": {}})]))
     package = {"smartnoise": "smartnoise-synth"}.get(name := read_option("synthesizer", name)["package"], name)
     assert f"unverified ({package}" in dict(zip(made.columns, made.rows[0], strict=True))["guarantee"]
 

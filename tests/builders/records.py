@@ -24,6 +24,11 @@ def record(run_id: str = "a", **changes: object) -> Record:
     return Record.of(**{**fields, **changes})
 
 
+def changed(made: Record, **values: Any) -> Record:
+    """The record with other plain values; a part is given whole."""
+    return Record.of(**{**made.plain(), **values})
+
+
 def one(
     method: str, accuracy: float = 0.8, took: float = 1.0, guarantee: str = "dp", epsilon: float = 1.0, **more: Any
 ) -> Record:
@@ -35,7 +40,7 @@ def one(
         seconds={"fit": took, "sample": 0.0, "total": took},
         fidelity={"tvd1": 0.1, "tvd2": 1 - accuracy},
     )
-    return Record.of(**{**made.plain(), **more})
+    return changed(made, **more)
 
 
 def few() -> list[Record]:

@@ -16,6 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
+from experiments.report.grouped import View
 from experiments.report.html.page import write
 
 PHONE, DESK = (390, 844), (1280, 1000)
@@ -55,7 +56,7 @@ return [...document.querySelectorAll('button, select, [role=img]')].filter((elem
 
 @pytest.fixture
 def report(browser: Any, tmp_path: Path) -> Any:  # noqa: F811
-    browser.get(write(few(), tmp_path).as_uri())
+    browser.get(write(View.of(few()), tmp_path).as_uri())
     yield browser
     assert not browser.get_log("browser")
 
@@ -108,7 +109,7 @@ def test_filters_leave_what_is_asked_for(report: Any) -> None:
 
 def test_a_data_set_without_the_chosen_budget_is_shown_at_all_of_its_budgets(browser: Any, tmp_path: Path) -> None:  # noqa: F811
     elsewhere = replace(few()[0], run_id="elsewhere", dataset={"name": "elsewhere"}, privacy={**few()[0].privacy, "epsilon": 9.0})
-    browser.get(write([*few(), elsewhere], tmp_path).as_uri())
+    browser.get(write(View.of([*few(), elsewhere]), tmp_path).as_uri())
     Select(browser.find_element(By.ID, "dataset")).select_by_value("elsewhere")
     assert len(shown(browser)) == 1 and browser.find_element(By.ID, "epsilon").get_attribute("value") == ""
 
@@ -117,7 +118,7 @@ def test_a_phone_shows_what_became_of_runs_that_were_lost(browser: Any, tmp_path
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 1, "mobile": True}
     )
-    browser.get(write(few(), tmp_path).as_uri())
+    browser.get(write(View.of(few()), tmp_path).as_uri())
     lost = browser.find_elements(By.CSS_SELECTOR, "#board tr.row:not([hidden]) .lost")
     assert lost and all(each.is_displayed() and "of" in each.text for each in lost)
 

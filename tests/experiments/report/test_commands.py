@@ -1,14 +1,15 @@
+"""The command under a row of the page asks for that very run again."""
+
 from __future__ import annotations
 
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from builders.paths import ROOT
-from builders.records import record
+from builders.records import changed, record
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -16,7 +17,7 @@ from experiments.configuration import config_dir
 from experiments.records.export import read_export
 from experiments.records.record import Record
 from experiments.report.html.commands import commands
-from experiments.report.tables.table import lost
+from experiments.report.missing import lost
 from experiments.run import Run
 from experiments.sweep.request import inspect_request
 
@@ -36,11 +37,11 @@ def one_of_each() -> list[Record]:
     kinds = {}
     for each in read_export(ROOT / "results"):
         if not lost([each]) and each.method.parameters.get("candidates") != "mst":
-            kinds[commands([replace(each, seed=0, privacy={**each.privacy, "epsilon": 1.0})])[0]] = each
+            kinds[commands([changed(each, seed=0, privacy={**each.privacy.plain(), "epsilon": 1.0})])[0]] = each
     return list(kinds.values())
 
 
-def test_the_command_of_a_committed_record_asks_for_that_very_cell(hydra: None) -> None:
+def test_the_command_of_a_committed_record_asks_for_that_very_run(hydra: None) -> None:
     asked = one_of_each()
     assert len(asked) > 100
     for each in asked[::4]:
@@ -58,7 +59,7 @@ def test_seeds_of_the_same_settings_share_a_command_that_is_accepted() -> None:
     data = {"name": "simulated", "generator": generator, "n_train": 3, "caution": "mind"}
     evaluation = {"name": "offtask", "target": "offtask", "column": "x8", "evaluators": ["logistic"]}
     runs = [record(str(seed), seed=seed, method=method, dataset=data, evaluation=evaluation) for seed in (3, 1)]
-    stopped = replace(
+    stopped = changed(
         record("t"), status="timeout", seconds={"limit": 600, "reached": 600.01}, privacy={"epsilon": 0.5, "delta": 1e-5}
     )
     first, second = commands([*runs, stopped])

@@ -1,9 +1,10 @@
+"""Figures: what is drawn, in which colours and shapes, with which words, and that bytes follow from records alone."""
+
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from builders.paths import ROOT
-from builders.records import few, one
+from builders.records import changed, few, one
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,22 +20,23 @@ from experiments.records.export import read_export, write_export
 from experiments.records.record import Record
 from experiments.report.figures.charts import charts, write
 from experiments.report.figures.panels import log_ticks
-from experiments.report.figures.style import COLOURS, front, look, rgb, spread
-from experiments.report.points import Point, points
+from experiments.report.figures.style import OWN, front, marker_of, rgb, spread
+from experiments.report.grouped import View
+from experiments.report.summary import Summary, summaries
 
 
-def at(records: list[Record], epsilon: float = 1.0) -> dict[str, Point]:
-    return {point.method: point for point in points(records) if point.epsilon == epsilon}
+def at(records: list[Record], epsilon: float = 1.0) -> dict[str, Summary]:
+    return {str(summary.method): summary for summary in summaries(View.of(records)) if summary.epsilon == epsilon}
 
 
-def test_a_point_sums_up_the_seeds_of_one_cell() -> None:
+def test_a_summary_is_of_all_seeds_of_a_method() -> None:
     failed = one("dpdsyn", status="failed", seed=7, metrics={}, seconds={}, error="x")
     known = at([*few(), failed])
     dpdsyn = known["dpdsyn"]
     assert dpdsyn.accuracy and (round(dpdsyn.accuracy.mean, 9), dpdsyn.accuracy.seeds) == (0.85, 3)
-    assert dpdsyn.missing == "1 of 4 failed" and len(dpdsyn.ended) == 3 and dpdsyn.seconds == 0.5
+    assert dpdsyn.missing == "1 of 4 failed" and len(dpdsyn.group.ended) == 3 and dpdsyn.seconds == 0.5
     assert (known["slow"].seconds, known["slow"].at_least, known["slow"].accuracy) == (600.0, True, None)
-    kinds = {name: point.kind for name, point in known.items()}
+    kinds = {name: summary.kind for name, summary in known.items()}
     assert kinds == {
         **{"real": "reference", "majority": "reference", "dpdsyn": "ranked", "mst": "ranked", "aim": "ranked", "gan": "ranked"},
         **{"wrapped": "unverified", "dpdsyn_as_published": "none", "absyn": "apart", "slow": "unknown"},
@@ -49,14 +51,14 @@ def test_times_measured_alone_count_alone_and_accuracy_is_over_one_set_of_models
 
 
 def test_the_front_holds_what_may_be_compared_and_nothing_beats() -> None:
-    assert [point.method for point in front(at(few()).values())] == ["mst", "dpdsyn", "aim"]
+    assert [str(summary.method) for summary in front(at(few()).values())] == ["mst", "dpdsyn", "aim"]
     slower = [r for r in few() if r.method.name != "dpdsyn"] + [one("dpdsyn", 0.79, 0.5)]
-    assert [point.method for point in front(at(slower).values())] == ["mst", "aim"]
+    assert [str(summary.method) for summary in front(at(slower).values())] == ["mst", "aim"]
 
 
 def test_markers_tell_the_guarantee() -> None:
     known = at(few())
-    looks = {name: (look(point).marker, look(point).filled) for name, point in known.items()}
+    looks = {name: (marker_of(summary).shape, marker_of(summary).filled) for name, summary in known.items()}
     assert looks["mst"] == ("o", True) and looks["wrapped"] == ("s", False)
     assert looks["dpdsyn_as_published"] == ("X", False) and looks["absyn"] == ("D", False)
 
@@ -85,11 +87,11 @@ def texts(path: Path) -> list[str]:
 
 
 def test_every_method_is_in_the_figures_with_its_numbers_and_its_guarantee(tmp_path: Path) -> None:
-    paths = {path.name: path for path in write(few(), tmp_path)}
-    assert set(paths) == {f"{c.name}.{e}" for c in charts(few()) for e in ("svg", "png")}
+    paths = {path.name: path for path in write(View.of(few()), tmp_path)}
+    assert set(paths) == {f"{c.name}.{e}" for c in charts(View.of(few())) for e in ("svg", "png")}
     said = "\n".join(texts(paths["accuracy_time.svg"]))
     for line in (
-        "dpdsyn, epsilon 1; dp; accuracy 0.8500 ± 0.0000 (3 seeds); two-way error 0.1500; 0.5 s",
+        "dpdsyn, epsilon 1; dp; accuracy 0.8500 ± 0.0000 (3 seeds); mean 2-way TVD 0.1500; 0.5 s",
         "wrapped, epsilon 1; unverified; accuracy 0.8900 (1 seed)",
         "dpdsyn_as_published, epsilon 1; no DP guarantee (as described in secondary notes)",
         "slow, epsilon 1; -; ≥ 600 s; 1 of 1 timeout",
@@ -102,7 +104,7 @@ def test_a_collapse_is_named_and_does_not_flatten_the_others() -> None:
     from experiments.report.figures.charts import sheet
     from experiments.report.figures.style import style
 
-    (chart,) = [chart for chart in charts(few()) if chart.name == "accuracy_epsilon"]
+    (chart,) = [chart for chart in charts(View.of(few())) if chart.name == "accuracy_epsilon"]
     with style():
         (axes,) = sheet(chart).axes
         assert axes.get_ylim()[0] > 0.6
@@ -112,11 +114,11 @@ def test_a_collapse_is_named_and_does_not_flatten_the_others() -> None:
 def test_the_same_records_give_the_same_bytes_and_another_record_other_ones(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "gone.svg").write_text("of a chart that is no more")
-    first = {path.name: path.read_bytes() for path in write(few(), tmp_path / "a")}
+    first = {path.name: path.read_bytes() for path in write(View.of(few()), tmp_path / "a")}
     assert not (tmp_path / "a" / "gone.svg").exists()
-    assert first == {path.name: path.read_bytes() for path in write(few()[::-1], tmp_path / "b")}
-    changed = [replace(r, metrics={"logistic": {"accuracy": 0.81}}) if r.method.name == "mst" else r for r in few()]
-    other = {path.name: path.read_bytes() for path in write(changed, tmp_path / "c")}
+    assert first == {path.name: path.read_bytes() for path in write(View.of(few()[::-1]), tmp_path / "b")}
+    other = [changed(r, metrics={"logistic": {"accuracy": 0.81}}) if r.method.name == "mst" else r for r in few()]
+    other = {path.name: path.read_bytes() for path in write(View.of(other), tmp_path / "c")}
     assert all(other[name] != content for name, content in first.items())
 
 
@@ -126,12 +128,12 @@ def test_scale_is_drawn_where_a_table_ran_in_several_sizes(tmp_path: Path) -> No
         about = {"total": took, "alone": True}
         return one(method, 0.7, seconds=about, dataset=data, n_synth=rows, run_id=f"{method}{rows}", **more)
 
-    stopped = replace(sized("mst", 90_000, 0), status="timeout", metrics={}, seconds={"limit": 600, "alone": True}, dataset=
+    stopped = changed(sized("mst", 90_000, 0), status="timeout", metrics={}, seconds={"limit": 600, "alone": True}, dataset=
                       {"name": "acs", "train_rows": 90_000})  # fmt: skip
     records = [sized("dpdsyn", 2000, 0.1), sized("dpdsyn", 90_000, 2.0), sized("mst", 2000, 0.3), stopped]
-    (chart,) = charts(records)
+    (chart,) = charts(View.of(records))
     assert chart.name == "scale" and [panel.remark for panel in chart.panels] == ["epsilon 1; measured alone", "epsilon 1"]
-    paths = {path.name: path for path in write(records, tmp_path)}
+    paths = {path.name: path for path in write(View.of(records), tmp_path)}
     said = texts(paths["scale.svg"])
     assert any(text.startswith("mst, epsilon 1") and "≥ 600 s" in text and text.endswith("90,000 rows") for text in said), said
 
@@ -139,10 +141,10 @@ def test_scale_is_drawn_where_a_table_ran_in_several_sizes(tmp_path: Path) -> No
 def test_pictures_have_our_colours_and_are_small(tmp_path: Path) -> None:
     from PIL import Image
 
-    for path in write(few(), tmp_path):
+    for path in write(View.of(few()), tmp_path):
         if path.suffix == ".png":
             picture = Image.open(path).convert("RGB")
-            assert rgb(COLOURS[0]) in {colour for _, colour in picture.getcolors(1 << 24) or ()}
+            assert rgb(OWN) in {colour for _, colour in picture.getcolors(1 << 24) or ()}
             assert path.stat().st_size < 150_000 and not picture.info
 
 
@@ -150,7 +152,7 @@ def test_nothing_is_fitted_or_loaded_to_make_tables_figures_and_report(tmp_path:
     (tmp_path / "results").mkdir()
     write_export(tmp_path / "results", read_export(ROOT / "results")[::40])
     code = (
-        "import sys\nfrom experiments.cli import main\n"
+        "import sys\nfrom experiments.cli.main import main\n"
         "assert [main([name]) for name in ('tables', 'figures', 'report')] == [0, 0, 0]\n"
         "assert not {'torch', 'sklearn', 'mlflow', 'hydra'} & set(sys.modules), 'loaded'\n"
     )
@@ -163,7 +165,7 @@ def test_nothing_is_fitted_or_loaded_to_make_tables_figures_and_report(tmp_path:
 
 @pytest.mark.slow
 def test_the_committed_figures_are_those_of_the_committed_records(tmp_path: Path) -> None:
-    made = {path.name: path for path in write(read_export(ROOT / "results"), tmp_path)}
+    made = {path.name: path for path in write(View.of(read_export(ROOT / "results")), tmp_path)}
     kept = ROOT / "results" / "figures"
     assert {path.name for path in kept.iterdir()} == set(made)
     for name, path in made.items():

@@ -1,24 +1,39 @@
+"""The page: its rows, what opens under them, what it finds, and that it is whole by itself."""
+
 from __future__ import annotations
 
 import json
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders.paths import ROOT
-from builders.records import few, one
+from builders.records import changed, few, one
 
 from experiments.records.export import read_export, write_export
 from experiments.records.record import Record
 from experiments.report.figures.charts import write as draw
-from experiments.report.html.findings import answer
+from experiments.report.grouped import View
+from experiments.report.html import page as whole
+from experiments.report.html.findings import Findings, findings
 from experiments.report.html.leaderboard import charges
-from experiments.report.html.page import audits, page, write
+from experiments.report.html.page import audits
+
+
+def page(records: list[Record]) -> str:
+    return whole.page(View.of(records))
+
+
+def write(records: list[Record], results: Path) -> Path:
+    return whole.write(View.of(records), results)
+
+
+def answer(records: list[Record]) -> Findings:
+    return findings(View.of(records))
 
 
 class Rows(HTMLParser):
@@ -83,7 +98,7 @@ def test_the_answer_follows_the_records() -> None:
     )
     assert said[1].startswith("Fit and sample take 1 s; the most accurate of the others takes 2 times as long")
     timed = [one("dpdsyn", 0.81, 4.0), *(one(name, 0.5, 20.0) for name in others)]
-    timed = [replace(r, run_id=f"alone{r.run_id}", seconds={**r.seconds, "alone": True}) for r in timed]
+    timed = [changed(r, run_id=f"alone{r.run_id}", seconds={**r.seconds.plain(), "alone": True}) for r in timed]
     assert "the most accurate of the others takes 5 times as long" in answer([*compared(0.81, others), *timed]).sentences[1]
     behind = answer(compared(0.75, others, took=4.0)).sentences
     assert "in 0 of 1 cells" in behind[0] and "is -0.0500" in behind[0] and "takes 0.5 times as long" in behind[1]
@@ -94,39 +109,41 @@ def test_the_answer_follows_the_records() -> None:
 
 
 def test_names_with_signs_of_markup_are_only_names(tmp_path: Path) -> None:
-    strange = [replace(record, dataset={**record.dataset, "name": r"a\d$b_$<i>.csv"}) for record in few()]
+    strange = [changed(record, dataset={**record.dataset.plain(), "name": r"a\d$b_$<i>.csv"}) for record in few()]
     made = page(strange)
     assert r"a\d$b_$&lt;i&gt;.csv" in made and "<i>" not in made
-    assert draw(strange, tmp_path)
+    assert draw(View.of(strange), tmp_path)
 
 
 def test_two_deltas_are_told_apart() -> None:
-    other = [replace(r, run_id=f"{r.run_id}d", privacy={**r.privacy, "delta": 1e-5}) for r in few()]
+    other = [changed(r, run_id=f"{r.run_id}d", privacy={**r.privacy.plain(), "delta": 1e-5}) for r in few()]
     assert "delta 1e-05" in page([*few(), *other]) and "<small>delta" not in page(few())
 
 
 def test_the_answer_says_what_the_rows_are_worth_for_another_column() -> None:
     others = {"mst": 0.7, "aim": 0.8, "privsyn": 0.6}
     off = [
-        replace(record, run_id=f"off{record.run_id}", evaluation={**record.evaluation, "column": "sex"})
+        changed(record, run_id=f"off{record.run_id}", evaluation={**record.evaluation.plain(), "column": "sex"})
         for record in compared(0.45, {"mst": 0.72, "wdp_gan": 0.9})
     ]
     price = answer([*compared(0.81, others), *off]).sentences[2]
     assert "models that predict another column reach 50.0% of what real rows give, on the best of the others' rows 80.0%" in price
-    developed = [replace(record, dataset={**record.dataset, "name": "br2000"}) for record in off]
+    developed = [changed(record, dataset={**record.dataset.plain(), "name": "br2000"}) for record in off]
     assert "another column" not in answer([*compared(0.81, others), *developed]).sentences[2]
 
 
 def test_a_cell_in_which_few_of_the_others_ran_does_not_say_who_is_ahead() -> None:
     full = compared(0.7, {f"m{i}": 0.8 for i in range(8)})
-    thin = [replace(record, dataset={**record.dataset, "name": "thin"}, run_id=f"thin{record.run_id}") for record in full[:6]]
+    thin = [
+        changed(record, dataset={**record.dataset.plain(), "name": "thin"}, run_id=f"thin{record.run_id}") for record in full[:6]
+    ]
     said = answer([*full, *thin])
     assert "in 0 of 1 cells" in said.sentences[0] and "at least 4 others ran" in said.notes[0]
 
 
 def test_data_sets_that_settings_were_chosen_on_answer_nothing() -> None:
     records = compared(0.81, {"mst": 0.7, "aim": 0.8, "privsyn": 0.6})
-    developed = [replace(record, dataset={"name": "br2000", "n_train": 9, "n_test": 3}) for record in records]
+    developed = [changed(record, dataset={"name": "br2000", "n_train": 9, "n_test": 3}) for record in records]
     assert answer(developed).sentences[0].startswith("No cell")
 
 
@@ -141,7 +158,7 @@ def test_a_ledger_is_told_in_few_lines() -> None:
 
 def test_what_records_say_is_text_and_never_markup() -> None:
     hostile = '</script><script>alert("x")</script>'
-    named = replace(one(hostile, status="failed", error=hostile), method={"name": hostile, "parameters": {"a": hostile}})
+    named = changed(one(hostile, status="failed", error=hostile), method={"name": hostile, "parameters": {"a": hostile}})
     data = {"name": hostile, "n_train": 3, "n_test": 1, "caution": hostile}
     text = page([*few(), named, one("n", dataset=data, run_id="n"), one("n", dataset=data, epsilon=2.0, run_id="n2")])
     assert "<script>alert" not in text and len(re.findall("<script", text)) == 2
@@ -165,13 +182,20 @@ def test_cautions_and_what_was_not_run_are_said() -> None:
     assert "1 timeout" in text and "<td>-</td>" in text
 
 
-AUDIT = "method,guarantee,claimed_epsilon,lower_bound,power\nmst,dp,1.0,0.2,0.9\ndpdsyn_as_published,none,1.0,>9,1.0\n"
+AUDIT = (
+    "method,guarantee,claimed_epsilon,attack,lower_bound,power\nmst,claimed,1.0,door answers,0.2,0.9\n"
+    "dpdsyn_as_printed (labels=sample),none,1.0,released rows,>9,1.0\n"
+)
 
 
 def test_audits_are_shown_where_there_are_any(tmp_path: Path) -> None:
     (tmp_path / "audits.csv").write_text(AUDIT)
     text = write(few(), tmp_path).read_text()
     assert "lower bound" in text and "<td>&gt;9</td>" in text and "No audit" not in text
+    assert (
+        "<td>unverified</td>" in text and "<td>noisy answers</td>" in text
+    )  # in today's words, whatever the file was written in
+    assert "dpdsyn_as_published (labels=sample)" in text
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", AUDIT + "short,row\n", "\0"])
@@ -197,8 +221,8 @@ def test_bad_input_is_one_line(dpdsyn: Callable[..., subprocess.CompletedProcess
 def test_the_same_records_give_the_same_page_and_another_record_another() -> None:
     first = page(few())
     assert page(few()[::-1]) == first
-    changed = [replace(r, metrics={"logistic": {"accuracy": 0.8001}}) if r.method.name == "mst" else r for r in few()]
-    assert page(changed) != first
+    other = [changed(r, metrics={"logistic": {"accuracy": 0.8001}}) if r.method.name == "mst" else r for r in few()]
+    assert page(other) != first
 
 
 def test_the_committed_report_is_that_of_the_committed_records(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+"""Intervals, tests and ranks over repeated splits, beside those of scipy."""
+
 from __future__ import annotations
 
 import itertools

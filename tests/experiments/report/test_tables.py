@@ -1,22 +1,26 @@
+"""Each kind of table, from a few records and from all that are committed."""
+
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from shutil import copy
 
 from builders.paths import ROOT
-from builders.records import record
+from builders.records import changed, record
 
 from dpdsyn.privacy import DRAFTED
 from experiments.records.export import read_export
-from experiments.report.labels import plain
-from experiments.report.tables.all import accuracy_tables, render, settings_tables, time_tables, write
-from experiments.report.tables.audits import write_table
-from experiments.report.tables.overview import overview_tables
-from experiments.report.tables.runs import run_tables
+from experiments.records.record import Record
+from experiments.report.grouped import View
+from experiments.report.tables.all import BUILDERS, render, write
 from experiments.report.tables.table import Table, as_csv, markdown
+
+
+def tables(kind: str, records: Iterable[Record]) -> list[Table]:
+    return BUILDERS[kind](View.of(records))
 
 
 def many() -> list:
@@ -41,7 +45,7 @@ def many() -> list:
 
 
 def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
-    (made,) = accuracy_tables(many())
+    (made,) = tables("accuracy", many())
     columns, rows = made.columns, made.rows
     assert made.title == "toy, epsilon 1, delta 1e-06: accuracy"
     assert [row[0] for row in rows] == ["dpdsyn_as_published", "dpdsyn", "mst", "snsynth_mst"]
@@ -51,16 +55,18 @@ def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
     assert table["dpdsyn_as_published"]["guarantee"] == "no DP guarantee (as described in secondary notes)"
     assert table["snsynth_mst"]["guarantee"] == "unverified (smartnoise-synth; couples independent columns, not MST itself)"
     assert {row["of real"] for row in table.values()} == {"-"}
-    real = replace(many()[0], run_id="r", metrics={"logistic": {"accuracy": 0.6}}, method={**many()[0].method, "name": "real"})
-    (beside,) = accuracy_tables([*many(), real])
+    real = changed(
+        many()[0], run_id="r", metrics={"logistic": {"accuracy": 0.6}}, method={**many()[0].method.plain(), "name": "real"}
+    )
+    (beside,) = tables("accuracy", [*many(), real])
     assert {row[0]: row[5] for row in beside.rows}["dpdsyn"] == "133.3%"  # 0.8 of 0.6, on the seed that both ran with
-    (others,) = accuracy_tables([*many(), replace(real, metrics={"logistic": {"accuracy": 0.6}, "mlp": {"accuracy": 0.6}})])
+    (others,) = tables("accuracy", [*many(), changed(real, metrics={"logistic": {"accuracy": 0.6}, "mlp": {"accuracy": 0.6}})])
     assert {row[0]: row[5] for row in others.rows}["dpdsyn"] == "-"  # what other models judged is not compared
 
 
 def test_records_of_an_older_version_are_marked() -> None:
     method = {"name": "real", "guarantee": "none", "parameters": {}, "target": "baselines.references.Real", "version": 1}
-    (made,) = accuracy_tables([record("a", method=method), record("b", method={**method, "version": 0})])
+    (made,) = tables("accuracy", [record("a", method=method), record("b", method={**method, "version": 0})])
     assert dict(zip(made.columns, made.rows[0], strict=True))["seeds"] == "2 (1 of 2 from an older version)"
 
 
@@ -69,7 +75,7 @@ def test_what_to_know_of_the_data_stands_beside_their_numbers() -> None:
     drafted = [{"label": DRAFTED, "mechanism": "Unprotected"}]
     privacy = {"epsilon": 1.0, "delta": 1e-6, "unit": "person", "ledger": drafted}
     method = {"name": "dpdsyn", "guarantee": "none", "parameters": {}}
-    (made,) = accuracy_tables([record("a", dataset=data, privacy=privacy, method=method)])
+    (made,) = tables("accuracy", [record("a", dataset=data, privacy=privacy, method=method)])
     assert made.rows[0][:2] == ["best possible", "-"] and made.rows[0][made.columns.index("accuracy")] == "0.950"
     assert made.rows[1][made.columns.index("guarantee")] == "no DP guarantee (schema read off the rows)"
     assert made.notes == [
@@ -99,12 +105,12 @@ def test_what_ran_with_several_settings_stands_apart_and_names_what_is_not_the_d
         chosen("c", None, {"order": 3}),
         chosen("d", column="x8"),
     ]
-    assert [(table.title, sorted(row[0] for row in table.rows)) for table in accuracy_tables(several)] == [
-        ("simulated, epsilon 1, delta 1e-06: accuracy", ["dpdsyn", "dpdsyn (guide.hidden=0)"]),
+    assert [(table.title, sorted(row[0] for row in table.rows)) for table in tables("accuracy", several)] == [
+        ("simulated, epsilon 1, delta 1e-06: accuracy", ["dpdsyn"]),
         ("simulated (order=3), epsilon 1, delta 1e-06: accuracy", ["dpdsyn"]),
         ("simulated, predicting x8 (off-task), epsilon 1, delta 1e-06: accuracy", ["dpdsyn"]),
     ]
-    assert [table.title.partition(", epsilon")[0] for table in time_tables(several)] == ["simulated", "simulated (order=3)"]
+    assert [table.title.partition(", epsilon")[0] for table in tables("time", several)] == ["simulated", "simulated (order=3)"]
     flat = several[2].flat()
     assert (flat["dataset_settings"], flat["method_settings"]) == ("classes=2, order=3", "guide.hidden=16, labels=sample")
     assert several[3].flat()["offtask"] == "x8"
@@ -112,17 +118,17 @@ def test_what_ran_with_several_settings_stands_apart_and_names_what_is_not_the_d
 
 def test_settings_beside_the_default_have_a_table_of_their_own(tmp_path: Path) -> None:
     smaller = {"guide": {"hidden": 0}}
-    records = [chosen("a"), replace(chosen("b", accuracy=0.7), seed=1), replace(chosen("c", smaller, accuracy=0.6), seed=1)]
-    records = [replace(each, positive_rate=0.25) for each in records]
-    (made,) = settings_tables(records)
+    records = [chosen("a"), changed(chosen("b", accuracy=0.7), seed=1), changed(chosen("c", smaller, accuracy=0.6), seed=1)]
+    records = [changed(each, positive_rate=0.25) for each in records]
+    (made,) = tables("settings", records)
     assert made.title == "simulated, delta 1e-06: settings of dpdsyn"
-    assert made.columns == ["settings", "seeds", "accuracy at 1", "auroc at 1", "label share at 1", "tvd2 at 1"]
+    assert made.columns == ["settings", "seeds", "accuracy at 1", "auroc at 1", "positive rate at 1", "mean 2-way TVD at 1"]
     assert [row[:3] for row in made.rows] == [["default", "1", "0.700"], ["guide.hidden=0", "1", "0.600"]]
     assert made.rows[0][3:] == ["0.900", "0.250", "0.200"]
-    assert plain(records) == records[:2] and plain(records[2:]) == records[2:]
-    write(records, tmp_path)
+    assert [View.of(some).plain.records for some in (records, records[2:])] == [tuple(records[:2]), tuple(records[2:])]
+    write(View.of(records), tmp_path)
     assert "hidden" not in (tmp_path / "accuracy.md").read_text() and "hidden=0" in (tmp_path / "settings.csv").read_text()
-    assert settings_tables(many()) == []
+    assert tables("settings", many()) == []
 
 
 def test_what_has_no_configuration_is_told_apart_by_what_differs() -> None:
@@ -130,7 +136,7 @@ def test_what_has_no_configuration_is_told_apart_by_what_differs() -> None:
         parameters = {"smoothing": smoothing, "bins": 3}
         return record(run_id, method={"name": "my_method", "guarantee": "dp", "parameters": parameters})
 
-    (made,) = accuracy_tables([own("a", 0.5), own("b", 1.0)])
+    (made,) = tables("accuracy", [own("a", 0.5), own("b", 1.0)])
     assert [row[0] for row in made.rows] == ["my_method (smoothing=0.5)", "my_method (smoothing=1.0)"]
 
 
@@ -138,13 +144,13 @@ def test_a_file_that_changed_or_got_another_schema_is_another_data_set() -> None
     def own(version: str):
         return record(version, dataset={"name": "people.csv", "version": version})
 
-    titles = {table.title.partition(", epsilon")[0] for table in accuracy_tables([own("ab"), own("cd")])}
+    titles = {table.title.partition(", epsilon")[0] for table in tables("accuracy", [own("ab"), own("cd")])}
     assert titles == {"people.csv (version=ab)", "people.csv (version=cd)"}
-    assert accuracy_tables([own("ab")])[0].title.startswith("people.csv, epsilon")
+    assert tables("accuracy", [own("ab")])[0].title.startswith("people.csv, epsilon")
 
 
 def test_times_are_medians_beside_those_of_dpdsyn() -> None:
-    (made,) = time_tables(many())
+    (made,) = tables("time", many())
     table = {row[0]: dict(zip(made.columns, row, strict=True)) for row in made.rows}
     assert table["snsynth_mst"]["total / dpdsyn"] == "-"  # only unverified
     assert table["mst"]["total / dpdsyn"] == "5.0" and table["dpdsyn"]["total s"] == "1.000"
@@ -152,7 +158,7 @@ def test_times_are_medians_beside_those_of_dpdsyn() -> None:
 
 def test_the_overview_sets_methods_against_data_sets_and_says_what_became_of_the_lost() -> None:
     def one(method: str, dataset: str, took: float, **more: object):
-        return replace(
+        return changed(
             record(f"{method}{dataset}{took}", method={"name": method, "guarantee": "dp", "parameters": {}}),
             dataset={"name": dataset},
             **{"seconds": {"total": took}, **more},  # type: ignore[arg-type]
@@ -161,7 +167,7 @@ def test_the_overview_sets_methods_against_data_sets_and_says_what_became_of_the
     cut = {"status": "timeout", "seconds": {"reached": 600.0, "phase": "fit, round 12"}}
     records = [one("aim", d, 3.0) for d in "abc"] + [one("aim", "a", 5.0), one("mst", "a", 1.0), one("mst", "b", 1.0)]
     records += [one("slow", "a", 9.0), one("slow", "b", 0.0, **cut), one("slow", "c", 9.0), one("slow", "c", 0.0, **cut)]
-    times = next(table for table in overview_tables(records) if "seconds" in table.title)
+    times = next(table for table in tables("overview", records) if "seconds" in table.title)
     assert times.title == "epsilon 1, delta 1e-06: seconds of fit and sample"
     assert times.columns == ["method", "a", "b", "c"]
     assert times.rows == [["aim", "4.0", "3.0", "3.0"], ["slow", "9.0", "timeout (fit, round 12)", "9.0 (1 of 2 timeout)"]]
@@ -169,7 +175,7 @@ def test_the_overview_sets_methods_against_data_sets_and_says_what_became_of_the
 
 def test_inspired_methods_have_their_badge_and_no_ratio() -> None:
     inspired = record("i", method={"name": "absyn", "guarantee": "dp", "parameters": {}}, seconds={"total": 3.0})
-    (accuracy,), (time,) = accuracy_tables([*many(), inspired]), time_tables([*many(), inspired])
+    (accuracy,), (time,) = tables("accuracy", [*many(), inspired]), tables("time", [*many(), inspired])
     assert {row[0]: row[1] for row in accuracy.rows}["absyn"] == "dp (batch-adaptive, ABSyn-inspired; not ABSyn itself)"
     assert {row[0]: row[5] for row in time.rows} | {"absyn": "-", "dpdsyn": "-", "mst": "5.0"} == {
         row[0]: row[5] for row in time.rows
@@ -177,12 +183,12 @@ def test_inspired_methods_have_their_badge_and_no_ratio() -> None:
 
 
 def test_tables_are_rebuilt_from_records_byte_for_byte(tmp_path: Path) -> None:
-    first = {path.name: path.read_bytes() for path in write(many(), tmp_path / "a")}
-    assert first == {path.name: path.read_bytes() for path in write(many()[::-1], tmp_path / "b")}
+    first = {path.name: path.read_bytes() for path in write(View.of(many()), tmp_path / "a")}
+    assert first == {path.name: path.read_bytes() for path in write(View.of(many()[::-1]), tmp_path / "b")}
     kinds = {"headline", "leaderboard", "synthesis_time", "comparison", "accuracy", "time", "runs"}
     assert set(first) == {f"{kind}.{ending}" for kind in kinds for ending in ("md", "csv", "tex")}
-    assert first != {path.name: path.read_bytes() for path in write(many()[1:], tmp_path / "c")}
-    assert render(many()).count("###") == 2
+    assert first != {path.name: path.read_bytes() for path in write(View.of(many()[1:]), tmp_path / "c")}
+    assert render(View.of(many())).count("###") == 2
 
 
 def test_what_made_the_records_is_summed_up_by_experiment() -> None:
@@ -191,21 +197,22 @@ def test_what_made_the_records_is_summed_up_by_experiment() -> None:
         {"commit": "0123456789", "dirty": dirty, "cpu": "X", "cores": 2, "python": "3.11.7"} for dirty in (False, True)
     )
     runs = [
-        *(record(f"g{s}", seed=s, experiment=made, environment=clean, seconds={"total": 1.0, "cell": 900.0}) for s in (0, 1, 3)),
+        *(record(f"g{s}", seed=s, experiment=made, environment=clean, seconds={"total": 1.0, "run": 900.0}) for s in (0, 1, 3)),
         record("t", seed=4, experiment=made, environment=dirty, status="timeout", seconds={"limit": 900, "reached": 900.0}),
     ]
-    (table,) = run_tables([*runs, record("single", experiment=None)])
+    (table,) = tables("runs", [*runs, record("single", experiment=None)])
     row, single = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
-    assert (row["experiment"], row["cells"], row["ended otherwise"]) == ("main_gan", "4", "1 timeout")
+    assert (row["experiment"], row["runs"], row["ended otherwise"]) == ("main_gan", "4", "1 timeout")
     assert (row["hours"], row["seeds"], row["commits"]) == ("1.00", "0-1, 3-4", "0123456, 0123456+")
     assert row["machine"] == "X, 2 cores, Python 3.11.7" and single["experiment"] == "-"
     assert single["hours"] == "≥ 0.00"  # its whole time is not known
 
 
 def test_the_committed_tables_are_those_of_the_committed_records(tmp_path: Path) -> None:
-    copy(ROOT / "results" / "published.yaml", tmp_path)
+    for name in ("published.yaml", "audits.csv"):
+        copy(ROOT / "results" / name, tmp_path)
     folder = tmp_path / "tables"
-    for path in [*write(read_export(ROOT / "results"), folder), *write_table(ROOT / "results", folder)]:
+    for path in write(View.of(read_export(ROOT / "results"), tmp_path), folder):
         assert path.read_bytes() == (ROOT / "results" / "tables" / path.name).read_bytes(), f"{path.name}: run `dpdsyn tables`"
 
 

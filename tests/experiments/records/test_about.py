@@ -1,0 +1,45 @@
+"""What YAML files tell of methods, and that rewording a file costs no run its name."""
+
+from __future__ import annotations
+
+import pytest
+from builders.paths import ROOT
+
+from experiments.configuration import content_hash, default_parameters, options, read_option
+from experiments.records import former
+from experiments.records.about import ROLES, About
+
+
+@pytest.mark.parametrize("name", options("synthesizer"))
+def test_every_method_here_tells_its_role_and_how_long_it_takes(name: str) -> None:
+    told = read_option("synthesizer", name)["about"]
+    made = About.of(name, told)
+    assert made.role in ROLES and made.takes in ("seconds", "minutes")
+    assert (made.role == "wrapped") == ("package" in read_option("synthesizer", name))
+    assert "about" not in default_parameters("synthesizer", name)
+
+
+def test_nothing_told_is_a_method_like_others() -> None:
+    assert About.of("mine", None) == About.of("mine", {}) == About()
+
+
+@pytest.mark.parametrize(
+    ("told", "match"),
+    [
+        ({"rôle": "method"}, "about has no rôle; accepted: role, family"),
+        ({"role": "best"}, "about.role is 'best'; accepted: method, variant"),
+        ({"takes": "hours"}, "about.takes is 'hours'; accepted: seconds, minutes"),
+        ({"drawn": ["memory"]}, "about.drawn"),
+        ({"colour": "blue"}, "about.colour is 'blue'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_what_is_accepted(told: dict, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        About.of("mine", told)
+
+
+def test_a_reworded_experiment_is_mapped_to_a_file_that_is_there() -> None:
+    present = {content_hash(path) for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
+    gone = {old: now for old, now in former.EXPERIMENTS.items() if now not in present}
+    assert gone == {}, "these experiments were changed again: map the former hash to the present one if it is in words only"
+    assert not set(former.EXPERIMENTS) & present

@@ -1,0 +1,90 @@
+"""Records grouped once: settings as fields, titles with brackets, and the selections that follow each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders.records import changed, few, one, record
+
+from experiments.data import own_table
+from experiments.records.record import Record
+from experiments.report.grouped import Case, Dataset, Method, View
+from experiments.report.summary import summaries
+from experiments.report.tables.all import BUILDERS
+
+
+def on(run_id: str, dataset: dict[str, Any], **more: Any) -> Record:
+    method = {"name": "dpdsyn", "guarantee": "dp", "parameters": {"labels": "sample", **more.pop("parameters", {})}}
+    return record(run_id, dataset=dataset, method=method, **more)
+
+
+def test_settings_are_fields_and_stand_in_brackets_in_titles() -> None:
+    made = on("a", {"name": "simulated", "generator": {"order": 3, "rows": 1000}}, parameters={"guide": {"hidden": 0}})
+    off = on("b", {"name": "adult", "train_rows": 500}, evaluation={"column": "sex"})
+    second, first = View.of([made, off]).groups
+    assert first.case.dataset == Dataset("simulated", (("order", "3"), ("rows", "1000")))
+    assert str(first.case) == "simulated (order=3, rows=1000), epsilon 1, delta 1e-06"
+    assert first.method == Method("dpdsyn", (("guide.hidden", "0"),)) and str(first.method) == "dpdsyn (guide.hidden=0)"
+    assert str(first.case.dataset.of_any_size) == "simulated (order=3)" and first.case.dataset.is_sized
+    assert str(second.case.dataset) == "adult (train_rows=500), predicting sex (off-task)"
+    assert second.case.dataset.task == "adult (train_rows=500), predicting sex"
+    assert not second.case.dataset.is_usual and str(second.case.dataset) == str(second.case.dataset)
+
+
+def test_groups_stand_in_the_order_of_their_titles_with_their_runs_by_seed() -> None:
+    records = [one("mst", seed=2), one("aim"), one("mst", seed=0), one("mst", seed=1), one("aim", epsilon=0.5)]
+    view = View.of(records)
+    assert [(group.case.epsilon, str(group.method)) for group in view.groups] == [(0.5, "aim"), (1.0, "aim"), (1.0, "mst")]
+    assert [run.seed for run in view.group(view.groups[-1].case, "mst").runs] == [0, 1, 2]
+    assert View.of(records[::-1]) == view and len(view.records) == len(records)
+    assert view.group(view.groups[0].case, "mst").runs == ()
+
+
+def test_selections_follow_each_other() -> None:
+    alone = one("mst", run_id="alone", seconds={"total": 1.0, "alone": True})
+    off = one("mst", run_id="off", evaluation={"column": "sex"})
+    view = View.of([*few(), alone, off])
+    assert view.alone.records == (alone,) and alone not in view.swept.records and off in view.swept.records
+    assert off not in view.on_task.records and alone in view.swept.on_task.alone.records + view.on_task.alone.records
+    assert view.swept.on_task.groups == View.of(few()).groups
+    assert {str(method) for method in view.baselines} == {"mst", "aim", "gan"}
+
+
+def test_what_other_models_judged_is_left_out_and_its_group_stays() -> None:
+    others = one("aim", evaluation={"evaluators": ["mlp"]})
+    several = [one("mst", evaluation={"evaluators": ["mlp", "forest"]}), others, one("slow", status="failed", metrics={})]
+    judged = View.of(several).judged_alike
+    assert [(str(group.method), len(group.runs)) for group in judged.groups] == [("aim", 0), ("mst", 1), ("slow", 1)]
+
+
+def test_a_file_whose_name_holds_brackets_is_a_data_set_in_its_usual_form(tmp_path: Path) -> None:
+    path = tmp_path / "people (1).csv"
+    path.write_text("age,ill\n30,no\n40,yes\n")
+    schema = {"target": "ill", "rows_public": 10, "columns": {"ill": {"kind": "categorical", "categories": ["no", "yes"]}}}
+    given = {"path": str(path), "schema": schema, "target": None, "test_share": 0.2}
+    name = own_table.resolved(given)["name"]
+    assert name == "people (1).csv"
+    records = [
+        changed(one(method, accuracy), run_id=f"{method}{name}", dataset={"name": name, "n_train": 9, "n_test": 3})
+        for method, accuracy in (("dpdsyn", 0.8), ("mst", 0.5), ("aim", 0.6))
+    ]
+    view = View.of(records)
+    assert view.groups[0].case == Case(Dataset(name), 1.0, 1e-6) and view.groups[0].case.dataset.is_usual
+    (board,), (headline,) = BUILDERS["leaderboard"](view), BUILDERS["headline"](view)
+    assert board.title == "people (1).csv, delta 1e-06: accuracy" and len(board.rows) == 3
+    assert headline.rows[0][2:5] == ["1.60x", "mst", "people (1).csv, epsilon 1, delta 1e-06"]
+
+
+def test_what_a_record_tells_of_a_method_without_a_file_here_counts() -> None:
+    told = {"role": "inspired", "note": "after hearsay"}
+
+    def of(name: str, **more: Any) -> Record:
+        return changed(one(name), method={"name": name, "guarantee": "dp", **more})
+
+    first, second = summaries(View.of([of("mine", about=told), of("yours")]))
+    assert (first.kind, first.badge, second.kind, second.badge) == ("apart", "dp (after hearsay)", "ranked", "dp")
+    assert summaries(View.of([of("mst", about=told)]))[0].kind == "ranked"  # what its file here says goes before
+    with pytest.raises(ValueError, match="role"):
+        View.of([of("mine", about={"role": "best"})])
