@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from experiments.report.grouped import Case, Group, Method, View
+from experiments.report.cases import Case, Method
+from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import on_same_splits, test_to_train
 from experiments.report.roles import MAJORITY, REAL, YARDSTICK
 from experiments.report.statistics import FEWEST_FOR_TEST, Estimate, holm, over_splits

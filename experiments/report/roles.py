@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from dpdsyn.privacy import DRAFTED
 from experiments.records.record import Record
-
-if TYPE_CHECKING:
-    from experiments.report.grouped import Method
+from experiments.report.cases import Method
 
 YARDSTICK = "dpdsyn"  # what every other method is compared with
 REAL, MAJORITY = "real", "majority"  # the bounds: models of real rows, and the larger class

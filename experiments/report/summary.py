@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from experiments.records.record import Record
+from experiments.report.cases import Case, Dataset, Method
 from experiments.report.comparison import contest, share_of_real
-from experiments.report.grouped import Case, Dataset, Group, Method, View
+from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import best_accuracy, mean_of, median_of, metric, seconds_of, test_to_train, values
 from experiments.report.roles import MAJORITY, REAL, guarantee, is_ranked
 from experiments.report.statistics import Estimate, over_splits

@@ -15,9 +15,10 @@ import numpy as np
 
 from dpdsyn.files import write_whole
 from experiments.records.record import as_text
+from experiments.report.cases import Case, Dataset
 from experiments.report.figures import panels
 from experiments.report.figures.style import COLOURS, FAINT, INK, OTHER, SHAPES, marker_of, rgb, style
-from experiments.report.grouped import Case, Dataset, View
+from experiments.report.grouped import View
 from experiments.report.summary import Summary, summaries
 
 if TYPE_CHECKING:

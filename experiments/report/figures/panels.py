@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments.records.about import DRAWN
+from experiments.report.cases import Method
 from experiments.report.figures.style import FAINT, INK, OTHER, front, marker_of, spread
-from experiments.report.grouped import Method
 from experiments.report.roles import MAJORITY, REAL
 from experiments.report.summary import Summary
 

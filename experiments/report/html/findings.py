@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from experiments.report import facts
+from experiments.report.cases import Case, Method
 from experiments.report.comparison import ALPHA, Pair, pairs
-from experiments.report.grouped import Case, Method, View
+from experiments.report.grouped import View
 from experiments.report.over_seeds import ratio_of_seconds
 from experiments.report.roles import REAL, YARDSTICK
 from experiments.report.summary import Summary, summaries

@@ -10,8 +10,8 @@ from math import log
 from typing import Any
 
 from experiments.records.record import Record, as_text, settings
+from experiments.report.cases import Case, Dataset
 from experiments.report.comparison import Pair
-from experiments.report.grouped import Case, Dataset
 from experiments.report.html.commands import commands
 from experiments.report.html.markup import scrolling, tag
 from experiments.report.summary import Summary

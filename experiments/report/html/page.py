@@ -14,10 +14,11 @@ from dpdsyn.files import write_whole
 from experiments.records import former
 from experiments.records.record import Record
 from experiments.report import facts
+from experiments.report.cases import Dataset, Method
 from experiments.report.comparison import MARKS, pairs
 from experiments.report.figures.charts import Chart, alone, as_svg, charts
 from experiments.report.figures.style import SHAPES, style
-from experiments.report.grouped import Dataset, Method, View
+from experiments.report.grouped import View
 from experiments.report.html.findings import findings
 from experiments.report.html.leaderboard import KINDS, leaderboard, meanings
 from experiments.report.html.markup import folded, inline, paragraphs, table, tag, with_code

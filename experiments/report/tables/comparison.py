@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from experiments.records.record import Record
+from experiments.report.cases import Dataset
 from experiments.report.comparison import MARKS, Pair, pairs
-from experiments.report.grouped import Dataset, View
+from experiments.report.grouped import View
 from experiments.report.remarks import remarks
 from experiments.report.roles import YARDSTICK
 from experiments.report.tables.table import Table

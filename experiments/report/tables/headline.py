@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from experiments.records.record import Record
-from experiments.report.grouped import Case, Method, View
+from experiments.report.cases import Case, Method
+from experiments.report.grouped import View
 from experiments.report.over_seeds import mean_of, metric, on_same_splits, ratio_of_seconds, shared_seeds
 from experiments.report.remarks import remarks
 from experiments.report.roles import YARDSTICK

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from experiments.report.cases import Dataset, Method
 from experiments.report.comparison import MARKS, contest, lead, pairs
-from experiments.report.grouped import Dataset, Group, Method, View
+from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import metric, test_to_train, values
 from experiments.report.remarks import remarks
 from experiments.report.roles import YARDSTICK, badge

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.records.record import Record
-from experiments.report.grouped import Dataset, Method, View
+from experiments.report.cases import Dataset, Method
+from experiments.report.grouped import View
 from experiments.report.missing import lost
 from experiments.report.over_seeds import mean_of, median_of, metric, seconds_of
 from experiments.report.remarks import remarks

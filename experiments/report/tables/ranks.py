@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from statistics import fmean
 
 from experiments.report import facts
+from experiments.report.cases import Dataset, Method
 from experiments.report.comparison import lead
-from experiments.report.grouped import Dataset, Group, Method, View
+from experiments.report.grouped import Group, View
 from experiments.report.roles import YARDSTICK
 from experiments.report.statistics import ranks
 from experiments.report.tables.table import Table

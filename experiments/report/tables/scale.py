@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from experiments.records.record import Record
-from experiments.report.grouped import Case, Method, View
+from experiments.report.cases import Case, Method
+from experiments.report.grouped import View
 from experiments.report.missing import lost
 from experiments.report.over_seeds import mean_of, metric, seconds_of
 from experiments.report.remarks import remarks

@@ -6,7 +6,8 @@ from collections import defaultdict
 from statistics import fmean
 
 from experiments.records.record import Record, as_text
-from experiments.report.grouped import Dataset, Method, View
+from experiments.report.cases import Dataset, Method
+from experiments.report.grouped import View
 from experiments.report.over_seeds import Read, mean_of, metric, values
 from experiments.report.remarks import remarks
 from experiments.report.tables.cells import counted, mean_and_deviation

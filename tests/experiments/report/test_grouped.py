@@ -10,7 +10,8 @@ from builders.records import changed, few, one, record
 
 from experiments.data import own_table
 from experiments.records.record import Record
-from experiments.report.grouped import Case, Dataset, Method, View
+from experiments.report.cases import Case, Dataset, Method
+from experiments.report.grouped import View
 from experiments.report.summary import summaries
 from experiments.report.tables.all import BUILDERS
 
