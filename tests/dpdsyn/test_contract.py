@@ -12,7 +12,7 @@ from dpdsyn.contract import check
 from dpdsyn.privacy import Gaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer, find, load
-from experiments.configuration import options, read_option
+from experiments.configuration import default_parameters, options, read_option
 
 OURS = [name for name in options("synthesizer") if "package" not in read_option("synthesizer", name)]  # others: test_isolated
 
@@ -21,7 +21,7 @@ OURS = [name for name in options("synthesizer") if "package" not in read_option(
 def test_every_method_keeps_the_contract(name: str) -> None:
     option = read_option("synthesizer", name)
     kind = load(option["_target_"])
-    parameters = {key: value for key, value in option.items() if key not in ("name", "_target_")}
+    parameters = default_parameters("synthesizer", name)
     if "guide" in parameters:  # every step is recomputed row by row
         parameters["guide"] |= {"steps": 30}
     if "epochs" in parameters:
