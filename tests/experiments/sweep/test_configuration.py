@@ -37,7 +37,7 @@ def test_every_run_composes(dataset: str, synthesizer: str) -> None:
 @pytest.mark.parametrize("synthesizer", options("synthesizer"))
 def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> None:
     option = composed("dataset=adult", f"synthesizer={synthesizer}")["synthesizer"]
-    name, target = option.pop("name"), option.pop("_target_")
+    name, target, _ = option.pop("name"), option.pop("_target_"), option.pop("about")
     defaults = load(target)().parameters()
     assert set(option) == set(defaults)
     if "guide" in option:
