@@ -20,7 +20,7 @@ def result(audit: Audit, looked: Looked, found: Sequence[Finding], again: Sequen
         "claimed_epsilon": audit.run.budget.epsilon,
         "delta": audit.run.budget.delta,
         "verdict": judged(looked.guarantee, audit.run.budget.epsilon, found, again),
-        "dataset": audit.run.dataset["name"],
+        "dataset": audit.run.dataset.name,
         "columns": audit.columns,
         "rows": audit.rows,
         "seconds_per_run": round(median(looked.seconds.tolist()), 3),

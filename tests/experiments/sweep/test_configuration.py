@@ -27,9 +27,9 @@ def hydra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("synthesizer", options("synthesizer"))
 def test_every_run_composes(dataset: str, synthesizer: str) -> None:
     run = Run.of(composed(f"dataset={dataset}", f"synthesizer={synthesizer}"))
-    assert (run.dataset["name"], run.method) == (dataset, synthesizer)
-    assert run.schema.target in run.schema.names and run.dataset.get("positive") in run.schema[run.schema.target].categories
-    assert run.dataset["offtask"] in run.schema.features and not run.schema[run.dataset["offtask"]].ordered
+    assert (run.dataset.name, run.method) == (dataset, synthesizer)
+    assert run.schema.target in run.schema.names and run.dataset.positive in run.schema[run.schema.target].categories
+    assert run.dataset.offtask in run.schema.features and not run.schema[run.dataset.offtask].ordered
 
 
 @pytest.mark.parametrize("synthesizer", options("synthesizer"))
@@ -150,5 +150,5 @@ def test_a_table_cut_to_fewer_rows_says_so_in_public_and_is_another_table() -> N
     for wrong in ("0", "2.5", "163001", "true"):
         with pytest.raises(ValueError, match=r"dataset.train_rows is .*; a whole number from 1 to 163000"):
             Run.of(composed(*whole, f"dataset.train_rows={wrong}"))
-    with pytest.raises(ValueError, match=r"made-up ones have dataset.generator.rows"):
+    with pytest.raises(ValueError, match=r"simulated ones have dataset.generator.rows"):
         Run.of(composed("synthesizer=real", "dataset=simulated", "+dataset.train_rows=5"))
