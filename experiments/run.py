@@ -23,10 +23,15 @@ from dpdsyn.synthesizer import Synthesizer, draw, load
 from experiments import machine
 from experiments.console import Say, silent
 from experiments.data import datasets
-from experiments.evaluation import evaluate
+from experiments.evaluation import VERSION as EVALUATION_VERSION
+from experiments.evaluation.fidelity import fidelity as fidelity_of
+from experiments.evaluation.metrics import scores
+from experiments.evaluation.settings import Settings
+from experiments.evaluation.settings import metrics as own_metrics
+from experiments.evaluation.utility import utility
 from experiments.records import former
 from experiments.records.about import About
-from experiments.records.record import DIRECT, EVALUATORS, Record
+from experiments.records.record import DIRECT, Record
 from experiments.records.store import Fit, Store
 
 _fits_before = itertools.count()  # of this process: whether a fit was its first
@@ -40,7 +45,7 @@ class Run:
     which was not is made again.
     """
 
-    dataset: Mapping[str, Any]
+    dataset: datasets.Dataset
     schema: Schema
     judged: str
     method: str
@@ -74,9 +79,7 @@ class Run:
             synthesizer = kind(**method)
         except TypeError as error:
             raise ValueError(f"synthesizer {name}: {error}") from error
-        unknown = [e for e in config["evaluation"]["evaluators"] if e not in EVALUATORS]
-        if unknown:
-            raise ValueError(f"no evaluator is called {', '.join(unknown)}; there are {', '.join(EVALUATORS)}")
+        Settings.of(config["evaluation"])
         dataset = datasets.resolved(config["dataset"])
         schema = datasets.schema_of(dataset)
         return cls(
@@ -98,7 +101,7 @@ class Run:
     @property
     def name(self) -> str:
         """For a person: data set, method, budget and seed."""
-        return f"{self.dataset['name']} {self.method} epsilon={self.budget.epsilon:g} seed={self.seed}"
+        return f"{self.dataset.name} {self.method} epsilon={self.budget.epsilon:g} seed={self.seed}"
 
     @property
     def dataset_key(self) -> str:
@@ -129,7 +132,7 @@ class Run:
     @property
     def run_id(self) -> str:
         """Of the fit, the budget it stands for, and how it is judged."""
-        judged = [dict(self.evaluation), evaluate.VERSION, self.dataset.get("positive")]
+        judged = [dict(self.evaluation), EVALUATION_VERSION, self.dataset.raw.get("positive")]
         return _digest([self.fit_id, self._budget, *judged] + ([self.judged] if self.off_task else []))
 
     @property
@@ -144,19 +147,19 @@ class Run:
 
 def outline(run: Run) -> dict[str, Any]:
     """The part of the run's record that is known before it runs."""
-    generator, foreign = run.dataset.get("generator"), run.synthesizer.foreign_versions()
+    generator, foreign = run.dataset.raw.get("generator"), run.synthesizer.foreign_versions()
     return {
         "run_id": run.run_id,
         "fit_id": run.fit_id,
         "dataset": {
-            "name": run.dataset["name"],
-            "sha256": dict(run.dataset.get("files") or {}),
+            "name": run.dataset.name,
+            "sha256": dict(run.dataset.files),
             "split_seed": run.seed,
             "ceiling": None if run.off_task else datasets.ceiling(run.dataset),
-            "caution": run.dataset.get("caution"),
+            "caution": run.dataset.caution,
             **({"generator": dict(generator)} if generator else {}),
-            **({"train_rows": run.schema.rows_public} if run.dataset.get("train_rows") else {}),
-            **({"version": run.dataset_key[:8]} if run.dataset.get("path") else {}),
+            **({"train_rows": run.schema.rows_public} if run.dataset.raw.get("train_rows") else {}),
+            **({"version": run.dataset_key[:8]} if run.dataset.kind == "own" else {}),
         },
         "method": {
             "name": run.method,
@@ -262,14 +265,15 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
 def _judge(run: Run, split: datasets.Split, fit: Fit) -> dict[str, Any]:
     """The record's measured part. A method that predicts by itself is scored directly, and its filler rows are not."""
     schema, evaluation, probabilities = split.schema, run.evaluation, fit.test_probabilities
+    extra = own_metrics(evaluation.get("metrics") or ())
     if probabilities is None:
-        metrics = evaluate.utility(
-            fit.encoded, split.test, schema, run.judged, evaluation["evaluators"], evaluation["repeats"], run.seed
+        metrics = utility(
+            fit.encoded, split.test, schema, run.judged, evaluation["evaluators"], evaluation["repeats"], run.seed, extra
         )
-        fidelity = evaluate.fidelity(fit.encoded, split.train, schema)
+        fidelity = fidelity_of(fit.encoded, split.train, schema)
         labels = fit.encoded[:, schema.position(run.judged)]
     else:
-        metrics = {DIRECT: evaluate.scores(split.test[:, schema.target_position], probabilities)}
+        metrics = {DIRECT: scores(split.test[:, schema.target_position], probabilities, extra)}
         fidelity = {}
         labels = probabilities.argmax(axis=1)
     return {

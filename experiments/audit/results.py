@@ -20,7 +20,7 @@ def result(audit: Audit, observed: Observed, found: Sequence[Finding], again: Se
         "claimed_epsilon": audit.run.budget.epsilon,
         "delta": audit.run.budget.delta,
         "verdict": judged(observed.guarantee, audit.run.budget.epsilon, found, again),
-        "dataset": audit.run.dataset["name"],
+        "dataset": audit.run.dataset.name,
         "columns": audit.columns,
         "rows": audit.rows,
         "seconds_per_run": round(median(observed.seconds.tolist()), 3),

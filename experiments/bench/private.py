@@ -33,9 +33,9 @@ from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import draw
-from experiments.configuration import read_option
 from experiments.data import datasets
 from experiments.data.datasets import Split
+from experiments.data.description import named
 from experiments.machine import describe, pin_threads
 
 _LEARNING_RATE = 0.5  # of the trainings without privacy; time does not depend on it, their accuracy shows that they train
@@ -78,7 +78,7 @@ def _measure(threads: int, epsilon: float, repeats: int) -> dict[str, Any]:
     for module in ("torch", "dp_accounting.pld", "scipy.optimize", *GuidedSynthesizer().imports()):
         import_module(module)
     pin_threads(threads)
-    split = datasets.load(read_option("dataset", "adult"), 0)
+    split = datasets.load(named("adult"), 0)
     runs = contenders(split, epsilon)
     times: dict[str, list[float]] = {}
     processor: dict[str, list[float]] = {}

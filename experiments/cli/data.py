@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from experiments.configuration import options, read_option
+from experiments.configuration import options
 from experiments.console import say
-from experiments.data.fetch import DataError, locate, present
 
 if TYPE_CHECKING:
-    from experiments.data.datasets import Split
+    from experiments.data.datasets import Dataset, Split
+    from experiments.data.description import PublishedTable, SimulatedTable
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -32,30 +32,41 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def overview(given: argparse.Namespace) -> int:
     """One line a data set. Reads no row."""
+    from experiments.data.description import named
+
     print(f"{'name':<17}{'predicts':<10}{'training rows':>14}{'columns':>9}  {'here':<6}title")
     for name in options("dataset"):
-        dataset = read_option("dataset", name)
+        dataset = named(name)
         target, rows, columns = _outline(dataset)
-        here = ("yes" if all(present(dataset).values()) else "no") if "files" in dataset else "-"
-        print(f"{name:<17}{target:<10}{rows:>14}{columns:>9}  {here:<6}{dataset['title']}")
+        print(f"{name:<17}{target:<10}{rows:>14}{columns:>9}  {_here(dataset):<6}{dataset.title}")
     return 0
 
 
-def _outline(dataset: Mapping[str, Any]) -> tuple[str, str, str]:
-    if "generator" in dataset:
-        return "label", f"{dataset['generator']['rows']:,}", str(dataset["generator"]["columns"] + 1)
-    if "path" in dataset:
+def _outline(dataset: Dataset) -> tuple[str, str, str]:
+    from experiments.data.datasets import schema_of
+
+    if dataset.kind == "own":
         return "-", "-", "-"
-    schema = dataset["schema"]
-    return schema["target"], f"{schema['rows_public']:,}", str(len(schema["columns"]))
+    schema = schema_of(dataset)
+    return str(schema.target), f"{schema.rows_public:,}", str(len(schema.columns))
+
+
+def _here(dataset: Dataset) -> str:
+    from experiments.data.fetch import present
+
+    if not dataset.files:
+        return "-"
+    return "yes" if all(present(dataset).values()) else "no"
 
 
 def fetch(given: argparse.Namespace) -> int:
     """Bring the files of the data sets here, each verified."""
-    datasets = [_described(name) for name in given.names]
-    for dataset in datasets:
-        if "generator" in dataset:
-            print(f"{dataset['name']} is made when it is needed; there is nothing to fetch")
+    from experiments.data.description import SimulatedTable
+    from experiments.data.fetch import locate
+
+    for dataset in [_named(name) for name in given.names]:
+        if isinstance(dataset, SimulatedTable):
+            print(f"{dataset.name} is made when it is needed; there is nothing to fetch")
             continue
         for path in locate(dataset, say).values():
             print(f"{path}: verified")
@@ -67,8 +78,11 @@ def verify(given: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import track
 
-    chosen = given.names or [name for name in options("dataset") if "path" not in read_option("dataset", name)]
-    datasets = [_described(name) for name in chosen]
+    from experiments.data.description import named
+    from experiments.data.fetch import DataError
+
+    chosen = given.names or [name for name in options("dataset") if named(name).kind != "own"]
+    datasets = [_named(name) for name in chosen]
     console = Console(stderr=True)
     faults = 0
     for dataset in track(datasets, "verifying", console=console, disable=not console.is_terminal, transient=True):
@@ -76,19 +90,20 @@ def verify(given: argparse.Namespace) -> int:
             verdict = f"ok     {_verified(dataset)}"
         except (DataError, ValueError) as error:
             verdict, faults = f"FAULT  {error}", faults + 1
-        print(f"{dataset['name']:<17}{verdict}", flush=True)
+        print(f"{dataset.name:<17}{verdict}", flush=True)
     print(f"{len(datasets) - faults} of {len(datasets)} data sets are as they should be")
     return 1 if faults else 0
 
 
-def _verified(dataset: Mapping[str, Any]) -> str:
+def _verified(dataset: PublishedTable | SimulatedTable) -> str:
     from experiments.data.datasets import load, undeclared
+    from experiments.data.fetch import DataError, present
 
-    absent = [name for name, path in present(dataset).items() if path is None] if "files" in dataset else []
+    absent = [name for name, path in present(dataset).items() if path is None]
     if absent:
-        raise DataError(f"{', '.join(absent)} is not on this machine; try dpdsyn data fetch {dataset['name']}")
+        raise DataError(f"{', '.join(absent)} is not on this machine; try dpdsyn data fetch {dataset.name}")
     split = load(dataset, seed=0)
-    others = sum(sum(undeclared(split.schema, codes).values()) for codes in (split.train, split.test))
+    others = sum(sum(undeclared(split.schema, encoded).values()) for encoded in (split.train, split.test))
     categories = f"{others:,} cells of undeclared categories" if others else "every category declared"
     return f"{len(split.train) + len(split.test):,} rows, {len(split.schema.columns)} columns, {categories}"
 
@@ -97,49 +112,55 @@ def describe(given: argparse.Namespace) -> int:
     """All that is known of the data sets, and what a model trained on the real rows reaches."""
     from experiments.data.datasets import load
 
-    for dataset in [_described(name) for name in given.names]:
-        print(f"{dataset['name']}: {dataset['title']}")
+    for dataset in [_named(name) for name in given.names]:
+        print(f"{dataset.name}: {dataset.title}")
         split = load(dataset, 0, say)
         for key, value in (*_origin(dataset), *_rows(split), *_task(dataset, split), *_on_real_rows(split)):
             print(f"  {key:<16} {value}", flush=True)
     return 0
 
 
-def _origin(dataset: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "licence", dataset["licence"]
-    for source in dataset.get("sources") or []:
-        yield "origin", source.get("url") or f"{source['wheel']} on the package index"
-    if "origin" in dataset:
-        yield "origin", dataset["origin"]
-    for name, sha256 in (dataset.get("files") or {}).items():
+def _origin(dataset: PublishedTable | SimulatedTable) -> Iterator[tuple[str, str]]:
+    from experiments.data.description import PublishedTable
+
+    yield "licence", dataset.licence or "not stated"
+    if isinstance(dataset, PublishedTable):
+        for source in dataset.sources:
+            yield "origin", source.url or f"{source.wheel} on the package index"
+        if dataset.origin:
+            yield "origin", dataset.origin
+    for name, sha256 in dataset.files.items():
         yield "file", f"{name}, sha256 {sha256}"
 
 
 def _rows(split: Split) -> Iterator[tuple[str, str]]:
     import numpy as np
 
-    schema, codes = split.schema, np.concatenate([split.train, split.test])
-    yield "rows", f"{len(codes):,}, of them {len(split.train):,} for training with seed 0; rows_public is {schema.rows_public:,}"
-    yield "copies", f"{len(codes) - len(np.unique(codes, axis=0)):,} rows have the codes of another"
-    yield "columns", f"{len(schema.columns)}, of {min(schema.sizes)} to {max(schema.sizes)} codes"
+    schema, encoded = split.schema, np.concatenate([split.train, split.test])
+    yield (
+        "rows",
+        f"{len(encoded):,}, of them {len(split.train):,} for training with seed 0; rows_public is {schema.rows_public:,}",
+    )
+    yield "copies", f"{len(encoded) - len(np.unique(encoded, axis=0)):,} rows are equal to another once encoded"
+    yield "columns", f"{len(schema.columns)}, of {min(schema.sizes)} to {max(schema.sizes)} encoded values"
     yield "left out", ", ".join(schema.ignore) or "none"
     yield "missing cells", "; ".join(f"{c.name}: {c.missing}" for c in schema.columns if c.missing) or "none expected"
-    shares = np.bincount(codes[:, schema.target_position], minlength=schema.classes) / len(codes)
+    shares = np.bincount(encoded[:, schema.target_position], minlength=schema.classes) / len(encoded)
     categories = schema[str(schema.target)].categories
     yield "target", f"{schema.target}; " + ", ".join(f"{c}: {share:.1%}" for c, share in zip(categories, shares, strict=True))
 
 
-def _task(dataset: Mapping[str, Any], split: Split) -> Iterator[tuple[str, str]]:
+def _task(dataset: Dataset, split: Split) -> Iterator[tuple[str, str]]:
     from experiments.data.datasets import ceiling
 
     groups = split.schema.groups
-    yield "off-task target", dataset["offtask"]
+    yield "off-task target", "none" if dataset.offtask is None else str(dataset.offtask)
     yield "kept together", ", ".join(groups) if isinstance(groups, tuple) else groups
     if split.leak is not None:
         yield "leak", f"{split.leak:.1%} of test rows have their profile in training"
     yield "protected", f"one {split.schema.unit}, added or removed"
-    if "caution" in dataset:
-        yield "caution", dataset["caution"]
+    if dataset.caution:
+        yield "caution", dataset.caution
     best = ceiling(dataset)
     if best is not None:
         yield "best possible", f"accuracy {best:.3f}"
@@ -148,18 +169,20 @@ def _task(dataset: Mapping[str, Any], split: Split) -> Iterator[tuple[str, str]]
 def _on_real_rows(split: Split) -> Iterator[tuple[str, str]]:
     import numpy as np
 
-    from experiments.evaluation.evaluate import utility
+    from experiments.evaluation.utility import utility
 
     say("  training gradient boosting on the real rows ...")
-    labels = (codes[:, split.schema.target_position] for codes in (split.train, split.test))
-    train, test = labels
+    train, test = (encoded[:, split.schema.target_position] for encoded in (split.train, split.test))
     yield "majority", f"accuracy {np.mean(test == np.bincount(train).argmax()):.3f}"
     scores = utility(split.train, split.test, split.schema, str(split.schema.target), ["boosting"], 1, 0)["boosting"]
     yield "boosting", f"accuracy {scores['accuracy']:.3f}, AUROC {scores['auroc']:.3f} on real rows"
 
 
-def _described(name: str) -> dict[str, Any]:
-    dataset = read_option("dataset", name)
-    if "path" in dataset:
+def _named(name: str) -> PublishedTable | SimulatedTable:
+    from experiments.data.description import OwnTable, named
+    from experiments.data.fetch import DataError
+
+    dataset = named(name)
+    if isinstance(dataset, OwnTable):
         raise DataError(f"{name} stands for a table of your own; the commands of `dpdsyn data` are for published ones")
     return dataset

@@ -53,7 +53,8 @@ def show(given: argparse.Namespace) -> int:
         for row in rows:
             print(json.dumps(row))
     else:
-        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+        columns = dict.fromkeys(name for row in rows for name in row)  # a person's own metrics are in some rows only
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     return 0

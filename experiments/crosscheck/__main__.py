@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.column import SchemaError
-from experiments.configuration import default_parameters, options, read_option
+from experiments.configuration import default_parameters, options
 from experiments.crosscheck.reference_implementations import REFERENCES
 from experiments.crosscheck.rows import Row, RowsError, append, by_round, line, read, summary
 from experiments.data.fetch import DataError
@@ -145,9 +145,10 @@ def measure(run: Run, given: argparse.Namespace) -> Row:
     """One run in a process of its own, killed some time after the limit. Never raises what that process does."""
     from dpdsyn.privacy import Budget
     from experiments.data import datasets
-    from experiments.evaluation import evaluate
+    from experiments.data.description import named
+    from experiments.evaluation.fidelity import fidelity as fidelity_of
 
-    split = datasets.load(read_option("dataset", run.dataset), run.seed)
+    split = datasets.load(named(run.dataset), run.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.savez(folder / "given.npz", encoded=split.train, sizes=np.array(split.schema.sizes))
@@ -163,7 +164,7 @@ def measure(run: Run, given: argparse.Namespace) -> Row:
         end = _run_child(given.python if run.side == "reference" else sys.executable, asked, given.limit + _GRACE)
         made = folder / "made.npy"
         messages = [json.loads(line) for line in (folder / "messages").read_text(encoding="utf-8").splitlines()]
-        fidelity = evaluate.fidelity(np.load(made), split.train, split.schema) if made.exists() else {}
+        fidelity = fidelity_of(np.load(made), split.train, split.schema) if made.exists() else {}
     passed = [message for message in messages if "round" in message]
     last = {key: value for message in messages if "round" not in message for key, value in message.items()}
     versions = {

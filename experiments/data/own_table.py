@@ -12,54 +12,52 @@ import pandas as pd
 
 from dpdsyn.column import SchemaError
 from dpdsyn.schema import Schema, read_yaml
+from experiments.data.description import OwnTable
 from experiments.data.fetch import DataError
 from experiments.data.table_file import Reading, line_of, read_table
 
 
-def resolved(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with the schema file's content, the table's hash and its name filled in.
+def resolved(dataset: OwnTable) -> OwnTable:
+    """The description with the schema file's content, the table's hash and its name filled in.
 
     Raises DataError or SchemaError, saying what to add, for a missing or contradictory entry.
     """
-    if not dataset["path"]:
+    if not dataset.path:
         raise DataError("dataset=csv needs dataset.path=FILE, a CSV or Parquet file")
-    path = Path(str(dataset["path"])).absolute()
+    path = Path(dataset.path).absolute()
     if not path.is_file():
         raise DataError(f"dataset.path: there is no file {path}")
-    if not dataset["schema"]:
+    if not dataset.schema:
         raise SchemaError(
             "dataset=csv needs dataset.schema=FILE.yaml; "
             f"to begin with, draft one: dpdsyn schema draft {path.name} > {path.stem}.yaml"
         )
-    share = dataset["test_share"]
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-        raise ValueError(f"dataset.test_share is {share!r}; a number between 0 and 1 is needed")
-    schema = _schema(dataset["schema"], dataset["target"])
-    schema["rows_public"] = _two_digits(schema["rows_public"] * (1 - share))
-    return {
-        **dataset,
-        "name": path.name,
-        "path": str(path),
-        "files": {path.name: _sha256(path, path.stat().st_mtime_ns)},
-        "schema": schema,
-        "caution": "computed on rows of your own table: not covered by the guarantee, and not for publishing",
-    }
+    schema = _schema(dataset.schema, dataset.target)
+    schema["rows_public"] = _two_digits(schema["rows_public"] * (1 - dataset.test_share))
+    return dataset.with_values(
+        name=path.name,
+        path=str(path),
+        files={path.name: _sha256(path, path.stat().st_mtime_ns)},
+        schema=schema,
+        caution="computed on rows of your own table: not covered by the guarantee, and not for publishing",
+    )
 
 
-def read_frame(dataset: Mapping[str, Any]) -> pd.DataFrame:
+def read_frame(dataset: OwnTable) -> pd.DataFrame:
     """All rows, every cell as text, with a point as decimal mark. Raises DataError."""
-    return read_table(Path(dataset["path"]), _reading(dataset))
+    return read_table(Path(str(dataset.path)), _reading(dataset))
 
 
-def place(dataset: Mapping[str, Any], row: int | None) -> str:
+def place(dataset: OwnTable, row: int | None) -> str:
     """The file and, if a row (counted from 0) is given, its line, for a message."""
-    path = Path(dataset["path"])
+    path = Path(str(dataset.path))
     line = None if row is None else line_of(path, row, _reading(dataset))
     return str(path) if line is None else f"{path}, line {line}"
 
 
-def _reading(dataset: Mapping[str, Any]) -> Reading:
-    return Reading(**{**dataset["read"], "missing": tuple(map(str, dataset["read"]["missing"] or ()))})
+def _reading(dataset: OwnTable) -> Reading:
+    given = dataset.read
+    return Reading(given.encoding, given.sep, given.decimal, tuple(map(str, given.missing)))
 
 
 def _schema(given: Any, target: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Tables drawn from a known distribution, so that the accuracy of the best possible model is known.
 
-Each feature is uniform over its codes. The label is a fixed function of the features, replaced by another class
+Each feature is uniform over its values. The label is a fixed function of the features, replaced by another class
 with probability `label_noise`; so no model can be right more often than 1 - label_noise, and one is.
 
 Order 1: the classes are slices of a weighted sum of all features. Order k > 1: the first k columns (the carriers)
@@ -13,15 +13,16 @@ order 2 needs three-way marginals, order 3 four-way ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from dpdsyn.checks import whole_number
 from dpdsyn.column import Column
 from dpdsyn.schema import Schema
+from experiments.typed import read
 
 VERSION = 1  # raised when the same parameters would give other rows
 TRAIN, TEST = 0, 1
@@ -30,23 +31,17 @@ _BLOCK = 1 << 16  # rows drawn together; row i does not depend on how many are a
 
 @dataclass(frozen=True)
 class Simulated:
-    """A distribution and the sizes of its two samples.
+    """A distribution and the sizes of its two samples."""
 
-    rows, test_rows: training and test rows. columns: number of features. sizes, kinds: number of codes and kind
-    (categorical or integer) of each feature, repeated in turn if fewer are given. classes: of the label. order: how
-    many columns have to be known together to say anything of the label. dependence: the probability with which a
-    column copies its predecessor. label_noise: the probability that a label is replaced by another.
-    """
-
-    rows: int
-    test_rows: int
-    columns: int
-    sizes: Sequence[int]
-    kinds: Sequence[str]
-    classes: int
-    order: int
-    dependence: float
-    label_noise: float
+    rows: Annotated[int, "number of training rows"]
+    test_rows: Annotated[int, "number of test rows"]
+    columns: Annotated[int, "number of features"]
+    sizes: Annotated[Sequence[int], "number of values of each feature, repeated in turn if fewer are given"]
+    kinds: Annotated[Sequence[str], "categorical or integer, of each feature, repeated in turn if fewer are given"]
+    classes: Annotated[int, "number of classes of the label"]
+    order: Annotated[int, "how many columns have to be known together to say anything of the label"]
+    dependence: Annotated[float, "probability with which a column copies its predecessor"]
+    label_noise: Annotated[float, "probability that a label is replaced by another class"]
 
     def __post_init__(self) -> None:
         for name, least in (("rows", 1), ("test_rows", 1), ("columns", 1), ("classes", 2), ("order", 1)):
@@ -73,10 +68,7 @@ class Simulated:
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Simulated:
         """Raises ValueError, naming the parameter at fault."""
-        known = {field.name for field in fields(cls)}
-        if set(raw) != known:
-            raise ValueError(f"simulated takes {', '.join(sorted(known))}; given are {', '.join(sorted(map(str, raw)))}")
-        return cls(**raw)
+        return read(cls, raw, "simulated rows")
 
     @property
     def bayes_accuracy(self) -> float:
@@ -101,13 +93,13 @@ class Simulated:
         return Schema((*features, label), "label", self.rows)
 
     def sample(self, rows: int, seed: int, side: int) -> np.ndarray:
-        """Codes, shape (rows, columns + 1). A longer sample of the same seed and side begins with the shorter one."""
-        codes = np.empty((rows, self.columns + 1), dtype=self.schema.dtype)
+        """Encoded rows, shape (rows, columns + 1). A longer sample of the same seed and side begins with the shorter one."""
+        encoded = np.empty((rows, self.columns + 1), dtype=self.schema.dtype)
         start = 0
         for chunk in self.chunks(rows, seed, side):
-            codes[start : start + len(chunk)] = chunk
+            encoded[start : start + len(chunk)] = chunk
             start += len(chunk)
-        return codes
+        return encoded
 
     def chunks(self, rows: int, seed: int, side: int) -> Iterator[np.ndarray]:
         """The same rows piece by piece, each of shape (at most 65,536, columns + 1)."""

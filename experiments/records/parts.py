@@ -106,12 +106,13 @@ class Fidelity(Part):
 
 @dataclass(frozen=True)
 class Evaluation(Part):
-    """As configured; column: what was predicted where that is not the target."""
+    """As configured; column: what was predicted where that is not the target. metrics: those besides the four."""
 
     name: str = "standard"
     evaluators: tuple[str, ...] = ()
     repeats: int | None = None
     target: str | None = None
+    metrics: tuple[str, ...] = ()
     column: str | None = None
 
 

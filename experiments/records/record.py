@@ -147,13 +147,15 @@ class Record:
             "offtask": self.evaluation.column,
             "leak": self.dataset.leak,
         }
-        row |= {metric: self.mean(metric) for metric in METRICS}
+        metrics = tuple(dict.fromkeys((*METRICS, *sorted({m for scores in self.metrics.values() for m in scores}))))
+        evaluators = tuple(dict.fromkeys((*EVALUATORS, DIRECT, *sorted(self.metrics))))
+        row |= {metric: self.mean(metric) for metric in metrics}
         row |= {"accuracy_best": self.best("accuracy"), "positive_rate": self.positive_rate}
         row |= {"tvd1": self.fidelity.tvd1, "tvd2": self.fidelity.tvd2}
         row |= {f"{part}_seconds": getattr(self.seconds, part) for part in ("fit", "sample", "total")}
         row |= {"peak_memory_mb": self.peak_memory_mb, "error": self.error}
-        for metric in METRICS:
-            row |= {f"{metric}.{name}": self.metrics.get(name, {}).get(metric) for name in (*EVALUATORS, DIRECT)}
+        for metric in metrics:
+            row |= {f"{metric}.{name}": self.metrics.get(name, {}).get(metric) for name in evaluators}
         return row | {"synthetic_sha256": self.synthetic_sha256, "run_id": self.run_id, "fit_id": self.fit_id}
 
 

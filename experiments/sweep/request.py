@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from dpdsyn.privacy import Budget
 from experiments.configuration import config_dir, content_hash, option_path, options, read_option
 from experiments.paths import results_dir
 
+_USUAL = {"role": "method", "takes": "seconds"}  # what an experiment may select methods by, and what holds unless `about` tells
 _GROUPS = ("dataset", "synthesizer", "privacy", "evaluation", "compute", "audit", "experiment", "guide")
 
 
@@ -112,9 +113,36 @@ def _single(names: Iterable[str], extra: Path | None) -> tuple[str, ...]:
 
 
 def _params(experiment: str, extra: Path | None) -> tuple[str, ...]:
-    """What an experiment's file sweeps over, as overrides."""
-    params = read_option("experiment", experiment, extra).get("hydra", {}).get("sweeper", {}).get("params", {})
-    return tuple(f"{key}={value}" for key, value in params.items())
+    """What an experiment's file sweeps over, as overrides; the methods that it selects stand after the data set."""
+    file = read_option("experiment", experiment, extra)
+    params = [f"{key}={value}" for key, value in file.get("hydra", {}).get("sweeper", {}).get("params", {}).items()]
+    if "methods" in file:
+        keys = [_key(text) for text in params]
+        if "synthesizer" in keys:
+            raise UsageError(f"experiment {experiment} has both `methods` and a list of synthesizers; keep one of them")
+        params.insert(keys.index("dataset") + 1 if "dataset" in keys else 0, _selected(experiment, file["methods"], extra))
+    return tuple(params)
+
+
+def _selected(experiment: str, wanted: Any, extra: Path | None) -> str:
+    """The methods whose `about` says what is wanted, sorted, as one swept override. What a file does not say is as usual."""
+    if not isinstance(wanted, Mapping) or set(wanted) - set(_USUAL):
+        raise UsageError(f"experiment {experiment}: methods is {wanted!r}; accepted: {', '.join(_USUAL)}, each a name or a list")
+    about = {
+        name: _USUAL | (read_option("synthesizer", name, extra).get("about") or {}) for name in options("synthesizer", extra)
+    }
+    accepted = {key: [values] if isinstance(values, str) else list(values) for key, values in wanted.items()}
+    for key, values in accepted.items():
+        known = {told[key] for told in about.values()} | {_USUAL[key]}
+        if set(values) - known:
+            raise UsageError(
+                f"experiment {experiment}: no method has the {key} {', '.join(sorted(set(values) - known))}; "
+                f"there are {', '.join(sorted(known))}"
+            )
+    names = [name for name, told in about.items() if all(told[key] in values for key, values in accepted.items())]
+    if not names:
+        raise UsageError(f"experiment {experiment}: no method is as its `methods` says")
+    return f"synthesizer={','.join(names)}"
 
 
 def _check_names(axes: dict[str, list[Any]], extra: Path | None) -> None:

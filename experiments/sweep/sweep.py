@@ -80,6 +80,6 @@ def _check_data(runs: list[Run]) -> None:
         datasets.check(run.dataset, say)
         if run.schema.drafted:
             say(
-                f"CAUTION: the schema of {run.dataset['name']} is a draft, read off the rows: no result has a guarantee. "
+                f"CAUTION: the schema of {run.dataset.name} is a draft, read off the rows: no result has a guarantee. "
                 "Replace what was read by public knowledge and delete the line `drafted: true`"
             )

@@ -5,6 +5,7 @@ import itertools
 import os
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from dpdsyn.synthesizer import draw, find
 from experiments.configuration import options, read_option
 from experiments.data import datasets, fetch
 from experiments.data.datasets import load, test_side
+from experiments.data.description import PublishedTable, Source, description, named
 from experiments.data.fetch import DataError, locate
 from experiments.paths import data_dirs
 
@@ -32,6 +34,12 @@ def toy(toy_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dic
     monkeypatch.setenv("DPDSYN_DATA", str(toy_world / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return yaml.safe_load((toy_world / "conf" / "dataset" / "toy.yaml").read_text())
+
+
+def described(raw: dict) -> PublishedTable:
+    dataset = description(raw)
+    assert isinstance(dataset, PublishedTable)
+    return dataset
 
 
 CELLS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3).map(str)), min_size=1, max_size=40)
@@ -63,23 +71,24 @@ def test_the_share_is_kept_and_the_seed_decides() -> None:
 
 
 def test_adult_is_whole_and_split_by_identical_rows() -> None:
-    description = read_option("dataset", "adult")
-    frame = datasets.read_frame(description, print)
+    adult = named("adult")
+    assert isinstance(adult, PublishedTable)
+    frame = datasets.read_frame(adult, print)
     assert frame.shape == (48842, 15)
     assert (frame["income"] == ">50K").mean() == pytest.approx(0.2393, abs=1e-4)
     assert frame["workclass"].isna().sum() == 2799 and frame["income"].nunique() == 2
-    split = load(description, 0)
+    split = load(adult, 0)
     assert len(split.train) + len(split.test) == 48842
     assert len(split.train) == pytest.approx(split.schema.rows_public, rel=0.01)
     for column, codes in zip(split.schema.columns, split.train.T, strict=True):
         assert column.other_code is None or (codes != column.other_code).all(), f"{column.name} has undeclared categories"
-    assert not np.array_equal(load(description, 1).test, split.test) and np.array_equal(load(description, 0).test, split.test)
+    assert not np.array_equal(load(adult, 1).test, split.test) and np.array_equal(load(adult, 0).test, split.test)
 
 
 def test_the_person_s_folder_comes_first_and_an_altered_file_is_refused_by_name_and_hash(
     toy: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = locate(toy)["toy/toy.csv"]
+    good = locate(described(toy))["toy/toy.csv"]
     content = good.read_bytes()
     own = tmp_path / "own" / "toy"
     own.mkdir(parents=True)
@@ -87,11 +96,11 @@ def test_the_person_s_folder_comes_first_and_an_altered_file_is_refused_by_name_
     for broken in (content[:-100], content.replace(b"red", b"rod", 1), b""):
         (own / "toy.csv").write_bytes(broken)
         with pytest.raises(DataError, match=f"toy.csv is truncated or altered.*{hashlib.sha256(broken).hexdigest()}.*delete it"):
-            locate(toy)
+            locate(described(toy))
     (own / "toy.csv").unlink()
     (own / "toy.csv.gz").write_bytes(b"\x1f\x8b\x08 not gzip")
     with pytest.raises(DataError, match=r"toy.csv.gz cannot be read"):
-        locate(toy)
+        locate(described(toy))
 
 
 def test_without_data_or_network_one_line_says_what_to_put_where(toy: dict, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +110,7 @@ def test_without_data_or_network_one_line_says_what_to_put_where(toy: dict, monk
         DataError,
         match=r"toy is not on this machine.*refused.*Put toy/toy.csv .* or, as .*, toy/toy.zip into .*cache.*DPDSYN_DATA",
     ) as caught:
-        locate(toy)
+        locate(described(toy))
     assert "\n" not in str(caught.value)
 
 
@@ -112,57 +121,57 @@ def archive(path: Path, content: bytes) -> dict:
 
 
 def test_what_the_address_gives_may_be_brought_by_hand(toy: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = locate(toy)["toy/toy.csv"].read_bytes()
+    content = locate(described(toy))["toy/toy.csv"].read_bytes()
     own = tmp_path / "own"
     (own / "toy").mkdir(parents=True)
     monkeypatch.setenv("DPDSYN_DATA", str(own))
     source = {**archive(own / "toy" / "toy (1).zip", content), "url": "http://127.0.0.1:9/toy%20(1).zip"}
     unreachable = {**toy, "sources": [source]}
-    assert locate(unreachable)["toy/toy.csv"].read_bytes() == content
+    assert locate(described(unreachable))["toy/toy.csv"].read_bytes() == content
     (data_dirs()[1] / "toy" / "toy.csv").unlink()
     (own / "toy" / "toy (1).zip").write_bytes(b"something else")
     with pytest.raises(DataError, match=r"toy \(1\).zip: File is not a zip file"):
-        locate(unreachable)
+        locate(described(unreachable))
 
 
 def test_downloads_are_verified_cached_and_never_repeated(toy: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = locate(toy)["toy/toy.csv"].read_bytes()
+    content = locate(described(toy))["toy/toy.csv"].read_bytes()
     monkeypatch.delenv("DPDSYN_DATA")
     bad, good = archive(tmp_path / "bad.zip", content + b"x"), archive(tmp_path / "good.zip", content)
     (tmp_path / "plain.csv").write_bytes(content)
     plain = {"url": (tmp_path / "plain.csv").as_uri(), "file": "toy/toy.csv"}
-    assert fetch._contents(plain, tmp_path) == fetch._contents(good, tmp_path)
+    assert fetch._contents(Source(**plain), tmp_path) == fetch._contents(Source(**good), tmp_path)
     (tmp_path / "torn.zip").write_bytes((tmp_path / "good.zip").read_bytes()[:50])
     torn = {**good, "url": (tmp_path / "torn.zip").as_uri()}
     said: list[str] = []
-    path = locate({**toy, "sources": [torn, bad, good]}, said.append)["toy/toy.csv"]
+    path = locate(described({**toy, "sources": [torn, bad, good]}), said.append)["toy/toy.csv"]
     assert path == data_dirs()[1] / "toy" / "toy.csv" and path.read_bytes() == content
     assert sum("not available" in text for text in said) == 2
     assert [p.name for p in path.parent.iterdir()] == ["toy.csv"]
     monkeypatch.setattr(fetch, "_fetch", lambda *_: pytest.fail("downloaded again"))
-    assert locate(toy)["toy/toy.csv"] == path
+    assert locate(described(toy))["toy/toy.csv"] == path
 
 
 def test_rows_that_contradict_the_schema_name_the_file(toy: dict) -> None:
     columns = {**toy["schema"]["columns"], "weight": {"kind": "real", "bounds": [0, 1], "bins": 2}}
     with pytest.raises(SchemaError, match=r"toy/toy.csv: the data lack the column 'weight'; they have colour, size, age, ill"):
-        load({**toy, "schema": {**toy["schema"], "columns": columns}}, 0)
+        load(described({**toy, "schema": {**toy["schema"], "columns": columns}}), 0)
     with pytest.raises(SchemaError, match="lack the column 'weight'"):
-        datasets.check({**toy, "schema": {**toy["schema"], "columns": columns}})
+        datasets.check(described({**toy, "schema": {**toy["schema"], "columns": columns}}))
     with pytest.raises(SchemaError, match="schema of toy: target 'weight' is not a column"):
-        load({**toy, "schema": {**toy["schema"], "target": "weight"}}, 0)
+        load(described({**toy, "schema": {**toy["schema"], "target": "weight"}}), 0)
 
 
 def test_columns_are_derived_by_public_rules_and_copies_dropped_only_where_asked(toy: dict) -> None:
     derived = {**toy, "derive": {"age": {"prefix": 1}, "colour": {"prefix": 2}}}
-    changed = datasets.read_frame(derived)
+    changed = datasets.read_frame(described(derived))
     assert set(changed["colour"]) == {"re", "gr", "bl"} and len(changed) == 1200
-    once = datasets.read_frame({**derived, "deduplicate": True})
+    once = datasets.read_frame(described({**derived, "deduplicate": True}))
     assert len(once) == len(changed.drop_duplicates()) < 1200
 
 
 def test_smaller_tables_are_nested_and_keep_the_test_rows(toy: dict) -> None:
-    whole = load(toy, 3)
+    whole = load(described(toy), 3)
     parts = [load(datasets.resolved({**toy, "train_rows": rows}), 3) for rows in (100, 400, 900)]
     assert all((part.test == whole.test).all() for part in parts) and len(parts[2].train) == len(whole.train)
     assert 70 < len(parts[0].train) < 140 and 340 < len(parts[1].train) < 460  # of 900, give or take four deviations
@@ -180,12 +189,13 @@ def test_options_that_build_on_others_are_laid_over_them() -> None:
     assert over["schema"]["columns"] == base["schema"]["columns"] and over["files"] == base["files"]
 
 
-PUBLISHED = [name for name in options("dataset") if "files" in read_option("dataset", name)]
+PUBLISHED = [name for name in options("dataset") if named(name).kind == "published"]
 
 
-def here(name: str) -> dict:
+def here(name: str) -> PublishedTable:
     """A published data set, or a skip that says what is lacking: not all of them can be had everywhere."""
-    dataset = read_option("dataset", name)
+    dataset = named(name)
+    assert isinstance(dataset, PublishedTable)
     absent = [file for file, path in fetch.present(dataset).items() if path is None]
     if absent:
         pytest.skip(f"{', '.join(absent)} is not on this machine (dpdsyn data fetch {name})")
@@ -198,7 +208,7 @@ def test_no_group_of_a_published_table_stands_on_both_sides_whatever_the_seed(na
     groups = datasets.schema_of(dataset).groups
     frame = datasets.read_frame(dataset)
     for seed in (0, 1, 99):
-        test = test_side(frame, groups, dataset["test_share"], seed)
+        test = test_side(frame, groups, dataset.test_share, seed)
         assert 0.15 < test.mean() < 0.25
         if groups != "rows":
             columns = list(frame) if groups == "identical_rows" else list(groups)
@@ -239,26 +249,25 @@ def test_no_liver_profile_stands_on_both_sides_with_a_cell_missing_on_one() -> N
     dataset = here("liver")
     frame, schema = datasets.read_frame(dataset), datasets.schema_of(dataset)
     used = schema.encode_all(frame)[1]
-    profiles = frame.loc[used, dataset["leak_by"]].astype(float)
-    test = test_side(frame, schema.groups, dataset["test_share"], 0)[used]
+    profiles = frame.loc[used, list(dataset.leak_by or ())].astype(float)
+    test = test_side(frame, schema.groups, dataset.test_share, 0)[used]
     train_profiles, test_profiles = profiles[~test].drop_duplicates(), profiles[test].drop_duplicates().to_numpy()
     for profile in train_profiles.to_numpy():
         assert not ((test_profiles == profile) | np.isnan(test_profiles) | np.isnan(profile)).all(axis=1).any()
 
 
 def test_the_government_census_is_what_its_r_package_holds(tmp_path: Path) -> None:
-    here("acs")
+    acs = here("acs")
     r_file = Path(os.environ.get("DPDSYN_DATA", "")) / "acs" / "gov_census.rda"
     if not r_file.is_file():
         pytest.skip("gov_census.rda is not beside the CSV")
-    dataset = read_option("dataset", "acs")
-    (source,) = dataset["sources"]
-    contents = fetch._contents({**source, "url": r_file.as_uri()}, tmp_path)
-    assert {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()} == dataset["files"]
+    (source,) = acs.sources
+    contents = fetch._contents(replace(source, url=r_file.as_uri()), tmp_path)
+    assert {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()} == acs.files
 
 
 def test_a_target_or_class_that_cannot_be_meant_is_refused(toy: dict) -> None:
-    assert datasets.resolved(toy) == toy
+    assert datasets.resolved(toy) == described(toy)
     with pytest.raises(ValueError, match=r"dataset.positive is 'maybe'; accepted for toy: no, yes"):
         datasets.resolved({**toy, "positive": "maybe"})
     with pytest.raises(ValueError, match=r"dataset.offtask is 'age'; accepted for toy: colour, size"):

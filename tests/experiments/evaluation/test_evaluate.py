@@ -7,7 +7,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from dpdsyn.contract import toy_encoded, toy_schema
-from experiments.evaluation.evaluate import fidelity, scores, utility
+from experiments.evaluation.fidelity import fidelity
+from experiments.evaluation.metrics import scores
+from experiments.evaluation.utility import utility
 from experiments.records.record import EVALUATORS, METRICS
 
 

@@ -1,4 +1,4 @@
-"""Configurations compose, hold the defaults of the code, and give runs their identities."""
+"""The configuration files: every run composes, every experiment names what exists, and identities change with what matters."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hydra import initialize_config_dir
 
 from dpdsyn.guide import GuideSettings
 from dpdsyn.synthesizer import load
-from experiments.configuration import config_dir, options
+from experiments.configuration import config_dir, options, read_option
 from experiments.run import Run, execute
-from experiments.sweep.request import inspect_request
+from experiments.sweep.request import UsageError, inspect_request
 
 
 @pytest.fixture(autouse=True)
@@ -29,35 +29,34 @@ def hydra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("synthesizer", options("synthesizer"))
 def test_every_run_composes(dataset: str, synthesizer: str) -> None:
     run = Run.of(composed(f"dataset={dataset}", f"synthesizer={synthesizer}"))
-    assert (run.dataset["name"], run.method) == (dataset, synthesizer)
-    assert run.schema.target in run.schema.names and run.dataset.get("positive") in run.schema[run.schema.target].categories
-    assert run.dataset["offtask"] in run.schema.features and not run.schema[run.dataset["offtask"]].ordered
+    assert (run.dataset.name, run.method) == (dataset, synthesizer)
+    assert run.schema.target in run.schema.names and run.dataset.positive in run.schema[run.schema.target].categories
+    assert run.dataset.offtask in run.schema.features and not run.schema[run.dataset.offtask].ordered
+
+
+OTHER_VALUES = {"variant", "as_published", "wrapped"}  # roles of methods that state values of their own for a class of another
+
+
+def role_of(synthesizer: str) -> str:
+    return str((read_option("synthesizer", synthesizer).get("about") or {}).get("role", "method"))
 
 
 @pytest.mark.parametrize("synthesizer", options("synthesizer"))
 def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> None:
+    """Every parameter is written down, with the value that the class has by itself; variants say what is other in them."""
     option = composed("dataset=adult", f"synthesizer={synthesizer}")["synthesizer"]
-    name, target, _ = option.pop("name"), option.pop("_target_"), option.pop("about")
+    target = option.pop("_target_")
+    option = {key: value for key, value in option.items() if key not in ("name", "about")}
     defaults = load(target)().parameters()
     assert set(option) == set(defaults)
+    option = {key: tuple(value) if isinstance(value, list) else value for key, value in option.items()}
     if "guide" in option:
         assert GuideSettings(**option.pop("guide")) == GuideSettings()
         defaults.pop("guide")
-    defaults |= {
-        "aim_3way": {"workload": "all_3way"},
-        "aim_target": {"workload": "target"},
-        "dpdsyn_as_published": {"candidates": "permuted"},
-        "dpdsyn_mst": {"candidates": "mst", "candidate_share": 0.8, "labels": "toward_shares"},
-    }.get(name, {})
-    if "package" in option:  # one class for all methods of all packages
-        shown = {"snsynth": "smartnoise"}.get(name.partition("_")[0], name.partition("_")[0])
-        defaults |= {"package": shown, "method": name.partition("_")[2]}
-        defaults |= {"snsynth_mwem": {"options": {"split_factor": 3}}, "dpmm_aim": {"options": {"max_model_size": 80}}}.get(
-            name, {}
-        )
-    if "other_targets" in option:
-        option["other_targets"] = tuple(option["other_targets"])
-    assert option == defaults
+    if role_of(synthesizer) not in OTHER_VALUES:
+        assert option == defaults
+    elif role_of(synthesizer) == "variant":
+        assert option != defaults, "a variant with the values of the method that it varies"
 
 
 @pytest.mark.parametrize("experiment", options("experiment"))
@@ -70,12 +69,56 @@ def test_every_experiment_names_what_exists(experiment: str) -> None:
 
 
 def test_quickstart_is_every_method_at_epsilon_one_with_three_seeds() -> None:
+    """Every method, reference and published version that takes seconds; no variant, no inspired or wrapped one."""
     request = inspect_request(["-m", "experiment=quickstart"])
-    variants = {"absyn", "aim_3way", "aim_target", "dpdsyn_mst"}  # of a workload, of candidates, or inspired
-    minutes = {"dpwgan", "rdp_gan", "rdp_gan_as_published", "wdp_gan", "dp_ctgan"}  # what a GAN takes; they are in `main_gan`
-    wrapped = {name for name in options("synthesizer") if name.startswith(("snsynth_", "dpmm_"))}
-    assert set(request.axes["synthesizer"]) == set(options("synthesizer")) - variants - minutes - wrapped
+    about = {name: read_option("synthesizer", name).get("about") or {} for name in options("synthesizer")}
+    takes = {name: told.get("takes", "seconds") for name, told in about.items()}
+    wanted = [name for name in about if role_of(name) in ("method", "reference", "as_published") and takes[name] == "seconds"]
+    assert request.axes["synthesizer"] == wanted == sorted(wanted)
+    assert {"dpdsyn", "real"} <= set(wanted) < set(about)
     assert request.axes["privacy.epsilon"] == [1.0] and len(request.axes["seed"]) == 3
+    jobs = request.jobs()
+    assert len(jobs) == 3 * len(wanted) and jobs[0][:2] == ["dataset=adult", f"synthesizer={wanted[0]}"]
+
+
+def experiment(folder: Path, methods: str, params: str = "seed: 0") -> list[str]:
+    """A command that runs an experiment of a person's own, with two methods beside ours."""
+    for group in ("experiment", "synthesizer"):
+        (folder / group).mkdir(exist_ok=True)
+    (folder / "experiment" / "mine.yaml").write_text(
+        f"# @package _global_\nmethods: {methods}\nhydra: {{sweeper: {{params: {{dataset: adult, {params}}}}}}}\n"
+    )
+    (folder / "synthesizer" / "a_new_one.yaml").write_text("name: a_new_one\n_target_: baselines.mst.MST\n")
+    (folder / "synthesizer" / "long.yaml").write_text(
+        "name: long\n_target_: baselines.mst.MST\nabout: {role: reference, takes: minutes}\n"
+    )
+    return ["--config-dir", str(folder), "-m", "experiment=mine"]
+
+
+def test_methods_of_one_s_own_are_selected_too_and_the_command_line_goes_first(tmp_path: Path) -> None:
+    ours = inspect_request(["-m", "experiment=quickstart"]).axes["synthesizer"]
+    given = experiment(tmp_path, "{role: [method, reference, as_published], takes: seconds}")
+    assert inspect_request(given).axes["synthesizer"] == sorted([*ours, "a_new_one"])
+    given = experiment(tmp_path, "{role: reference, takes: [seconds, minutes]}")
+    assert {"long", "real"} <= set(inspect_request(given).axes["synthesizer"]) <= {*ours, "long"}
+    typed = inspect_request([*given, "synthesizer=mst"])
+    assert typed.axes["synthesizer"] == ["mst"] and [job[1] for job in typed.jobs()] == ["synthesizer=mst"]
+
+
+@pytest.mark.parametrize(
+    ("methods", "params", "message"),
+    [
+        ("{rolle: method}", "seed: 0", "experiment mine: methods is {'rolle': 'method'}; accepted: role, takes"),
+        ("{role: metod}", "seed: 0", "experiment mine: no method has the role metod; there are .*method, .*reference"),
+        ("{takes: [hours]}", "seed: 0", "no method has the takes hours; there are .*seconds"),
+        ("[mst]", "seed: 0", r"methods is \['mst'\]; accepted: role, takes"),
+        ("{role: []}", "seed: 0", "experiment mine: no method is as its `methods` says"),
+        ("{role: method}", "synthesizer: mst", "experiment mine has both `methods` and a list of synthesizers; keep one"),
+    ],
+)
+def test_a_selection_that_cannot_be_meant_is_refused(methods: str, params: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        inspect_request(experiment(tmp_path, methods, params))
 
 
 def identifiers(*overrides: str) -> tuple[str, str]:
@@ -97,9 +140,11 @@ def test_what_can_change_the_table_changes_the_fit_and_nothing_else_does() -> No
         assert identifiers("synthesizer=dpdsyn", change)[0] != base[0], change
     for change in ("compute.threads=2", "compute.workers=1", "compute.retry=true", "dataset.title=x", "dataset.sources=[]"):
         assert identifiers("synthesizer=dpdsyn", change) == base, change
-    for change in ("evaluation.repeats=2", "evaluation.evaluators=[forest]"):
+    own = "+evaluation.metrics=[sklearn.metrics:log_loss]"  # a fit is judged again, not made again
+    for change in ("evaluation.repeats=2", "evaluation.evaluators=[forest]", own):
         fit, run = identifiers("synthesizer=dpdsyn", change)
         assert fit == base[0] and run != base[1], change
+    assert "metrics" not in Run.of(composed("dataset=adult", "synthesizer=dpdsyn")).evaluation
 
 
 def test_the_off_task_column_is_judged_on_the_same_fit() -> None:
@@ -152,5 +197,5 @@ def test_a_table_cut_to_fewer_rows_says_so_in_public_and_is_another_table() -> N
     for wrong in ("0", "2.5", "163001", "true"):
         with pytest.raises(ValueError, match=r"dataset.train_rows is .*; a whole number from 1 to 163000"):
             Run.of(composed(*whole, f"dataset.train_rows={wrong}"))
-    with pytest.raises(ValueError, match=r"made-up ones have dataset.generator.rows"):
+    with pytest.raises(ValueError, match=r"simulated ones have dataset.generator.rows"):
         Run.of(composed("synthesizer=real", "dataset=simulated", "+dataset.train_rows=5"))

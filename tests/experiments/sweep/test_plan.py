@@ -32,7 +32,7 @@ def plan(*runs: Planned) -> Plan:
 def test_a_plan_names_the_runs_that_hydra_composes_one_by_one(tmp_path: Path) -> None:
     request = inspect_request(CALL)
     made, examples = plan_of(request, Plans(tmp_path))
-    assert len(made.runs) == 16 and {run.dataset["name"] for run in examples} == {"adult", "br2000"}
+    assert len(made.runs) == 16 and {run.dataset.name for run in examples} == {"adult", "br2000"}
     for run in made.runs[::5]:
         ((_, _, alone),) = composed([[*run.overrides[1:], run.overrides[0]]], None)
         assert alone.run_id == run.run_id and alone.seed == run.seed and alone.budget.epsilon == run.epsilon

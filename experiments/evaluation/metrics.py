@@ -1,0 +1,58 @@
+"""Metrics: each a function of true labels and predicted class probabilities that gives a number.
+
+labels: encoded, shape (rows,). probabilities: shape (rows, classes). A metric whose name ends in nothing that is here is a
+person's own: see `own.own_function`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+
+def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Share of rows whose likeliest class is the true one."""
+    from sklearn.metrics import accuracy_score
+
+    return float(accuracy_score(labels, probabilities.argmax(axis=1)))
+
+
+def balanced_accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean recall over the classes that the labels have."""
+    from sklearn.metrics import recall_score
+
+    predicted, present = probabilities.argmax(axis=1), np.unique(labels)
+    return float(recall_score(labels, predicted, labels=present, average="macro", zero_division=0))
+
+
+def macro_f1(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean F1 over the classes that the labels have."""
+    from sklearn.metrics import f1_score
+
+    predicted, present = probabilities.argmax(axis=1), np.unique(labels)
+    return float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0))
+
+
+def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean area under the ROC curve over the classes that the labels have, each against the rest; NaN for one class."""
+    from sklearn.metrics import roc_auc_score
+
+    present = np.unique(labels)
+    areas = [roc_auc_score(labels == c, probabilities[:, c]) for c in present] if len(present) > 1 else [float("nan")]
+    return float(np.mean(areas))
+
+
+METRICS: Mapping[str, Metric] = {
+    "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "macro_f1": macro_f1,
+    "auroc": auroc,
+}
+
+
+def scores(labels: np.ndarray, probabilities: np.ndarray, extra: Mapping[str, Metric] | None = None) -> dict[str, float]:
+    """Every metric by name, those in `extra` besides ours. Raises TypeError or ValueError for one that is no number."""
+    return {name: float(metric(labels, probabilities)) for name, metric in {**METRICS, **(extra or {})}.items()}

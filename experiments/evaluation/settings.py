@@ -1,0 +1,82 @@
+"""How the configuration says that synthetic rows are judged, checked before anything runs.
+
+Evaluators and metrics are named as ours are, or as `module:function` (or `module.function`) of a person's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
+
+from dpdsyn.checks import whole_number
+from experiments.evaluation.metrics import METRICS, Metric
+from experiments.evaluation.models import MODELS, Builder, own_model
+from experiments.typed import read, suggestion
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a file of `conf/evaluation` may say."""
+
+    name: Annotated[str, "how records call it"]
+    evaluators: Annotated[Sequence[str], "models trained on synthetic rows: logistic, forest, boosting, mlp, or module:function"]
+    repeats: Annotated[int, "seeds of each model, averaged inside one fit"]
+    target: Annotated[str | None, "null: the schema's target is predicted; offtask: the data set's off-task column"] = None
+    metrics: Annotated[Sequence[str], "metrics besides the four that are always there, each as module:function"] = ()
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Settings:
+        """Raises ValueError in one line for a misspelt key or name, naming the accepted ones."""
+        settings = read(cls, raw, "evaluation")
+        whole_number("evaluation.repeats", settings.repeats, least=1)
+        builders(settings.evaluators)
+        metrics(settings.metrics)
+        return settings
+
+
+def builders(names: Sequence[str]) -> dict[str, Builder]:
+    """The builder of each evaluator, under the name that records give it, in the order given.
+
+    Raises ValueError for one that there is not.
+    """
+    return {
+        short: MODELS[name] if name in MODELS else own_model(_own(name, "evaluator", MODELS))
+        for name, short in _short(names, "evaluator", MODELS).items()
+    }
+
+
+def metrics(names: Sequence[str]) -> dict[str, Metric]:
+    """The functions of metrics, under the names that records give them. Raises ValueError for one that there is not."""
+    return {
+        short: METRICS[name] if name in METRICS else _own(name, "metric", METRICS)
+        for name, short in _short(names, "metric", METRICS).items()
+    }
+
+
+def _short(names: Sequence[str], what: str, known: Mapping[str, Any]) -> dict[str, str]:
+    """By the name as given, the name in records: without the module."""
+    short = {name: name if name in known else name.replace(":", ".").rpartition(".")[2] for name in dict.fromkeys(names)}
+    for name, end in short.items():
+        if end != name and end in known:
+            raise ValueError(f"the {what} {name} is called like one of ours; give it another name than {', '.join(known)}")
+    twice = {end for end in short.values() if list(short.values()).count(end) > 1}
+    if twice:
+        raise ValueError(f"two {what}s are called {', '.join(sorted(twice))}; records could not tell them apart")
+    return short
+
+
+def _own(name: str, what: str, known: Mapping[str, Any]) -> Callable[..., Any]:
+    """A person's own function or class. Raises ValueError, naming what is accepted."""
+    module, _, function = name.replace(":", ".").rpartition(".")
+    if not module:
+        hint = suggestion(name, known)
+        raise ValueError(f"no {what} is called {name}{hint}; there are {', '.join(known)}, or module:function of your own")
+    try:
+        found = getattr(import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"cannot load the {what} {name!r} ({error}); give module:function of an importable module") from error
+    if not callable(found):
+        raise ValueError(f"the {what} {name!r} is {found!r}; a function or a class is needed")
+    return found  # type: ignore[no-any-return]

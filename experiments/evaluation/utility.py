@@ -1,0 +1,57 @@
+"""TSTR: models trained on synthetic rows are tested on real ones."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dpdsyn.schema import Schema
+from experiments.evaluation.metrics import Metric, scores
+from experiments.evaluation.models import Builder
+from experiments.evaluation.settings import builders
+
+
+def utility(
+    train: np.ndarray,
+    test: np.ndarray,
+    schema: Schema,
+    target: str,
+    evaluators: Sequence[str],
+    repeats: int,
+    seed: int,
+    extra: Mapping[str, Metric] | None = None,
+) -> dict[str, dict[str, float]]:
+    """Metrics of each evaluator trained on `train` to predict the column `target` and tested on `test` (both encoded).
+
+    Averaged over `repeats` seeds of the evaluator; which seeds these are depends on its place in the list. extra: metrics
+    besides ours. Raises ValueError for an evaluator that there is not.
+    """
+    labels = test[:, schema.position(target)]
+    results = {}
+    for number, (name, build) in enumerate(builders(evaluators).items()):
+        runs = []
+        for repeat in range(repeats):
+            model_seed = int(np.random.SeedSequence([seed, number, repeat]).generate_state(1)[0])
+            runs.append(scores(labels, _predict(build, train, test, schema, target, model_seed), extra))
+        results[name] = {metric: float(np.mean([run[metric] for run in runs])) for metric in runs[0]}
+    return results
+
+
+def _predict(build: Builder, train: np.ndarray, test: np.ndarray, schema: Schema, target: str, seed: int) -> np.ndarray:
+    """Class probabilities for the test rows, shape (rows, classes). One class in `train` gives a constant."""
+    labels = train[:, schema.position(target)]
+    probabilities = np.zeros((len(test), schema[target].size))
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        probabilities[:, classes[0] if len(classes) else 0] = 1
+        return probabilities
+    features = schema.select([column for column in schema.names if column != target])
+    positions = schema.positions(features.names)
+    encode, model = build(features, seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(iterations|converge).*")  # iteration counts are fixed on purpose
+        model.fit(encode(train[:, positions]), labels)
+    probabilities[:, getattr(model, "classes_", classes)] = model.predict_proba(encode(test[:, positions]))
+    return probabilities
