@@ -73,7 +73,7 @@ class Audit:
         names = {"runs": 40, "columns": 2, "rows": 20, "canaries": 40}
         numbers = {name: whole_number(f"audit.{name}", given[name], least) for name, least in names.items()}
         if numbers["columns"] > len(run.schema.columns):
-            raise ValueError(f"audit.columns is {given['columns']}; {run.dataset['name']} has {len(run.schema.columns)}")
+            raise ValueError(f"audit.columns is {given['columns']}; {run.dataset.name} has {len(run.schema.columns)}")
         return cls(run, **numbers)
 
     @property
@@ -88,7 +88,7 @@ class Audit:
     @property
     def name(self) -> str:
         budget = self.run.budget
-        return f"{self.run.dataset['name']} {self.label} epsilon={budget.epsilon:g} delta={budget.delta:g}"
+        return f"{self.run.dataset.name} {self.label} epsilon={budget.epsilon:g} delta={budget.delta:g}"
 
     @property
     def label(self) -> str:
@@ -109,7 +109,7 @@ class Audit:
         schema = self.schema()
         codes = datasets.load(self.run.dataset, self.run.seed).train[:, self.run.schema.positions(schema.names)]
         if len(codes) < self.rows:
-            raise ValueError(f"audit.rows is {self.rows}; {self.run.dataset['name']} has {len(codes)} training rows")
+            raise ValueError(f"audit.rows is {self.rows}; {self.run.dataset.name} has {len(codes)} training rows")
         order = np.random.default_rng(self.rows).permutation(len(codes))
         drawn = codes[order[: self.rows]].astype(schema.dtype)
         canary = audit_attacks.canary_of(drawn, schema)

@@ -29,7 +29,7 @@ def job(config: Any, replaced: Mapping[str, str], path: Sequence[str], stamps: M
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     run, store = Run.of(plain), Store(results_dir())
-    name = f"{run.dataset['name']} {run.method} epsilon={run.budget.epsilon:g} seed={run.seed}"
+    name = f"{run.dataset.name} {run.method} epsilon={run.budget.epsilon:g} seed={run.seed}"
     try:
         with locked(store.locks, run.run_id, {"name": name}) as lock:
             known = store.read(run.run_id)
