@@ -11,6 +11,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Kind = TypeVar("Kind")
@@ -74,16 +75,17 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def keys_of(kind: type) -> Iterator[Key]:
+@cache
+def keys_of(kind: type) -> tuple[Key, ...]:
     """The keys of a dataclass, those that are needed first."""
     hints = get_type_hints(kind, include_extras=True)
     found = []
-    for field in fields(kind):  # type: ignore[arg-type]
+    for field in fields(kind):
         if get_origin(hints[field.name]) is Annotated:
             hint, meaning, *checked = get_args(hints[field.name])
             required = field.default is MISSING and field.default_factory is MISSING
             found.append(Key(field.name, hint, meaning, required, *checked))
-    yield from sorted(found, key=lambda key: not key.required)
+    return tuple(sorted(found, key=lambda key: not key.required))
 
 
 def described(kind: type, path: str = "") -> Iterator[Described]:

@@ -90,9 +90,9 @@ def _clean(cells: pd.Series, missing: set[str], decimal: str) -> pd.Series:
     texts = cells.cat.categories.str.strip()
     if decimal == ",":
         texts = texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)
-    codes, kept = pd.factorize(texts.where(~texts.isin(missing)))
-    codes = np.append(codes, -1)[cells.cat.codes.to_numpy()]
-    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(kept)), index=cells.index, name=cells.name)
+    positions, kept = pd.factorize(texts.where(~texts.isin(missing)))
+    positions = np.append(positions, -1)[cells.cat.codes.to_numpy()]
+    return pd.Series(pd.Categorical.from_codes(positions, categories=pd.Index(kept)), index=cells.index, name=cells.name)
 
 
 def line_of(path: Path, row: int, reading: Reading | None = None) -> int | None:

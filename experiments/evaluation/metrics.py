@@ -1,7 +1,7 @@
 """Metrics: each a function of true labels and predicted class probabilities that gives a number.
 
-labels: encoded, shape (rows,). probabilities: shape (rows, classes). A metric whose name ends in nothing that is here is a
-person's own: see `own.own_function`.
+labels: encoded, shape (rows,). probabilities: shape (rows, classes). A metric is added here, as a function and its name in
+`METRICS`; a person's own is named by the configuration (see `settings`).
 """
 
 from __future__ import annotations

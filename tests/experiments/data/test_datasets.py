@@ -1,3 +1,5 @@
+"""Published data sets: found, verified, read, split and encoded."""
+
 from __future__ import annotations
 
 import hashlib
@@ -80,8 +82,8 @@ def test_adult_is_whole_and_split_by_identical_rows() -> None:
     split = load(adult, 0)
     assert len(split.train) + len(split.test) == 48842
     assert len(split.train) == pytest.approx(split.schema.rows_public, rel=0.01)
-    for column, codes in zip(split.schema.columns, split.train.T, strict=True):
-        assert column.other_code is None or (codes != column.other_code).all(), f"{column.name} has undeclared categories"
+    for column, encoded in zip(split.schema.columns, split.train.T, strict=True):
+        assert column.other_code is None or (encoded != column.other_code).all(), f"{column.name} has undeclared categories"
     assert not np.array_equal(load(adult, 1).test, split.test) and np.array_equal(load(adult, 0).test, split.test)
 
 
@@ -234,8 +236,8 @@ def test_a_wild_row_changes_no_domain_and_an_unseen_category_is_never_sampled(na
         assert [longer[-1, i] for i in others] == [schema.columns[i].other_code for i in others]
     private = PrivateTable(longer, schema, Ledger(Budget(1.0, 1e-6)), rng)
     for method in ("independent", "real"):
-        codes = draw(find(method)().fit(private, rng), schema, 500, rng)
-        assert all((codes[:, i] != schema.columns[i].other_code).all() for i in others)
+        encoded = draw(find(method)().fit(private, rng), schema, 500, rng)
+        assert all((encoded[:, i] != schema.columns[i].other_code).all() for i in others)
         private = PrivateTable(longer, schema, Ledger(Budget(1.0, 1e-6)), rng)
 
 

@@ -174,7 +174,7 @@ def test_too_few_rows_to_split_are_said(tmp_path: Path) -> None:
         datasets.load(datasets.resolved(option), 0)
 
 
-def test_a_cell_is_known_by_the_content_of_its_files_not_their_place(tmp_path: Path) -> None:
+def test_a_run_is_known_by_the_content_of_its_files_not_their_place(tmp_path: Path) -> None:
     def identity(folder: str, content: str) -> dict:
         (tmp_path / folder).mkdir(exist_ok=True)
         path = tmp_path / folder / "people.csv"

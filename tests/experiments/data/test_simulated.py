@@ -1,3 +1,5 @@
+"""Simulated rows follow the distribution that is stated of them."""
+
 from __future__ import annotations
 
 import itertools

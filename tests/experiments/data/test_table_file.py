@@ -210,11 +210,11 @@ def test_whatever_the_file_there_is_a_message_or_a_schema_that_fits_it(
     (folder / "people.yaml").write_text(text, encoding="utf-8")
     schema = Schema.from_mapping(read_yaml(folder / "people.yaml"))
     assert schema.drafted and schema.target == target
-    codes = schema.encode(frame)
-    assert target is not None or len(codes) == len(frame)
+    encoded = schema.encode(frame)
+    assert target is not None or len(encoded) == len(frame)
     assert set(schema.names) | set(schema.ignore) == set(frame.columns)
-    decoded = schema.decode(codes, np.random.default_rng(0))
-    assert np.array_equal(schema.encode(decoded.assign(**dict.fromkeys(schema.ignore, ""))), codes)
+    decoded = schema.decode(encoded, np.random.default_rng(0))
+    assert np.array_equal(schema.encode(decoded.assign(**dict.fromkeys(schema.ignore, ""))), encoded)
 
 
 def drafted(tmp_path: Path, *lines: str) -> str:

@@ -162,7 +162,7 @@ def test_an_off_task_record_says_what_was_predicted() -> None:
     record = execute(Run.of(composed(*small, "synthesizer=real", "evaluation.evaluators=[logistic]")))
     assert (record.status, record.evaluation.column, record.dataset.ceiling) == ("ok", "x8", None)
     assert record.dataset.generator["rows"] == 2000
-    # x8 copies x6 half the time and has two codes, so a model can be right in three cases of four
+    # x8 copies x6 half the time and has two values, so a model can be right in three cases of four
     assert 0.7 < record.metrics["logistic"]["accuracy"] < 0.85
     skipped = execute(Run.of(composed(*small, "synthesizer=guide_only")))
     assert skipped.status == "skipped" and "no rows to learn x8 from" in str(skipped.error)

@@ -1,3 +1,5 @@
+"""Models, metrics and fidelity on tables whose answer is known."""
+
 from __future__ import annotations
 
 import itertools
