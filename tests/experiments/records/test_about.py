@@ -40,7 +40,7 @@ def test_what_cannot_be_meant_is_refused_with_what_is_accepted(told: dict, match
 
 
 def today() -> dict[str, str]:
-    """For each hash in the committed records that is not its file's hash today: that one, as if all changes were of words only."""
+    """For each hash in committed records that is not its file's hash today: today's, as if only words had changed."""
     made_for = {record.experiment for record in read_export(ROOT / "results") if record.experiment}
     present = {each: content_hash(option_path("experiment", each.name)) for each in made_for}
     return {each.sha256: now for each, now in sorted(present.items(), key=lambda item: item[0].name) if now != each.sha256}
