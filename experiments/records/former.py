@@ -21,7 +21,6 @@ EXPERIMENTS: dict[str, str] = {  # content hash of a file that was reworded sinc
     "555de23884775c3e": "c12b8fd27f70e862",  # main_fast_budgets
     "8f96a103d10b9158": "59fe840dc9229e0f",  # main_fast_sets
     "0d7e765d862e6c64": "d692e8b07ee2403c",  # main_gan
-    "6e01cdf47f92e093": "57b9035d94f0f9bd",  # quickstart
 }
 
 

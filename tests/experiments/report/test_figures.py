@@ -148,6 +148,16 @@ def test_pictures_have_our_colours_and_are_small(tmp_path: Path) -> None:
             assert path.stat().st_size < 150_000 and not picture.info
 
 
+def test_a_method_of_ones_own_has_the_colour_that_it_tells(tmp_path: Path) -> None:
+    from PIL import Image
+
+    method = {"name": "mine", "guarantee": "dp", "about": {"colour": "#7f3c8d"}}
+    mine = [changed(one("mine", 0.84, 2.0, epsilon=epsilon), method=method) for epsilon in (1.0, 4.0)]
+    (path,) = [path for path in write(View.of([*few(), *mine]), tmp_path) if path.name == "accuracy_time.png"]
+    found = {colour for _, colour in Image.open(path).convert("RGB").getcolors(1 << 24) or ()}
+    assert {rgb("#7f3c8d"), rgb(OWN)} <= found
+
+
 def test_nothing_is_fitted_or_loaded_to_make_tables_figures_and_report(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     write_export(tmp_path / "results", read_export(ROOT / "results")[::40])
