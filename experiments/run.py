@@ -61,24 +61,15 @@ class Run:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Run:
-        """Raises InputError, DataError or SchemaError: what checks a value given is right to refuse it, with any ValueError."""
-        try:
-            return cls._of(config)
-        except InputError:  # SchemaError among them, which names the line of a table
-            raise
-        except ValueError as error:
-            raise InputError(str(error)) from error
-
-    @classmethod
-    def _of(cls, config: Mapping[str, Any]) -> Run:
+        """Raises InputError (SchemaError among them) or DataError."""
         method = dict(config["synthesizer"])
         name, target, about = method.pop("name"), method.pop("_target_"), method.pop("about", None) or {}
         About.of(name, about)  # refused here, before anything is computed
         kind = load(target)
         try:
             synthesizer = kind(**method)
-        except TypeError as error:
-            raise ValueError(f"synthesizer {name}: {error}") from error
+        except (TypeError, ValueError) as error:  # a constructor checks nothing but what it is given
+            raise InputError(f"synthesizer {name}: {error}") from error
         Settings.of(config["evaluation"])
         dataset = datasets.resolved(config["dataset"])
         schema = datasets.schema_of(dataset)

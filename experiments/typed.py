@@ -14,6 +14,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from dpdsyn.checks import InputError
+
 Kind = TypeVar("Kind")
 
 _WORDS = {str: "text", bool: "true or false", int: "whole number", float: "number", type(None): "null", Any: "anything"}
@@ -44,24 +46,24 @@ def read(kind: type[Kind], raw: Any, where: str, /, path: str = "", others: Iter
 
     where: what the values describe, for messages. path: of the mapping within it. others: keys that mean something elsewhere,
     to be suggested when a misspelt one is nearest to them. more: fields that are no keys.
-    Raises ValueError in one line: what is misspelt, missing or of the wrong kind, and what is accepted.
+    Raises InputError in one line: what is misspelt, missing or of the wrong kind, and what is accepted.
     """
     checked = _values(kind, raw, where, path, others)
     try:
         return kind(**checked, **more)
     except ValueError as error:
-        raise ValueError(f"{where}: {path + ': ' if path else ''}{error}") from error
+        raise InputError(f"{where}: {path + ': ' if path else ''}{error}") from error
 
 
 def _values(kind: type, raw: Any, where: str, path: str, others: Iterable[str]) -> dict[str, Any]:
     keys = {key.name: key for key in keys_of(kind)}
     if not isinstance(raw, Mapping):
-        raise ValueError(f"{where}: {path or 'it'} is {raw!r}; a mapping with the keys {', '.join(keys)} is needed")
+        raise InputError(f"{where}: {path or 'it'} is {raw!r}; a mapping with the keys {', '.join(keys)} is needed")
     _refuse_unknown([str(key) for key in raw], list(keys), others, where, path)
     given = {name: value for name, value in raw.items() if value is not None}
     absent = [_under(path, key.name) for key in keys.values() if key.required and key.name not in given]
     if absent:
-        raise ValueError(f"{where}: {', '.join(absent)} is missing; {_accepted(keys)}")
+        raise InputError(f"{where}: {', '.join(absent)} is missing; {_accepted(keys)}")
     for name, value in given.items():
         checked = keys[name].checked
         if checked is not None:
@@ -114,7 +116,7 @@ def _refuse_unknown(given: list[str], known: list[str], others: Iterable[str], w
     for name in given:
         if name not in known:
             hint = suggestion(name, [*known, *others])
-            raise ValueError(f"{where}: there is no key {_under(path, name)}{hint}; {_accepted(known)}")
+            raise InputError(f"{where}: there is no key {_under(path, name)}{hint}; {_accepted(known)}")
 
 
 def _accepted(keys: Iterable[str]) -> str:
@@ -137,7 +139,7 @@ def _value(value: Any, hint: Any, where: str, path: str) -> Any:
         names = [_value(name, of_key, where, f"a key of {path}") for name in value]
         return {name: _value(value[name], of_value, where, _under(path, name)) for name in names}
     if not _is_scalar(value, hint):
-        raise ValueError(f"{where}: {path} is {value!r}; needed: {_words(hint)}")
+        raise InputError(f"{where}: {path} is {value!r}; needed: {_words(hint)}")
     return value
 
 
@@ -148,7 +150,7 @@ def _one_of(value: Any, hints: Sequence[Any], where: str, path: str) -> Any:
     if nested:
         return _value(value, nested[0], where, path)
     if not any(_is_scalar(value, hint) for hint in hints):
-        raise ValueError(f"{where}: {path} is {value!r}; needed: {_any_of(hints)}")
+        raise InputError(f"{where}: {path} is {value!r}; needed: {_any_of(hints)}")
     return value
 
 

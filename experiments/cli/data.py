@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from dpdsyn.checks import InputError
 from experiments.configuration import options
 from experiments.console import say
 
@@ -88,7 +89,7 @@ def verify(given: argparse.Namespace) -> int:
     for dataset in track(datasets, "verifying", console=console, disable=not console.is_terminal, transient=True):
         try:
             verdict = f"ok     {_verified(dataset)}"
-        except (DataError, ValueError) as error:
+        except (DataError, InputError) as error:
             verdict, faults = f"FAULT  {error}", faults + 1
         print(f"{dataset.name:<17}{verdict}", flush=True)
     print(f"{len(datasets) - faults} of {len(datasets)} data sets are as they should be")

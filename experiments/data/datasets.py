@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpdsyn.checks import InputError
 from dpdsyn.column import SchemaError, canonical
 from dpdsyn.contribution_bounding import one_row_per_person
 from dpdsyn.keyed_hash import content_ids, keyed_hash
@@ -62,10 +63,10 @@ def resolved(raw: Mapping[str, Any]) -> Dataset:
 def _cut(dataset: PublishedTable | OwnTable, rows: int, full: int) -> PublishedTable | OwnTable:
     """The data set with about that many of its `full` training rows; the schema then states that number in public.
 
-    Raises ValueError for a number out of range.
+    Raises InputError for a number out of range.
     """
     if not 1 <= rows <= full:
-        raise ValueError(f"dataset.train_rows is {rows!r}; a whole number from 1 to {full} is needed, or null for all")
+        raise InputError(f"dataset.train_rows is {rows!r}; a whole number from 1 to {full} is needed, or null for all")
     if rows == full:
         return dataset
     return replace(dataset.with_values(schema={**dataset.schema, "rows_public": rows}), kept_share=rows / full)
@@ -73,7 +74,7 @@ def _cut(dataset: PublishedTable | OwnTable, rows: int, full: int) -> PublishedT
 
 def _check_choice(dataset: Dataset, key: str, value: Any, accepted: list[str]) -> None:
     if value is not None and canonical(value) not in accepted:
-        raise ValueError(f"dataset.{key} is {value!r}; accepted for {dataset.name}: {', '.join(accepted)}")
+        raise InputError(f"dataset.{key} is {value!r}; accepted for {dataset.name}: {', '.join(accepted)}")
 
 
 def schema_of(dataset: Dataset) -> Schema:
@@ -89,14 +90,14 @@ def schema_of(dataset: Dataset) -> Schema:
 def judged_column(dataset: Dataset, schema: Schema, target: str | None) -> str:
     """The column that models are to predict when synthetic rows are judged: the schema's target, or `offtask`.
 
-    Raises ValueError if the data set names none.
+    Raises InputError if the data set names none.
     """
     if target is None:
         return str(schema.target)
     if target != "offtask":
-        raise ValueError(f"evaluation.target is {target!r}; accepted: null (the schema's own target), offtask")
+        raise InputError(f"evaluation.target is {target!r}; accepted: null (the schema's own target), offtask")
     if dataset.offtask is None:
-        raise ValueError(f"{dataset.name} names no off-task column; add dataset.offtask=COLUMN")
+        raise InputError(f"{dataset.name} names no off-task column; add dataset.offtask=COLUMN")
     return str(dataset.offtask)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Self
 
+from dpdsyn.checks import InputError
 from experiments.configuration import read_option
 from experiments.data.simulated import Simulated
 from experiments.typed import Described, keys_of, read
@@ -32,7 +33,7 @@ class Source:
     def __post_init__(self) -> None:
         given = {name for name in ("url", "wheel", "members", "file", "r_table") if getattr(self, name) is not None}
         if given not in ({"url", "members"}, {"url", "file"}, {"url", "file", "r_table"}, {"wheel", "members"}):
-            raise ValueError(
+            raise InputError(
                 f"a source has {' and '.join(sorted(given)) or 'no key'}; "
                 "accepted: url and members, url and file, url and file and r_table, or wheel and members"
             )
@@ -112,7 +113,7 @@ class FileTable(Description):
 
     def __post_init__(self) -> None:
         if not 0 < self.test_share < 1:
-            raise ValueError(f"test_share is {self.test_share!r}; a number between 0 and 1 is needed")
+            raise InputError(f"test_share is {self.test_share!r}; a number between 0 and 1 is needed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,12 +160,12 @@ _KINDS: tuple[type[Description], ...] = (PublishedTable, OwnTable, SimulatedTabl
 def description(raw: Mapping[str, Any]) -> PublishedTable | OwnTable | SimulatedTable:
     """The typed description of a data set, from what its YAML holds.
 
-    Raises ValueError in one line, naming the data set, for a key that is misspelt or missing and a value of the wrong kind.
+    Raises InputError in one line, naming the data set, for a key that is misspelt or missing and a value of the wrong kind.
     """
     kind = SimulatedTable if "generator" in raw else OwnTable if "path" in raw else PublishedTable
     where = f"data set {raw.get('name', 'without a name')}"
     if kind is SimulatedTable and raw.get("train_rows") is not None:
-        raise ValueError("dataset.train_rows is for tables of a file; simulated ones have dataset.generator.rows")
+        raise InputError("dataset.train_rows is for tables of a file; simulated ones have dataset.generator.rows")
     others = {key.name for other in _KINDS for key in keys_of(other)}
     return read(kind, raw, where, others=others, raw=raw)
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from dpdsyn.checks import whole_number
+from dpdsyn.checks import InputError, whole_number
 from dpdsyn.column import Column
 from dpdsyn.schema import Schema
 from experiments.typed import read
@@ -47,27 +47,27 @@ class Simulated:
         for name, least in (("rows", 1), ("test_rows", 1), ("columns", 1), ("classes", 2), ("order", 1)):
             whole_number(f"simulated {name}", getattr(self, name), least=least)
         if not self.sizes or not self.kinds:
-            raise ValueError("simulated sizes and kinds: at least one of each is needed")
+            raise InputError("simulated sizes and kinds: at least one of each is needed")
         for size in self.sizes:
             whole_number("simulated size", size, least=2)
         if set(self.kinds) - {"categorical", "integer"}:
-            raise ValueError(f"simulated kinds are {list(self.kinds)}; accepted: categorical, integer")
+            raise InputError(f"simulated kinds are {list(self.kinds)}; accepted: categorical, integer")
         if self.order > self.columns:
-            raise ValueError(f"simulated order is {self.order}; it cannot exceed the number of columns, {self.columns}")
+            raise InputError(f"simulated order is {self.order}; it cannot exceed the number of columns, {self.columns}")
         uneven = [size for size in self._sizes[: self.order] if size % self.classes]
         if self.order > 1 and uneven:
-            raise ValueError(
+            raise InputError(
                 f"simulated sizes: the first {self.order} columns carry the label, so their sizes must be multiples of "
                 f"the number of classes, {self.classes}; {uneven[0]} is not"
             )
         most = 1 - 1 / self.classes
         for name, value, high in (("dependence", self.dependence, 1.0), ("label_noise", self.label_noise, most)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
-                raise ValueError(f"simulated {name} is {value!r}; a number from 0 to {high:g} is needed")
+                raise InputError(f"simulated {name} is {value!r}; a number from 0 to {high:g} is needed")
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Simulated:
-        """Raises ValueError, naming the parameter at fault."""
+        """Raises InputError, naming the parameter at fault."""
         return read(cls, raw, "simulated rows")
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
 
-from dpdsyn.checks import whole_number
+from dpdsyn.checks import InputError, whole_number
 from experiments.evaluation.metrics import METRICS, Metric
 from experiments.evaluation.models import MODELS, Builder, own_model
 from experiments.typed import read, suggestion
@@ -28,7 +28,7 @@ class Settings:
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Settings:
-        """Raises ValueError in one line for a misspelt key or name, naming the accepted ones."""
+        """Raises InputError in one line for a misspelt key or name, naming the accepted ones."""
         settings = read(cls, raw, "evaluation")
         whole_number("evaluation.repeats", settings.repeats, least=1)
         builders(settings.evaluators)
@@ -39,7 +39,7 @@ class Settings:
 def builders(names: Sequence[str]) -> dict[str, Builder]:
     """The builder of each evaluator, under the name that records give it, in the order given.
 
-    Raises ValueError for one that there is not.
+    Raises InputError for one that there is not.
     """
     return {
         short: MODELS[name] if name in MODELS else own_model(_own(name, "evaluator", MODELS))
@@ -48,7 +48,7 @@ def builders(names: Sequence[str]) -> dict[str, Builder]:
 
 
 def metrics(names: Sequence[str]) -> dict[str, Metric]:
-    """The functions of metrics, under the names that records give them. Raises ValueError for one that there is not."""
+    """The functions of metrics, under the names that records give them. Raises InputError for one that there is not."""
     return {
         short: METRICS[name] if name in METRICS else _own(name, "metric", METRICS)
         for name, short in _short(names, "metric", METRICS).items()
@@ -60,23 +60,23 @@ def _short(names: Sequence[str], what: str, known: Mapping[str, Any]) -> dict[st
     short = {name: name if name in known else name.replace(":", ".").rpartition(".")[2] for name in dict.fromkeys(names)}
     for name, end in short.items():
         if end != name and end in known:
-            raise ValueError(f"the {what} {name} is called like one of ours; give it another name than {', '.join(known)}")
+            raise InputError(f"the {what} {name} is called like one of ours; give it another name than {', '.join(known)}")
     twice = {end for end in short.values() if list(short.values()).count(end) > 1}
     if twice:
-        raise ValueError(f"two {what}s are called {', '.join(sorted(twice))}; records could not tell them apart")
+        raise InputError(f"two {what}s are called {', '.join(sorted(twice))}; records could not tell them apart")
     return short
 
 
 def _own(name: str, what: str, known: Mapping[str, Any]) -> Callable[..., Any]:
-    """A person's own function or class. Raises ValueError, naming what is accepted."""
+    """A person's own function or class. Raises InputError, naming what is accepted."""
     module, _, function = name.replace(":", ".").rpartition(".")
     if not module:
         hint = suggestion(name, known)
-        raise ValueError(f"no {what} is called {name}{hint}; there are {', '.join(known)}, or module:function of your own")
+        raise InputError(f"no {what} is called {name}{hint}; there are {', '.join(known)}, or module:function of your own")
     try:
         found = getattr(import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"cannot load the {what} {name!r} ({error}); give module:function of an importable module") from error
+        raise InputError(f"cannot load the {what} {name!r} ({error}); give module:function of an importable module") from error
     if not callable(found):
-        raise ValueError(f"the {what} {name!r} is {found!r}; a function or a class is needed")
+        raise InputError(f"the {what} {name!r} is {found!r}; a function or a class is needed")
     return found  # type: ignore[no-any-return]

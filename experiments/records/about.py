@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from dpdsyn.checks import InputError
+
 ROLES = {
     "method": "compared with the others",
     "variant": "compared, another form of a method that stands there too",
@@ -37,12 +39,12 @@ class About:
 
     @classmethod
     def of(cls, method: str, given: Mapping[str, Any] | None) -> Self:
-        """Of what a YAML says of a method. Raises ValueError, naming what is accepted, for a key or a value that is not."""
+        """Of what a YAML says of a method. Raises InputError, naming what is accepted, for a key or a value that is not."""
         given = given or {}
         accepted = [f.name for f in fields(cls)]
         unknown = sorted(set(given) - set(accepted))
         if unknown:
-            raise ValueError(f"synthesizer {method}: about has no {', '.join(unknown)}; accepted: {', '.join(accepted)}")
+            raise InputError(f"synthesizer {method}: about has no {', '.join(unknown)}; accepted: {', '.join(accepted)}")
         values: dict[str, Any] = {**given, "drawn": tuple(given.get("drawn", DRAWN))}
         made = cls(**values)
         for key, chosen, choices in (
@@ -52,7 +54,7 @@ class About:
         ):
             if not set(chosen) <= set(choices):
                 named = ", ".join(choice for choice in choices if choice)
-                raise ValueError(f"synthesizer {method}: about.{key} is {given[key]!r}; accepted: {named}")
+                raise InputError(f"synthesizer {method}: about.{key} is {given[key]!r}; accepted: {named}")
         if made.colour is not None and not re.fullmatch("#[0-9a-f]{6}", str(made.colour)):
-            raise ValueError(f"synthesizer {method}: about.colour is {made.colour!r}; accepted: six digits as in '#0072b2'")
+            raise InputError(f"synthesizer {method}: about.colour is {made.colour!r}; accepted: six digits as in '#0072b2'")
         return made

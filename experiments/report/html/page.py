@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from dpdsyn.checks import InputError
 from dpdsyn.files import write_whole
 from experiments.records import former
 from experiments.records.record import Record
@@ -44,7 +45,7 @@ _MEANINGS = {
 def write(view: View, results: Path) -> Path:
     """`report.html` in the results folder, with what `audits.csv` and `published.yaml` say if they lie there.
 
-    Raises ValueError if there is no record, or if the audits are no table.
+    Raises InputError if there is no record, or if the audits are no table.
     """
     path = results / NAME
     made = page(view, audits(results / AUDITS), published.listed(results / published.LIST))
@@ -53,18 +54,18 @@ def write(view: View, results: Path) -> Path:
 
 
 def audits(path: Path) -> Table | None:
-    """What was found by attacking the methods, or None if there is no such file. Raises ValueError for another file."""
+    """What was found by attacking the methods, or None if there is no such file. Raises InputError for another file."""
     if not path.exists():
         return None
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     needed = {"method", "guarantee", "claimed_epsilon", "attack", "lower_bound"}
     if not rows or not needed <= set(rows[0]):
-        raise ValueError(f"{path}: the first line has to name the columns {', '.join(sorted(needed))}")
+        raise InputError(f"{path}: the first line has to name the columns {', '.join(sorted(needed))}")
     columns = rows[0]
     bad = next((number for number, row in enumerate(rows[1:], start=2) if len(row) != len(columns)), None)
     if bad:
-        raise ValueError(f"{path}, line {bad}: {len(rows[bad - 1])} cells; {len(columns)} are needed")
+        raise InputError(f"{path}, line {bad}: {len(rows[bad - 1])} cells; {len(columns)} are needed")
     first = ["method", *(name for name in columns if name != "method")]
     notes = ["A lower bound above the claimed epsilon means that the claim does not hold; one below it proves nothing."]
     told = [former.audit(dict(zip(columns, row, strict=True))) for row in rows[1:]]
@@ -73,9 +74,9 @@ def audits(path: Path) -> Table | None:
 
 
 def page(view: View, audited: Table | None = None, elsewhere: Sequence[Table] = ()) -> str:
-    """The whole file. elsewhere: what others published. Raises ValueError if there is no record."""
+    """The whole file. elsewhere: what others published. Raises InputError if there is no record."""
     if not view.records:
-        raise ValueError("there is no record to report on; do some runs first")
+        raise InputError("there is no record to report on; do some runs first")
     shown = summaries(view.plain)
     rows, details = leaderboard(shown, pairs(view.swept.plain.judged_alike))
     drawn = {chart.name: chart for chart in charts(view)}
