@@ -23,6 +23,7 @@ from dpdsyn.synthesizer import Synthesizer, draw, load
 from experiments import machine
 from experiments.console import Say, silent
 from experiments.data import datasets
+from experiments.data.description import Dataset
 from experiments.evaluation import VERSION as EVALUATION_VERSION
 from experiments.evaluation.fidelity import fidelity as fidelity_of
 from experiments.evaluation.metrics import scores
@@ -45,7 +46,7 @@ class Run:
     which was not is made again.
     """
 
-    dataset: datasets.Dataset
+    dataset: Dataset
     schema: Schema
     judged: str
     method: str

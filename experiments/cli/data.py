@@ -11,8 +11,8 @@ from experiments.configuration import options
 from experiments.console import say
 
 if TYPE_CHECKING:
-    from experiments.data.datasets import Dataset, Split
-    from experiments.data.description import PublishedTable, SimulatedTable
+    from experiments.data.datasets import Split
+    from experiments.data.description import Dataset, PublishedTable, SimulatedTable
 
 
 def add(commands: argparse._SubParsersAction) -> None:

@@ -16,10 +16,8 @@ from dpdsyn.keyed_hash import content_ids, keyed_hash
 from dpdsyn.schema import Schema
 from experiments.console import Say, silent
 from experiments.data import own_table, published, simulated
-from experiments.data.description import OwnTable, PublishedTable, SimulatedTable, description
+from experiments.data.description import Dataset, OwnTable, PublishedTable, SimulatedTable, description
 from experiments.data.fetch import DataError
-
-Dataset = PublishedTable | OwnTable | SimulatedTable
 
 VERSION = 1  # raised when the same configuration would give other encoded rows or another split
 _IDENTITY = ("name", "files", "read", "replace", "derive", "deduplicate", "schema", "test_share")  # keys of a table of a file
@@ -50,7 +48,7 @@ def resolved(raw: Mapping[str, Any]) -> Dataset:
         dataset = own_table.resolved(dataset)
     schema = schema_of(dataset)
     if not isinstance(dataset, SimulatedTable) and dataset.train_rows is not None:
-        dataset = _cut(dataset, dataset.train_rows, schema.rows_public)
+        dataset = _cut(dataset, dataset.train_rows, schema)
         schema = schema_of(dataset)
     if schema.target is None:
         raise SchemaError(f"schema of {dataset.name}: no target is named; add `target: COLUMN`, or dataset.target=COLUMN")
@@ -60,16 +58,18 @@ def resolved(raw: Mapping[str, Any]) -> Dataset:
     return dataset
 
 
-def _cut(dataset: PublishedTable | OwnTable, rows: int, full: int) -> PublishedTable | OwnTable:
-    """The data set with about that many of its `full` training rows; the schema then states that number in public.
+def _cut(dataset: PublishedTable | OwnTable, rows: int, schema: Schema) -> PublishedTable | OwnTable:
+    """The data set with about that many of its training rows; the schema then states that number in public.
 
     Raises InputError for a number out of range.
     """
+    full = schema.rows_public
     if not 1 <= rows <= full:
         raise InputError(f"dataset.train_rows is {rows!r}; a whole number from 1 to {full} is needed, or null for all")
     if rows == full:
         return dataset
-    return replace(dataset.with_values(schema={**dataset.schema, "rows_public": rows}), kept_share=rows / full)
+    smaller = {**dataset.raw["schema"], "rows_public": rows}
+    return replace(dataset.with_values(schema=smaller), kept_share=rows / full)
 
 
 def _check_choice(dataset: Dataset, key: str, value: Any, accepted: list[str]) -> None:
@@ -82,7 +82,7 @@ def schema_of(dataset: Dataset) -> Schema:
     if isinstance(dataset, SimulatedTable):
         return dataset.generator.schema
     try:
-        return Schema.from_mapping(dataset.schema)
+        return Schema.from_mapping(dataset.schema)  # type: ignore[arg-type]  # what is none is refused there
     except SchemaError as error:
         raise SchemaError(f"schema of {dataset.name}: {error}") from error
 

@@ -154,23 +154,26 @@ class SimulatedTable(Description):
     licence: Annotated[str | None, "of the rows"] = None
 
 
-_KINDS: tuple[type[Description], ...] = (PublishedTable, OwnTable, SimulatedTable)
+_KINDS: tuple[type[Dataset], ...] = (PublishedTable, OwnTable, SimulatedTable)
 
 
-def description(raw: Mapping[str, Any]) -> PublishedTable | OwnTable | SimulatedTable:
+Dataset = PublishedTable | OwnTable | SimulatedTable
+
+
+def description(raw: Mapping[str, Any]) -> Dataset:
     """The typed description of a data set, from what its YAML holds.
 
     Raises InputError in one line, naming the data set, for a key that is misspelt or missing and a value of the wrong kind.
     """
-    kind = SimulatedTable if "generator" in raw else OwnTable if "path" in raw else PublishedTable
+    kind: type[Dataset] = SimulatedTable if "generator" in raw else OwnTable if "path" in raw else PublishedTable
     where = f"data set {raw.get('name', 'without a name')}"
     if kind is SimulatedTable and raw.get("train_rows") is not None:
         raise InputError("dataset.train_rows is for tables of a file; simulated ones have dataset.generator.rows")
-    others = {key.name for other in _KINDS for key in keys_of(other)}
+    others = {key.name for other in _KINDS for key in keys_of(other)}  # type: ignore[arg-type]  # a class is hashable
     return read(kind, raw, where, others=others, raw=raw)
 
 
-def named(name: str) -> PublishedTable | OwnTable | SimulatedTable:
+def named(name: str) -> Dataset:
     """The description in `conf/dataset/NAME.yaml`. Raises FileNotFoundError, listing those that exist; see `description`."""
     return description(read_option("dataset", name))
 

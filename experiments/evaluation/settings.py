@@ -79,4 +79,4 @@ def _own(name: str, what: str, known: Mapping[str, Any]) -> Callable[..., Any]:
         raise InputError(f"cannot load the {what} {name!r} ({error}); give module:function of an importable module") from error
     if not callable(found):
         raise InputError(f"the {what} {name!r} is {found!r}; a function or a class is needed")
-    return found  # type: ignore[no-any-return]
+    return found

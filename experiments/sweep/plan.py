@@ -120,13 +120,8 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
         Limits.of(config["compute"])
         examples.setdefault(run.dataset_key, run)
         reusable &= run.dataset.kind != "own" and run.target.partition(".")[0] in ("dpdsyn", "baselines")
-        method: dict[str, Any] = {
-            "dataset": run.dataset.name,
-            "method": run.method,
-            "epsilon": run.budget.epsilon,
-            "seed": run.seed,
-        }
-        runs.append(Planned(run.run_id, tuple(overrides), **method, compute=config["compute"]))
+        what = (run.dataset.name, run.method, run.budget.epsilon, run.seed)
+        runs.append(Planned(run.run_id, tuple(overrides), *what, compute=config["compute"]))
     unique = tuple({planned.run_id: planned for planned in runs}.values())
     experiment = ", ".join(str(name) for name in request.axes.get("experiment", []) if name is not None) or "single"
     started = known.started if known is not None else time.time()

@@ -194,8 +194,13 @@ def test_a_table_cut_to_fewer_rows_says_so_in_public_and_is_another_table() -> N
     run = Run.of(composed(*small))
     assert run.schema.rows_public == run.n_synth == 2000
     assert run.fit_id != Run.of(composed(*whole)).fit_id == Run.of(composed(*whole, "dataset.train_rows=163000")).fit_id
-    for wrong in ("0", "2.5", "163001", "true"):
-        with pytest.raises(ValueError, match=r"dataset.train_rows is .*; a whole number from 1 to 163000"):
+    for wrong, message in (
+        ("0", "dataset.train_rows is 0; a whole number from 1 to 163000"),
+        ("163001", "dataset.train_rows is 163001; a whole number from 1 to 163000"),
+        ("2.5", "data set acs: train_rows is 2.5; needed: whole number or null"),
+        ("true", "data set acs: train_rows is True; needed: whole number or null"),
+    ):
+        with pytest.raises(ValueError, match=message):
             Run.of(composed(*whole, f"dataset.train_rows={wrong}"))
     with pytest.raises(ValueError, match=r"simulated ones have dataset.generator.rows"):
         Run.of(composed("synthesizer=real", "dataset=simulated", "+dataset.train_rows=5"))
