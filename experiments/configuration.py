@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from dpdsyn.checks import InputError
@@ -48,8 +49,11 @@ def option_path(group: str, name: str, extra: Path | None = None) -> Path:
 
 
 def content_hash(path: Path) -> str:
-    """The first 16 hexadecimal digits of a file's sha256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    """The first 16 hexadecimal digits of the sha256 of what a YAML file says, whatever its remarks and layout are."""
+    import yaml
+
+    said = json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), sort_keys=True, default=str)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _base(group: str, base: str | dict[str, str], extra: Path | None) -> dict:

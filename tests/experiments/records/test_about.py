@@ -1,4 +1,4 @@
-"""What YAML files tell of methods, and that rewording a file costs no run its name."""
+"""What YAML files tell of methods, and that rewording an experiment's file makes none of its runs an older one's."""
 
 from __future__ import annotations
 
