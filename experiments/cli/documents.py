@@ -14,16 +14,22 @@ from pathlib import Path
 from dpdsyn.files import write_whole
 from experiments.cli.main import parser
 from experiments.configuration import config_dir, options, read_option
+from experiments.data.description import described
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"experiments/README.md": ("commands",), "conf/README.md": ("keys", "experiments")}
+PAGES = {"experiments/README.md": ("commands",), "conf/README.md": ("keys", "dataset", "experiments")}
 _PREFIXES = {"guide": "synthesizer.guide."}  # a method's file brings this group in under a key of its own
 _KEY = re.compile(r"(?P<key>[a-z_]+):\s*(?P<value>\[.*?\]|\"[^\"]*\"|[^#\s]+)\s*(?:#\s*(?P<said>.*))?$")
 
 
 def documents() -> dict[str, str]:
     """The text of each page with its generated parts as they have to be. Raises ValueError if a page lacks a marker."""
-    tables = {"commands": commands_table(parser()), "keys": keys_table(), "experiments": experiments_table()}
+    tables = {
+        "commands": commands_table(parser()),
+        "keys": keys_table(),
+        "dataset": dataset_table(),
+        "experiments": experiments_table(),
+    }
     pages = {}
     for page, names in PAGES.items():
         text = (ROOT / page).read_text(encoding="utf-8")
@@ -54,6 +60,12 @@ def keys_table() -> str:
             path = config_dir() / group / f"{name}.yaml"
             rows += _keys(path, _PREFIXES.get(group, f"{group}.")) if path.is_file() else []
     return _table(("key", "default", "what it is"), [(f"`{key}`", f"`{value}`", said) for key, value, said in rows])
+
+
+def dataset_table() -> str:
+    """A row a key of a published data set's description, but for what pandas calls its own options."""
+    rows = [(f"`{row.key}`", row.type, row.meaning) for row in described("published") if not row.key.startswith("read.")]
+    return _table(("key", "value", "what it is"), rows)
 
 
 def experiments_table() -> str:
