@@ -279,7 +279,8 @@ def test_commands_are_those_of_the_parser(page: str) -> None:
             assert accepted(parser(), words), words
             continue
         for group, names in (word.split("=", 1) for word in words if re.match(r"(dataset|synthesizer|experiment)=[a-z]", word)):
-            assert set(names.split(",")) - {"my_method", "mine"} <= set(options(group)), words
+            own = ROOT / words[words.index("--config-dir") + 1] if "--config-dir" in words else None
+            assert set(names.split(",")) - {"my_method", "mine"} <= set(options(group, own)), words
     assert set(re.findall(r"experiment=([a-z_]+)\b(?!=)", read(page))) <= set(options("experiment"))
 
 

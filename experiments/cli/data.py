@@ -80,7 +80,7 @@ def verify(given: argparse.Namespace) -> int:
     from rich.progress import track
 
     from experiments.data.description import named
-    from experiments.data.fetch import DataError
+    from experiments.data.errors import DataError
 
     chosen = given.names or [name for name in options("dataset") if named(name).kind != "own"]
     datasets = [_named(name) for name in chosen]
@@ -98,7 +98,8 @@ def verify(given: argparse.Namespace) -> int:
 
 def _verified(dataset: PublishedTable | SimulatedTable) -> str:
     from experiments.data.datasets import load, undeclared
-    from experiments.data.fetch import DataError, present
+    from experiments.data.errors import DataError
+    from experiments.data.fetch import present
 
     absent = [name for name, path in present(dataset).items() if path is None]
     if absent:
@@ -181,7 +182,7 @@ def _on_real_rows(split: Split) -> Iterator[tuple[str, str]]:
 
 def _named(name: str) -> PublishedTable | SimulatedTable:
     from experiments.data.description import OwnTable, named
-    from experiments.data.fetch import DataError
+    from experiments.data.errors import DataError
 
     dataset = named(name)
     if isinstance(dataset, OwnTable):

@@ -98,7 +98,7 @@ def _is_for_the_person(error: Exception) -> bool:
     from dpdsyn.checks import InputError
     from dpdsyn.files import FileError
     from dpdsyn.privacy import BudgetExceeded
-    from experiments.data.fetch import DataError
+    from experiments.data.errors import DataError
 
     return isinstance(error, InputError | DataError | FileError | BudgetExceeded | PermissionError | ConnectionError)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dpdsyn.checks import InputError
 from experiments.cli.schema import reading, reads_table
 from experiments.console import say
-from experiments.data.fetch import DataError
+from experiments.data.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

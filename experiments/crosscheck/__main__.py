@@ -39,7 +39,7 @@ from dpdsyn.column import SchemaError
 from experiments.configuration import default_parameters, options
 from experiments.crosscheck.reference_implementations import REFERENCES
 from experiments.crosscheck.rows import Row, RowsError, append, by_round, line, read, summary
-from experiments.data.fetch import DataError
+from experiments.data.errors import DataError
 from experiments.paths import results_dir
 from experiments.sweep import worker
 

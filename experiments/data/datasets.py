@@ -17,7 +17,7 @@ from dpdsyn.schema import Schema
 from experiments.console import Say, silent
 from experiments.data import own_table, published, simulated
 from experiments.data.description import Dataset, OwnTable, PublishedTable, SimulatedTable, description
-from experiments.data.fetch import DataError
+from experiments.data.errors import DataError
 
 VERSION = 1  # raised when the same configuration would give other encoded rows or another split
 _IDENTITY = ("name", "files", "read", "replace", "derive", "deduplicate", "schema", "test_share")  # keys of a table of a file

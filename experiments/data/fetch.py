@@ -17,11 +17,8 @@ from urllib.parse import unquote
 from experiments.console import Say, silent
 from experiments.data.description import Description, PublishedTable, Source
 from experiments.data.download import download
+from experiments.data.errors import DataError
 from experiments.paths import data_dirs
-
-
-class DataError(RuntimeError):
-    """Data are absent, altered or unreadable."""
 
 
 def locate(dataset: PublishedTable, say: Say = silent) -> dict[str, Path]:

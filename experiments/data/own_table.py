@@ -13,7 +13,7 @@ import pandas as pd
 from dpdsyn.column import SchemaError
 from dpdsyn.schema import Schema, read_yaml
 from experiments.data.description import OwnTable
-from experiments.data.fetch import DataError
+from experiments.data.errors import DataError
 from experiments.data.table_file import Reading, line_of, read_table
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from experiments.console import Say
 from experiments.data.description import PublishedTable
-from experiments.data.fetch import DataError, locate, read_bytes
+from experiments.data.errors import DataError
+from experiments.data.fetch import locate, read_bytes
 
 
 def read_frame(dataset: PublishedTable, say: Say, rows: int | None = None) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpdsyn.column import DECIMAL_COMMA
-from experiments.data.fetch import DataError
+from experiments.data.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
-from collections.abc import Iterable
-from statistics import fmean
 
 from experiments.paths import results_dir
-from experiments.records.record import Record
 from experiments.records.store import Store
+from experiments.report.cases import Case
+from experiments.report.grouped import Group, View
+from experiments.report.over_seeds import mean_of, metric
 from experiments.report.tables.table import Table, markdown
 
 
-def build(records: Iterable[Record]) -> list[Table]:
-    """One table for each data set, the quickest method for its accuracy first."""
-    groups: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        if record.status == "ok":
-            groups[record.dataset.name][record.method.name].append(record)
-    return [_table(dataset, methods) for dataset, methods in sorted(groups.items())]
+def build(view: View) -> list[Table]:
+    """One table for each data set and budget, the method that is quickest for its accuracy first."""
+    return [table for case, groups in view.swept.plain.cases.items() if (table := _table(case, groups))]
 
 
-def _table(dataset: str, methods: dict[str, list[Record]]) -> Table:
+def _table(case: Case, groups: list[Group]) -> Table | None:
     costs = []
-    for method, records in methods.items():
-        seconds = fmean(record.seconds.total or 0.0 for record in records)
-        accuracy = fmean(record.mean("accuracy") or 0.0 for record in records)
-        costs.append((seconds / max(100 * accuracy, 1e-9), method, len(records)))
-    rows = [[method, str(runs), f"{cost:.4f}"] for cost, method, runs in sorted(costs)]
+    for group in groups:
+        seconds = mean_of(group.runs, lambda record: record.seconds.total)
+        accuracy = mean_of(group.runs, metric("accuracy"))
+        if seconds is not None and accuracy:
+            costs.append((seconds / (100 * accuracy), group))
+    rows = [[group.method.title, group.badge, str(len(group.ended)), f"{cost:.4f}"] for cost, group in sorted(costs, key=_cost)]
     notes = ["Seconds of fit and sample, divided by the mean accuracy in percent; means over the runs that ended."]
-    return Table(f"Seconds for a point of accuracy: {dataset}", ["method", "runs", "seconds / point"], rows, notes)
+    columns = ["method", "guarantee", "runs", "seconds / point"]
+    return Table(f"{case}: seconds for a point of accuracy", columns, rows, notes) if rows else None
+
+
+def _cost(item: tuple[float, Group]) -> tuple[float, str]:
+    return item[0], item[1].method.title
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(map(markdown, build(Store(results_dir()).all(lambda text: None)))))
+    shown = build(View.of(Store(results_dir()).all()))
+    sys.stdout.write("\n".join(map(markdown, shown)))

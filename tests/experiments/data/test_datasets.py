@@ -25,7 +25,8 @@ from experiments.configuration import options, read_option
 from experiments.data import datasets, fetch
 from experiments.data.datasets import load, test_side
 from experiments.data.description import PublishedTable, Source, description, named
-from experiments.data.fetch import DataError, locate
+from experiments.data.errors import DataError
+from experiments.data.fetch import locate
 from experiments.paths import data_dirs
 
 test_side.__test__ = False  # type: ignore[attr-defined]  # a function of ours, not a test

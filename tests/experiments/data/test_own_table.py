@@ -16,7 +16,7 @@ from dpdsyn.draft import draft_schema
 from dpdsyn.schema import Schema
 from experiments.configuration import read_option
 from experiments.data import datasets
-from experiments.data.fetch import DataError
+from experiments.data.errors import DataError
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 

@@ -16,7 +16,7 @@ from dpdsyn.column import SchemaError
 from dpdsyn.draft import draft_schema
 from dpdsyn.schema import Schema, read_yaml
 from experiments.data import table_file
-from experiments.data.fetch import DataError
+from experiments.data.errors import DataError
 from experiments.data.table_file import MOST_COLUMNS, Reading, line_of, read_table
 
 PLAIN = "name,grade\nZoë,1\nJürgen,\n"

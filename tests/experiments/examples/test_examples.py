@@ -14,6 +14,7 @@ from builders.paths import ROOT
 from builders.processes import process_environment
 
 from experiments.examples import make_data, metric, table
+from experiments.report.grouped import View
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 EXAMPLES = ROOT / "experiments" / "examples"
@@ -60,7 +61,7 @@ def test_method_data_set_metric_model_and_table_run_as_the_readme_says(example: 
         assert float(row["brier"]) == pytest.approx((float(row["brier.logistic"]) + float(row["brier.neighbours"])) / 2)
     shown = example(readme_command("python -m experiments.examples.table"))
     assert shown.returncode == 0, shown.stderr
-    assert "Seconds for a point of accuracy: my_data" in shown.stdout and "| my_method |" in shown.stdout
+    assert "my_data, epsilon 1, delta 1e-06: seconds for a point of accuracy" in shown.stdout and "| my_method |" in shown.stdout
 
 
 def test_a_misspelt_metric_is_refused_before_anything_runs(example: Dpdsyn, tmp_path: Path) -> None:
@@ -83,4 +84,4 @@ def test_the_metric_by_hand() -> None:
 
 
 def test_a_table_without_records_is_none() -> None:
-    assert table.build([]) == []
+    assert table.build(View.of([])) == []
