@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from builders.records import changed, few, one, record
 
-from experiments.data import own_table
+from experiments.configuration import read_option
+from experiments.data import datasets
 from experiments.records.record import Record
 from experiments.report.cases import Case, Dataset, Method
 from experiments.report.grouped import View
@@ -64,8 +65,8 @@ def test_a_file_whose_name_holds_brackets_is_a_data_set_in_its_usual_form(tmp_pa
     path = tmp_path / "people (1).csv"
     path.write_text("age,ill\n30,no\n40,yes\n")
     schema = {"target": "ill", "rows_public": 10, "columns": {"ill": {"kind": "categorical", "categories": ["no", "yes"]}}}
-    given = {"path": str(path), "schema": schema, "target": None, "test_share": 0.2}
-    name = own_table.resolved(given)["name"]
+    given = read_option("dataset", "csv") | {"path": str(path), "schema": schema}
+    name = datasets.resolved(given).name
     assert name == "people (1).csv"
     records = [
         changed(one(method, accuracy), run_id=f"{method}{name}", dataset={"name": name, "n_train": 9, "n_test": 3})
@@ -73,8 +74,8 @@ def test_a_file_whose_name_holds_brackets_is_a_data_set_in_its_usual_form(tmp_pa
     ]
     view = View.of(records)
     assert view.groups[0].case == Case(Dataset(name), 1.0, 1e-6) and view.groups[0].case.dataset.is_usual
-    (board,), (headline,) = BUILDERS["leaderboard"](view), BUILDERS["headline"](view)
-    assert board.title == "people (1).csv, delta 1e-06: accuracy" and len(board.rows) == 3
+    (shown,), (headline,) = BUILDERS["leaderboard"](view), BUILDERS["headline"](view)
+    assert shown.title == "people (1).csv, delta 1e-06: accuracy" and len(shown.rows) == 3
     assert headline.rows[0][2:5] == ["1.60x", "mst", "people (1).csv, epsilon 1, delta 1e-06"]
 
 
