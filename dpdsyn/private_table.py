@@ -62,7 +62,7 @@ class PrivateTable:
     def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
         """Counts of every combination of values of each query's columns, plus N(0, sigma^2) in each cell.
 
-        Each answer has the shape `schema.shape(query)`. L2 sensitivity 1; charges one Gaussian per query.
+        Each answer has the shape `schema.shape(query)`. L2 sensitivity 1 each; charges them together, as one Gaussian.
         Raises BudgetExceeded, before any row is read, if the plan does not cover all of them.
         """
         if len(queries) != len(sigmas):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -85,12 +86,29 @@ def load(target: str) -> type[Synthesizer]:
     """The class named "module.Class" or "module:Class". Raises ValueError if it is not there or no Synthesizer."""
     module_name, _, class_name = target.replace(":", ".").rpartition(".")
     try:
-        found = getattr(import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(f"cannot load {target!r} ({error}); give MODULE:CLASS of an importable module") from error
+        module = import_module(module_name)
+    except Exception as error:  # whatever the module does when it is imported, which may be a person's own
+        absent = isinstance(error, ValueError) or (
+            isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
+        )
+        what = "give MODULE:CLASS of an importable module" if absent else f"{module_name} cannot be imported: {_place(error)}"
+        raise InputError(f"cannot load {target!r} ({error}); {what}") from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        raise InputError(f"cannot load {target!r} ({module_name} has no {class_name}); give MODULE:CLASS of an importable module")
     if not (isinstance(found, type) and issubclass(found, Synthesizer)):
         raise InputError(f"{target!r} is not a subclass of dpdsyn.synthesizer.Synthesizer")
     return found
+
+
+def _place(error: Exception) -> str:
+    """The file and line that an import stumbled over."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    place = own[-1] if own else last
+    return f"{type(error).__name__} in {place.filename}, line {place.lineno}"
 
 
 def find(name: str) -> type[Synthesizer]:

@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,7 +72,10 @@ class Run:
         try:
             synthesizer = kind(**method)
         except (TypeError, ValueError) as error:  # a constructor checks nothing but what it is given
-            raise InputError(f"synthesizer {name}: {error}") from error
+            accepted = (
+                f"; it has {', '.join(signature(kind).parameters) or 'no parameters'}" if isinstance(error, TypeError) else ""
+            )
+            raise InputError(f"synthesizer {name}: {error}{accepted}") from error
         Settings.of(config["evaluation"])
         dataset = datasets.resolved(config["dataset"])
         schema = datasets.schema_of(dataset)
@@ -185,7 +190,11 @@ def execute(run: Run, store: Store | None = None, say: Say = silent, enter: Say 
     except Exception as error:  # a crash is a record, whatever raised it
         trace(traceback.format_exc())
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return Record.of(**known, status="failed", error=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
+        return Record.of(
+            **known,
+            status="failed",
+            error=f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno}, in {where.name})",
+        )
 
 
 def perform(run: Run, say: Say = silent, enter: Say = silent) -> Record:

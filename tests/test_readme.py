@@ -244,7 +244,7 @@ def code(text: str) -> str:
 
 def commands(text: str) -> Iterator[list[str]]:
     """The words after `dpdsyn` of each command that is typed somewhere in the text."""
-    for line in code(text).splitlines():
+    for line in code(text).replace("\\\n", " ").splitlines():
         for part in re.split(r"&&|>| # ", line):
             found = re.match(r"\s*(?:\.venv/bin/)?dpdsyn ([a-z].*)", part)
             if found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpdsyn.checks import InputError
@@ -26,6 +27,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         (describe, "+", "origin, licence, balance, copies, split, accuracy of a model trained on real rows"),
     ):
         action = data.add_parser("list" if command is overview else command.__name__, help=text)
+        action.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder of configuration beside ours")
         if names:
             action.add_argument("names", nargs=names, metavar="NAME")
         action.set_defaults(command=command)
@@ -36,11 +38,16 @@ def overview(given: argparse.Namespace) -> int:
     from experiments.data.description import named
 
     print(f"{'name':<17}{'predicts':<10}{'training rows':>14}{'columns':>9}  {'here':<6}title")
-    for name in options("dataset"):
-        dataset = named(name)
-        target, rows, columns = _outline(dataset)
-        print(f"{name:<17}{target:<10}{rows:>14}{columns:>9}  {_here(dataset):<6}{dataset.title}")
-    return 0
+    faults = 0
+    for name in options("dataset", given.config_dir):
+        try:
+            dataset = named(name, given.config_dir)
+            target, rows, columns = _outline(dataset)
+            print(f"{name:<17}{target:<10}{rows:>14}{columns:>9}  {_here(dataset):<6}{dataset.title}")
+        except InputError as error:
+            print(f"{name:<17}FAULT  {error}")
+            faults += 1
+    return 1 if faults else 0
 
 
 def _outline(dataset: Dataset) -> tuple[str, str, str]:
@@ -65,7 +72,7 @@ def fetch(given: argparse.Namespace) -> int:
     from experiments.data.description import SimulatedTable
     from experiments.data.fetch import locate
 
-    for dataset in [_named(name) for name in given.names]:
+    for dataset in [_named(name, given.config_dir) for name in given.names]:
         if isinstance(dataset, SimulatedTable):
             print(f"{dataset.name} is made when it is needed; there is nothing to fetch")
             continue
@@ -79,21 +86,26 @@ def verify(given: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import track
 
-    from experiments.data.description import named
     from experiments.data.errors import DataError
 
-    chosen = given.names or [name for name in options("dataset") if named(name).kind != "own"]
-    datasets = [_named(name) for name in chosen]
+    chosen = given.names or _published(given.config_dir)
     console = Console(stderr=True)
     faults = 0
-    for dataset in track(datasets, "verifying", console=console, disable=not console.is_terminal, transient=True):
+    for name in track(chosen, "verifying", console=console, disable=not console.is_terminal, transient=True):
         try:
-            verdict = f"ok     {_verified(dataset)}"
+            verdict = f"ok     {_verified(_named(name, given.config_dir))}"
         except (DataError, InputError) as error:
             verdict, faults = f"FAULT  {error}", faults + 1
-        print(f"{dataset.name:<17}{verdict}", flush=True)
-    print(f"{len(datasets) - faults} of {len(datasets)} data sets are as they should be")
+        print(f"{name:<17}{verdict}", flush=True)
+    print(f"{len(chosen) - faults} of {len(chosen)} data sets are as they should be")
     return 1 if faults else 0
+
+
+def _published(extra: Path | None) -> list[str]:
+    """Names of the data sets whose rows can be checked: all but a person's own table."""
+    from experiments.configuration import read_option
+
+    return [name for name in options("dataset", extra) if "path" not in read_option("dataset", name, extra)]
 
 
 def _verified(dataset: PublishedTable | SimulatedTable) -> str:
@@ -103,7 +115,9 @@ def _verified(dataset: PublishedTable | SimulatedTable) -> str:
 
     absent = [name for name, path in present(dataset).items() if path is None]
     if absent:
-        raise DataError(f"{', '.join(absent)} is not on this machine; try dpdsyn data fetch {dataset.name}")
+        raise DataError(
+            f"{', '.join(absent)} is not on this machine; dpdsyn data fetch {dataset.name} brings it or says where to put it"
+        )
     split = load(dataset, seed=0)
     others = sum(sum(undeclared(split.schema, encoded).values()) for encoded in (split.train, split.test))
     categories = f"{others:,} cells of undeclared categories" if others else "every category declared"
@@ -114,7 +128,7 @@ def describe(given: argparse.Namespace) -> int:
     """All that is known of the data sets, and what a model trained on the real rows reaches."""
     from experiments.data.datasets import load
 
-    for dataset in [_named(name) for name in given.names]:
+    for dataset in [_named(name, given.config_dir) for name in given.names]:
         print(f"{dataset.name}: {dataset.title}")
         split = load(dataset, 0, say)
         for key, value in (*_origin(dataset), *_rows(split), *_task(dataset, split), *_on_real_rows(split)):
@@ -180,11 +194,11 @@ def _on_real_rows(split: Split) -> Iterator[tuple[str, str]]:
     yield "boosting", f"accuracy {scores['accuracy']:.3f}, AUROC {scores['auroc']:.3f} on real rows"
 
 
-def _named(name: str) -> PublishedTable | SimulatedTable:
+def _named(name: str, extra: Path | None) -> PublishedTable | SimulatedTable:
     from experiments.data.description import OwnTable, named
     from experiments.data.errors import DataError
 
-    dataset = named(name)
+    dataset = named(name, extra)
     if isinstance(dataset, OwnTable):
         raise DataError(f"{name} stands for a table of your own; the commands of `dpdsyn data` are for published ones")
     return dataset

@@ -5,41 +5,49 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from experiments.configuration import config_dir, options, read_option
+from experiments.configuration import option_path, options, read_option
+from experiments.paths import see_own_modules
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    commands.add_parser("list", help="names of data sets, methods and experiments").set_defaults(command=show)
+    names = commands.add_parser("list", help="names of data sets, methods and experiments")
+    names.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder of configuration beside ours")
+    names.set_defaults(command=show)
 
 
 def show(given: argparse.Namespace) -> int:
+    extra = given.config_dir
     print("data sets")
-    for name in options("dataset"):
-        print(f"  {name:<20} {read_option('dataset', name)['title']}")
+    for name in options("dataset", extra):
+        print(f"  {name:<20} {read_option('dataset', name, extra).get('title', '')}")
     print("methods")
-    for name in options("synthesizer"):
-        print(f"  {name:<20} {_role(name):<12} {_summary(name)}".rstrip())
+    for name in options("synthesizer", extra):
+        print(f"  {name:<20} {_role(name, extra):<12} {_summary(name, extra)}".rstrip())
     print("experiments (dpdsyn run -m experiment=NAME)")
-    for name in options("experiment"):
-        print(f"  {name:<20} {_remark('experiment', name)}")
+    for name in options("experiment", extra):
+        print(f"  {name:<20} {_remark('experiment', name, extra)}")
     return 0
 
 
-def _role(name: str) -> str:
+def _role(name: str, extra: Path | None) -> str:
     """What the method is to the others, if its file tells."""
-    return str((read_option("synthesizer", name).get("about") or {}).get("role") or "")
+    return str((read_option("synthesizer", name, extra).get("about") or {}).get("role") or "")
 
 
-def _summary(name: str) -> str:
+def _summary(name: str, extra: Path | None) -> str:
     """A method's own words: the remark that opens its file, or its class's first line (read, not imported)."""
-    remark, target = _remark("synthesizer", name), read_option("synthesizer", name).get("_target_", "")
+    remark, target = _remark("synthesizer", name, extra), read_option("synthesizer", name, extra).get("_target_", "")
     if remark or not target:
         return remark
     import ast
     from importlib.util import find_spec
 
+    see_own_modules()
     module, _, kind = target.rpartition(".")
-    spec = find_spec(module)
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):  # of a method whose module is not here
+        spec = None
     if spec is None or not spec.origin:
         return ""
     body = ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body
@@ -47,6 +55,6 @@ def _summary(name: str) -> str:
     return (texts[0] or "").partition("\n")[0] if texts else ""
 
 
-def _remark(group: str, name: str) -> str:
-    lines = (config_dir() / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+def _remark(group: str, name: str, extra: Path | None) -> str:
+    lines = option_path(group, name, extra).read_text(encoding="utf-8").splitlines()
     return next((line[1:].strip() for line in lines if line.startswith("# ") and "@package" not in line), "")

@@ -107,10 +107,11 @@ def _own_fault(error: Exception, arguments: Sequence[str]) -> int:
     """Any other error is a mistake of this program: its traceback, and how to see more."""
     traceback.print_exception(error)
     where = traceback.extract_tb(error.__traceback__)[-1]
+    again = [sys.executable, "-m", "pdb", "-c", "continue", "-m", "experiments.cli.main", *arguments]
     print(
         f"dpdsyn: this is a fault of the program, not of what was typed: {type(error).__name__} in {where.name} "
         f"({Path(where.filename).name}, line {where.lineno}). To look around where it happened: "
-        f"{_WITH_TRACEBACKS}=1 {shlex.join(['python', '-m', 'pdb', '-c', 'continue', '-m', 'experiments.cli.main', *arguments])}",
+        f"{_WITH_TRACEBACKS}=1 {shlex.join(again)}",
         file=sys.stderr,
     )
     return 1

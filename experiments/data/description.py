@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from dpdsyn.checks import InputError
@@ -173,9 +174,9 @@ def description(raw: Mapping[str, Any]) -> Dataset:
     return read(kind, raw, where, others=others, raw=raw)
 
 
-def named(name: str) -> Dataset:
-    """The description in `conf/dataset/NAME.yaml`. Raises FileNotFoundError, listing those that exist; see `description`."""
-    return description(read_option("dataset", name))
+def named(name: str, extra: Path | None = None) -> Dataset:
+    """The description in `conf/dataset/NAME.yaml`, or in the folder `extra`. Raises UnknownName, listing those that exist."""
+    return description(read_option("dataset", name, extra))
 
 
 def described(kind: str) -> Iterator[Described]:

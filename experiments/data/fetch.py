@@ -56,7 +56,7 @@ def verify(path: Path, name: str, sha256: str) -> None:
     if actual != sha256:
         raise DataError(
             f"{path} is truncated or altered: its sha256 is {actual}, that of {name} is {sha256}; "
-            "delete it to have it fetched again"
+            "delete it to have it fetched again, or correct the hash in the data set's YAML if the file is as it should be"
         )
 
 

@@ -4,7 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from functools import cache
+from types import UnionType
+from typing import Any, Self, get_args, get_origin, get_type_hints
+
+
+def refuse_other_types(kind: type, values: Mapping[str, Any]) -> None:
+    """Raise ValueError for a name that the dataclass has not, or a value of another type than its field."""
+    known = _types(kind)
+    for name, value in values.items():
+        if name not in known:
+            raise ValueError(f"{kind.__name__} has no {name}")
+        if not isinstance(value, known[name]):
+            accepted = " or ".join(sorted(accepted.__name__ for accepted in known[name]))
+            raise ValueError(f"{kind.__name__}.{name} is {str(value)[:40]!r}, no {accepted}")
+
+
+@cache
+def _types(kind: type) -> dict[str, tuple[type, ...]]:
+    """By field, the types that a value may have; a whole number is a number too."""
+    found: dict[str, tuple[type, ...]] = {}
+    for name, hint in get_type_hints(kind).items():
+        types = [get_origin(option) or option for option in (get_args(hint) if isinstance(hint, UnionType) else (hint,))]
+        found[name] = tuple(types) + ((int,) if float in types else ())
+    return found
 
 
 class Part:
@@ -12,11 +35,10 @@ class Part:
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Self:
-        """From plain values. Raises ValueError for a name that is none of the part's."""
-        unknown = set(raw) - {f.name for f in fields(cls)}  # type: ignore[arg-type]
-        if unknown:
-            raise ValueError(f"{cls.__name__} of a record has no {', '.join(sorted(map(str, unknown)))}")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+        """From plain values. Raises ValueError for a name that is none of the part's, or a value of another type."""
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+        refuse_other_types(cls, values)
+        return cls(**values)
 
     def plain(self) -> dict[str, Any]:
         """What is known, as plain values."""

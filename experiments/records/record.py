@@ -11,7 +11,18 @@ from statistics import fmean
 from typing import Any
 
 from experiments.records import former
-from experiments.records.parts import Data, Environment, Evaluation, Experiment, Fidelity, Method, Part, Privacy, Seconds
+from experiments.records.parts import (
+    Data,
+    Environment,
+    Evaluation,
+    Experiment,
+    Fidelity,
+    Method,
+    Part,
+    Privacy,
+    Seconds,
+    refuse_other_types,
+)
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
 EVALUATORS = ("logistic", "forest", "boosting", "mlp")
@@ -57,11 +68,11 @@ class Record:
 
     @classmethod
     def of(cls, **values: Any) -> Record:
-        """From plain values. Raises ValueError for a name that there is not, KeyError or TypeError for a part that is missing."""
-        unknown = set(values) - {f.name for f in fields(cls)}
-        if unknown:
-            raise ValueError(f"a record has no {', '.join(sorted(map(str, unknown)))}")
+        """From plain values. Raises ValueError for one that there is not or is of another type, TypeError for what is missing."""
         parts = {name: kind.of(value) for name, kind in _PARTS.items() if isinstance(value := values.get(name), Mapping)}
+        refuse_other_types(cls, {**values, **parts})
+        if values.get("status") not in STATUSES:
+            raise ValueError(f"its status is {values.get('status')!r}; there are {', '.join(STATUSES)}")
         return cls(**{**values, **parts})
 
     def plain(self) -> dict[str, Any]:
@@ -87,14 +98,14 @@ class Record:
         """
         raw = json.loads(text)
         if not isinstance(raw, dict):
-            raise ValueError("not a record")
+            raise ValueError("it is no mapping")
         written = raw.pop("format", 1)
         if isinstance(written, int) and written > FORMAT:
             raise NewerRecord(f"a record of format {written}; this version reads up to {FORMAT}: install a newer one")
         try:
             return cls.of(**(former.record(raw) if written < _TODAYS_WORDS else raw))
         except (TypeError, AttributeError) as error:
-            raise ValueError(f"not a record of this version ({error})") from error
+            raise ValueError(f"it lacks what every record has ({error})") from error
 
     @property
     def failed(self) -> bool:

@@ -111,7 +111,7 @@ class Store:
             raise StoreError(f"{path} is {error}") from error
         except (ValueError, TypeError) as error:
             aside = path.with_suffix(".unreadable")
-            say(f"{path} is not a record ({error}); set aside as {aside.name}")
+            say(f"{path} is not a record ({error}); set aside as {aside.name}, so that its run counts as not done")
             path.replace(aside)
             return None
 

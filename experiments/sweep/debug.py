@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import pdb
 import sys
 import traceback
@@ -33,11 +34,12 @@ def debug(arguments: Sequence[str]) -> int:
     if request.only_shows or len(jobs) > 1:
         raise UsageError(f"{FLAG} is for a single run; this command names {len(jobs)}")
     ((_, _, run),) = composed(jobs, request.config_dir)
-    say(f"{run.name}: in this process, to be watched; no record is written")
+    faulthandler.enable()  # a crash of the interpreter leaves a traceback too
+    say(f"{run.name}: in this process, without limits, to be watched (Ctrl-C stops where it is); no record is written")
     datasets.check(run.dataset, say)
     try:
         record = perform(run, say, enter=lambda phase: say(f"- {phase}"))
-    except Exception as error:  # whatever the method raises
+    except (Exception, KeyboardInterrupt) as error:  # whatever the method raises, or Ctrl-C while it hangs
         traceback.print_exc()
         if sys.stdin.isatty():
             say("the debugger is where it was raised: w shows the stack, u and d move in it, q ends")

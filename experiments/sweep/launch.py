@@ -181,8 +181,10 @@ def time_left(plan: Plan, records: Mapping[str, Record], workers: int) -> float 
 
 def debug_command(plan: Plan, planned: Planned) -> str:
     """The command that does one run of a plan where it can be watched."""
-    folder = [pair for pair in zip(plan.arguments, plan.arguments[1:], strict=False) if pair[0] in ("--config-dir", "-cd")]
-    return shlex.join(["dpdsyn", "run", "--debug", *(word for pair in folder for word in pair), *planned.overrides])
+    flags = ("--config-dir", "-cd")
+    pairs = [pair for pair in zip(plan.arguments, plan.arguments[1:], strict=False) if pair[0] in flags]
+    folder = [word for pair in pairs for word in pair] + [word for word in plan.arguments if word.startswith("--config-dir=")]
+    return shlex.join(["dpdsyn", "run", "--debug", *folder, *planned.overrides])
 
 
 def typed_command(plan: Plan) -> str:

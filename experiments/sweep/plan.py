@@ -139,6 +139,7 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     from experiments.run import Run
     from experiments.sweep.request import UsageError
@@ -156,7 +157,7 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
                 composed = copy.deepcopy(bases[shape])
                 ConfigLoaderImpl._apply_overrides_to_config(parser.parse_overrides(values), composed)
                 container: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
-            except (HydraException, OmegaConfBaseException) as error:
+            except (HydraException, OmegaConfBaseException, YAMLError) as error:
                 raise UsageError(" ".join(str(error).split())) from error
             yield overrides, container, Run.of(container)
 

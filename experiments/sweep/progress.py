@@ -40,8 +40,9 @@ def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[st
     out = console()
     open_runs = {planned.run_id: (planned, store.read(planned.run_id)) for planned in todo}
     total, before = len(plan.runs), len(plan.runs) - len(todo)
-    if before and todo:
-        say(f"{before} of {total} runs were done before")
+    recorded = sum(store.read(planned.run_id) is not None for planned in plan.runs if planned.run_id not in open_runs)
+    if recorded and todo:
+        say(f"{recorded} of {total} runs were done before")
     stop = threading.Event()
     mirror = Mirror(store, say)
     mirror.add(plan, [planned.run_id for planned in plan.runs if planned.run_id not in open_runs])

@@ -12,6 +12,7 @@ from typing import Any
 from dpdsyn.checks import InputError, whole_number
 from dpdsyn.privacy import Budget
 from experiments.configuration import config_dir, content_hash, option_path, options, read_option
+from experiments.console import say
 from experiments.paths import results_dir
 
 _USUAL = {"role": "method", "takes": "seconds"}  # what an experiment may select methods by, and what holds unless `about` tells
@@ -58,6 +59,8 @@ def inspect_request(arguments: Sequence[str]) -> Request:
 
     given = get_args_parser().parse_args(list(arguments))
     extra = Path(given.config_dir).absolute() if given.config_dir else None
+    if extra and not extra.is_dir():
+        raise UsageError(f"--config-dir {given.config_dir}: there is no such folder")
     helps = any((given.help, given.hydra_help, given.shell_completion))
     shows = helps or bool(given.cfg or given.info)
     axes = _axes(given.overrides)
@@ -188,11 +191,23 @@ def _key(override: str) -> str:
     return override.partition("=")[0]
 
 
+def _overrides(arguments: Sequence[str]) -> list[str]:
+    """Those arguments that are no flags."""
+    from hydra._internal.utils import get_args_parser
+
+    given: list[str] = get_args_parser().parse_args(list(arguments)).overrides
+    return given
+
+
 def show(request: Request) -> None:
     """Let Hydra print what its flags ask for."""
     import hydra
 
     os.environ["DPDSYN_RESULTS"] = str(results_dir())
     unset = [f"{group}={options(group)[0]}" for group in ("dataset", "synthesizer") if group not in request.axes]
-    sys.argv = ["dpdsyn run", *request.arguments, *unset]
+    shown = [*request.arguments, *unset]
+    if not unset and len(runs := request.jobs()) > 1:  # Hydra shows one configuration and knows no sweep then
+        say(f"the first of {len(runs)} runs: {' '.join(runs[0])}")
+        shown = [text for text in shown if text not in ("-m", "--multirun", *_overrides(shown))] + runs[0]
+    sys.argv = ["dpdsyn run", *shown]
     hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(lambda config: None)()

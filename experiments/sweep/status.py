@@ -63,7 +63,7 @@ def _lines(store: Store, plans: list[Plan], records: dict[str, Record], running:
             name = f"{record.dataset.name} {record.method.name} epsilon={record.privacy.epsilon:g} seed={record.seed}"
             log = f" (in full: {store.results / record.log})" if record.log and (store.results / record.log).exists() else ""
             lines.append(f"  {name}: {record.status}: {record.error}{log}")
-    failed = ((plan, run) for plan in plans for run in plan.runs if run.run_id in shown and shown[run.run_id].failed)
+    failed = ((plan, run) for plan in plans for run in plan.runs if run.run_id in shown and shown[run.run_id].status == "failed")
     return lines + [f"to stop where one of them fails: {debug_command(*found)}" for found in itertools.islice(failed, 1)]
 
 

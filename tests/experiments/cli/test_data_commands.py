@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.cli.main import main
 from experiments.data.download import download
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
@@ -130,3 +131,20 @@ def test_the_best_possible_accuracy_stands_above_the_methods(dpdsyn: Dpdsyn) -> 
     assert "| best possible | -" in done.stdout and "0.950" in done.stdout
     refused = dpdsyn("run", "dataset=simulated", "dataset.generator.order=99", "synthesizer=real")
     assert refused.returncode == 2 and "order is 99; it cannot exceed the number of columns, 12" in refused.stderr
+
+
+def test_one_data_set_that_cannot_be_meant_hides_no_other(
+    toy_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DPDSYN_DATA", str(toy_world / "data"))
+    (tmp_path / "dataset").mkdir()
+    described = (toy_world / "conf" / "dataset" / "toy.yaml").read_text()
+    (tmp_path / "dataset" / "toy.yaml").write_text(described)
+    (tmp_path / "dataset" / "mistyped.yaml").write_text(described.replace("test_share", "tets_share"))
+    assert main(["data", "list", "--config-dir", str(tmp_path)]) == 1
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "did you mean test_share?" in lines["mistyped"] and "FAULT" in lines["mistyped"]
+    assert "simulated for tests" in lines["toy"] and {"adult", "smoking"} <= set(lines)
+    assert main(["data", "verify", "--config-dir", str(tmp_path), "toy", "mistyped"]) == 1
+    shown = capsys.readouterr().out
+    assert "1,200 rows, 4 columns" in shown and "FAULT" in shown and "1 of 2 data sets are as they should be" in shown

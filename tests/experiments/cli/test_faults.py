@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_a_mistake_of_the_program_shows_where_it_came_from(
     assert last.startswith(
         "dpdsyn: this is a fault of the program, not of what was typed: ValueError in mistaken (test_faults.py"
     )
-    assert last.endswith("DPDSYN_TRACEBACK=1 python -m pdb -c continue -m experiments.cli.main tables")
+    assert last.endswith(f"DPDSYN_TRACEBACK=1 {sys.executable} -m pdb -c continue -m experiments.cli.main tables")
 
 
 def test_what_was_given_is_refused_in_one_line_unless_asked_otherwise(

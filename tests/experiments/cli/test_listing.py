@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from experiments.cli import listing
@@ -10,11 +12,17 @@ from experiments.configuration import options, read_option
 
 
 def test_methods_are_listed_with_their_roles(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def told(group: str, name: str) -> dict:
-        return read_option(group, name) | ({"about": {"role": "reference"}} if name == "real" else {})
+    def told(group: str, name: str, extra: Path | None = None) -> dict:
+        return read_option(group, name, extra) | ({"about": {"role": "reference"}} if name == "real" else {})
 
     monkeypatch.setattr(listing, "read_option", told)
     assert main(["list"]) == 0
     lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
     assert set(lines) == {*options("dataset"), *options("synthesizer"), *options("experiment")}
     assert lines["real"][1] == "reference" and len(lines["real"]) > 3
+
+
+def test_a_folder_of_ones_own_is_listed_too(toy_world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--config-dir", str(toy_world / "conf")]) == 0
+    shown = capsys.readouterr().out
+    assert {"toy", "crashing", "adult"} <= {line.split()[0] for line in shown.splitlines()}

@@ -208,6 +208,9 @@ def test_other_commands_refuse_in_one_line_too(arguments: tuple[str, ...], messa
 def test_flags_of_hydra_work(dpdsyn: Dpdsyn) -> None:
     shown = dpdsyn("run", "--cfg", "job", "dataset=toy", "synthesizer=dpdsyn", "privacy.epsilon=3")
     assert shown.returncode == 0 and "epsilon: 3" in shown.stdout and "rows_public: 900" in shown.stdout
+    first = dpdsyn("run", "-m", "--cfg", "job", "dataset=toy", "synthesizer=real,majority", "seed=3,4")
+    assert first.returncode == 0 and "the first of 4 runs: dataset=toy synthesizer=real seed=3" in first.stderr
+    assert "name: real" in first.stdout and "seed: 3" in first.stdout
     helped = dpdsyn("run", "--help")
     assert helped.returncode == 0 and "synthesizer: absyn, aim, " in helped.stdout
     assert "data sets" in dpdsyn("list").stdout and "quickstart" in dpdsyn("list").stdout

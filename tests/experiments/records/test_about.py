@@ -12,8 +12,8 @@ from experiments.records.export import read_export
 
 
 @pytest.mark.parametrize("name", options("synthesizer"))
-def test_every_method_here_tells_its_role_and_how_long_it_takes(name: str) -> None:
-    told = read_option("synthesizer", name)["about"]
+def test_what_every_method_here_tells_can_be_meant(name: str) -> None:
+    told = read_option("synthesizer", name).get("about")
     made = About.of(name, told)
     assert made.role in ROLES and made.takes in ("seconds", "minutes")
     assert (made.role == "wrapped") == ("package" in read_option("synthesizer", name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from builders.records import record
 
 from dpdsyn.files import FileError, write_whole
 from experiments.records.export import read_export, sort_key, write_export
+from experiments.records.record import Record
 from experiments.records.store import Fit, Store, StoreError
 
 
@@ -132,3 +134,29 @@ def test_a_writer_that_is_killed_leaves_whole_files_only(tmp_path: Path) -> None
             content = path.read_bytes()
             assert len(content) == 300_000 and len(set(content)) == 1
     assert list(tmp_path.glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("metrics", "x"),
+        ("seed", "x"),
+        ("status", 5),
+        ("status", "fine"),
+        ("dataset", 7),
+        ("privacy", None),
+        ("seconds", 3),
+        ("run_id", 5),
+    ],
+)
+def test_a_record_with_a_value_of_another_type_is_set_aside_by_name(store: Store, name: str, value: object) -> None:
+    store.write(record())
+    path = store.records / "a.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    said: list[str] = []
+    assert list(store.all(said.append)) == [] and path.with_suffix(".unreadable").exists()
+    assert str(path) in said[0] and name in said[0] and "its run counts as not done" in said[0]
+    store.write(record())
+    path.write_text(path.read_text().replace('"epsilon":1.0', '"epsilon":"one"'))
+    with pytest.raises(ValueError, match=r"Privacy.epsilon is 'one', no float or int"):
+        Record.from_json(path.read_text())
