@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from dpdsyn.candidates import Independent, uniform_rows
+from dpdsyn.checks import InputError
 from dpdsyn.contract import check
 from dpdsyn.privacy import Gaussian
 from dpdsyn.private_table import PrivateTable
@@ -138,3 +141,22 @@ def test_a_name_that_is_no_synthesizer_is_refused(target: str) -> None:
         load(target)
     with pytest.raises(ValueError, match=r"there are .*independent.*mst"):
         find("nothing")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import nothing_of_that_name\n", r"No module named 'nothing_of_that_name'.*mine_1.py, line 1"),
+        ("def broken(:\n", r"mine_1.py, line 1"),
+        ("x = 1\nraise RuntimeError('no licence')\n", r"no licence.*RuntimeError in .*mine_1.py, line 2"),
+        ("", r"mine_1 has no Method.*give MODULE:CLASS"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told_from_one_that_is_not_there(
+    source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine_1.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "mine_1", raising=False)
+    with pytest.raises(InputError, match=said):
+        load("mine_1:Method")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -102,6 +103,27 @@ def test_debugging_does_the_run_here_and_records_nothing(dpdsyn: Dpdsyn, tmp_pat
     ):
         refused = dpdsyn("run", "--debug", *arguments)
         assert refused.returncode == 2 and said in refused.stderr and refused.stderr.count("\n") == 1, refused.stderr
+
+
+def test_debugging_shows_where_a_run_hangs_or_takes_its_interpreter_down(dpdsyn: Dpdsyn, toy_world: Path, tmp_path: Path) -> None:
+    crashed = dpdsyn("run", "--debug", *ONE, "synthesizer=crashing")
+    assert crashed.returncode == -signal.SIGSEGV and 'toy_methods.py", line' in crashed.stderr, crashed.stderr
+    process = subprocess.Popen(
+        command(toy_world, "run", "--debug", *ONE, "synthesizer=slow"),
+        cwd=tmp_path,
+        env=process_environment(toy_world, tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
+    assert process.stdout is not None
+    while "this may take a while" not in (line := process.stdout.readline()):
+        assert line, "it ended before"
+    process.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in (told := process.communicate(timeout=60)[1]) and 'toy_methods.py", line' in told
+    assert process.returncode == 1
 
 
 def test_debugging_at_a_terminal_stops_where_the_run_fails(toy_world: Path, tmp_path: Path) -> None:
