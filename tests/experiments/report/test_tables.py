@@ -87,7 +87,7 @@ def test_what_to_know_of_the_data_stands_beside_their_numbers() -> None:
 
 
 def chosen(run_id: str, method: dict | None = None, generator: dict | None = None, accuracy: float = 0.8, **evaluation: object):
-    """A record of dpdsyn on made-up rows with settings of its own."""
+    """A record of dpdsyn on simulated rows with settings of its own."""
     parameters = {"labels": "sample", "guide": {"hidden": 16}, **(method or {})}
     return record(
         run_id,
