@@ -88,7 +88,10 @@ def verify(given: argparse.Namespace) -> int:
 
     from experiments.data.errors import DataError
 
-    chosen = given.names or _published(given.config_dir)
+    published = _published(given.config_dir)
+    chosen = given.names or published
+    for name in set(chosen) - set(published):  # no such data set, or a table of one's own
+        _named(name, given.config_dir)
     console = Console(stderr=True)
     faults = 0
     for name in track(chosen, "verifying", console=console, disable=not console.is_terminal, transient=True):

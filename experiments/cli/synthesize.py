@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import secrets
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpdsyn.checks import InputError
+from dpdsyn.files import whole, write_whole
 from experiments.cli.schema import reading, reads_table
 from experiments.console import say
 from experiments.data.errors import DataError
@@ -147,19 +147,10 @@ def _schema(request: Request) -> Schema:
 
 def _write(request: Request, model: DPDSyn, rows: int) -> None:
     """The table and its statement, each whole or not at all."""
-    part = request.output.with_name(f".{request.output.name}.{secrets.token_hex(4)}.part")
-    try:
-        chunks = _chunks(model, rows)
-        (_write_csv if request.output.suffix == ".csv" else _write_parquet)(chunks, part)
+    with whole(request.output) as table:
+        (_write_csv if request.output.suffix == ".csv" else _write_parquet)(_chunks(model, rows), table)
         statement = json.dumps(_statement(request, model, rows), indent=2, default=str) + "\n"
-        part.with_suffix(".json").write_text(statement, encoding="utf-8")
-        part.with_suffix(".json").replace(request.statement)
-        part.replace(request.output)
-    except OSError as error:
-        raise DataError(f"cannot write {request.output} ({error.strerror or error})") from error
-    finally:
-        part.unlink(missing_ok=True)
-        part.with_suffix(".json").unlink(missing_ok=True)
+        write_whole(request.statement, statement.encode())  # it is there before the table is
 
 
 def _chunks(model: DPDSyn, rows: int) -> Iterator[pd.DataFrame]:

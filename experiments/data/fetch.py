@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
+from dpdsyn.files import write_whole
 from experiments.console import Say, silent
 from experiments.data.description import Description, PublishedTable, Source
 from experiments.data.download import download
@@ -159,6 +159,4 @@ def _store(contents: Mapping[str, bytes], hashes: Mapping[str, str], cache: Path
     for name, content in contents.items():
         target = cache / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(f"{target.suffix}.{os.getpid()}.part")
-        partial.write_bytes(content)
-        partial.replace(target)
+        write_whole(target, content)

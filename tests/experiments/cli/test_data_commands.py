@@ -102,7 +102,7 @@ def test_what_is_here_is_listed_and_verified(dpdsyn: Dpdsyn, tmp_path: Path) -> 
     verified = dpdsyn("data", "verify", "simulated", "adult", **nowhere)
     assert verified.returncode == 1 and "1 of 2 data sets are as they should be" in verified.stdout
     assert "simulated        ok     60,000 rows, 13 columns, every category declared" in verified.stdout
-    assert "adult/adult.data, adult/adult.test is not on this machine; try dpdsyn data fetch adult" in verified.stdout
+    assert "adult/adult.data, adult/adult.test is not on this machine; dpdsyn data fetch adult brings it" in verified.stdout
 
 
 def test_a_simulated_table_is_described_with_the_best_that_is_possible(dpdsyn: Dpdsyn) -> None:
