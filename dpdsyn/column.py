@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
@@ -289,7 +290,9 @@ def refuse_unknown(raw: Mapping[Any, Any], known: set[str], where: str) -> None:
     """Raise SchemaError, naming the accepted keys, if there is one that nobody knows."""
     unknown = sorted(str(key) for key in raw if key not in known)
     if unknown:
-        raise SchemaError(f"{where}: unknown key {', '.join(unknown)}; accepted: {', '.join(sorted(known))}")
+        close = get_close_matches(unknown[0], known, n=1, cutoff=0.7)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise SchemaError(f"{where}: unknown key {', '.join(unknown)}{hint}; accepted: {', '.join(sorted(known))}")
 
 
 def truth(value: Any, where: str) -> bool:
