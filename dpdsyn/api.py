@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import secrets
 import warnings
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,8 @@ class DPDSyn:
     "argmax" takes the likeliest, "toward_shares" draws with rare classes less rare (for candidates="mst"; see
     `dpdsyn.method`). guide: settings that are to differ (`dpdsyn.guide.GuideSettings`).
     random_state: None takes the operating system's entropy; a whole number makes the result reproducible, and is
-    not private against whoever knows it.
+    not private against whoever knows it. Copies (pickle, joblib, deepcopy, forked processes) draw rows of their own,
+    unless it is given.
 
     After `fit`: `schema_` and `guarantee_`. Parameters follow the conventions of scikit-learn.
     """
@@ -80,17 +82,17 @@ class DPDSyn:
         reason = method.skip(public, budget)
         if reason:
             raise InputError(reason)
-        seeds = self._entropy().spawn(3)
-        rows = _rows(table, public, int(seeds[0].generate_state(1)[0]))
-        noise, fitting, sampling = (np.random.default_rng(seed) for seed in (*seeds[1].spawn(2), seeds[2]))
+        key, noise, fitting, sampling = self._streams()
+        rows = _rows(table, public, int(key.generate_state(1)[0]))
         ledger = Ledger(budget)
         try:
-            self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
+            private = PrivateTable(rows, public, ledger, np.random.default_rng(noise))
+            self.method_ = method.fit(private, np.random.default_rng(fitting))
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
         self.schema_ = public
         self.guarantee_ = Guarantee.of(ledger, budget, public.unit)
-        self._sampling = sampling
+        self._sampling, self._process = np.random.default_rng(sampling), os.getpid()
         return self
 
     def sample(self, n: int | None = None) -> pd.DataFrame:
@@ -102,6 +104,8 @@ class DPDSyn:
         rows = schema.rows_public if n is None else n
         if isinstance(rows, bool) or not isinstance(rows, int | np.integer) or rows < 0:
             raise InputError(f"n is {n!r}; a whole number of rows, 0 or more, is needed")
+        if self._process != os.getpid():  # a process that was forked off this one has the same generator
+            self._draw_afresh()
         return schema.decode(draw(self.method_, schema, int(rows), self._sampling), self._sampling)
 
     @property
@@ -135,8 +139,24 @@ class DPDSyn:
             model.method_ = model._method().restore(model.schema_, arrays)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
-        model._sampling = np.random.default_rng(model._entropy())
+        model._sampling, model._process = np.random.default_rng(model._entropy()), os.getpid()
         return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy, in this process or another: without the generator that rows are drawn from, unless it was seeded."""
+        kept = self.random_state is not None
+        return {name: value for name, value in vars(self).items() if kept or name not in ("_sampling", "_process")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if hasattr(self, "method_") and not hasattr(self, "_sampling"):
+            self._draw_afresh()
+
+    def _draw_afresh(self) -> None:
+        """Let samples come from entropy of this object's own; with a seed they stay what the seed makes them."""
+        if self.random_state is None:
+            self._sampling = np.random.default_rng(secrets.randbits(256))
+        self._process = os.getpid()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The values given to `__init__`."""
@@ -158,12 +178,24 @@ class DPDSyn:
     def _method(self) -> GuidedSynthesizer:
         return GuidedSynthesizer(self.candidates, self.candidate_share, None, self.labels, self.other_targets, self.guide)  # type: ignore[arg-type]
 
-    def _entropy(self) -> np.random.SeedSequence:
+    def _streams(self) -> tuple[np.random.SeedSequence, ...]:
+        """For the choice of each person's row, the noise, the method and the samples.
+
+        Unless they are seeded none tells anything of another: what a fitted object keeps, to sample from, is not what the noise
+        was made of.
+        """
+        if self.random_state is None:
+            return tuple(np.random.SeedSequence(secrets.randbits(256)) for _ in range(4))
+        key, fit, sampling = self._entropy(calls=2).spawn(3)
+        return key, *fit.spawn(2), sampling
+
+    def _entropy(self, calls: int = 1) -> np.random.SeedSequence:
+        """calls: how many of ours lie between this and the person's, for the warning."""
         if self.random_state is None:
             return np.random.SeedSequence(secrets.randbits(256))
         if isinstance(self.random_state, bool) or not isinstance(self.random_state, int | np.integer) or self.random_state < 0:
             raise InputError(f"random_state is {self.random_state!r}; None or a whole number, 0 or more, is needed")
-        warnings.warn("seeded noise is not private against whoever knows the seed", SeededNoiseWarning, stacklevel=3)
+        warnings.warn("seeded noise is not private against whoever knows the seed", SeededNoiseWarning, stacklevel=calls + 2)
         return np.random.SeedSequence(int(self.random_state))
 
     def _fitted(self) -> DPDSyn:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import multiprocessing
+import os
+import pickle
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from builders.models import hashed
 from sklearn.base import clone
 
-from dpdsyn import DPDSyn, Schema
+from dpdsyn import DPDSyn, Schema, api
 from dpdsyn.api import SeededNoiseWarning
 from dpdsyn.files import FileError
 from dpdsyn.guarantee import Guarantee
+from dpdsyn.private_table import PrivateTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:seeded noise")
 SCHEMA = {
@@ -87,6 +94,42 @@ def test_the_guarantee_says_what_was_spent_and_on_whom(fitted: DPDSyn) -> None:
         assert part in text
     drafted = DPDSyn().fit(fitted.sample(500), {**SCHEMA, "ignore": [], "drafted": True})
     assert drafted.guarantee.kind == "none" and "NO privacy guarantee" in str(drafted.guarantee)
+
+
+def test_what_a_fitted_object_keeps_tells_nothing_of_its_noise(people: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[np.random.Generator] = []
+
+    class Noted(PrivateTable):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            given.append(arguments[3])
+            super().__init__(*arguments, **more)
+
+    monkeypatch.setattr(api, "PrivateTable", Noted)
+    model = DPDSyn(epsilon=4.0).fit(people, SCHEMA)
+    kept, noise = (generator.bit_generator.seed_seq for generator in (model._sampling, given[0]))
+    assert kept.entropy != noise.entropy and kept.spawn_key == noise.spawn_key == ()
+    for shipped in (pickle.dumps(model), pickle.dumps(copy.copy(model))):
+        assert not any(word in shipped for word in (b"SeedSequence", b"PCG64", b"Generator"))
+
+
+def test_copies_and_forks_draw_rows_of_their_own(people: pd.DataFrame) -> None:
+    model = DPDSyn(epsilon=4.0).fit(people, SCHEMA)
+    shipped = pickle.dumps(model)
+    seen = [hashed(one) for one in (model, pickle.loads(shipped), pickle.loads(shipped), copy.deepcopy(model), copy.copy(model))]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        seen += pool.map(hashed, [model] * 3)
+    here, there = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(there, hashed(model).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    seen += [os.read(here, 64).decode(), hashed(model)]
+    assert len(set(seen)) == len(seen) == 10
+
+
+def test_a_seeded_copy_goes_on_as_the_seed_says(fitted: DPDSyn) -> None:
+    first, second = (pickle.loads(pickle.dumps(fitted)) for _ in range(2))
+    assert hashed(first) == hashed(second) and hashed(first) != hashed(pickle.loads(pickle.dumps(fitted)))
 
 
 def test_a_seed_repeats_the_result_and_warns_and_no_seed_never_repeats(people: pd.DataFrame) -> None:
