@@ -52,7 +52,7 @@ def ended() -> bool:
 
 
 @pytest.mark.slow
-def test_the_door_keeps_the_contract() -> None:
+def test_a_package_in_another_interpreter_keeps_the_contract() -> None:
     assert {name: fault for name, fault in check(Pretended) if fault} == {}
     assert ended()
 

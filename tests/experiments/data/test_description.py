@@ -56,7 +56,9 @@ def test_a_wrong_key_or_value_is_named_with_what_is_accepted(change: dict[str, A
 def test_a_wrong_key_of_a_column_is_named_too() -> None:
     raw = read_option("dataset", "adult")
     raw["schema"]["columns"]["age"]["boundz"] = [0, 1]
-    with pytest.raises(ValueError, match=r"schema of adult: column 'age': unknown key boundz; accepted: bins, bounds, "):
+    with pytest.raises(
+        ValueError, match=r"schema of adult: column 'age': unknown key boundz \(did you mean bounds\?\); accepted: bins, bounds, "
+    ):
         datasets.resolved(raw)
 
 
