@@ -21,6 +21,8 @@ def config_dir() -> Path:
 
 def options(group: str, extra: Path | None = None) -> list[str]:
     """Names that the configuration group has, those in the folder `extra` included."""
+    if extra and not extra.is_dir():
+        raise InputError(f"--config-dir {extra}: there is no such folder")
     folders = [config_dir() / group] + ([extra / group] if extra else [])
     return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
 

@@ -59,8 +59,6 @@ def inspect_request(arguments: Sequence[str]) -> Request:
 
     given = get_args_parser().parse_args(list(arguments))
     extra = Path(given.config_dir).absolute() if given.config_dir else None
-    if extra and not extra.is_dir():
-        raise UsageError(f"--config-dir {given.config_dir}: there is no such folder")
     helps = any((given.help, given.hydra_help, given.shell_completion))
     shows = helps or bool(given.cfg or given.info)
     axes = _axes(given.overrides)

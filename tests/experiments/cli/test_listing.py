@@ -25,4 +25,7 @@ def test_methods_are_listed_with_their_roles(monkeypatch: pytest.MonkeyPatch, ca
 def test_a_folder_of_ones_own_is_listed_too(toy_world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--config-dir", str(toy_world / "conf")]) == 0
     shown = capsys.readouterr().out
+    for command in (["list"], ["data", "list"], ["data", "describe", "toy"], ["run", "dataset=toy", "synthesizer=real"]):
+        assert main([*command, "--config-dir", str(toy_world / "nowhere")]) == 2
+        assert "nowhere: there is no such folder" in capsys.readouterr().err
     assert {"toy", "crashing", "adult"} <= {line.split()[0] for line in shown.splitlines()}

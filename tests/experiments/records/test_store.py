@@ -140,6 +140,7 @@ def test_a_writer_that_is_killed_leaves_whole_files_only(tmp_path: Path) -> None
     ("name", "value"),
     [
         ("metrics", "x"),
+        ("metrics", {"logistic": 5}),
         ("seed", "x"),
         ("status", 5),
         ("status", "fine"),
