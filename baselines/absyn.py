@@ -29,6 +29,8 @@ class BatchAdaptive(Synthesizer):
     round, in proportion before. max_cells: larger marginals are never chosen.
     """
 
+    version = 2
+
     def __init__(
         self,
         rounds: int = 4,

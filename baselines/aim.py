@@ -51,6 +51,8 @@ class AIM(Synthesizer):
     instead of after 1,000 steps; answers of different noise are weighted by their variances.
     """
 
+    version = 2
+
     def __init__(
         self, workload: Workload = "all_2way", max_model_size: float = 80, max_cells: int = 10_000, iterations: int = 1000
     ) -> None:

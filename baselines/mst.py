@@ -39,7 +39,7 @@ class MST(Synthesizer):
     it gains no more (`fit_model`). iterations: of belief propagation in step 5, at most.
     """
 
-    version = 2
+    version = 3
 
     def __init__(self, iterations: int = 10_000) -> None:
         self.iterations = iterations

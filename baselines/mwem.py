@@ -30,6 +30,8 @@ class MWEM(Synthesizer):
     count; from the first answer on, the number is estimated from the answers.
     """
 
+    version = 2
+
     def __init__(
         self, rounds: int | None = None, max_model_size: float = 25, max_cells: int = 10_000, iterations: int = 1000
     ) -> None:

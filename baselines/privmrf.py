@@ -59,7 +59,7 @@ class PrivMRF(Synthesizer):
     iterations: at most, of every fit.
     """
 
-    version = 1
+    version = 2
 
     def __init__(
         self,

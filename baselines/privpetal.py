@@ -56,7 +56,7 @@ class PrivPetal(Synthesizer):
     theta: how many times a candidate's mean cell is larger than its mean noise. iterations: at most, of every fit.
     """
 
-    version = 1
+    version = 2
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class PrivSyn(Synthesizer):
     cells: the paper's gamma [4.2]. iterations: of GUM, 50 in the reference implementation; the paper does not say.
     """
 
-    version = 1
+    version = 2
 
     def __init__(self, cells: int = 5000, iterations: int = 50) -> None:
         self.cells = cells

@@ -91,6 +91,7 @@ class RDPGANAsPublished(RDPGAN):
     child of `rng` gives the noise; `rng` itself then shuffles the rows of each epoch.
     """
 
+    version = 1
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "nothing"
 
     def __init__(

@@ -104,5 +104,5 @@ class SequenceGAN(WassersteinGAN):
 
         parts, norms = row_gradients(self.critic_, one_hot(batch, self.schema_.sizes), self._losses().real)
         weights = (1 / norms.clamp(min=1e-30)).clamp(max=1 / self.clip_) * math.sqrt(1 - _BIT**2)
-        bits = ((norms > self.clip_).float() * 2 - 1) * _BIT
+        bits = ((norms > self.clip_).to(norms.dtype) * 2 - 1) * _BIT
         return torch.cat([weighted_sum(parts, weights), bits.sum()[None]]).numpy()

@@ -17,6 +17,7 @@ from dpdsyn import saved
 from dpdsyn.checks import InputError
 from dpdsyn.column import SchemaError
 from dpdsyn.contribution_bounding import one_row_per_person
+from dpdsyn.entropy import fresh
 from dpdsyn.guarantee import Guarantee
 from dpdsyn.guide import GuideSettings
 from dpdsyn.method import GuidedSynthesizer
@@ -26,6 +27,8 @@ from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import draw
+
+_KEY_BYTES = 32
 
 
 class SeededNoiseWarning(UserWarning):
@@ -83,16 +86,15 @@ class DPDSyn:
         if reason:
             raise InputError(reason)
         key, noise, fitting, sampling = self._streams()
-        rows = _rows(table, public, int(key.generate_state(1)[0]))
+        rows = _rows(table, public, int.from_bytes(key[:8]))
         ledger = Ledger(budget)
         try:
-            private = PrivateTable(rows, public, ledger, np.random.default_rng(noise))
-            self.method_ = method.fit(private, np.random.default_rng(fitting))
+            self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
         self.schema_ = public
         self.guarantee_ = Guarantee.of(ledger, budget, public.unit)
-        self._sampling, self._process = np.random.default_rng(sampling), os.getpid()
+        self._sampling, self._process = sampling, os.getpid()
         return self
 
     def sample(self, n: int | None = None) -> pd.DataFrame:
@@ -139,7 +141,7 @@ class DPDSyn:
             model.method_ = model._method().restore(model.schema_, arrays)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
-        model._sampling, model._process = np.random.default_rng(model._entropy()), os.getpid()
+        model._sampling, model._process = fresh() if model.random_state is None else model._seeded(), os.getpid()
         return model
 
     def __getstate__(self) -> dict[str, Any]:
@@ -155,7 +157,7 @@ class DPDSyn:
     def _draw_afresh(self) -> None:
         """Let samples come from entropy of this object's own; with a seed they stay what the seed makes them."""
         if self.random_state is None:
-            self._sampling = np.random.default_rng(secrets.randbits(256))
+            self._sampling = fresh()
         self._process = os.getpid()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -178,25 +180,23 @@ class DPDSyn:
     def _method(self) -> GuidedSynthesizer:
         return GuidedSynthesizer(self.candidates, self.candidate_share, None, self.labels, self.other_targets, self.guide)  # type: ignore[arg-type]
 
-    def _streams(self) -> tuple[np.random.SeedSequence, ...]:
-        """For the choice of each person's row, the noise, the method and the samples.
+    def _streams(self) -> tuple[bytes, np.random.Generator, np.random.Generator, np.random.Generator]:
+        """The key that picks each person's rows; streams for the noise, for the method and for the samples.
 
         Unless they are seeded none tells anything of another: what a fitted object keeps, to sample from, is not what the noise
         was made of.
         """
         if self.random_state is None:
-            return tuple(np.random.SeedSequence(secrets.randbits(256)) for _ in range(4))
-        key, fit, sampling = self._entropy(calls=2).spawn(3)
-        return key, *fit.spawn(2), sampling
+            return secrets.token_bytes(_KEY_BYTES), fresh(), fresh(), fresh()
+        seeded = self._seeded(calls=2)
+        return seeded.bytes(_KEY_BYTES), *seeded.spawn(3)
 
-    def _entropy(self, calls: int = 1) -> np.random.SeedSequence:
+    def _seeded(self, calls: int = 1) -> np.random.Generator:
         """calls: how many of ours lie between this and the person's, for the warning."""
-        if self.random_state is None:
-            return np.random.SeedSequence(secrets.randbits(256))
         if isinstance(self.random_state, bool) or not isinstance(self.random_state, int | np.integer) or self.random_state < 0:
             raise InputError(f"random_state is {self.random_state!r}; None or a whole number, 0 or more, is needed")
         warnings.warn("seeded noise is not private against whoever knows the seed", SeededNoiseWarning, stacklevel=calls + 2)
-        return np.random.SeedSequence(int(self.random_state))
+        return np.random.default_rng(int(self.random_state))
 
     def _fitted(self) -> DPDSyn:
         if not hasattr(self, "method_"):

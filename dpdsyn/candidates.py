@@ -46,7 +46,7 @@ def uniform_rows(schema: Schema, n: int, rng: np.random.Generator) -> np.ndarray
 class Independent(Synthesizer):
     """Every column drawn on its own from its noisy one-way marginal; the whole budget goes on these."""
 
-    version = 2
+    version = 3
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "gaussian"
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
@@ -75,7 +75,7 @@ class ClassConditional(Synthesizer):
     distribution is the mean of what they say about it.
     """
 
-    version = 2
+    version = 3
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "gaussian"
     uses_target: ClassVar[bool] = True
 

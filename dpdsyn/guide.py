@@ -4,6 +4,9 @@ Rows are encoded as integers, so the first layer is a sum of one table row per c
 gradient has a closed form (Goodfellow 2015): the norm of a layer's input times that of the error it sends back.
 No per-row gradient and no one-hot matrix is ever made. With m columns (a constant one included), hidden values h
 and errors e (output) and e1 (hidden), the squared norm is m (|e1|^2 + |e|^2) + |h|^2 |e|^2.
+
+Training is in double precision, and what a row adds is computed by operations on each row in the same order, whatever rows are
+beside it: bit for bit a function of the row alone. A matrix product would make it depend on where the row stands.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +24,10 @@ from dpdsyn.privacy import SampledGaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 
-GUIDE_IMPORTS = ("torch", "scipy.sparse")
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+GUIDE_IMPORTS = ("scipy.sparse",)
 _CHUNK = 65536  # rows predicted at once
 
 
@@ -30,9 +36,9 @@ class Network:
     """Shapes and arithmetic of the guide: a linear path and, beside it, one hidden ReLU layer.
 
     sizes: domain size of each feature column; heads: number of classes of each target; hidden: units, 0 for plain
-    (multinomial) logistic regression. Parameters are one flat float32 vector: the table of encoded values, shape (1 + sum(sizes),
-    hidden + classes), whose row 0 is the bias, then the output weights, shape (hidden, classes), with the classes of
-    all heads side by side.
+    (multinomial) logistic regression. Parameters are one flat vector, float64 in training and float32 when kept: the table of
+    encoded values, shape (1 + sum(sizes), hidden + classes), whose row 0 is the bias, then the output weights, shape (hidden,
+    classes), with the classes of all heads side by side.
     """
 
     sizes: tuple[int, ...]
@@ -67,7 +73,7 @@ class Network:
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """He-scaled hidden layer; the linear path and the output weights start at zero and small."""
-        flat = np.zeros(self.parameters, dtype=np.float32)
+        flat = np.zeros(self.parameters)
         table, output = self.split(flat)
         table[:, : self.hidden] = rng.normal(0, math.sqrt(2 / (len(self.sizes) + 1)), (self.rows, self.hidden))
         output[:] = rng.normal(0, 1 / math.sqrt(max(self.hidden, 1)), output.shape)
@@ -80,14 +86,19 @@ class Network:
         np.add(features, offsets, out=index[:, 1:], casting="unsafe")
         return index
 
-    def forward(self, flat: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden values, shape (rows, hidden), and each head's class probabilities, together of shape (rows, classes)."""
-        import torch
+    def picks(self, index: np.ndarray, dtype: np.dtype) -> csr_array:
+        """The matrix, shape (rows, rows of the table), that has a one for every row of the table which a row adds up."""
+        from scipy.sparse import csr_array
 
+        starts = np.arange(0, index.size + 1, index.shape[1])
+        return csr_array((np.ones(index.size, dtype), index.ravel(), starts), shape=(len(index), self.rows))
+
+    def forward(self, flat: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden values, shape (rows, hidden), and class probabilities, those of all heads together of shape (rows, classes)."""
         table, output = self.split(flat)
-        sums = torch.nn.functional.embedding_bag(torch.from_numpy(index), torch.from_numpy(table), mode="sum").numpy()
+        sums = self.picks(index, flat.dtype) @ table
         hidden = np.maximum(sums[:, : self.hidden], 0)
-        logits = sums[:, self.hidden :] + hidden @ output
+        logits = sums[:, self.hidden :] + _product(hidden, output)
         for head in self.slices:
             part = logits[:, head]
             part -= part.max(axis=1, keepdims=True)
@@ -98,26 +109,48 @@ class Network:
     def clipped_gradient_sum(self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
         """Sum over rows of the gradient of all heads' cross-entropies, each row's scaled down to norm `clip`.
 
-        labels: shape (rows, heads). Shape of the sum: (parameters,).
+        labels: shape (rows, heads). Shape of the sum: (parameters,), of the type of `flat`. A row adds nothing if its gradient has no
+        finite norm.
         """
-        from scipy.sparse import csc_array
+        back, hidden, error = self.clipped_parts(flat, index, labels, clip)
+        total = np.empty(self.parameters, dtype=flat.dtype)
+        table_total, output_total = self.split(total)
+        table_total[:] = self.picks(index, flat.dtype).T @ back
+        output_total[:] = hidden.T @ error
+        return total
 
+    def clipped_parts(
+        self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What makes up each row's gradient, scaled down to norm `clip`.
+
+        First what it adds to each of its rows of the table, shape (rows, hidden + classes); then, of shapes (rows, hidden) and
+        (rows, classes), the two whose outer product it adds to the output weights.
+        """
         _, output = self.split(flat)
         hidden, error = self.forward(flat, index)
         for head, own in zip(self.slices, labels.T, strict=True):
             error[np.arange(len(labels)), head.start + own.astype(np.int64)] -= 1
-        back = np.concatenate([(error @ output.T) * (hidden > 0), error], axis=1)
-        columns = index.shape[1]
-        error_square = np.einsum("ij,ij->i", error, error)
-        norm = np.sqrt(columns * np.einsum("ij,ij->i", back, back) + np.einsum("ij,ij->i", hidden, hidden) * error_square)
-        scale = np.minimum(1, clip / np.maximum(norm, 1e-30)).astype(np.float32)[:, None]
-        starts = np.arange(0, index.size + 1, columns)
-        picks = csc_array((np.ones(index.size, np.float32), index.ravel(), starts), shape=(self.rows, len(index)))
-        total = np.empty(self.parameters, dtype=np.float32)
-        table_total, output_total = self.split(total)
-        table_total[:] = picks @ (back * scale)
-        output_total[:] = hidden.T @ (error * scale)
-        return total
+        back = np.concatenate([_product(error, output.T) * (hidden > 0), error], axis=1)
+        square = index.shape[1] * _squares(back) + _squares(hidden) * _squares(error)
+        known = np.isfinite(square)
+        scale = np.where(known, np.minimum(1, clip / np.sqrt(np.where(known, square, 1) + 1e-300)), 0).astype(flat.dtype)[:, None]
+        if not known.all():
+            back, hidden, error = (np.where(known[:, None], part, 0) for part in (back, hidden, error))
+        return back * scale, hidden, error * scale
+
+
+def _product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """rows @ matrix, each row's sums made in one order."""
+    product = np.zeros((matrix.shape[1], len(rows)), dtype=rows.dtype)
+    for column, weights in zip(np.ascontiguousarray(rows.T), matrix, strict=True):
+        product += weights[:, None] * column
+    return np.ascontiguousarray(product.T)
+
+
+def _squares(rows: np.ndarray) -> np.ndarray:
+    """The squared norm of each row."""
+    return np.square(rows).sum(axis=1)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class GuidedSynthesizer(Synthesizer):
     guide: settings of the guide (`dpdsyn.guide.GuideSettings`), or a mapping of those that are to differ.
     """
 
-    version = 2
+    version = 3
 
     def __init__(
         self,

@@ -1,19 +1,26 @@
 """The mechanisms, which are the only way to private rows.
 
 A mechanism charges the ledger, reads the rows, adds its noise and lets only the noisy answer out. Neighbouring tables
-differ by one row more or less, so a marginal (a table of counts) has L2 sensitivity 1 and the number of rows is
-private; `schema.rows_public` stands in for it. Mechanisms prevent mistakes, not malice.
+differ by one privacy unit more or less: a row, or a person, of whom each of at most k rows weighs 1/k. So a marginal (a table of
+counts) has L2 sensitivity 1 and the number of rows is private; `schema.rows_public` stands in for it.
+
+All noise is a rounded Gaussian on a public grid (`dpdsyn.exact_noise`). Counts lie on one already. Sums and scores are real: they
+are rounded to a grid first, which moves two answers apart by at most the grid's step times the root of their length, and they
+are computed in double precision, which moves them by at most what `_SLACK` says. Mechanisms prevent mistakes, not malice.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dpdsyn.checks import positive
 from dpdsyn.column import Column
+from dpdsyn.entropy import apart
+from dpdsyn.exact_noise import exponential_choice, rounded_gaussian
 from dpdsyn.privacy import DRAFTED, ZCDP, Exponential, Gaussian, GaussianCap, Ledger, Nothing, SampledGaussian
 from dpdsyn.rows import Rows, only, recoded
 from dpdsyn.schema import Schema
@@ -22,17 +29,26 @@ Query = tuple[str, ...]
 Score = Callable[[np.ndarray, Query], float]
 ClippedSum = Callable[[np.ndarray, float], np.ndarray]
 
-_CLIP_ROUNDING = 1e-4  # single-precision gradients may exceed their clip by rounding
+_CLIP_ROUNDING = 1e-9  # by which a vector made in double precision may exceed its clip
+_STEP = 2.0**-14  # of the grid of real answers, over the sensitivity and the root of how many answers there are
+_PIECE = 1 << 17  # rows that are summed in floating point; sums of pieces are added on the grid
+# By how much more noise real answers have than their sensitivity asks for, as a share. Rounding to the grid takes _STEP of it. A
+# sum of n vectors of norm at most C in double precision, in any order, is off by at most n^2 2^-53 C (Higham 2002, "Accuracy and
+# stability of numerical algorithms", section 4.2), so in pieces by n 2^-36 C, which is 2^-14 C for a batch of 4 million rows.
+# A score that sums up the counts of n rows is off by far less, and so is a norm from its clip.
+_SLACK = 2.0**-13
 
 
 class ClippingError(AssertionError):
-    """A function given to `noisy_sum` is not a sum over rows of vectors of norm at most `clip`."""
+    """A function given to `noisy_sum` is not a sum over rows of vectors of norm at most `clip`, in double precision."""
 
 
 class PrivateTable:
     """Training rows that are reached through mechanisms only.
 
-    rows: encoded, shape (rows, columns), unsigned, in the order of the schema's columns; or Rows that give them.
+    rows: encoded, shape (rows, columns), unsigned, in the order of the schema's columns; or Rows that give them. Where the schema
+    lets a person have k > 1 rows, they are Rows that know whose each is.
+    schema: as methods see it, which is of one row a unit: with k rows a person it says that there are rows_public / k.
     rng: the source of all noise and of all Poisson samples.
     verify: also check, row by row, what `noisy_sum` assumes (slow; for tests and `dpdsyn check`).
     """
@@ -43,8 +59,14 @@ class PrivateTable:
         if isinstance(rows, np.ndarray):
             _check_encoded(rows, schema)
             rows = Rows(rows)
+        most = schema.max_rows_per_person or 1
+        if most != rows.most and schema.person is not None:
+            raise ValueError(f"a person may have {most} rows, and the rows are bounded to {rows.most} of each")
         if schema.drafted:
             ledger.expose(DRAFTED)
+        if most > 1:
+            shared = max(1, schema.rows_public // most)
+            schema = replace(schema, rows_public=shared, person=None, max_rows_per_person=None)
         self.schema = schema
         self.ledger = ledger
         self.__rows = rows
@@ -60,58 +82,62 @@ class PrivateTable:
     # --- mechanisms: each charges, then reads ------------------------------------------------------------------
 
     def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
-        """Counts of every combination of values of each query's columns, plus N(0, sigma^2) in each cell.
+        """Counts of every combination of values of each query's columns, plus N(0, sigma^2), rounded, in each cell.
 
         Each answer has the shape `schema.shape(query)`. L2 sensitivity 1 each; charges them together, as one Gaussian.
         Raises BudgetExceeded, before any row is read, if the plan does not cover all of them.
         """
         if len(queries) != len(sigmas):
             raise ValueError(f"{len(queries)} queries but {len(sigmas)} sigmas")
-        shapes = [self.schema.shape(query) for query in queries]
         if queries:
             total = sum(Gaussian(sigma).rho for sigma in sigmas)
             self.ledger.charge(Gaussian(1 / math.sqrt(2 * total)), f"{len(queries)} noisy marginals")
-        exact = self.__marginals(queries)
-        return [counts + self.__rng.normal(0.0, sigma, shape) for counts, sigma, shape in zip(exact, sigmas, shapes, strict=True)]
+        exact, most = self.__counts(queries), self.__rows.most
+        noise = [rounded_gaussian(sigma * most, counts.size, self.__rng) for counts, sigma in zip(exact, sigmas, strict=True)]
+        return [(counts + added.reshape(counts.shape)) / most for counts, added in zip(exact, noise, strict=True)]
 
     def select(self, queries: Sequence[Query], score: Score, sensitivity: float, epsilon: float) -> int:
-        """Index of a query with a high score(exact marginal, query), by the exponential mechanism.
+        """The exponential mechanism: an index into queries, each with probability ~ exp(epsilon score / (2 sensitivity)).
 
-        The chance of a query is proportional to exp(epsilon * score / (2 * sensitivity)), where `sensitivity`
-        bounds how far one row can move any score. Charges Exponential(epsilon).
+        score: of an exact marginal and its query; one unit, which adds a mass of 1 to a marginal, moves it by at most
+        `sensitivity`. Charges Exponential(epsilon).
         """
-        if not queries:
-            raise ValueError("nothing to select from")
         positive("sensitivity", sensitivity)
         self.ledger.charge(Exponential(epsilon), "selection")
-        scores = np.array([score(*pair) for pair in zip(self.__marginals(queries), queries, strict=True)], dtype=float)
-        return int(np.argmax(scores * (epsilon / (2 * sensitivity)) + self.__rng.gumbel(size=len(scores))))
+        return exponential_choice(self.__scores(queries, score) * (epsilon / (2 * sensitivity * (1 + _SLACK))), self.__rng)
 
     def noisy_scores(self, queries: Sequence[Query], score: Score, l2_sensitivity: float, sigma: float) -> np.ndarray:
-        """All scores plus N(0, sigma^2), shape (queries,); one row moves the vector by at most `l2_sensitivity`.
+        """All scores plus N(0, sigma^2), rounded, shape (queries,); one unit moves the vector by at most `l2_sensitivity`.
 
         Charges Gaussian(sigma / l2_sensitivity).
         """
         positive("l2_sensitivity", l2_sensitivity)
         self.ledger.charge(Gaussian(sigma / l2_sensitivity), "noisy scores")
-        exact = np.array([score(*pair) for pair in zip(self.__marginals(queries), queries, strict=True)], dtype=float)
-        return exact + self.__rng.normal(0.0, sigma, len(exact))
+        return self.__noisy(Grid.of(l2_sensitivity, len(queries)), [self.__scores(queries, score)], sigma)
 
     def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
-        """f(batch, clip) of a Poisson sample of the rows, plus N(0, sigma^2 clip^2) in each coordinate.
+        """f(batch, clip) of a Poisson sample of the rows, plus N(0, sigma^2 clip^2), rounded, in each coordinate.
 
-        Every row enters the batch independently with probability `rate`; the batch may be empty. `f` must be a
-        sum over the batch's rows of vectors of L2 norm at most `clip`. Charges SampledGaussian(rate, sigma).
+        Every unit enters the batch independently with probability `rate`; the batch may be empty. `f` must be a sum over the
+        batch's rows of vectors of L2 norm at most `clip`, in double precision; it is called on large batches piece by piece.
+        Charges SampledGaussian(rate, sigma). Raises ClippingError if `f` gives anything else than finite numbers.
         """
         positive("clip", clip)
         spend = SampledGaussian(rate, sigma)
         left = self.ledger.steps_left(spend)
         self.ledger.charge(spend, "noisy sum over a Poisson sample")
-        batch = self.__rows.batch(rate, left, self.__rng)
-        total = f(batch, clip)
+        batch, most = self.__rows.batch(rate, left, self.__rng), self.__rows.most
+        pieces = [f(batch[i : i + _PIECE], clip) for i in range(0, max(1, len(batch)), _PIECE)]
+        _check_numbers(pieces)
         if self.__verify:
-            _check_clipped_sum(f, batch, clip, total)
-        return total + self.__rng.standard_normal(total.shape, dtype=total.dtype) * (sigma * clip)
+            _check_clipped_sum(f, batch, clip, np.sum(pieces, axis=0))
+        grid = Grid.of(clip, pieces[0].size)
+        return self.__noisy(grid, [piece / most for piece in pieces], sigma * clip).reshape(pieces[0].shape)
+
+    def __noisy(self, grid: Grid, parts: Sequence[np.ndarray], sigma: float) -> np.ndarray:
+        """The sum of real answers plus noise, on the grid, flat."""
+        exact = sum(grid.steps(part) for part in parts)
+        return (exact + rounded_gaussian(sigma * (1 + _SLACK) / grid.step, parts[0].size, self.__rng)) * grid.step
 
     # --- ways out without our guarantee ------------------------------------------------------------------------
 
@@ -133,7 +159,7 @@ class PrivateTable:
             self.ledger.charge(cap, "reserved for a nested synthesizer")
         ledger = Ledger(cap, parent=self.ledger)
         change = only(self.schema.positions(columns))
-        return self._view(change, self.schema.select(columns), ledger, self.__rng.spawn(1)[0])
+        return self._view(change, self.schema.select(columns), ledger, apart(self.__rng))
 
     def recode(self, mappings: Mapping[str, np.ndarray]) -> PrivateTable:
         """The same rows and ledger with some columns' values merged.
@@ -154,13 +180,37 @@ class PrivateTable:
         """The rows after a change that treats each alone, behind mechanisms of the same kind."""
         return type(self)(self.__rows.changed(change), schema, ledger, rng, self.__verify)
 
-    def __marginals(self, queries: Sequence[Query]) -> list[np.ndarray]:
-        """Exact marginals, in one pass over the rows."""
-        exact = [np.zeros(self.schema.shape(query)) for query in queries]
+    def __counts(self, queries: Sequence[Query]) -> list[np.ndarray]:
+        """How many rows there are of each combination, int64, in one pass over the rows."""
+        exact = [np.zeros(self.schema.shape(query), dtype=np.int64) for query in queries]
         for encoded in self.__rows.chunks() if queries else ():
             for counts, query in zip(exact, queries, strict=True):
                 counts += marginal(encoded, self.schema, query)
         return exact
+
+    def __scores(self, queries: Sequence[Query], score: Score) -> np.ndarray:
+        """Of exact marginals, each row weighing what its unit has for it. Raises ValueError for scores that are not finite."""
+        exact = (counts / self.__rows.most for counts in self.__counts(queries))
+        scores = np.array([score(counts, query) for counts, query in zip(exact, queries, strict=True)], dtype=float)
+        if not np.isfinite(scores).all():
+            raise ValueError("a score is not finite; scores have to be finite for every table")
+        return scores
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Multiples of a power of two, on which real answers lie."""
+
+    step: float
+
+    @classmethod
+    def of(cls, sensitivity: float, answers: int) -> Grid:
+        """So fine that rounding moves so many answers apart by at most _STEP of the sensitivity, in L2 norm."""
+        return cls(2.0 ** math.floor(math.log2(sensitivity * _STEP / math.sqrt(max(1, answers)))))
+
+    def steps(self, numbers: np.ndarray) -> np.ndarray:
+        """The nearest whole number of steps to each, flat, int64."""
+        return np.rint(numbers.ravel() / self.step).astype(np.int64)
 
 
 def _check_encoded(encoded: np.ndarray, schema: Schema) -> None:
@@ -171,12 +221,21 @@ def _check_encoded(encoded: np.ndarray, schema: Schema) -> None:
 
 
 def marginal(encoded: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
-    """Exact counts of every combination of values of the query's columns, shape `schema.shape(query)`, float."""
+    """Exact counts of every combination of values of the query's columns, shape `schema.shape(query)`, int64."""
     shape = schema.shape(query)
     cells = np.zeros(len(encoded), dtype=np.int64)
     for position, size in zip(schema.positions(query), shape, strict=True):
         cells = cells * size + encoded[:, position]
-    return np.bincount(cells, minlength=math.prod(shape)).astype(float).reshape(shape)
+    return np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
+
+
+def _check_numbers(sums: Sequence[np.ndarray]) -> None:
+    for total in sums:
+        if not isinstance(total, np.ndarray) or total.dtype != np.float64:
+            given = getattr(total, "dtype", type(total).__name__)
+            raise ClippingError(f"the function gave {given}; an array of float64 is needed, computed in double precision")
+        if not np.isfinite(total).all():
+            raise ClippingError("the function gave a sum that is not finite: a row adds a vector that has no norm")
 
 
 def _check_clipped_sum(f: ClippedSum, batch: np.ndarray, clip: float, total: np.ndarray) -> None:
@@ -186,5 +245,5 @@ def _check_clipped_sum(f: ClippedSum, batch: np.ndarray, clip: float, total: np.
         if not norm <= clip * (1 + _CLIP_ROUNDING):
             raise ClippingError(f"row {i} of the batch adds a vector of norm {norm:.6g}; the clip is {clip:.6g}")
     expected = np.sum(parts, axis=0) if parts else np.zeros_like(total)
-    if not np.allclose(total, expected, atol=clip * _CLIP_ROUNDING * (1 + len(batch)), rtol=1e-3):
+    if not np.allclose(total, expected, atol=clip * _CLIP_ROUNDING * (1 + len(batch)), rtol=1e-6):
         raise ClippingError("the function's value on the batch is not the sum of its values on the rows")

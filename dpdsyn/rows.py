@@ -1,32 +1,53 @@
-"""The rows behind a private table, in memory or in a file that is read again piece by piece."""
+"""The rows behind a private table, in memory or in a file that is read again piece by piece, and Poisson samples of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 
 import numpy as np
+
+from dpdsyn.exact_noise import gaps
 
 Chunks = Callable[[], Iterator[np.ndarray]]
 
 
 class Rows:
-    """Encoded rows in memory, shape (rows, columns)."""
+    """Encoded rows in memory, shape (rows, columns).
 
-    def __init__(self, encoded: np.ndarray) -> None:
-        self._encoded = encoded
+    persons: whose each row is, shape (rows,), whole numbers from 0; None if each row is a unit of its own. most: how many rows of
+    one person there are at most; each then weighs 1 / most in every answer. Raises ValueError if a person has more.
+    """
+
+    def __init__(self, encoded: np.ndarray, persons: np.ndarray | None = None, most: int = 1) -> None:
+        counts = np.ones(len(encoded), dtype=np.int64) if persons is None else np.bincount(persons)
+        if persons is not None and len(persons) != len(encoded):
+            raise ValueError(f"{len(encoded)} rows and the persons of {len(persons)}")
+        if counts.max(initial=0) > most:
+            raise ValueError(f"a person has more than the {most} rows that are charged for")
+        order = None if most == 1 else np.argsort(persons, kind="stable")
+        self._encoded = encoded if order is None else encoded[order]
+        self._ends = None if order is None else np.cumsum(counts)  # of each person's rows
+        self.most = most
 
     def chunks(self) -> Iterator[np.ndarray]:
         """All rows, piece by piece."""
         yield self._encoded
 
     def batch(self, rate: float, left: int, rng: np.random.Generator) -> np.ndarray:
-        """A Poisson sample; `left` such samples, this one included, are still going to be asked for."""
-        return self._encoded[poisson_sample(len(self._encoded), rate, rng)]
+        """The rows of a Poisson sample of units; `left` such samples, this one included, are still going to be asked for."""
+        if self._ends is None:
+            return self._encoded[poisson_sample(len(self._encoded), rate, rng)]
+        drawn = np.zeros(len(self._ends), dtype=bool)
+        drawn[poisson_sample(len(self._ends), rate, rng)] = True
+        return self._encoded[np.repeat(drawn, np.diff(self._ends, prepend=0))]
 
     def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Rows:
         """The rows after a change that treats each alone."""
-        return Rows(change(self._encoded))
+        rows = copy(self)
+        rows._encoded = change(self._encoded)
+        return rows
 
     def together(self) -> np.ndarray:
         """A copy of all rows."""
@@ -41,6 +62,7 @@ class StreamedRows(Rows):
     """
 
     def __init__(self, chunks: Chunks) -> None:
+        self.most = 1
         self._chunks = chunks
         self._batches: list[np.ndarray] = []
         self._rate = 0.0
@@ -86,16 +108,17 @@ def recoded(mappings: Mapping[int, np.ndarray]) -> Callable[[np.ndarray], np.nda
 
 
 def poisson_sample(rows: int, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Indices, ascending, of rows each drawn independently with probability `rate`.
+    """Indices, ascending, of rows each drawn independently with probability `rate`, exactly.
 
     Gaps between the successes of independent trials are geometric, so the cost is that of the rows drawn.
     """
+    if rate == 1:
+        return np.arange(rows)
     parts: list[np.ndarray] = []
     last = -1
     while last < rows:
         expected = (rows - last) * rate
-        gaps = rng.geometric(rate, size=int(expected + 5 * math.sqrt(expected) + 10))
-        parts.append(last + np.cumsum(gaps))
+        parts.append(last + np.cumsum(gaps(rate, int(expected + 5 * math.sqrt(expected) + 10), rng)))
         last = int(parts[-1][-1])
     indices = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
     return indices[indices < rows]

@@ -80,11 +80,8 @@ class Schema:
             raise SchemaError(f"person {self.person!r} is also among the columns; whose row it is cannot be a feature")
         if most is None:
             raise SchemaError("`person` needs `max_rows_per_person: 1`")
-        if isinstance(most, bool) or most != 1:
-            raise SchemaError(
-                f"max_rows_per_person is {most!r}; only 1 is accepted: several rows a person are not charged for, "
-                "so the guarantee would not hold"
-            )
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise SchemaError(f"max_rows_per_person is {most!r}; a whole number of at least 1 is needed")
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Schema:

@@ -13,11 +13,13 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from dpdsyn.checks import InputError
+from dpdsyn.exact_noise import NOISE_IMPORTS
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 
 GROUP = "dpdsyn.synthesizers"
+_EVERY_METHOD_IMPORTS = ("dp_accounting.pld", "scipy.optimize", *NOISE_IMPORTS)
 
 
 class Synthesizer(ABC):
@@ -48,7 +50,7 @@ class Synthesizer(ABC):
         return None
 
     def imports(self) -> tuple[str, ...]:
-        """Modules that the method imports while it works; a clock that is to leave imports out loads them first."""
+        """Modules that the method imports while it works, beside those that every method does."""
         return ()
 
     def foreign_versions(self) -> dict[str, int | str]:
@@ -76,6 +78,12 @@ class Synthesizer(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.parameters().items())})"
+
+
+def load_imports(synthesizer: Synthesizer) -> None:
+    """Import all that a fit imports, before a clock starts that is to leave it out."""
+    for module in (*_EVERY_METHOD_IMPORTS, *synthesizer.imports()):
+        import_module(module)
 
 
 class ContractError(RuntimeError):

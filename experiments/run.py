@@ -9,7 +9,6 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from dpdsyn.files import FileError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
-from dpdsyn.synthesizer import Synthesizer, draw, load
+from dpdsyn.synthesizer import Synthesizer, draw, load, load_imports
 from experiments import machine
 from experiments.console import Say, silent
 from experiments.data import datasets
@@ -227,8 +226,7 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
 def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
     """Fit and sample on the clock, with nothing else on it; imports are made before."""
     enter("fit")
-    for module in ("dp_accounting.pld", "scipy.optimize", *run.synthesizer.imports()):
-        import_module(module)
+    load_imports(run.synthesizer)
     machine.pin_threads(run.threads)
     noise, method, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(run.seed).spawn(3))
     ledger = Ledger(run.budget)

@@ -59,6 +59,7 @@ class GAN(Synthesizer):
     that the mean of the generators on the way keeps at each update (free: it is post-processing); 0 for the last one.
     """
 
+    version = 2
     batch: int
     epochs: float
     critic_steps: int
@@ -97,7 +98,7 @@ class GAN(Synthesizer):
         random = seeded(rng)
         self.schema_ = schema
         self.generator_ = self._generator(schema, marginals, random)
-        self.critic_ = self._critic(schema, random)
+        self.critic_ = self._critic(schema, random).double()  # its gradients are summed inside a mechanism
         self._play(self._critic_gradient(private, noise, random), random)
         return self
 

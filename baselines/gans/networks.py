@@ -72,7 +72,12 @@ class Perceptron(nn.Module):
         self.layers = nn.ModuleList(linear(*pair, random, deviation, bias) for pair in itertools.pairwise(widths))
         self.slope = slope
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.layers[0].weight.dtype
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.to(self.dtype)
         for layer in self.layers[:-1]:
             x = functional.leaky_relu(layer(x), self.slope)
         return self.layers[-1](x)
@@ -104,7 +109,7 @@ def row_gradients(critic: Perceptron, rows: torch.Tensor, loss: Loss) -> tuple[l
     No gradient of a single row is ever made: the norm of an outer product is the product of the norms (Goodfellow 2015,
     "Efficient per-example gradient computations").
     """
-    given, outputs = [rows], []
+    given, outputs = [rows.to(critic.dtype)], []
     for layer in critic.layers:
         outputs.append(layer(given[-1]))
         given.append(functional.leaky_relu(outputs[-1], critic.slope))

@@ -21,7 +21,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from dpdsyn.guide import GuideSettings, Network
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.synthesizer import draw
+from dpdsyn.synthesizer import draw, load_imports
 from experiments.data import datasets
 from experiments.data.datasets import Split
 from experiments.data.description import named
@@ -75,8 +74,9 @@ def main() -> None:
 
 def _measure(threads: int, epsilon: float, repeats: int) -> dict[str, Any]:
     """Seconds of each contender, in turn so that a slow moment meets all: first, median, of the processor; and a profile."""
-    for module in ("torch", "dp_accounting.pld", "scipy.optimize", *GuidedSynthesizer().imports()):
-        import_module(module)
+    import torch  # noqa: F401 - imports are no part of the time
+
+    load_imports(GuidedSynthesizer())
     pin_threads(threads)
     split = datasets.load(named("adult"), 0)
     runs = contenders(split, epsilon)
@@ -137,7 +137,7 @@ def contenders(split: Split, epsilon: float) -> dict[str, Run]:
         import torch
 
         torch.manual_seed(seed)
-        flat = network.initial(np.random.default_rng(seed))
+        flat = network.initial(np.random.default_rng(seed)).astype(np.float32)
         table, output = (torch.nn.Parameter(torch.from_numpy(part.copy())) for part in network.split(flat))
         optimizer = torch.optim.SGD([table, output], lr=_LEARNING_RATE, momentum=settings.momentum)
         for index, labels in zip(*batches(seed), strict=True):
@@ -150,7 +150,7 @@ def contenders(split: Split, epsilon: float) -> dict[str, Run]:
         return {}, lambda features: network.forward(learnt, network.index(features))[1]
 
     def closed_form(seed: int) -> tuple[dict[str, float], Any]:
-        flat = network.initial(np.random.default_rng(seed))
+        flat = network.initial(np.random.default_rng(seed)).astype(np.float32)
         velocity = np.zeros_like(flat)
         for index, labels in zip(*batches(seed), strict=True):
             gradient = network.clipped_gradient_sum(flat, index, labels[:, None], np.inf) / len(labels)

@@ -7,7 +7,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ def main() -> None:
 
 
 def _answer(asked: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    from dpdsyn.synthesizer import load_imports
     from experiments.data import datasets
     from experiments.machine import describe, pin_threads
     from experiments.run import fit_and_sample
@@ -42,8 +42,7 @@ def _answer(asked: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) ->
     (_, _, run), *_ = composed([overrides], None)
     pin_threads(1)
     split = datasets.load(run.dataset, run.seed)
-    for module in ("dp_accounting.pld", "scipy.optimize", *run.synthesizer.imports()):
-        import_module(module)
+    load_imports(run.synthesizer)
     packages = describe(1)["packages"]
     tell({"versions": {name: packages[name] for name in ("numpy", "pandas", "jax", "mbi")}})
     rounds = _Rounds(tell)

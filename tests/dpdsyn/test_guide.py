@@ -67,6 +67,37 @@ def test_clipped_sums_equal_those_of_naive_per_row_gradients(network: Network, c
     assert network.clipped_gradient_sum(flat, index, labels, clip) == pytest.approx(total, abs=2e-4)
 
 
+@pytest.mark.parametrize("network", [NETWORK, TWO_HEADS, Network((40, 7, 3), (2,), 16), Network((9, 4), (5,), 0)])
+def test_what_a_row_adds_is_the_same_bit_for_bit_whatever_rows_are_beside_it(network: Network, rng: np.random.Generator) -> None:
+    flat, (index, labels, _) = rng.normal(0, 2.0, network.parameters), batch(rng, 301, network)
+    for chosen in (np.arange(1, 301), rng.permutation(301)[:77], np.array([300]), np.arange(0)):
+        together = network.clipped_parts(flat, index, labels, 0.7)
+        alone = network.clipped_parts(flat, index[chosen], labels[chosen], 0.7)
+        for whole, part in zip(together, alone, strict=True):
+            assert np.array_equal(whole[chosen], part)
+
+
+def test_no_row_adds_more_than_its_clip(rng: np.random.Generator) -> None:
+    flat, (index, labels, _) = rng.normal(0, 3.0, NETWORK.parameters), batch(rng, 50)
+    for clip in (1e-9, 0.7, 3.0):
+        for i in range(50):
+            added = NETWORK.clipped_gradient_sum(flat, index[i : i + 1], labels[i : i + 1], clip)
+            assert added.dtype == np.float64 and np.linalg.norm(added) <= clip * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("wild", [1e200, np.inf, np.nan])
+def test_a_row_without_a_finite_gradient_adds_nothing(wild: float, rng: np.random.Generator) -> None:
+    """Parameters may be driven anywhere by noise; the sum stays a sum of bounded vectors."""
+    flat, (index, labels, _) = rng.normal(0, 1.0, NETWORK.parameters), batch(rng, 60)
+    NETWORK.split(flat)[0][1] = wild  # the first category of the first column
+    there = index[:, 1] == 1
+    with np.errstate(all="ignore"):
+        total = NETWORK.clipped_gradient_sum(flat, index, labels, 1.0)
+        rest = NETWORK.clipped_gradient_sum(flat, index[~there], labels[~there], 1.0)
+    assert there.sum() > 5 and np.isfinite(total).all()
+    assert np.linalg.norm(total - rest) <= there.sum() * (1 + 1e-9)
+
+
 def test_clipped_sums_equal_those_of_opacus(rng: np.random.Generator) -> None:
     from opacus import GradSampleModule
     from opacus.optimizers import DPOptimizer

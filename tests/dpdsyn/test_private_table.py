@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from dpdsyn import private_table
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import ZCDP, Budget, BudgetExceeded, Gaussian, GaussianCap, Ledger, SampledGaussian
-from dpdsyn.private_table import ClippingError, PrivateTable, marginal
-from dpdsyn.rows import poisson_sample
+from dpdsyn.private_table import ClippingError, Grid, PrivateTable, marginal
+from dpdsyn.rows import Rows, poisson_sample
 
 SCHEMA = toy_schema()
 ENCODED = toy_encoded(SCHEMA, 200)
@@ -29,7 +32,9 @@ def test_a_noisy_marginal_has_the_sigma_that_it_charges_for() -> None:
     exact = np.zeros(SCHEMA.shape(query))
     np.add.at(exact, (ENCODED[:, 0], ENCODED[:, 1]), 1)  # counted naively
     noise = np.stack([private.noisy_marginals([query], [2.0])[0] - exact for _ in range(400)])
-    assert stats.kstest(noise.ravel() / 2.0, "norm").pvalue > 1e-4
+    values = np.arange(-6, 7)
+    expected = np.diff([0, *stats.norm.cdf((values - 0.5) / 2.0), 1]) * noise.size  # of whole numbers: noise is rounded
+    assert stats.chisquare(np.histogram(noise, [-np.inf, *(values - 0.5), np.inf])[0], expected).pvalue > 1e-4
     assert private.ledger.entries == [
         {"label": "1 noisy marginals", "mechanism": "Gaussian", "noise_multiplier": 2.0, "count": 400}
     ]
@@ -91,13 +96,152 @@ def test_noisy_sum_adds_the_noise_that_it_charges_for() -> None:
         private.noisy_sum(sums, 1.0, 4.0, clip=2.0)
 
 
+@pytest.mark.parametrize("rows", [200, 199])
+def test_answers_lie_on_a_grid_that_no_row_moves(rows: int) -> None:
+    """What numbers can occur at all tells nothing: exact answers in floating point leave traces in the low bits otherwise."""
+    ledger = Ledger(ZCDP(1e9))
+    ledger.open([ZCDP(1e6), SampledGaussian(1.0, 4.0, 20)])
+    private = PrivateTable(ENCODED[:rows], SCHEMA, ledger, np.random.default_rng(1))
+    counts = np.concatenate([private.noisy_marginals([("age",)], [3.3])[0] for _ in range(20)])
+    assert np.array_equal(counts, np.rint(counts))
+
+    def thirds(batch: np.ndarray, clip: float) -> np.ndarray:
+        return np.array([clip / 3, -clip / 7]) * len(batch)
+
+    sums = np.array([private.noisy_sum(thirds, 1.0, 4.0, clip=0.1) for _ in range(20)])
+    scores = np.array([private.noisy_scores([("age",)], lambda counts, _: counts[0] / 3, 0.1, 0.7) for _ in range(20)])
+    for answers, sensitivity, length in ((sums, 0.1, 2), (scores, 0.1, 1)):
+        step = Grid.of(sensitivity, length).step
+        assert np.array_equal(answers / step, np.rint(answers / step)) and math.log2(step) % 1 == 0
+        assert step * math.sqrt(length) <= sensitivity * 2**-14 < 2 * step * math.sqrt(length)
+
+
+def test_rounding_and_floating_point_are_paid_for_in_noise() -> None:
+    """Rounding moves two answers apart by a grid step at most, in each coordinate; so much more noise there is."""
+    rng = np.random.default_rng(0)
+    for length in (1, 7, 4000):
+        grid = Grid.of(0.3, length)
+        a = rng.normal(size=length)
+        b = a + 0.3 * rng.dirichlet(np.ones(length)) ** 0.5
+        apart = np.linalg.norm((grid.steps(a) - grid.steps(b)) * grid.step)
+        assert apart <= 0.3 * (1 + private_table._STEP) < 0.3 * (1 + private_table._SLACK)
+    private = table([SampledGaussian(1.0, 1.0)])
+    asked: list[float] = []
+
+    def noted(scale: float, size: int, rng: np.random.Generator) -> np.ndarray:
+        asked.append(scale)
+        return np.zeros(size, dtype=np.int64)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(private_table, "rounded_gaussian", noted)
+        private.noisy_sum(sums, 1.0, 1.0, clip=2.0)
+    assert asked[0] * Grid.of(2.0, 3).step == pytest.approx(2.0 * (1 + 2**-13), rel=1e-12)
+
+
+def test_large_batches_are_summed_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def counted(batch: np.ndarray, clip: float) -> np.ndarray:
+        sizes.append(len(batch))
+        return sums(batch, clip)
+
+    monkeypatch.setattr(private_table, "_PIECE", 64)
+    answer = table([SampledGaussian(1.0, 1e-3)]).noisy_sum(counted, 1.0, 1e-3, clip=2.0)
+    assert sizes == [64, 64, 64, 8] and answer == pytest.approx(sums(ENCODED, 2.0), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda batch, clip: sums(batch, clip).astype(np.float32), "gave float32; an array of float64"),
+        (lambda batch, clip: list(sums(batch, clip)), "gave list"),
+        (lambda batch, clip: np.array([np.nan, 0, 0]), "not finite"),
+        (lambda batch, clip: np.array([np.inf, 0, 0]), "not finite"),
+    ],
+)
+def test_noisy_sum_takes_finite_sums_in_double_precision(f, message: str) -> None:
+    with pytest.raises(ClippingError, match=message):
+        table([SampledGaussian(0.5, 4.0)]).noisy_sum(f, 0.5, 4.0, clip=2.0)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_score_that_is_not_finite_is_refused(wrong: float) -> None:
+    private = table([ZCDP(1e6)])
+    for mechanism in (
+        lambda: private.select([("age",)], lambda *_: wrong, 1.0, 1.0),
+        lambda: private.noisy_scores([("age",)], lambda *_: wrong, 1.0, 1.0),
+    ):
+        with pytest.raises(ValueError, match="not finite"):
+            mechanism()
+
+
+# --- persons with several rows ---------------------------------------------------------------------------------
+
+PERSONS = np.repeat(np.arange(80), [4] * 30 + [1] * 40 + [2] * 10)[np.random.default_rng(5).permutation(180)]
+
+
+def persons_table(persons: np.ndarray, encoded: np.ndarray, plan: list, most: int = 4) -> PrivateTable:
+    ledger = Ledger(ZCDP(1e15))
+    ledger.open(plan)
+    schema = replace(SCHEMA, rows_public=400, person="who", max_rows_per_person=most)
+    return PrivateTable(Rows(encoded, persons, most), schema, ledger, np.random.default_rng(0))
+
+
+def test_each_row_of_a_person_weighs_its_share() -> None:
+    encoded = ENCODED[:180]
+    private = persons_table(PERSONS, encoded, [ZCDP(1e9), SampledGaussian(1.0, 1e-6)])
+    assert private.schema.rows_public == 100
+    exact = np.bincount(encoded[:, 1], minlength=5)
+    assert private.noisy_marginals([("age",)], [1e-3])[0] == pytest.approx(exact / 4)
+    assert private.noisy_scores([("age",)], lambda counts, _: counts[0], 1.0, 1e-6)[0] == pytest.approx(exact[0] / 4, abs=1e-4)
+    assert private.noisy_sum(sums, 1.0, 1e-6, 1.0) == pytest.approx(sums(encoded, 1.0) / 4, abs=1e-3)
+    merged = private.recode({"age": np.array([0, 0, 1, 1, 1])})
+    assert merged.noisy_marginals([("age",)], [1e-3])[0] == pytest.approx([exact[:2].sum() / 4, exact[2:].sum() / 4])
+
+
+def test_one_person_moves_no_answer_further_than_one_row_may() -> None:
+    encoded = ENCODED[:180].copy()
+    encoded[PERSONS == 0] = encoded[0]  # four equal rows
+    left = PERSONS != 0
+    answers = []
+    for rows, persons in ((encoded, PERSONS), (encoded[left], PERSONS[left] - 1)):
+        private = persons_table(persons, rows, [ZCDP(1e9), SampledGaussian(1.0, 1e-6)])
+        marginals = private.noisy_marginals([("age",), ("colour", "label")], [1e-3, 1e-3])
+        answers.append([*(m.ravel() for m in marginals), private.noisy_sum(sums, 1.0, 1e-6, 1.0)])
+    moved = [np.linalg.norm(a - b) for a, b in zip(*answers, strict=True)]
+    assert moved == pytest.approx([1.0, 1.0, 1.0], abs=1e-3)
+
+
+def test_persons_enter_a_batch_whole_and_independently(rng: np.random.Generator) -> None:
+    rows = Rows(np.arange(180)[:, None], PERSONS, 4)
+    together = np.zeros((80, 80))
+    for _ in range(3000):
+        batch = rows.batch(0.2, 1, rng).ravel()
+        there, counts = np.unique(PERSONS[batch], return_counts=True)
+        assert np.array_equal(counts, np.bincount(PERSONS)[there])
+        together[np.ix_(there, there)] += 1
+    together /= 3000
+    assert together.diagonal() == pytest.approx(np.full(80, 0.2), abs=0.04)
+    assert together[~np.eye(80, dtype=bool)] == pytest.approx(np.full(80 * 79, 0.04), abs=0.025)
+
+
+def test_rows_that_are_not_bounded_as_the_schema_says_are_refused() -> None:
+    with pytest.raises(ValueError, match="more than the 3 rows"):
+        Rows(ENCODED[:180], PERSONS, 3)
+    with pytest.raises(ValueError, match="180 rows and the persons of 179"):
+        Rows(ENCODED[:180], PERSONS[1:], 4)
+    schema = replace(SCHEMA, person="who", max_rows_per_person=4)
+    for rows in (ENCODED, Rows(ENCODED), Rows(ENCODED[:180], PERSONS, 5)):
+        with pytest.raises(ValueError, match="may have 4 rows"):
+            PrivateTable(rows, schema, Ledger(ZCDP(1.0)), np.random.default_rng(0))
+
+
 @pytest.mark.parametrize(
     ("f", "message"),
     [
         (lambda batch, clip: 1.01 * sums(batch, clip), "norm 2.02; the clip is 2"),
         (lambda batch, clip: sums(batch, clip) / max(len(batch), 1), "not the sum"),
         (lambda batch, clip: sums(batch, clip) if len(batch) < 2 else 3 * sums(batch, clip), "not the sum"),
-        (lambda batch, clip: np.full(3, np.nan) * len(batch), "norm nan"),
     ],
 )
 def test_noisy_sum_catches_a_function_that_breaks_its_promise(f, message: str) -> None:

@@ -109,7 +109,8 @@ def test_numbers_and_texts_name_the_same_category() -> None:
         ({"columns": {"a": {"kind": "categorical", "categories": [0, 1], "cut_at": [2]}}}, "names that are no numbers"),
         ({"person": "id"}, "needs `max_rows_per_person: 1`"),
         ({"max_rows_per_person": 1}, "no `person`"),
-        ({"person": "id", "max_rows_per_person": 3}, "only 1 is accepted: several rows a person are not charged for"),
+        ({"person": "id", "max_rows_per_person": 0}, "a whole number of at least 1"),
+        ({"person": "id", "max_rows_per_person": 2.5}, "a whole number of at least 1"),
         (
             {"person": "id", "max_rows_per_person": 1, "columns": {"id": {"kind": "categorical", "categories": ["x"]}}},
             "cannot be a",
