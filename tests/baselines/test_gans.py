@@ -129,7 +129,8 @@ def test_the_sequence_gans_sum_is_that_of_clipped_gradients_and_counts_the_clipp
     gan, _ = fitted(lambda: small(SequenceGAN))
     gradients = naive_gradients(gan.critic_, one_hot(ENCODED[:60], SCHEMA.sizes))
     norms = np.linalg.norm(gradients, axis=1)
-    gan.clip_ = float(np.quantile(norms, 0.3))
+    distinct = np.unique(np.round(norms, 9))
+    gan.clip_ = float(distinct[len(distinct) // 3 : len(distinct) // 3 + 2].mean())  # no row's norm is at the clip itself
     *summed, bit = gan._contribution(ENCODED[:60])
     weights = np.minimum(1 / norms, 1 / gan.clip_) * np.sqrt(0.99)
     assert np.array(summed) == pytest.approx(weights @ gradients, abs=2e-4)

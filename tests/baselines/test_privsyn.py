@@ -331,14 +331,14 @@ def test_output_of_updates_changes_only_with_the_version() -> None:
         (0, 1, 3),
         (0, 1, 4),
         (0, 1, 5),
-        (3, 4),
         (4, 5),
+        (3, 4),
         (2, 3),
-        (2, 4),
         (3, 5),
+        (2, 4),
         (2, 5),
     ]
     rows = synthesizer.sample(3000, np.random.default_rng(8))
     equal = [(rows[:, a] == rows[:, b]).mean() for a, b in [(0, 1), (0, 2), (0, 5), (4, 5)]]
-    assert PrivSyn.version == 1, "write the new version and the new numbers here"
-    assert equal == pytest.approx([0.867, 0.765, 0.574, 0.856], abs=0.004)
+    assert PrivSyn.version == 2, "write the new version and the new numbers here"
+    assert equal == pytest.approx([0.865, 0.744, 0.571, 0.854], abs=0.004)

@@ -189,7 +189,7 @@ def persons_table(persons: np.ndarray, encoded: np.ndarray, plan: list, most: in
 
 def test_each_row_of_a_person_weighs_its_share() -> None:
     encoded = ENCODED[:180]
-    private = persons_table(PERSONS, encoded, [ZCDP(1e9), SampledGaussian(1.0, 1e-6)])
+    private = persons_table(PERSONS, encoded, [ZCDP(1e13), SampledGaussian(1.0, 1e-6)])
     assert private.schema.rows_public == 100
     exact = np.bincount(encoded[:, 1], minlength=5)
     assert private.noisy_marginals([("age",)], [1e-3])[0] == pytest.approx(exact / 4)
