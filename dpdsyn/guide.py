@@ -96,15 +96,15 @@ class Network:
     def forward(self, flat: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Hidden values, shape (rows, hidden), and class probabilities, those of all heads together of shape (rows, classes)."""
         table, output = self.split(flat)
-        sums = self.picks(index, flat.dtype) @ table
-        hidden = np.maximum(sums[:, : self.hidden], 0)
-        logits = sums[:, self.hidden :] + _product(hidden, output)
+        sums = np.ascontiguousarray((self.picks(index, flat.dtype) @ table).T)  # operations along rows are the fast ones
+        hidden = np.maximum(sums[: self.hidden], 0)
+        logits = sums[self.hidden :] + _product(output.T, hidden)
         for head in self.slices:
-            part = logits[:, head]
-            part -= part.max(axis=1, keepdims=True)
+            part = logits[head]
+            part -= part.max(axis=0)
             np.exp(part, out=part)
-            part /= part.sum(axis=1, keepdims=True)
-        return hidden, logits
+            part /= part.sum(axis=0)
+        return hidden.T, logits.T
 
     def clipped_gradient_sum(self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
         """Sum over rows of the gradient of all heads' cross-entropies, each row's scaled down to norm `clip`.
@@ -115,7 +115,7 @@ class Network:
         back, hidden, error = self.clipped_parts(flat, index, labels, clip)
         total = np.empty(self.parameters, dtype=flat.dtype)
         table_total, output_total = self.split(total)
-        table_total[:] = self.picks(index, flat.dtype).T @ back
+        table_total[:] = self.picks(index, flat.dtype).T @ np.ascontiguousarray(back)
         output_total[:] = hidden.T @ error
         return total
 
@@ -128,29 +128,30 @@ class Network:
         (rows, classes), the two whose outer product it adds to the output weights.
         """
         _, output = self.split(flat)
-        hidden, error = self.forward(flat, index)
+        hidden, error = (part.T for part in self.forward(flat, index))
         for head, own in zip(self.slices, labels.T, strict=True):
-            error[np.arange(len(labels)), head.start + own.astype(np.int64)] -= 1
-        back = np.concatenate([_product(error, output.T) * (hidden > 0), error], axis=1)
+            error[head.start + own.astype(np.int64), np.arange(len(labels))] -= 1
+        back = np.concatenate([_product(output, error) * (hidden > 0), error])
         square = index.shape[1] * _squares(back) + _squares(hidden) * _squares(error)
         known = np.isfinite(square)
-        scale = np.where(known, np.minimum(1, clip / np.sqrt(np.where(known, square, 1) + 1e-300)), 0).astype(flat.dtype)[:, None]
         if not known.all():
-            back, hidden, error = (np.where(known[:, None], part, 0) for part in (back, hidden, error))
-        return back * scale, hidden, error * scale
+            square = np.where(known, square, 1)
+            back, hidden, error = (np.where(known, part, 0) for part in (back, hidden, error))
+        scale = np.minimum(1, clip / np.sqrt(square + 1e-300)).astype(flat.dtype)
+        return (back * scale).T, hidden.T, (error * scale).T
 
 
-def _product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """rows @ matrix, each row's sums made in one order."""
-    product = np.zeros((matrix.shape[1], len(rows)), dtype=rows.dtype)
-    for column, weights in zip(np.ascontiguousarray(rows.T), matrix, strict=True):
-        product += weights[:, None] * column
-    return np.ascontiguousarray(product.T)
+def _product(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """matrix @ columns, the sums of each column made in one order."""
+    product = np.zeros((len(matrix), columns.shape[1]), dtype=columns.dtype)
+    for weights, values in zip(matrix.T, columns, strict=True):
+        product += weights[:, None] * values
+    return product
 
 
-def _squares(rows: np.ndarray) -> np.ndarray:
-    """The squared norm of each row."""
-    return np.square(rows).sum(axis=1)
+def _squares(columns: np.ndarray) -> np.ndarray:
+    """The squared norm of each column."""
+    return np.square(columns).sum(axis=0)
 
 
 @dataclass(frozen=True)
