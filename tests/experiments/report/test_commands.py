@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders.paths import ROOT
+from builders.committed import committed
 from builders.records import changed, record
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from experiments.configuration import config_dir
-from experiments.records.export import read_export
 from experiments.records.record import Record
 from experiments.report.html.commands import commands
 from experiments.report.missing import lost
@@ -29,20 +28,20 @@ def hydra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def one_of_each() -> list[Record]:
-    """A committed record for each data set, method and choice of settings that the code at hand still makes alike.
+def one_of_each(patch: pytest.MonkeyPatch) -> list[Record]:
+    """A committed record for each data set, method and choice of settings.
 
     Without those whose candidates come from another method: its version then is not in the record.
     """
     kinds = {}
-    for each in read_export(ROOT / "results"):
+    for each in committed(patch):
         if not lost([each]) and each.method.parameters.get("candidates") != "mst":
             kinds[commands([changed(each, seed=0, privacy={**each.privacy.plain(), "epsilon": 1.0})])[0]] = each
     return list(kinds.values())
 
 
-def test_the_command_of_a_committed_record_asks_for_that_very_run(hydra: None) -> None:
-    asked = one_of_each()
+def test_the_command_of_a_committed_record_asks_for_that_very_run(hydra: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = one_of_each(monkeypatch)
     assert len(asked) > 100
     for each in asked[::8]:
         (typed,) = commands([each])
