@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn import saved
+from dpdsyn.cautions import WeakGuaranteeWarning, cautions
 from dpdsyn.checks import InputError
 from dpdsyn.column import SchemaError
-from dpdsyn.contribution_bounding import one_row_per_person
+from dpdsyn.contribution_bounding import used_rows
 from dpdsyn.entropy import fresh
 from dpdsyn.guarantee import Guarantee
 from dpdsyn.guide import GuideSettings
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
+from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
@@ -73,11 +75,15 @@ class DPDSyn:
         self.guide = guide
         self.random_state = random_state
 
-    def fit(self, table: pd.DataFrame | str | Path, schema: Schema | Mapping[str, Any] | str | Path) -> Self:
+    def fit(
+        self, table: pd.DataFrame | str | Path, schema: Schema | Mapping[str, Any] | str | Path, preflight: bool = True
+    ) -> Self:
         """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
 
         schema: a Schema, what a schema file holds, or the path of one. One row of each person is used if it names a
-        person (frames only). Raises ValueError if a parameter, the schema or the table cannot be meant.
+        person (frames only). preflight: refuse, before the budget is opened, a table with cells that contradict the schema
+        (`dpdsyn.preflight`); without it every cell is encoded as the schema's rules say, and no row raises anything.
+        Raises ValueError if a parameter, the schema or the table cannot be meant. Warns of a budget that promises little.
         """
         public = with_target(_schema_of(schema), self.target)
         method = self._method()
@@ -85,8 +91,11 @@ class DPDSyn:
         reason = method.skip(public, budget)
         if reason:
             raise InputError(reason)
+        for caution in cautions(self.epsilon, self.delta, public.rows_public):
+            if caution.grave:
+                warnings.warn(caution.text, WeakGuaranteeWarning, stacklevel=2)
         key, noise, fitting, sampling = self._streams()
-        rows = _rows(table, public, int.from_bytes(key[:8]))
+        rows = _rows(table, public, key, preflight)
         ledger = Ledger(budget)
         try:
             self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
@@ -221,15 +230,16 @@ def with_target(schema: Schema, target: str | None) -> Schema:
     return schema if schema.target == target else Schema.from_mapping({**schema.to_mapping(), "target": target})
 
 
-def _rows(table: Any, schema: Schema, key: int) -> Rows:
-    """The rows that are used, at least two."""
-    if isinstance(table, str | Path):
-        return stream(Path(table), schema)
-    if not isinstance(table, pd.DataFrame):
+def _rows(table: Any, schema: Schema, key: bytes, preflight: bool) -> Rows:
+    """The rows that are used. key: of contribution bounding."""
+    if isinstance(table, pd.DataFrame):
+        table = table.set_axis(table.columns.map(str), axis=1)
+    elif not isinstance(table, str | Path):
         raise InputError(f"a pandas DataFrame or the path of a Parquet file is needed; given is a {type(table).__name__}")
-    frame = table.set_axis(table.columns.map(str), axis=1)
-    encoded, kept = schema.encode_all(frame)
-    encoded = encoded[one_row_per_person(frame, schema, key)[kept]]
-    if len(encoded) < 2:
-        raise InputError(f"{len(encoded)} rows can be used; at least two are needed")
-    return Rows(encoded)
+    streamed = None if isinstance(table, pd.DataFrame) else stream(Path(table), schema)
+    if preflight:
+        held_against(table, schema)
+    if streamed is not None:
+        return streamed
+    encoded, bounded = used_rows(table, schema, key)
+    return Rows(encoded, bounded.persons, schema.max_rows_per_person or 1)

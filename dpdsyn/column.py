@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpdsyn.cells import canonical, days, each, is_single, number, numbers
 from dpdsyn.checks import InputError
 
 KINDS = ("categorical", "integer", "real", "date")
@@ -20,7 +21,7 @@ SCALES = ("linear", "log")
 OTHER_LABEL = "other"
 DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
 COMMA_HINT = "if the comma is a decimal mark, say so where the file is read (`decimal`)"
-_WHOLE = re.compile(r"^(-?\d+)\.0+$")
+ABSENT, UNREADABLE = -1, -2  # what `Column.read` says of a cell that has no code
 KEYS = {"kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"}
 
 
@@ -33,17 +34,6 @@ class SchemaError(InputError):
     def __init__(self, message: str, row: int | None = None) -> None:
         super().__init__(message)
         self.row = row
-
-
-def canonical(value: Any) -> str:
-    """The text by which a cell is compared with a category.
-
-    1, 1.0, "1" and "1.0" are the same category; so are True, "True" and "true".
-    """
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    text = _WHOLE.sub(r"\1", str(value).strip())
-    return text.lower() if text.lower() in ("true", "false") else text
 
 
 @dataclass(frozen=True)
@@ -139,7 +129,7 @@ class Column:
             raise SchemaError(
                 f"{where}: {len(self.cut_at)} cuts make {len(self.cut_at) + 1} classes and no `other`; given are {len(texts)}"
             )
-        if not np.isnan(_numbers(pd.Index(texts, dtype=object))).all():
+        if not all(np.isnan(number(text)) for text in texts):
             raise SchemaError(f"{where}: classes cut out of a number need names that are no numbers")
 
     def _check_bounds(self, where: str) -> None:
@@ -201,60 +191,53 @@ class Column:
         return self.values + (self.missing == "own_code") + self.other
 
     def encode(self, cells: pd.Series) -> np.ndarray:
-        """The encoded cells, shape (rows,), int64; -1 where the cell is missing and its row is to be dropped.
+        """The encoded cells, shape (rows,), int64; -1 where the row is to be dropped. Raises nothing, whatever a cell holds.
 
-        Raises SchemaError for a missing cell without a rule, text in a column of numbers or dates, and an
-        undeclared category where the column has no `other`, and for lists and the like.
+        The code depends on the cell alone. A cell that says nothing of the column's kind (text in a column of numbers, a
+        category nobody declared where there is no `other`, a list) counts as missing. A missing cell follows the rule
+        `missing`; without one it gets code 0, the first category or the lowest bin. `dpdsyn.preflight`
+        tells of such cells.
         """
-        try:
-            positions, distinct = pd.factorize(cells)
-        except TypeError as error:
-            raise SchemaError(f"column {self.name!r} holds cells that are no single values ({error})") from error
-        absent = positions < 0
-        if absent.any() and self.missing is None:
-            raise SchemaError(
-                f"column {self.name!r}: {int(absent.sum())} missing cells (first in row {int(absent.argmax()) + 1}) "
-                "and no rule for them; add `missing: own_code` or `missing: drop` to its schema, or drop these rows",
-                row=int(absent.argmax()),
-            )
-        encoded, wrong = self._encoded_distinct(pd.Index(np.asarray(distinct)))
-        if wrong.any():
-            row = int((wrong[positions] & ~absent).argmax())
-            cell = cells.iloc[row]
-            raise SchemaError(f"column {self.name!r}, row {row + 1}: {_cut(cell)} {self._complaint(cell)}", row=row)
-        missing = -1 if self.missing_code is None else self.missing_code
-        return np.append(encoded, missing)[positions]
+        return self.settled(self.read(cells))
 
-    def _encoded_distinct(self, distinct: pd.Index) -> tuple[np.ndarray, np.ndarray]:
-        """The code of each distinct cell, int64, and whether it has none."""
-        if not self.ordered:
-            index = {canonical(category): code for code, category in enumerate(self.categories)}
-            unknown = -1 if self.other_code is None else self.other_code
-            encoded = np.array([index.get(canonical(value), unknown) for value in distinct], dtype=np.int64)
-            if self.cut_at:
-                numbers = _numbers(distinct)
-                encoded = np.where(np.isnan(numbers), encoded, np.searchsorted(self.cut_at, numbers, side="left"))
-            return encoded, encoded < 0
-        numbers = self._days(distinct) if self.kind == "date" else _numbers(distinct)
-        encoded = np.clip(np.searchsorted(self.edges, numbers, side="right") - 1, 0, self.bins - 1)
-        return encoded.astype(np.int64), np.isnan(numbers)
+    def settled(self, codes: np.ndarray) -> np.ndarray:
+        """Of codes as `read` gives them what `encode` makes of them."""
+        stand_ins = {"own_code": self.values, "drop": -1}  # without a rule the first value
+        return np.where(codes < 0, stand_ins.get(self.missing or "", 0), codes)
 
-    def _days(self, distinct: pd.Index) -> np.ndarray:
-        texts = pd.Series(distinct.astype(str).str.strip(), dtype=object)
-        dates = pd.to_datetime(texts, format=self.format or "ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
-        days = (dates.dt.floor("D") - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
-        return days.to_numpy(dtype=float, na_value=np.nan)
+    def read(self, cells: pd.Series) -> np.ndarray:
+        """The code of each cell, int64; ABSENT where it is missing, UNREADABLE where it says nothing of the column's kind."""
+        if self.ordered:
+            found = days(cells, self.format) if self.kind == "date" else numbers(cells)
+            codes = np.clip(np.searchsorted(self.edges, found.values, side="right") - 1, 0, self.bins - 1)
+            codes[np.isnan(found.values)] = UNREADABLE
+            codes[found.absent] = ABSENT
+            return codes[found.positions]
+        index = {canonical(category): code for code, category in enumerate(self.categories)}
+        unknown = UNREADABLE if self.other_code is None else self.other_code
 
-    def _complaint(self, cell: Any) -> str:
+        def code(cell: Any) -> int:
+            if not is_single(cell):
+                return UNREADABLE
+            if self.cut_at and not np.isnan(value := number(cell)):
+                return int(np.searchsorted(self.cut_at, value, side="left"))
+            return index.get(canonical(cell), unknown)
+
+        return each(cells, code, ABSENT, np.int64)
+
+    def complaint(self, cell: Any, named: str) -> str:
+        """Why a cell is at fault, for its owner; `named` stands for the cell."""
+        if not is_single(cell):
+            return f"{named} is no single value but a {type(cell).__name__}"
         if self.kind == "date":
             form = f"written as {self.format}" if self.format else "of ISO 8601 such as 2024-03-31 (others: state its `format`)"
-            return f"is not a date {form}, and the schema says the column is one"
+            return f"{named} is not a date {form}, and the schema says the column is one"
         if self.ordered:
-            hint = f"; {COMMA_HINT}" if DECIMAL_COMMA.match(str(cell)) else ""
-            return f"is not a number, and the schema says the column is {self.kind}{hint}"
+            hint = f"; {COMMA_HINT}" if DECIMAL_COMMA.match(canonical(cell)) else ""
+            return f"{named} is not a number, and the schema says the column is {self.kind}{hint}"
         if self.cut_at:
-            return f"is neither a number nor one of its classes ({shortened(self.categories)})"
-        return f"is not among its categories ({shortened(self.categories)}) and the column has no code for others"
+            return f"{named} is neither a number nor one of its classes ({shortened(self.categories)})"
+        return f"{named} is not among its categories ({shortened(self.categories)}) and the column has no code for others"
 
     def decode(self, encoded: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Cells in the owner's own types; numbers and dates are uniform inside their bin, missing cells are NaN."""
@@ -308,10 +291,6 @@ def shortened(names: Iterable[Any], most: int = 12) -> str:
     return ", ".join(texts[:most]) + (f", ... ({len(texts)} in all)" if len(texts) > most else "")
 
 
-def _numbers(distinct: pd.Index) -> np.ndarray:
-    return pd.to_numeric(pd.Series(distinct), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-
-
 def _bounds(name: str, kind: str, given: Any) -> tuple[float, float]:
     if kind == "date":
         given = _days(name, given)
@@ -333,8 +312,3 @@ def _floats(name: str, key: str, given: Any) -> tuple[float, ...]:
         return tuple(float(number) for number in given)
     except (TypeError, ValueError, OverflowError):
         raise SchemaError(f"column {name!r}: {key} is {given!r}; a list of numbers is needed") from None
-
-
-def _cut(value: Any, most: int = 60) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= most else f"{text[:most]}..."

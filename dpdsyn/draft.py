@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from dpdsyn.column import COMMA_HINT, DECIMAL_COMMA, SchemaError, canonical, shortened
+from dpdsyn.cells import canonical
+from dpdsyn.column import COMMA_HINT, DECIMAL_COMMA, SchemaError, shortened
+from dpdsyn.schema import MARK
 
-MARK = "READ OFF THE ROWS"
 MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
 _LONGEST_CATEGORY = 100  # characters; longer ones are taken for free text
 _FEW_NUMBERS = 12  # an integer column with no more values is taken for codes
@@ -23,12 +24,14 @@ _LONGEST_KEY = 1000  # characters
 _ENDLESS = 10**9  # characters of a line
 _ID_ROWS = 20  # so many rows, all different, make a column an id
 _DATE_FORMATS = (None, "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d")
+_COUNTS = re.compile(r", [\d,]+ values in [\d,]+ rows|^[\d,]+ (?=different)")
 _HEAD = """\
 # Draft of a schema for {title}. A schema is public: whoever sees a result may know all of it.
 #
 # NOT PRIVATE YET. Lines marked {mark} were computed from the rows themselves. Replace what stands there by what
-# is known without them (code books, laws, physical limits, what you would publish anyway), then delete the line
-# `drafted: true`. Until then nothing computed with this schema has a privacy guarantee, and every table says so.
+# is known without them (code books, laws, physical limits, what you would publish anyway) and delete the mark; when no
+# mark is left, delete the line `drafted: true`. Until then nothing computed with this schema has a privacy guarantee, and
+# every table says so.
 drafted: true
 
 {target}
@@ -43,10 +46,15 @@ rows_public: {rows} # {mark}: about how many rows the table has; rounded, so tha
 
 @dataclass(frozen=True)
 class _Described:
-    """lines: the column's description, or none if it is left out; then `why` says so."""
+    """lines: the column's description, or none if it is left out; then `why` says so to the owner, numbers included."""
 
     lines: tuple[str, ...] = ()
     why: str = ""
+
+    @property
+    def kind_of_reason(self) -> str:
+        """`why` without the numbers that it tells of the rows."""
+        return _COUNTS.sub("", self.why)
 
 
 def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> str:
@@ -61,8 +69,8 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
     if target is not None and target not in used:
         raise SchemaError(f"target {target!r} cannot be predicted: {described[target].why}")
     if len(used) < 2:
-        unused = [f"{name}: {column.why}" for name, column in described.items() if not column.lines]
-        reasons = "; ".join(unused[:5]) or f"there is only {', '.join(map(str, frame))}"
+        whys = [f"{name}: {column.why}" for name, column in described.items() if not column.lines]
+        reasons = "; ".join(whys[:5]) or f"there is only {', '.join(map(str, frame))}"
         raise SchemaError(f"fewer than two columns can be described; {reasons}")
     ids = [name for name, column in described.items() if column.why.startswith("free text or an id,")]
     text = _HEAD.format(
@@ -72,9 +80,11 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
         if target
         else "# target: NAME # the column to be predicted; it has to be categorical",
         rows=_two_digits(len(frame)),
-        person=_scalar(ids[0]) if ids else "COLUMN",
+        person=f"{_scalar(ids[0])} # {MARK}: it looks like an id" if ids else "COLUMN",
     )
-    left_out = [f"  - {_scalar(name)} # {column.why}" for name, column in described.items() if not column.lines]
+    left_out = [
+        f"  - {_scalar(name)} # {MARK}: {column.kind_of_reason}" for name, column in described.items() if not column.lines
+    ]
     if left_out:
         text += "\n" + "\n".join(["ignore: # left out; to use one, describe it under `columns`", *left_out]) + "\n"
     blocks = [f"  {_key(name)}\n" + "\n".join(f"    {line}" for line in column.lines) for name, column in used.items()]
@@ -139,7 +149,7 @@ def _categorical(texts: pd.Series, numbers: np.ndarray | None) -> list[str]:
         categories = sorted({int(number) if number % 1 == 0 else float(number) for number in numbers})
     if len(categories) < 2:
         return []
-    return ["kind: categorical", f"categories: [{', '.join(map(_scalar, categories))}] # {MARK}"]
+    return [f"kind: categorical # {MARK}", f"categories: [{', '.join(map(_scalar, categories))}] # {MARK}"]
 
 
 def _numeric(numbers: np.ndarray) -> list[str]:
@@ -150,7 +160,8 @@ def _numeric(numbers: np.ndarray) -> list[str]:
     skewed = float(np.median(numbers)) - low < 0.05 * (high - low)
     bins = int(min(_BINS, high - low + 1)) if whole else _BINS
     bounds = f"[{low:.0f}, {high:.0f}]" if whole else f"[{_plain(low)}, {_plain(high)}]"
-    lines = [f"kind: {'integer' if whole else 'real'}", f"bounds: {bounds} # {MARK}; cells outside are clipped", f"bins: {bins}"]
+    kind = f"kind: {'integer' if whole else 'real'} # {MARK}"
+    lines = [kind, f"bounds: {bounds} # {MARK}; cells outside are clipped", f"bins: {bins} # {MARK}"]
     return [*lines, f"scale: log # {MARK}: most values are small"] if skewed and bins == _BINS else lines
 
 
@@ -158,7 +169,11 @@ def _cut(numbers: np.ndarray) -> list[str]:
     cut = float(f"{np.median(numbers):.2g}")
     if not numbers.min() <= cut < numbers.max():
         cut = float(numbers.min())
-    return ["kind: categorical", "categories: [low, high]", f"cut_at: [{_plain(cut)}] # {MARK}; the highest number that is low"]
+    return [
+        f"kind: categorical # {MARK}",
+        "categories: [low, high]",
+        f"cut_at: [{_plain(cut)}] # {MARK}; the highest number that is low",
+    ]
 
 
 def _date(form: str | None, dates: pd.Series) -> list[str]:
@@ -166,7 +181,8 @@ def _date(form: str | None, dates: pd.Series) -> list[str]:
     if not 1000 <= first <= last <= 9998:
         return []
     bounds = f"bounds: [{first}-01-01, {last}-12-31] # {MARK}; cells outside are clipped"
-    return ["kind: date", *([f"format: {_scalar(form)}"] if form else []), bounds, f"bins: {_BINS}"]
+    written = [f"format: {_scalar(form)} # {MARK}; the first form that fits all cells"] if form else []
+    return [f"kind: date # {MARK}", *written, bounds, f"bins: {_BINS}"]
 
 
 def _outward(low: float, high: float) -> tuple[float, float]:

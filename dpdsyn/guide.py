@@ -109,8 +109,8 @@ class Network:
     def clipped_gradient_sum(self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
         """Sum over rows of the gradient of all heads' cross-entropies, each row's scaled down to norm `clip`.
 
-        labels: shape (rows, heads). Shape of the sum: (parameters,), of the type of `flat`. A row adds nothing if its gradient has no
-        finite norm.
+        labels: shape (rows, heads). Shape of the sum: (parameters,), of the type of `flat`. A row adds nothing if its gradient
+        has no finite norm.
         """
         back, hidden, error = self.clipped_parts(flat, index, labels, clip)
         total = np.empty(self.parameters, dtype=flat.dtype)

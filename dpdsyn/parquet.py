@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dpdsyn.column import SchemaError
 from dpdsyn.rows import StreamedRows
@@ -16,33 +18,58 @@ _ROWS = 1 << 18  # read at once
 
 
 def stream(path: Path, schema: Schema) -> StreamedRows:
-    """The rows of a Parquet file. What a row has that contradicts the schema is found when the rows are first read.
+    """The rows of a Parquet file, encoded as they are read.
 
-    Raises SchemaError, naming the file, for a file that is no Parquet, has fewer than two rows or other columns, or
-    for a schema that names a person (one row of each cannot be chosen from pieces).
+    Raises SchemaError, naming the file, for a file that is no Parquet or has other columns, or for a schema that names a
+    person (rows of each cannot be chosen from pieces).
     """
-    import pyarrow.parquet as pq
-
-    if schema.person is not None:
-        raise SchemaError(f"{path}: one row a person cannot be chosen while streaming; give the table as a frame")
-    with _readable(path), pq.ParquetFile(path) as file:
-        schema.check_names(file.schema_arrow.names)
-        if file.metadata.num_rows < 2:
-            raise SchemaError(f"{file.metadata.num_rows} rows can be used; at least two are needed")
+    _check(path, schema)
     return StreamedRows(lambda: _encoded(path, schema))
 
 
-def _encoded(path: Path, schema: Schema) -> Iterator[np.ndarray]:
+def pieces(path: Path, schema: Schema) -> Iterator[pd.DataFrame]:
+    """The rows of a Parquet file as frames, the columns of the schema alone. Raises SchemaError as `stream` does."""
     import pyarrow.parquet as pq
 
-    before = 0
+    _check(path, schema)
     with _readable(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_ROWS, columns=list(schema.names)):
-            try:
-                yield schema.select(schema.names).encode(batch.to_pandas(ignore_metadata=True))
-            except SchemaError as error:
-                raise SchemaError(f"rows from {before + 1} on: {error}") from error
-            before += len(batch)
+            yield _frame(batch)[list(schema.names)]
+
+
+def _check(path: Path, schema: Schema) -> None:
+    import pyarrow.parquet as pq
+
+    if schema.person is not None:
+        raise SchemaError(f"{path}: rows of each person cannot be chosen while streaming; give the table as a frame")
+    with _readable(path), pq.ParquetFile(path) as file:
+        schema.check_names(file.schema_arrow.names)
+
+
+def _encoded(path: Path, schema: Schema) -> Iterator[np.ndarray]:
+    wanted = schema.select(schema.names)
+    none = True
+    for frame in pieces(path, schema):
+        none = False
+        yield wanted.encode(frame)
+    if none:
+        yield np.empty((0, len(schema.columns)), dtype=schema.dtype)
+
+
+def _frame(batch: Any) -> pd.DataFrame:
+    """The cells of a batch, of which none changes how another comes out: whole numbers beside a null stay whole numbers."""
+    import pyarrow as pa
+
+    whole = {getattr(pa, name.lower())(): kind() for name, kind in _WHOLE.items()}
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in (batch.column(i) for i in range(batch.num_columns))
+    ]
+    table = pa.table(columns, names=batch.schema.names)
+    return table.to_pandas(ignore_metadata=True, types_mapper=whole.get, date_as_object=False)
+
+
+_WHOLE = {f"{sign}Int{bits}": getattr(pd, f"{sign}Int{bits}Dtype") for sign in ("", "U") for bits in (8, 16, 32, 64)}
 
 
 @contextmanager

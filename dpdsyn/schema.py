@@ -6,6 +6,7 @@ have the same domain.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ import pandas as pd
 
 from dpdsyn.column import Column, SchemaError, refuse_unknown, shortened, truth
 
+MARK = "READ OFF THE ROWS"  # what `dpdsyn schema draft` computed from the table itself
+_MARKED = re.compile(rf"\s*(?:[^#\s].*{MARK}|#\W*{MARK})", re.IGNORECASE)
 KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted"}
 
 
@@ -30,8 +33,9 @@ class Schema:
     groups: rows of one group stay on one side of a split: "rows" (each row alone), "identical_rows", or a tuple
     of column names.
     ignore: columns of the raw data that are known and left out.
-    person: the column that says whose row it is, if a person may have several; it is no feature. Then one row a
-    person is kept (`dpdsyn.contribution_bounding`) and the guarantee is for one person; without it, for one row.
+    person: the column that says whose row it is, if a person may have several; it is no feature. Then at most
+    max_rows_per_person rows of each are kept (`dpdsyn.contribution_bounding`) and the guarantee is for one person; without
+    it, for one row.
     drafted: parts of the schema were read off the rows, so that no result has a guarantee.
     """
 
@@ -124,9 +128,13 @@ class Schema:
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Schema:
-        """Read a schema file. Raises SchemaError naming the file."""
+        """Read a schema file; one with marks of what was read off the rows (`marked_lines`) counts as a draft.
+
+        Raises SchemaError naming the file.
+        """
         try:
-            return cls.from_mapping(read_yaml(path))
+            schema = cls.from_mapping(read_yaml(path))
+            return replace(schema, drafted=schema.drafted or bool(marked_lines(path)))
         except SchemaError as error:
             raise SchemaError(f"{path}: {error}") from error
 
@@ -209,8 +217,9 @@ class Schema:
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """The encoded rows, shape (rows kept, columns), of the smallest unsigned type that fits.
 
-        Rows with a missing cell in a column whose rule is `drop` are left out. Raises SchemaError (see
-        `check_names` and `Column.encode`).
+        Each cell is encoded by itself, whatever it holds (see `Column.encode`); rows with a missing cell in a column whose
+        rule is `drop` are left out. Raises SchemaError for other columns (see `check_names`); `dpdsyn.preflight` tells of
+        cells that contradict the schema.
         """
         return self.encode_all(frame)[0]
 
@@ -230,6 +239,22 @@ class Schema:
         return pd.DataFrame(
             {column.name: column.decode(encoded[:, i].astype(np.int64), rng) for i, column in enumerate(self.columns)}
         )
+
+
+def marked_lines(path: str | Path) -> list[int]:
+    """Numbers, from 1, of the lines of a schema file that still bear the mark of what was read off the rows.
+
+    A remark that only speaks of the mark is none; one that begins with it is, for it belongs to what stands below.
+    Raises SchemaError if the file cannot be read.
+    """
+    return [number for number, line in enumerate(_text(path).splitlines(), start=1) if _MARKED.match(line)]
+
+
+def _text(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SchemaError(f"cannot be read as text ({error})") from error
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -253,9 +278,7 @@ def read_yaml(path: str | Path) -> Any:
             return super().construct_mapping(node, deep)
 
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SchemaError(f"cannot be read as text ({error})") from error
+        return yaml.load(_text(path), Loader)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         if isinstance(error, SchemaError):
             raise

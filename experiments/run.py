@@ -19,6 +19,7 @@ from dpdsyn.checks import InputError, whole_number
 from dpdsyn.files import FileError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, load, load_imports
 from experiments import machine
@@ -230,7 +231,8 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
     machine.pin_threads(run.threads)
     noise, method, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(run.seed).spawn(3))
     ledger = Ledger(run.budget)
-    private = PrivateTable(split.train, split.schema, ledger, noise)
+    rows = Rows(split.train, split.persons, split.schema.max_rows_per_person or 1)
+    private = PrivateTable(rows, split.schema, ledger, noise)
     run.synthesizer.report = lambda line: enter(f"fit, {line}")
     with machine.PeakMemory() as memory, machine.OtherWork() as others:
         start = time.perf_counter()

@@ -5,9 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dpdsyn.checks import InputError
+from experiments.console import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpdsyn.preflight import Report
+    from dpdsyn.schema import Schema
+    from experiments.data.table_file import Reading
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -17,6 +25,17 @@ def add(commands: argparse._SubParsersAction) -> None:
     draft.add_argument("--target", help="the column to be predicted")
     draft.set_defaults(command=print_draft)
     reads_table(draft)
+    check = schema.add_parser("check", help="hold every row of a CSV or Parquet file against its schema; not for publishing")
+    check.add_argument("table", type=Path, metavar="FILE")
+    check.add_argument("--schema", type=Path, required=True, metavar="YAML")
+    shows_cells(check)
+    check.set_defaults(command=check_table)
+    reads_table(check)
+
+
+def shows_cells(parser: argparse.ArgumentParser) -> None:
+    """Of a command that holds rows against a schema: whether it may quote them."""
+    parser.add_argument("--show-cells", action="store_true", help="quote the cells at fault; by default no cell is printed")
 
 
 def reads_table(parser: argparse.ArgumentParser) -> None:
@@ -37,14 +56,81 @@ def print_draft(given: argparse.Namespace) -> int:
     except InputError as error:
         raise InputError(f"{given.table}: {error}") from error
     print(
-        "dpdsyn: this draft was read off the rows and is not private: replace the marked lines by public knowledge, "
-        "then delete the line `drafted: true`",
+        "dpdsyn: this draft was read off the rows and is not private: replace the marked lines by public knowledge and delete "
+        "the marks, then the line `drafted: true`",
         file=sys.stderr,
     )
     return 0
 
 
-def reading(given: argparse.Namespace) -> Any:
+def check_table(given: argparse.Namespace) -> int:
+    from dpdsyn.schema import Schema
+    from experiments.data.table_file import read_table
+
+    schema = Schema.from_yaml(given.schema)
+    table = given.table if streamed(given.table, reading(given), schema) else read_table(given.table, reading(given))
+    report = held_against(given.table, table, schema, reading(given), given.show_cells)
+    print(f"{given.table}: {report.rows:,} rows fit {given.schema}, {report.usable:,} of them can be used")
+    if schema.drafted:
+        say(still_a_draft(given.schema))
+    say("This tells of the rows themselves and is not for publishing")
+    return 0
+
+
+def streamed(path: Path, reading: Reading, schema: Schema) -> bool:
+    """Whether a table is read piece by piece: Parquet, unless rows have to be chosen by person or cells changed."""
+    from experiments.data.table_file import is_parquet
+
+    return not reading.missing and reading.decimal == "." and schema.person is None and is_parquet(path)
+
+
+def held_against(path: Path, table: pd.DataFrame | Path, schema: Schema, reading: Reading, show_cells: bool) -> Report:
+    """The preflight of a table that was read from a file. Raises InputError, naming lines; several faults are said one by one."""
+    from dpdsyn.preflight import PreflightError, preflight
+    from experiments.data.table_file import lines_of
+
+    try:
+        report = preflight(table, schema, show_cells)
+    except PreflightError as error:
+        lines = lines_of(path, [fault.row for fault in error.faults], reading)
+        told = [
+            f"{path}{f', line {lines[fault.row]}' if fault.row in lines else ''}: {fault.told(show_cells)}"
+            for fault in error.faults
+        ]
+        if not told:
+            raise InputError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
+        if len(told) > 1:
+            for line in told:
+                say(line)
+            columns = len({fault.column for fault in error.faults})
+            told = [
+                f"{path}: {sum(f.cells for f in error.faults):,} cells of {columns} columns contradict the schema, as said above"
+            ]
+        quotable = any(fault.kind == "unreadable" for fault in error.faults) and not show_cells
+        hint = "; --show-cells quotes the first of them" if quotable else ""
+        raise InputError(told[0] + hint) from error
+    except InputError as error:
+        raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from error
+    if report.often_undeclared:
+        say(f'CAUTION: many cells are in no category of their column and become "other": {report.often_undeclared}')
+    return report
+
+
+def still_a_draft(path: Path) -> str:
+    """What to say of a schema file that is a draft, with the marks that remain."""
+    from dpdsyn.schema import MARK, marked_lines
+
+    lines = marked_lines(path)
+    numbers = ", ".join(map(str, lines[:12])) + (", ..." if len(lines) > 12 else "")
+    some = "line" if len(lines) == 1 else "lines"
+    marks = f": {len(lines)} marks `{MARK}` remain ({some} {numbers})" if lines else ""
+    return (
+        f"{path} is still a draft, read off the rows, so nothing made with it is private{marks}. Replace what was read "
+        "by public knowledge, delete the marks and the line `drafted: true`"
+    )
+
+
+def reading(given: argparse.Namespace) -> Reading:
     from experiments.data.table_file import Reading
 
     return Reading(given.encoding, given.sep, given.decimal, tuple(given.missing))

@@ -6,13 +6,13 @@ import argparse
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpdsyn.checks import InputError
 from dpdsyn.files import whole, write_whole
-from experiments.cli.schema import reading, reads_table
+from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
 from experiments.data.errors import DataError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dpdsyn.api import DPDSyn
+    from dpdsyn.cautions import Caution
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
 
@@ -40,18 +41,28 @@ def add(commands: argparse._SubParsersAction) -> None:
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
     make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
     make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
+    make.add_argument(
+        "--no-preflight",
+        action="store_false",
+        dest="preflight",
+        help="do not hold the rows against the schema first; cells that contradict it are then encoded without a word",
+    )
+    shows_cells(make)
     make.set_defaults(command=release)
     reads_table(make)
 
 
 def release(given: argparse.Namespace) -> int:
-    names = ("table", "schema", "output", "target", "epsilon", "delta", "rows", "candidates", "seed", "overwrite", "draft")
+    names = [field.name for field in fields(Request) if field.name != "reading"]
     return synthesize(Request(**{name: getattr(given, name) for name in names}, reading=reading(given)))
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do."""
+    """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do.
+
+    preflight: whether to hold the rows against the schema first. show_cells: whether it may quote cells.
+    """
 
     table: Path
     schema: Path
@@ -65,13 +76,8 @@ class Request:
     reading: Reading
     overwrite: bool
     draft: bool
-
-    def streamed(self, schema: Schema) -> bool:
-        """Whether the table is read piece by piece: Parquet, unless rows have to be chosen by person or cells changed."""
-        from experiments.data.table_file import is_parquet
-
-        as_written = not self.reading.missing and self.reading.decimal == "."
-        return as_written and schema.person is None and is_parquet(self.table)
+    preflight: bool
+    show_cells: bool
 
     @property
     def statement(self) -> Path:
@@ -81,8 +87,9 @@ class Request:
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
     from dpdsyn.api import DPDSyn, SeededNoiseWarning
+    from dpdsyn.cautions import WeakGuaranteeWarning
     from dpdsyn.privacy import Budget
-    from experiments.data.table_file import line_of, read_table
+    from experiments.data.table_file import read_table
 
     Budget(request.epsilon, request.delta)
     _check_output(request)
@@ -94,19 +101,21 @@ def synthesize(request: Request) -> int:
         candidates=request.candidates,
         random_state=request.seed,
     )
+    for caution in _cautions(request, schema):
+        say(f"{'CAUTION' if caution.grave else 'note'}: {caution.text}")
     say(f"reading {request.table}")
-    table = request.table if request.streamed(schema) else read_table(request.table, request.reading)
+    pieces = streamed(request.table, request.reading, schema)
+    table = request.table if pieces else read_table(request.table, request.reading, may_be_empty=not request.preflight)
+    if request.preflight:
+        held_against(request.table, table, schema, request.reading, request.show_cells)
     say("learning under differential privacy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeededNoiseWarning)
+        warnings.simplefilter("ignore", WeakGuaranteeWarning)
         try:
-            model.fit(table, schema)
+            model.fit(table, schema, preflight=False)
         except InputError as error:
-            if str(error).startswith(str(request.table)):
-                raise
-            row = getattr(error, "row", None)
-            line = None if row is None else line_of(request.table, row, request.reading)
-            raise InputError(f"{request.table}{'' if line is None else f', line {line}'}: {error}") from error
+            raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
     del table
     rows = model.schema_.rows_public if request.rows is None else request.rows
     _write(request, model, rows)
@@ -124,7 +133,7 @@ def _check_output(request: Request) -> None:
     for path in (request.output, request.statement):
         if path.exists() and not request.overwrite:
             raise DataError(f"{path} exists; a second release spends epsilon again. Give --overwrite if that is meant")
-    if request.output.absolute() == request.table.absolute():
+    if request.output.exists() and request.table.exists() and request.output.samefile(request.table):
         raise DataError(f"--output {request.output} is the private table itself")
     if request.rows is not None and request.rows < 1:
         raise InputError(f"--rows is {request.rows}; a whole number of at least 1 is needed")
@@ -138,11 +147,14 @@ def _schema(request: Request) -> Schema:
     if schema.target is None:
         raise InputError(f"{request.schema}: no target is named; add `target: COLUMN`, or --target COLUMN")
     if schema.drafted and not request.draft:
-        raise InputError(
-            f"{request.schema} is still a draft, read off the rows, so nothing made with it is private. Replace what was read "
-            "by public knowledge and delete the line `drafted: true`; or give --draft to try it out without any guarantee"
-        )
+        raise InputError(f"{still_a_draft(request.schema)}; or give --draft to try it out without any guarantee")
     return schema
+
+
+def _cautions(request: Request, schema: Schema) -> tuple[Caution, ...]:
+    from dpdsyn.cautions import cautions
+
+    return cautions(request.epsilon, request.delta, schema.rows_public)
 
 
 def _write(request: Request, model: DPDSyn, rows: int) -> None:
@@ -190,6 +202,6 @@ def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:
         "method": {"name": "dpdsyn", "version": model.method_.version, "candidates": request.candidates},
         "rows": rows,
         "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
+        "cautions": [caution.text for caution in _cautions(request, model.schema_)],
         "schema": model.schema_.to_mapping(),
-        "not covered": "floating-point noise is not hardened against attacks on its low bits",
     }

@@ -9,26 +9,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpdsyn.cells import canonical
 from dpdsyn.checks import InputError
-from dpdsyn.column import SchemaError, canonical
-from dpdsyn.contribution_bounding import one_row_per_person
-from dpdsyn.keyed_hash import content_ids, keyed_hash
+from dpdsyn.column import SchemaError
+from dpdsyn.contribution_bounding import Bounded, used_rows
+from dpdsyn.preflight import Report, examined
 from dpdsyn.schema import Schema
 from experiments.console import Say, silent
-from experiments.data import own_table, published, simulated
+from experiments.data import own_table, published, simulated, split
 from experiments.data.description import Dataset, OwnTable, PublishedTable, SimulatedTable, description
 from experiments.data.errors import DataError
+from experiments.data.split import content_ids, test_side
 
 VERSION = 1  # raised when the same configuration would give other encoded rows or another split
 _IDENTITY = ("name", "files", "read", "replace", "derive", "deduplicate", "schema", "test_share")  # keys of a table of a file
-_CUT = 2**32  # added to the seed, so that which rows are kept is no matter of which are for testing
-_OFTEN = 0.05  # a larger share of cells in no category is worth a word
 
 
 @dataclass(frozen=True)
 class Split:
     """Encoded rows, shape (rows, columns), on both sides, and the public schema they follow.
 
+    persons: whose each training row is, shape (rows,), from 0, if the schema names a person.
     leak: the share of test rows that agree with a training row in the columns `leak_by`, if the data set names some.
     """
 
@@ -36,6 +37,7 @@ class Split:
     test: np.ndarray
     schema: Schema
     leak: float | None = None
+    persons: np.ndarray | None = None
 
 
 def resolved(raw: Mapping[str, Any]) -> Dataset:
@@ -114,7 +116,15 @@ def identity(dataset: Dataset) -> dict[str, Any]:
         generator = dict(dataset.raw["generator"])
         return {"version": [VERSION, simulated.VERSION], "name": dataset.name, "generator": generator}
     cut = {} if dataset.kept_share is None else {"kept_share": dataset.kept_share}
-    return {"version": VERSION, **{key: dataset.raw.get(key) for key in _IDENTITY}, **cut}
+    return {"version": VERSION, **split_version(dataset), **{key: dataset.raw.get(key) for key in _IDENTITY}, **cut}
+
+
+def split_version(dataset: Dataset) -> dict[str, int]:
+    """The version of the split, of data sets that version 1 split otherwise: by row number, or with other rows of a person."""
+    if isinstance(dataset, SimulatedTable):
+        return {}
+    by_content = isinstance(dataset, OwnTable) or schema_of(dataset).groups == "rows"
+    return {"split": split.VERSION} if by_content else {}
 
 
 def ceiling(dataset: Dataset) -> float | None:
@@ -133,23 +143,17 @@ def load(dataset: Dataset, seed: int, say: Say = silent) -> Split:
         train, test = source.sample(source.rows, seed, simulated.TRAIN), source.sample(source.test_rows, seed, simulated.TEST)
         return Split(train, test, schema)
     frame = read_frame(dataset, say)
-    encoded, used = _encoded(dataset, schema, frame, seed)
+    encoded, bounded, _ = _encoded(dataset, schema, frame, seed)
     groups = (schema.person,) if schema.person else schema.groups
-    test_rows = test_side(frame, groups, dataset.test_share, seed)
-    test = test_rows[used]
-    kept = _kept(len(test), dataset.kept_share, seed)
+    test = test_side(frame, groups, dataset.test_share, seed)[bounded.used]
+    kept = split.kept(frame, groups, dataset.kept_share, seed)[bounded.used]
     if test.all() or not test.any():
         raise DataError(f"{dataset.name}: {len(encoded)} rows are too few to be split into a training and a test part")
     leak_by = dataset.leak_by if isinstance(dataset, PublishedTable) else None
-    leak = _leak(frame.loc[used, list(leak_by)], test) if leak_by else None
-    return Split(encoded[~test & kept], encoded[test], schema, leak)
-
-
-def _kept(rows: int, share: float | None, seed: int) -> np.ndarray:
-    """Which training rows a smaller table has, shape (rows,), bool; a larger share keeps all of a smaller one."""
-    if share is None:
-        return np.ones(rows, dtype=bool)
-    return keyed_hash(np.arange(rows, dtype=np.uint64), seed + _CUT) < np.uint64(int(share * 2**64))
+    leak = _leak(frame.loc[bounded.used, list(leak_by)], test) if leak_by else None
+    train = ~test & kept
+    persons = None if bounded.persons is None else np.unique(bounded.persons[train], return_inverse=True)[1]
+    return Split(encoded[train], encoded[test], schema, leak, persons)
 
 
 def check(dataset: Dataset, say: Say = silent) -> None:
@@ -161,11 +165,12 @@ def check(dataset: Dataset, say: Say = silent) -> None:
     if isinstance(dataset, SimulatedTable):
         return
     schema = schema_of(dataset)
-    encoded, _ = _encoded(dataset, schema, read_frame(dataset, say, rows=100), seed=0)
-    shares = {name: cells / len(encoded) for name, cells in undeclared(schema, encoded).items() if cells > _OFTEN * len(encoded)}
-    if shares:
-        columns = ", ".join(f"{name} ({share:.0%})" for name, share in shares.items())
-        say(f'CAUTION: {dataset.name}: many cells are in no category of their column and become "other": {columns}')
+    _, _, report = _encoded(dataset, schema, read_frame(dataset, say, rows=100), seed=0)
+    if report.often_undeclared:
+        say(
+            f'CAUTION: {dataset.name}: many cells are in no category of their column and become "other": '
+            f"{report.often_undeclared}"
+        )
 
 
 def undeclared(schema: Schema, encoded: np.ndarray) -> dict[str, int]:
@@ -179,12 +184,17 @@ def read_frame(dataset: PublishedTable | OwnTable, say: Say = silent, rows: int 
     return own_table.read_frame(dataset) if isinstance(dataset, OwnTable) else published.read_frame(dataset, say, rows)
 
 
-def _encoded(dataset: PublishedTable | OwnTable, schema: Schema, frame: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that are used, encoded, and which these are, shape (rows,), bool."""
+def _encoded(
+    dataset: PublishedTable | OwnTable, schema: Schema, frame: pd.DataFrame, seed: int
+) -> tuple[np.ndarray, Bounded, Report]:
+    """The rows that are used, encoded, which these are, and what the preflight says.
+
+    The preflight cannot be left out here: a benchmark is no release, and wrong rows make wrong results.
+    """
     try:
-        encoded, kept = schema.encode_all(frame)
-        chosen = one_row_per_person(frame, schema, seed)
-        return encoded[chosen[kept]], kept & chosen
+        report = examined(frame, schema)
+        report.refuse_faults()
+        return *used_rows(frame, schema, seed.to_bytes(32, "little")), report
     except SchemaError as error:
         where = own_table.place(dataset, error.row) if isinstance(dataset, OwnTable) else ", ".join(dataset.files)
         raise SchemaError(f"{where}: {error}", error.row) from error
@@ -193,12 +203,3 @@ def _encoded(dataset: PublishedTable | OwnTable, schema: Schema, frame: pd.DataF
 def _leak(frame: pd.DataFrame, test: np.ndarray) -> float:
     ids = content_ids(frame)
     return float(np.isin(ids[test], ids[~test]).mean())
-
-
-def test_side(frame: pd.DataFrame, groups: str | tuple[str, ...], share: float, seed: int) -> np.ndarray:
-    """Which rows are for testing, shape (rows,), bool: a keyed hash of (seed, group), so no row moves another."""
-    if groups == "rows":
-        ids: np.ndarray = np.arange(len(frame), dtype=np.uint64)
-    else:
-        ids = content_ids(frame if groups == "identical_rows" else frame[list(groups)])
-    return keyed_hash(ids, seed) < np.uint64(int(share * 2**64))

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from dpdsyn.column import SchemaError
-from dpdsyn.schema import Schema, read_yaml
+from dpdsyn.schema import Schema, marked_lines, read_yaml
 from experiments.data.description import OwnTable
 from experiments.data.errors import DataError
-from experiments.data.table_file import Reading, line_of, read_table
+from experiments.data.table_file import Reading, lines_of, read_table
 
 
 def resolved(dataset: OwnTable) -> OwnTable:
@@ -51,8 +51,8 @@ def read_frame(dataset: OwnTable) -> pd.DataFrame:
 def place(dataset: OwnTable, row: int | None) -> str:
     """The file and, if a row (counted from 0) is given, its line, for a message."""
     path = Path(str(dataset.path))
-    line = None if row is None else line_of(path, row, _reading(dataset))
-    return str(path) if line is None else f"{path}, line {line}"
+    lines = {} if row is None else lines_of(path, [row], _reading(dataset))
+    return f"{path}, line {lines[row]}" if row in lines else str(path)
 
 
 def _reading(dataset: OwnTable) -> Reading:
@@ -61,7 +61,7 @@ def _reading(dataset: OwnTable) -> Reading:
 
 
 def _schema(given: Any, target: Any) -> dict[str, Any]:
-    """The schema as a mapping, whether given as such or as a file, with the target in it."""
+    """The schema as a mapping, whether given as such or as a file, with the target in it; a draft if it still bears marks."""
     where = str(given) if isinstance(given, str) else "dataset.schema"
     try:
         raw = read_yaml(Path(given).absolute()) if isinstance(given, str) else given
@@ -73,6 +73,8 @@ def _schema(given: Any, target: Any) -> dict[str, Any]:
                 )
             raw["target"] = str(target)
         Schema.from_mapping(raw)
+        if isinstance(given, str) and marked_lines(Path(given).absolute()):
+            raw["drafted"] = True
     except SchemaError as error:
         raise SchemaError(f"{where}: {error}") from error
     raw["columns"] = {str(name): spec for name, spec in raw["columns"].items()}

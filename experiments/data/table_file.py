@@ -57,11 +57,11 @@ class Reading:
             raise DataError(f"decimal is {self.decimal!r}; accepted: '.' and ','")
 
 
-def read_table(path: Path, reading: Reading | None = None) -> pd.DataFrame:
+def read_table(path: Path, reading: Reading | None = None, may_be_empty: bool = False) -> pd.DataFrame:
     """The table, cells as text (dictionary-encoded), missing ones as NaN, numbers with a point as decimal mark.
 
     In a Parquet file, which can say that a cell is missing, only texts that `reading` names stand for a missing one.
-    Raises DataError, naming the file and, where there is one, the line.
+    may_be_empty: whether names without a row will do. Raises DataError, naming the file and, where there is one, the line.
     """
     import pyarrow as pa
 
@@ -70,7 +70,7 @@ def read_table(path: Path, reading: Reading | None = None) -> pd.DataFrame:
     missing = {*reading.missing} if parquet else {*_MISSING, *reading.missing}
     try:
         table = _parquet(path) if parquet else _csv(path, _start(path, reading), reading)
-        if not table.num_rows:
+        if not table.num_rows and not may_be_empty:
             raise DataError(f"{path} holds the names of {table.num_columns} columns and no row")
         frame = table.to_pandas().apply(lambda cells: _clean(cells, missing, reading.decimal))
     except (pa.ArrowException, UnicodeError, LookupError, OSError, EOFError) as error:
@@ -95,12 +95,13 @@ def _clean(cells: pd.Series, missing: set[str], decimal: str) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(positions, categories=pd.Index(kept)), index=cells.index, name=cells.name)
 
 
-def line_of(path: Path, row: int, reading: Reading | None = None) -> int | None:
-    """The line of the file on which a row (counted from 0, below the names) ends; None for Parquet."""
-    if is_parquet(path):
-        return None
-    _, last, _ = next(islice(_rows(path, reading or Reading()), row + 1, None), (None, None, 0))
-    return last
+def lines_of(path: Path, rows: Iterable[int], reading: Reading | None = None) -> dict[int, int]:
+    """The lines of the file on which rows (counted from 0, below the names) end, by row; none for Parquet."""
+    wanted = set(rows)
+    if not wanted or is_parquet(path):
+        return {}
+    upto = islice(_rows(path, reading or Reading()), 1, max(wanted) + 2)
+    return {row: last for row, (_, last, _) in enumerate(upto) if row in wanted}
 
 
 def _rows(path: Path, reading: Reading) -> Iterator[tuple[int, int, int]]:

@@ -78,8 +78,13 @@ def _check_data(runs: list[Run]) -> None:
 
     for run in runs:
         datasets.check(run.dataset, say)
+        if run.budget.delta * run.schema.rows_public >= 1:
+            say(
+                f"CAUTION: delta {run.budget.delta:g} is not below 1/{run.schema.rows_public:,}, one over the public number of "
+                f"rows of {run.dataset.name}: guarantees say little there. Take a smaller privacy.delta"
+            )
         if run.schema.drafted:
             say(
                 f"CAUTION: the schema of {run.dataset.name} is a draft, read off the rows: no result has a guarantee. "
-                "Replace what was read by public knowledge and delete the line `drafted: true`"
+                "Replace what was read by public knowledge, delete its marks and the line `drafted: true`"
             )

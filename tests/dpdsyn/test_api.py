@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -23,9 +24,11 @@ from sklearn.base import clone
 
 from dpdsyn import DPDSyn, Schema, api
 from dpdsyn.api import SeededNoiseWarning
+from dpdsyn.cautions import WeakGuaranteeWarning
 from dpdsyn.files import FileError
 from dpdsyn.guarantee import Guarantee
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.rows import Rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:seeded noise")
 SCHEMA = {
@@ -95,6 +98,24 @@ def test_the_guarantee_says_what_was_spent_and_on_whom(fitted: DPDSyn) -> None:
         assert part in text
     drafted = DPDSyn().fit(fitted.sample(500), {**SCHEMA, "ignore": [], "drafted": True})
     assert drafted.guarantee.kind == "none" and "NO privacy guarantee" in str(drafted.guarantee)
+
+
+def test_a_guarantee_for_people_with_several_rows_is_one_of_rows_that_weigh_less(people: pd.DataFrame) -> None:
+    several = people.assign(who=np.arange(len(people)) // 5)
+    given: list[tuple[Rows, int]] = []
+
+    class Noted(PrivateTable):
+        def __init__(self, rows: Rows, schema: Schema, *more: Any) -> None:
+            super().__init__(rows, schema, *more)
+            given.append((rows, self.schema.rows_public))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "PrivateTable", Noted)
+        model = DPDSyn(epsilon=4.0).fit(several, changed(person="who", max_rows_per_person=3))
+    rows, shown = given[0]
+    assert rows.most == 3 and len(rows.together()) == 3 * -(-len(people) // 5) and shown == SCHEMA["rows_public"] // 3
+    assert model.guarantee.unit == "person" and "protects one person" in str(model.guarantee)
+    assert len(model.sample()) == SCHEMA["rows_public"]
 
 
 def test_what_a_fitted_object_keeps_tells_nothing_of_its_noise(people: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,10 +289,10 @@ def changed(**change: Any) -> dict:
         ({}, SCHEMA, lambda f: f.head(0), "0 rows can be used; at least two"),
         ({}, SCHEMA, lambda f: f.head(1), "1 rows can be used; at least two"),
         ({}, SCHEMA, lambda f: f.drop(columns="age"), "lack the column 'age'"),
-        ({}, SCHEMA, lambda f: f.assign(age="old"), "column 'age', row 1: 'old' is not a number"),
-        ({}, SCHEMA, lambda f: f.assign(city=[["a"]] * len(f)), "column 'city' holds cells that are no single values"),
+        ({}, SCHEMA, lambda f: f.assign(age="old"), r"column 'age', row 1: a cell is not a number, .* \(3,000 such cells\)"),
+        ({}, SCHEMA, lambda f: f.assign(city=[["a"]] * len(f)), "column 'city', row 1: a cell is no single value but a list"),
         ({}, SCHEMA, lambda f: f.assign(grade=np.nan), "column 'grade': 3000 missing cells"),
-        ({}, SCHEMA, lambda f: f.assign(grade=9), "9 is not among its categories"),
+        ({}, SCHEMA, lambda f: f.assign(grade=9), "column 'grade', row 1: a cell is not among its categories"),
         ({}, SCHEMA, lambda f: pd.concat([f, f], axis=1), "columns of the same name"),
     ],
 )
@@ -306,3 +327,29 @@ def test_schemas_survive_the_way_through_json() -> None:
     cut = {"kind": "categorical", "categories": ["low", "high"], "cut_at": [3.5]}
     other = Schema.from_mapping({"rows_public": 5, "columns": {"a": cut, "b": {"kind": "categorical", "categories": [1.5, "x"]}}})
     assert Schema.from_mapping(json.loads(json.dumps(other.to_mapping()))) == other
+
+
+def test_without_preflight_no_row_raises_and_an_empty_table_is_learnt_from(people: pd.DataFrame) -> None:
+    wild = people.head(50).astype(object)
+    wild.loc[3:7, "age"] = ["old", None, b"\xff", pd.NaT, 2**70]
+    wild.loc[3:9, "grade"] = ["best", None, True, [1], "2", 3.0, np.datetime64("NaT")]
+    wild.loc[0:2, "since"] = ["someday", 5, {"a": 1}]
+    with pytest.raises(ValueError, match=r"column 'age'.*also column 'since'.*also column 'grade'"):
+        DPDSyn().fit(wild, SCHEMA)
+    for table in (wild, people.head(1), people.head(0)):
+        model = DPDSyn(guide={"hidden": 8}).fit(table, SCHEMA, preflight=False)
+        assert model.guarantee.kind == "dp" and set(model.sample(200)["grade"]) <= {1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"), [({"delta": 0.5}, "not below 1/3,000"), ({"epsilon": 12.0}, "epsilon 12 is above")]
+)
+def test_a_budget_that_promises_little_warns(budget: dict, message: str, people: pd.DataFrame) -> None:
+    with pytest.warns(WeakGuaranteeWarning, match=message):
+        DPDSyn(**budget, guide={"hidden": 8}).fit(people.head(20), SCHEMA)
+
+
+def test_a_sound_budget_does_not_warn(people: pd.DataFrame) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", WeakGuaranteeWarning)
+        DPDSyn(guide={"hidden": 8}).fit(people.head(20), SCHEMA)

@@ -89,7 +89,7 @@ def test_a_parquet_file_is_known_by_its_content_and_read_like_any_other(tmp_path
     frame.set_index("ward").to_parquet(tmp_path / "people.csv")  # a Parquet file of another name, with a pandas index
     call = ("synthesize", "people.csv", "--schema", "people.yaml", "--epsilon", "1", "--output", "made.csv")
     refused = dpdsyn(*call)
-    assert refused.returncode == 2 and "'' is not among its categories" in refused.stderr
+    assert refused.returncode == 2 and "column 'ward', row 2: a cell is not among its categories" in refused.stderr
     assert refused.stderr.count("people.csv") == 2  # one in the line that says what is being read
     done = dpdsyn(*call, "--missing", "", "--missing", "?")
     assert done.returncode == 0, done.stderr
@@ -99,4 +99,77 @@ def test_a_parquet_file_is_known_by_its_content_and_read_like_any_other(tmp_path
 def test_a_row_that_contradicts_the_schema_is_named_by_its_line(people: Path, dpdsyn: Dpdsyn) -> None:
     people.write_text("patient;age;ward;seen;note;ill\np1;30;north;2020-01-01;x;no\np2;thirty;north;2020-01-01;x;no\n")
     refused = dpdsyn(*CALL, "--output", "made.csv")
-    assert refused.returncode == 2 and "people.csv, line 3: column 'age', row 2: 'thirty' is not a number" in refused.stderr
+    assert refused.returncode == 2 and "people.csv, line 3: column 'age', row 2: a cell is not a number" in refused.stderr
+    assert "thirty" not in refused.stderr
+    shown = dpdsyn(*CALL, "--output", "made.csv", "--show-cells")
+    assert shown.returncode == 2 and "people.csv, line 3: column 'age', row 2: 'thirty' is not a number" in shown.stderr
+
+
+WILD = "patient;age;ward;seen;note;ill\np1;30;north;2020-01-01;x;no\n;thirty;;someday;x;\np3;x;north;2020-01-01;x;perhaps\n"
+
+
+def test_all_faults_are_said_at_once_and_the_check_says_the_same(people: Path, dpdsyn: Dpdsyn) -> None:
+    people.write_text(WILD)
+    check = ("schema", "check", "people.csv", "--schema", "people.yaml", "--encoding", "latin-1")
+    for call in ((*CALL, "--output", "made.csv"), check):
+        refused = dpdsyn(*call)
+        assert refused.returncode == 2 and refused.stdout == ""
+        for line in (
+            "people.csv, line 3: column 'age', row 2: a cell is not a number, and the schema says the column is integer (2 such",
+            "people.csv, line 3: column 'ward': 1 missing cells (first in row 2) and no rule for them",
+            "people.csv, line 3: column 'seen', row 2: a cell is not a date of ISO 8601",
+            "people.csv, line 3: column 'ill': 1 missing cells",
+            "people.csv, line 4: column 'ill', row 3: a cell is not among its categories (no, yes)",
+            "people.csv, line 3: column 'patient', row 2: no person is named",
+            "dpdsyn: people.csv: 7 cells of 5 columns contradict the schema, as said above; --show-cells quotes",
+        ):
+            assert line in refused.stderr, line
+        assert "thirty" not in refused.stderr and "perhaps" not in refused.stderr and "someday" not in refused.stderr
+    assert "'thirty' is not a number" in dpdsyn(*check, "--show-cells").stderr
+
+
+def test_a_table_that_fits_its_schema_is_said_to_fit(people: Path, dpdsyn: Dpdsyn) -> None:
+    done = dpdsyn("schema", "check", "people.csv", "--schema", "people.yaml", "--encoding", "latin-1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "people.csv: 2,000 rows fit people.yaml, 1,000 of them can be used\n"
+    assert "not for publishing" in done.stderr
+
+
+@pytest.mark.slow
+def test_without_preflight_no_row_is_refused_not_even_none(people: Path, dpdsyn: Dpdsyn) -> None:
+    for content in (WILD, WILD.partition("\n")[0] + "\n"):
+        people.write_text(content)
+        assert dpdsyn(*CALL, "--output", "made.csv").returncode == 2
+        done = dpdsyn(*CALL, "--output", "made.csv", "--no-preflight", "--rows", "30", "--overwrite")
+        assert done.returncode == 0, done.stderr
+        assert set(pd.read_csv(people.with_name("made.csv"))["ill"]) <= {"no", "yes"}
+
+
+@pytest.mark.slow
+def test_a_draft_without_its_first_line_is_refused_with_the_marks_that_remain(people: Path, dpdsyn: Dpdsyn) -> None:
+    draft = dpdsyn("schema", "draft", "people.csv", "--target", "ill", "--encoding", "latin-1")
+    people.with_suffix(".yaml").write_text(draft.stdout.replace("drafted: true\n", ""))
+    refused = dpdsyn(*CALL, "--output", "made.csv")
+    numbers = [n for n, line in enumerate(draft.stdout.splitlines()) if "READ OFF THE ROWS" in line and not line.startswith("# ")]
+    assert refused.returncode == 2, refused.stderr
+    assert f"is still a draft, read off the rows, so nothing made with it is private: {len(numbers)} marks" in refused.stderr
+    assert f"remain (lines {numbers[0]}, {numbers[1]}, " in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_budget_that_promises_little_is_said_on_the_terminal_and_in_the_statement(people: Path, dpdsyn: Dpdsyn) -> None:
+    done = dpdsyn(*CALL, "--output", "made.csv", "--delta", ".5", "--epsilon", "11", "--rows", "30")
+    assert done.returncode == 0, done.stderr
+    assert "CAUTION: delta 0.5 is not below 1/1,000" in done.stderr and "CAUTION: epsilon 11 is above 10" in done.stderr
+    said = json.loads(people.with_name("made.privacy.json").read_text())["cautions"]
+    assert len(said) == 2 and said[0].startswith("delta 0.5") and said[1].startswith("epsilon 11")
+
+
+def test_the_private_table_is_not_written_over_by_whatever_path(people: Path, dpdsyn: Dpdsyn) -> None:
+    (people.parent / "sub").mkdir()
+    (people.parent / "here").symlink_to(people.parent)
+    before = people.read_bytes()
+    for output in ("sub/../people.csv", "here/people.csv"):
+        refused = dpdsyn(*CALL, "--output", output, "--overwrite")
+        assert refused.returncode == 2 and "is the private table itself" in refused.stderr
+    assert people.read_bytes() == before

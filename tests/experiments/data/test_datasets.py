@@ -23,10 +23,11 @@ from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import draw, find
 from experiments.configuration import options, read_option
 from experiments.data import datasets, fetch
-from experiments.data.datasets import load, test_side
+from experiments.data.datasets import load
 from experiments.data.description import PublishedTable, Source, description, named
 from experiments.data.errors import DataError
 from experiments.data.fetch import locate
+from experiments.data.split import kept, single_rows, test_side
 from experiments.paths import data_dirs
 
 test_side.__test__ = False  # type: ignore[attr-defined]  # a function of ours, not a test
@@ -54,6 +55,19 @@ def test_one_more_row_moves_no_other_row(rows: list, wild: tuple, seed: int) -> 
     longer = pd.concat([frame, pd.DataFrame([wild], columns=["a", "b"], dtype="str")], ignore_index=True)
     for groups in ("rows", "identical_rows", ("a",)):
         assert np.array_equal(test_side(longer, groups, 0.3, seed)[:-1], test_side(frame, groups, 0.3, seed))
+    assert np.array_equal(kept(longer, "rows", 0.3, seed)[:-1], kept(frame, "rows", 0.3, seed))
+
+
+@given(CELLS, st.data(), st.integers(0, 10**6))
+def test_taking_a_row_away_moves_no_other_row(rows: list, data: st.DataObject, seed: int) -> None:
+    gone = data.draw(st.integers(0, len(rows) - 1))
+    frame = pd.DataFrame(rows, columns=["a", "b"], dtype="str")
+    whole = frame[test_side(frame, "rows", 0.3, seed)]
+    rest = frame.drop(index=gone)
+    less = rest[test_side(rest, "rows", 0.3, seed)]
+    moved = Counter(map(tuple, whole.to_numpy())) - Counter(map(tuple, less.to_numpy()))
+    assert moved in (Counter(), Counter([rows[gone]]))
+    assert not Counter(map(tuple, less.to_numpy())) - Counter(map(tuple, whole.to_numpy()))
 
 
 @given(CELLS, st.integers(0, 10**6))
@@ -71,6 +85,22 @@ def test_the_share_is_kept_and_the_seed_decides() -> None:
         sides = [test_side(frame, groups, 0.2, seed) for seed in range(3)]
         assert all(side.mean() == pytest.approx(0.2, abs=0.01) for side in sides)
         assert np.mean(sides[0] & sides[1]) == pytest.approx(0.04, abs=0.005)
+
+
+def test_equal_rows_are_split_like_any_others_and_missing_cells_are_content() -> None:
+    frame = pd.DataFrame({"a": ["x"] * 20_000, "b": [None, "y"] * 10_000}, dtype="str")
+    side = test_side(frame, "rows", 0.2, 1)
+    for part in (side[::2], side[1::2]):
+        assert part.mean() == pytest.approx(0.2, abs=0.02)
+    assert not np.array_equal(side[::2], side[1::2])
+    assert np.mean(side & single_rows(frame, 0.2, 1 + 2**32)) == pytest.approx(0.04, abs=0.01)
+
+
+def test_only_data_sets_that_are_split_otherwise_have_another_identity(tmp_path: Path) -> None:
+    names = [name for name in options("dataset") if name != "csv"]
+    versions = {name: datasets.identity(datasets.resolved(named(name).raw)).get("split") for name in names}
+    single = {"acs_binary", "br2000", "liver_published"}
+    assert versions == {name: 2 if name in single else None for name in names}
 
 
 def test_adult_is_whole_and_split_by_identical_rows() -> None:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -78,16 +79,31 @@ def test_a_draft_runs_at_once_but_gives_no_guarantee_until_a_person_has_been_thr
         line.split(":")[0].strip() for line in text.splitlines() if "READ OFF THE ROWS" in line and not line.startswith("#")
     ]
     assert marked.count("bounds") == 2 and marked.count("categories") == 2 and "rows_public" in marked
-    assert "- note # free text or an id" in text and "# person: patient" in text
-    people.with_suffix(".yaml").write_text(text)
+    assert "- note # READ OFF THE ROWS: free text or an id: bin" in text and "# person: patient # READ OFF" in text
+    schema = people.with_suffix(".yaml")
+    schema.write_text(text)
     first = dpdsyn(*RUN, "synthesizer=dpdsyn")
     assert first.returncode == 0, first.stderr
     assert "CAUTION: the schema of people.csv is a draft" in first.stderr
     assert "no DP guarantee (schema read off the rows)" in first.stdout
-    people.with_suffix(".yaml").write_text(text.replace("drafted: true\n", ""))
+    unmarked = [line for line in text.splitlines() if line != "drafted: true"]
+    schema.write_text("\n".join(unmarked))  # the marks say that it is a draft still
+    again = dpdsyn(*RUN, "synthesizer=dpdsyn")
+    assert "0 computed now, 1 done before" in again.stderr and "no DP guarantee" in again.stdout
+    known = {"rows_public": "1000", "bounds": "[0, 110]", "bins": "10", "kind": "integer"}
+    replaced = [_replaced(line, known) for line in unmarked]
+    schema.write_text("\n".join(replaced))
     second = dpdsyn(*RUN, "synthesizer=dpdsyn")
-    assert "1 computed now" in second.stderr and "CAUTION" not in second.stderr
+    assert "1 computed now" in second.stderr and "CAUTION" not in second.stderr, second.stderr
     assert {row["guarantee"] for row in csv.DictReader(io.StringIO(dpdsyn("records").stdout))} == {"none", "dp"}
+
+
+def _replaced(line: str, known: dict[str, str]) -> str:
+    """The line of a draft as a person leaves it who has read it: a value known without the rows, and no mark."""
+    content, mark, _ = line.partition(" # READ OFF THE ROWS")
+    key, _, value = content.partition(": ")
+    wide = key.strip() in known and "-" not in value and value not in ("categorical", "date")
+    return f"{key}: {known[key.strip()]}" if mark and wide else content
 
 
 @pytest.mark.parametrize(
@@ -130,11 +146,11 @@ GOOD = {"target": "y", "rows_public": 10, "columns": {"x": {"kind": "integer", "
         (
             "x,y\n1,no\n2,perhaps\n",
             {},
-            r"people.csv, line 3: column 'y', row 2: 'perhaps' is not among its categories \(no, yes\)",
+            r"people.csv, line 3: column 'y', row 2: a cell is not among its categories \(no, yes\)",
         ),
         ("x,y\n1,no\n2,\n", {}, "line 3: column 'y': 1 missing cells .* and no rule for them"),
-        ('x,y\n1,no\n"2\n",yes\nmany,no\n', {}, "people.csv, line 5: column 'x', row 3: 'many' is not a number"),
-        ("x;y\n1,5;no\n", {}, "'1,5' is not a number, .*; if the comma is a decimal mark, say so where the file is read"),
+        ('x,y\n1,no\n"2\n",yes\nmany,no\n', {}, "people.csv, line 5: column 'x', row 3: a cell is not a number"),
+        ("x;y\n1,5;no\n", {}, "a cell is not a number, .*; if the comma is a decimal mark, say so where the file is read"),
         ("x,z\n1,no\n", {}, "people.csv: the data lack the column 'y'; they have x, z"),
         ("x,y,z\n1,no,3\n", {}, "columns that the schema does not know: z; describe them or list them under `ignore`"),
         ("x,y\n1,no\n", {"person": "who", "max_rows_per_person": 1}, "people.csv: the data lack the column 'who'"),
@@ -183,6 +199,7 @@ def test_a_run_is_known_by_the_content_of_its_files_not_their_place(tmp_path: Pa
 
     assert identity("a", "x,y\n1,no\n") == identity("b", "x,y\n1,no\n")
     assert identity("a", "x,y\n1,no\n") != identity("c", "x,y\n1,yes\n")
+    assert identity("a", "x,y\n1,no\n")["split"] == 2
 
 
 def test_a_draft_lists_a_category_once_however_it_is_written() -> None:
@@ -190,3 +207,14 @@ def test_a_draft_lists_a_category_once_however_it_is_written() -> None:
     text = draft_schema(frame, "people.csv", "y")
     assert Schema.from_mapping(yaml.safe_load(text))["a"].size == 3  # true, x and what is in no category
     assert "one value throughout" in text
+
+
+def test_people_with_several_rows_stay_on_one_side_and_are_bounded(tmp_path: Path) -> None:
+    rows = [f"{i % 90},{'yes' if i % 3 else 'no'},p{i % 50}" for i in range(400)]
+    (tmp_path / "people.csv").write_text("\n".join(["x,y,who", *rows]))
+    schema = {**GOOD, "person": "who", "max_rows_per_person": 3}
+    option = {**read_option("dataset", "csv"), "path": str(tmp_path / "people.csv"), "schema": schema}
+    split = datasets.load(datasets.resolved(option), seed=0)
+    assert split.persons is not None and len(split.persons) == len(split.train)
+    counts = np.bincount(split.persons)
+    assert set(counts.tolist()) == {3} and len(counts) + len(split.test) // 3 == 50

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from builders.committed import committed
 
+from experiments.data import datasets
 from experiments.records.record import Record
 from experiments.report.html.commands import commands
 from experiments.sweep.plan import composed
@@ -34,8 +35,14 @@ def test_a_record_is_found_again_by_the_command_that_makes_it(tmp_path: Path, mo
     monkeypatch.setitem(os.environ, "DPDSYN_RESULTS", str(tmp_path))
     records = samples(monkeypatch)
     assert len({record.method.name for record in records}) > 20 and len({record.dataset.name for record in records}) > 6
-    differ = []
-    for record, (_, _, run) in zip(records, composed([overrides(record) for record in records], None), strict=True):
-        if (run.run_id, run.fit_id) != (record.run_id, record.fit_id):
-            differ.append(f"{run.name}: {shlex.join(overrides(record))}")
+    runs = [run for _, _, run in composed([overrides(record) for record in records], None)]
+    found = [(run.run_id, run.fit_id) == (record.run_id, record.fit_id) for record, run in zip(records, runs, strict=True)]
+    anew = {run.dataset.name for run, same in zip(runs, found, strict=True) if not same}
+    assert anew <= {"br2000", "acs_binary", "liver_published"}  # split by content since; all else of their identity is as before
+    monkeypatch.setattr(datasets, "split_version", lambda dataset: {})
+    differ = [
+        f"{run.name}: {shlex.join(overrides(record))}"
+        for record, run, same in zip(records, runs, found, strict=True)
+        if not same and (run.run_id, run.fit_id) != (record.run_id, record.fit_id)
+    ]
     assert not differ, "\n".join(differ)

@@ -1,0 +1,55 @@
+"""What is to be said of a budget that promises little, from public values alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MOST_EPSILON = 10.0
+_SMALL = 1e-2  # of 1 / rows
+
+
+class WeakGuaranteeWarning(UserWarning):
+    """The budget is so large that the guarantee says little."""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """grave: the guarantee then says next to nothing."""
+
+    text: str
+    grave: bool
+
+
+def cautions(epsilon: float, delta: float, rows_public: int) -> tuple[Caution, ...]:
+    """What to say of a budget for a table of about `rows_public` rows, nothing if it is a sound one.
+
+    With delta at 1 / rows, publishing one row, drawn at random, as it stands is (0, delta)-private: delta has to be well below
+    (Dwork and Roth 2014, section 2.3). An epsilon up to 1 is strong, up to 10 common and reasonable, beyond that weak
+    (Ponomareva and others 2023, "How to DP-fy ML", section 5.2).
+    """
+    said = []
+    if delta >= 1 / rows_public:
+        said.append(
+            Caution(
+                f"delta {delta:g} is not below 1/{rows_public:,}, one over the public number of rows: as much would allow "
+                f"publishing one row of them as it stands. Take a delta below {_SMALL / rows_public:.0e}",
+                True,
+            )
+        )
+    elif delta >= _SMALL / rows_public:
+        said.append(
+            Caution(
+                f"delta {delta:g} is more than a hundredth of 1/{rows_public:,}, one over the public number of rows; "
+                f"a delta below {_SMALL / rows_public:.0e} is on the safe side",
+                False,
+            )
+        )
+    if epsilon > MOST_EPSILON:
+        said.append(
+            Caution(
+                f"epsilon {epsilon:g} is above {MOST_EPSILON:g}: a guarantee that weak protects little by itself "
+                "(Ponomareva and others 2023, How to DP-fy ML, section 5.2)",
+                True,
+            )
+        )
+    return tuple(said)

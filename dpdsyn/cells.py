@@ -1,0 +1,245 @@
+"""What one cell says: whether it is missing, and its text, its number or its day.
+
+Each function here looks at a cell alone, so that no row changes how another is read. Columns are read by their different
+cells, for speed; cells count as one cell only where equality means that they say the same. True and 1, a Decimal and a float, or
+one moment in two time zones are equal in Python and are kept apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+_WHOLE = re.compile(r"^(-?\d+)\.0+$")
+_MIDNIGHT = re.compile(r"^(\d{4}-\d\d-\d\d)[ T]00:00(?::00(?:\.0+)?)?$")
+_LENIENT_DATE = re.compile(r"^(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?$")
+_EPOCH = date(1970, 1, 1).toordinal()
+_MOST_DIGITS = 400  # of a number that is written out; longer ones keep their exponent
+_NOTHING = {type(None), type(pd.NA), type(pd.NaT)}
+_NUMBERS = (np.bool_, np.integer, np.floating)
+_TEXTS = {str, np.str_}
+_SAME_IF_EQUAL = {str, np.str_, bytes, bool, int, float, Decimal, date}
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether nothing stands in the cell: None, NaN, NaT or NA. A text is never missing."""
+    if cell is None or cell is pd.NA or cell is pd.NaT:
+        return True
+    if isinstance(cell, float | np.floating):
+        return bool(cell != cell)
+    if isinstance(cell, Decimal):
+        return cell.is_nan()
+    return isinstance(cell, np.datetime64 | np.timedelta64) and bool(np.isnat(cell))
+
+
+def is_single(cell: Any) -> bool:
+    """Whether the cell holds one value, no list or the like."""
+    return not pd.api.types.is_list_like(cell)
+
+
+def canonical(cell: Any) -> str:
+    """The text by which a cell is compared with a category.
+
+    1, 1.0, "1" and "1.0" are the same category; so are True, "True" and "true", and a date and its midnight. Bytes are read
+    as UTF-8.
+    """
+    if isinstance(cell, bool | np.bool_):
+        return "true" if cell else "false"
+    text = _written(cell)
+    if ":" in text:
+        return _MIDNIGHT.sub(r"\1", text)
+    text = _WHOLE.sub(r"\1", text)
+    if text == "-0":
+        return "0"
+    return text.lower() if text.lower() in ("true", "false") else text
+
+
+def _written(cell: Any) -> str:
+    if isinstance(cell, str):
+        return str.strip(cell)
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace").strip()
+    if isinstance(cell, Integral) and not isinstance(cell, np.timedelta64):
+        whole = int(cell)
+        return str(whole) if whole.bit_length() < 3 * _MOST_DIGITS else hex(whole)
+    if isinstance(cell, float | np.floating):
+        return str(int(cell)) if float(cell).is_integer() else str(cell)
+    if isinstance(cell, Decimal):
+        return _decimal(cell)
+    try:
+        return str(cell).strip()
+    except Exception:  # whatever a foreign class raises, the cell says nothing
+        return ""
+
+
+def _decimal(cell: Decimal) -> str:
+    """The same text for equal decimals: 0.5 for 0.50."""
+    sign, digits, exponent = cell.as_tuple()
+    if not isinstance(exponent, int) or not any(digits):
+        return str(cell) if not isinstance(exponent, int) else "0"
+    while digits[-1] == 0:
+        digits, exponent = digits[:-1], exponent + 1
+    short = Decimal((sign, digits, exponent))
+    return format(short, "f") if abs(short.adjusted()) < _MOST_DIGITS else str(short)
+
+
+def number(cell: Any) -> float:
+    """The number that a cell is or writes, NaN if it is none; dates and durations are none."""
+    try:
+        if isinstance(cell, str):
+            return np.nan if "_" in cell else float(str.strip(cell))
+        if isinstance(cell, bytes):
+            return number(cell.decode("utf-8"))
+        if isinstance(cell, Real | Decimal | np.bool_) and not isinstance(cell, np.timedelta64):
+            return float(cell)
+    except OverflowError:
+        return np.inf if cell > 0 else -np.inf
+    except Exception:  # a text that is no number, or whatever a foreign class raises
+        return np.nan
+    return np.nan
+
+
+def day(cell: Any, form: str | None = None) -> float:
+    """The calendar day that a cell shows, in days since 1970-01-01; NaN if it shows none.
+
+    form: how texts are written, as of strptime; None for ISO 8601. The day is the one written down, in whatever time zone.
+    """
+    try:
+        if isinstance(cell, str):
+            return float(_parsed(str.strip(cell), form).toordinal() - _EPOCH)
+        if isinstance(cell, date):
+            return float(cell.toordinal() - _EPOCH)
+        if isinstance(cell, np.datetime64):
+            return float(cell.astype("datetime64[D]").astype(np.int64))
+        return day(canonical(cell), form) if is_single(cell) else np.nan
+    except Exception:  # a text that is no date; dates beyond the calendar
+        return np.nan
+
+
+def _parsed(text: str, form: str | None) -> date:
+    if form is not None:
+        return datetime.strptime(text, form)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        found = _LENIENT_DATE.match(text)
+        if found is None:
+            raise
+        return date(*(int(part or 1) for part in found.groups()))
+
+
+def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
+    """The place of each cell in a list of different ones, shape (rows,), int64, -1 where it is missing; and the list."""
+    if cells.dtype == object:
+        positions, values = _distinct_objects(cells.to_numpy(dtype=object))
+    elif isinstance(cells.dtype, pd.CategoricalDtype):
+        positions, values = cells.cat.codes.to_numpy().astype(np.int64), _listed(cells.cat.categories)
+    else:
+        positions, index = pd.factorize(cells)
+        values = _listed(index)
+    if values and type(values[0]) is not str:
+        gone = np.fromiter((is_missing(value) for value in values), dtype=bool, count=len(values))
+        positions = np.where(np.append(gone, True)[positions], -1, positions) if gone.any() else positions
+    return positions, values
+
+
+def _listed(index: Any) -> list[Any]:
+    """Numbers as numpy's, of their own precision; everything else as objects."""
+    plain = isinstance(index.dtype, np.dtype) and index.dtype.kind in "iufb"
+    return list(index.to_numpy() if plain else index.to_numpy(dtype=object))
+
+
+def _distinct_objects(cells: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+    if _one_equality(cells):
+        try:
+            found, different = pd.factorize(cells)
+            return found, list(different)
+        except (TypeError, ArithmeticError):  # a signalling NaN among decimals cannot be compared
+            pass
+    places: dict[tuple[type, Any], int] = {}
+    positions: np.ndarray = np.full(len(cells), -1, dtype=np.int64)
+    values: list[Any] = []
+    for i, cell in enumerate(cells):
+        kind = type(cell)
+        if kind in _NOTHING or is_missing(cell):
+            continue
+        place = places.setdefault((kind, cell), len(values)) if _same_if_equal(kind) else len(values)
+        positions[i] = place
+        if place == len(values):
+            values.append(cell)
+    return positions, values
+
+
+def _same_if_equal(kind: type) -> bool:
+    """Whether two equal values of this very type always say the same."""
+    return kind in _SAME_IF_EQUAL or (issubclass(kind, _NUMBERS) and kind is not np.timedelta64)
+
+
+def _one_equality(cells: np.ndarray) -> bool:
+    """Whether cells of this column that are equal in Python say the same, so that they may be told apart by equality."""
+    kinds = set(map(type, cells)) - _NOTHING - _TEXTS - {bytes}
+    if not all(map(_same_if_equal, kinds)):
+        return False
+    if len(kinds) == 2 and float in kinds:  # whole numbers or truth values among NaN
+        return pd.api.types.infer_dtype(cells, skipna=True) in ("integer", "boolean")
+    return len(kinds) <= 1
+
+
+def each(cells: pd.Series, reading: Callable[[Any], Any], absent: Any, dtype: Any) -> np.ndarray:
+    """reading(cell) of every cell, shape (rows,); `absent` where it is missing."""
+    positions, values = distinct(cells)
+    return np.array([*map(reading, values), absent], dtype=dtype)[positions]
+
+
+@dataclass(frozen=True)
+class Different:
+    """What the different cells of a column say.
+
+    values, absent (whether it is missing): shape (different,). positions: where that of each row stands.
+    """
+
+    values: np.ndarray
+    absent: np.ndarray
+    positions: np.ndarray | slice
+
+    @classmethod
+    def of(cls, cells: pd.Series, reading: Callable[[Any], float]) -> Different:
+        """By a reading of one cell; the last value is that of missing cells."""
+        positions, values = distinct(cells)
+        absent = np.zeros(len(values) + 1, dtype=bool)
+        absent[-1] = True
+        return cls(np.array([*map(reading, values), np.nan]), absent, positions)
+
+
+def numbers(cells: pd.Series) -> Different:
+    """The numbers of a column's cells, float, NaN where a cell is none."""
+    kind = cells.dtype
+    if isinstance(kind, np.dtype) and kind.kind == "f":
+        values = cells.to_numpy().astype(float)
+        return Different(values, np.isnan(values), slice(None))
+    if isinstance(kind, np.dtype) and kind.kind in "iub":
+        positions, different = pd.factorize(cells)
+        return Different(different.to_numpy().astype(float), np.zeros(len(different), dtype=bool), positions)
+    if isinstance(cells.array, pd.arrays.IntegerArray | pd.arrays.FloatingArray):
+        values = cells.to_numpy(dtype=float, na_value=np.nan)
+        return Different(values, np.isnan(values), slice(None))
+    return Different.of(cells, number)
+
+
+def days(cells: pd.Series, form: str | None) -> Different:
+    """The days of a column's cells since 1970-01-01, float, NaN where a cell shows none."""
+    if isinstance(cells.dtype, pd.DatetimeTZDtype):
+        cells = cells.dt.tz_localize(None)
+    if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "M":
+        dates = cells.to_numpy().astype("datetime64[D]")
+        absent = np.isnat(dates)
+        return Different(np.where(absent, np.nan, dates.astype(np.int64).astype(float)), absent, slice(None))
+    return Different.of(cells, lambda cell: day(cell, form))
