@@ -57,14 +57,10 @@ def fault(streams: Sequence[Stream], chance: float) -> str | None:
     chance: of a fault being told where there is none, over all tests together.
     """
     each = chance / _TESTS
-    tests = (
-        _sizes(streams, each),
-        _again(streams, each),
-        _within_fits(streams, each),
-        _apart(streams, each),
-        _between(streams, each),
-    )
-    return next(itertools.chain(*tests), None)
+    if not all(np.isfinite(part).all() for stream in streams for part in stream.residuals):
+        return "noise is not finite"
+    tests = (_sizes, _again, _between, _within_fits, _apart)
+    return "; ".join(itertools.chain.from_iterable(test(streams, each) for test in tests)) or None
 
 
 def _unrounded(residual: np.ndarray, step: float, rng: np.random.Generator) -> np.ndarray:
@@ -82,23 +78,19 @@ def _sizes(streams: Sequence[Stream], chance: float) -> Iterator[str]:
     from scipy.stats import chi2, kstest, norm
 
     for kind in _KINDS:
-        parts = [
-            part for stream in streams for part, asked in zip(stream.normal, stream.whose, strict=True) if asked.startswith(kind)
-        ]
+        pairs = itertools.chain.from_iterable(zip(stream.whose, stream.normal, strict=True) for stream in streams)
+        parts = [part for asked, part in pairs if asked.startswith(kind)]
         noise = np.concatenate(parts) if parts else np.zeros(0)
         if not noise.size:
             continue
-        if not np.isfinite(noise).all():
-            yield f"{kind}: noise is not finite"
-            continue
-        said = f"{kind}: noise has {noise.std():.3g} times the deviation that was charged for ({noise.size} numbers)"
-        square = float((noise * noise).sum())
+        square, numbers = float((noise * noise).sum()), f"({noise.size} numbers)"
         if 2 * min(chi2.cdf(square, noise.size), chi2.sf(square, noise.size)) < chance:
-            yield said
-        if 2 * norm.sf(abs(noise.sum()) / math.sqrt(noise.size)) < chance:
-            yield f"{kind}: noise has a mean of {noise.mean():.3g} deviations, not 0 ({noise.size} numbers)"
-        if kstest(noise[:_OF_A_KIND], "norm").pvalue < chance:
-            yield f"{kind}: noise is not Gaussian ({noise.size} numbers)"
+            deviation = math.sqrt(square / noise.size)
+            yield f"{kind}: noise has {deviation:.3g} times the deviation that was charged for {numbers}"
+        elif 2 * norm.sf(abs(noise.sum()) / math.sqrt(noise.size)) < chance:
+            yield f"{kind}: noise has a mean of {noise.mean():.3g} deviations, not 0 {numbers}"
+        elif kstest(noise[:_OF_A_KIND], "norm").pvalue < chance:
+            yield f"{kind}: noise is not Gaussian {numbers}"
 
 
 def _again(streams: Sequence[Stream], chance: float) -> Iterator[str]:
@@ -121,19 +113,20 @@ def _again(streams: Sequence[Stream], chance: float) -> Iterator[str]:
         length = math.ceil(math.log(chance / numbers**2) / math.log(alike))
         if length > _WIDEST:
             continue
-        found = _met_again(cells, length)
-        if found is not None:
-            (one, first), (other, second) = (places[at] for at in found)
+        told: dict[str, str] = {}
+        for pair in _met_again(cells, length):
+            (one, first), (other, second) = (places[at] for at in pair)
             where = "in one fit" if one == other else "in two fits of different seeds"
-            yield f"{streams[one].whose[first]} and {streams[other].whose[second]} {where} share their noise"
+            told.setdefault(where, f"{streams[one].whose[first]} and {streams[other].whose[second]} {where} share their noise")
+        yield from told.values()
 
 
 def _cells(residuals: np.ndarray, step: float) -> np.ndarray:
     return np.rint(np.minimum(np.abs(residuals) / (step or _FINENESS), 2.0**62)).astype(np.uint64)
 
 
-def _met_again(cells: Sequence[np.ndarray], length: int) -> tuple[int, int] | None:
-    """Where two equal runs begin, by their places in all cells together; None if there are none."""
+def _met_again(cells: Sequence[np.ndarray], length: int) -> list[tuple[int, int]]:
+    """Where two equal runs begin, by their places in all cells together; each run with the one before that equals it."""
     multiplier, starts, hashes, start = np.uint64(0x9E3779B97F4A7C15), [], [], 0
     for own in cells:
         runs = len(own) - length + 1
@@ -146,11 +139,11 @@ def _met_again(cells: Sequence[np.ndarray], length: int) -> tuple[int, int] | No
             starts.append(np.arange(start, start + runs))
         start += len(own)
     if not hashes:
-        return None
+        return []
     together, at = np.concatenate(hashes), np.concatenate(starts)
     order = np.argsort(together, kind="stable")
     equal = np.flatnonzero(together[order][1:] == together[order][:-1])
-    return None if not equal.size else (int(at[order[equal[0]]]), int(at[order[equal[0] + 1]]))
+    return list(zip(at[order[equal]].tolist(), at[order[equal + 1]].tolist(), strict=True))
 
 
 def _within_fits(streams: Sequence[Stream], chance: float) -> Iterator[str]:
@@ -175,8 +168,10 @@ def _between(streams: Sequence[Stream], chance: float) -> Iterator[str]:
     rows = [[part[:length] for part, length in zip(stream.normal, lengths, strict=False)] for stream in streams]
     padded, there = _padded([np.concatenate(row) for row in rows if row])
     pairs = np.triu(np.ones((len(padded), len(padded)), dtype=bool), 1)
-    at = _correlated(padded @ padded.T, (padded * padded) @ there.T, pairs, chance)
-    if at is not None:
+    products, squares = padded @ padded.T, (padded * padded) @ there.T
+    one, other = np.arange(0, len(padded) - 1, 2), np.arange(1, len(padded), 2)  # every fit and the next, all such together
+    whole = np.array([[products[one, other].sum()]]), np.array([[squares[one, other].sum()]])
+    if _correlated(*whole, whole[1] > 0, chance / 2) or _correlated(products, squares, pairs, chance / 2):
         yield "two fits of different seeds have noise that goes together"
 
 

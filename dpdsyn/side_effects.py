@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import sys
+import tempfile
 import traceback
 import types
 import warnings
@@ -23,18 +24,7 @@ from dpdsyn.synthesizer import Synthesizer
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 _OUTWARD = ("socket.connect", "socket.sendto", "socket.sendmsg", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")
 _ON_DISK = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.remove", "os.rmdir", "os.utime", "os.setxattr")
-_OF_PYTHON = (
-    "__builtins__",
-    "__cached__",
-    "__doc__",
-    "__file__",
-    "__loader__",
-    "__name__",
-    "__package__",
-    "__path__",
-    "__spec__",
-)
-_PASSING = ("__warningregistry__", "__annotations__", "__conditional_annotations__")
+_OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", "path", "spec", "warningregistry", "annotations")
 
 
 @dataclass
@@ -66,6 +56,7 @@ def watched() -> Iterator[Told]:
     Files are seen as Python opens them (audit events, PEP 578); what compiled code opens by itself is not seen.
     """
     told, text = Told(), io.StringIO()
+    tempfile.gettempdir()  # which tries, once in a process, whether it can be written to
     report, kept = Synthesizer.report, warnings.showwarning
     handler = _Listening(told.logged)
     _listen(told.left)
