@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -28,7 +27,6 @@ class Round:
     cells: int
     loss: float
     iterations: int
-    seconds: float
 
 
 class AIM(Synthesizer):
@@ -76,7 +74,6 @@ class AIM(Synthesizer):
         self.rounds_: list[Round] = []
         last = False
         while not last:
-            start = time.perf_counter()
             if rho - used < 2 * round_cost(sigma, epsilon):
                 sigma, epsilon = round_noise(rho - used)
                 last = True
@@ -90,7 +87,7 @@ class AIM(Synthesizer):
             before = model.project(clique)
             measurements += measure(private, [clique], sigma)
             model = self._fitted(schema.sizes, measurements, model)
-            self.rounds_.append(Round(clique, sigma, model.tree.cells, model.loss, model.iterations, time.perf_counter() - start))
+            self.rounds_.append(Round(clique, sigma, model.tree.cells, model.loss, model.iterations))
             self.report(f"round {len(self.rounds_)}, {min(used / rho, 1.0):.0%} of the budget used")
             if np.abs(model.project(clique) - before).sum() <= sigma * MEAN_NOISE * before.size:
                 sigma, epsilon = sigma / 2, epsilon * 2

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import gc
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
+from dpdsyn import mechanism_trials, residuals
+from dpdsyn.blind import NotTried, sight
 from dpdsyn.checks import InputError
 from dpdsyn.column import Column
+from dpdsyn.content import content
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
+from dpdsyn.side_effects import left_behind, outside, watched
 from dpdsyn.synthesizer import Synthesizer, draw
-from dpdsyn.twin import Twin
+from dpdsyn.twin import Call, Twin
 
 Factory = Callable[[], Synthesizer]
 _BUDGET = Budget(1.0, 1e-6)
 _ROWS = 80
 _ROUNDING = 1e-4  # gradients are of single precision
+NOTHING_LEFT = "a fit leaves nothing behind but what is fitted"
+BLIND = "what is fitted tells of rows what answers tell, no more"
+PLAN = "what will be spent is fixed before the first answer"
+NOISE = "noise is what was charged for, and no two answers share it"
+MECHANISMS = "mechanisms keep to what they charge for"
+FALSE_ALARM = 1e-6  # the chance that noise as it should be is called broken, over one check; seeds are fixed, so it is so or not
+_NUMBERS, _FITS = 1500, (4, 40)  # of noise that is judged, and fits that are made for them, at least and at most
 
 
 def toy_schema(classes: int = 2, rows_public: int = _ROWS) -> Schema:
@@ -44,36 +58,92 @@ def toy_encoded(schema: Schema, rows: int, seed: int = 0) -> np.ndarray:
     return encoded.astype(schema.dtype)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one requirement. fault: what is wrong, or None. untried: why it could not be tried, or None."""
+
+    requirement: str
+    fault: str | None = None
+    untried: str | None = None
+
+
 def check(kind: Factory) -> Iterator[tuple[str, str | None]]:
     """Each requirement's name with None, or with what was wrong. Raises ValueError for a method that cannot run here at all."""
+    return ((outcome.requirement, outcome.fault) for outcome in outcomes(kind))
+
+
+def outcomes(kind: Factory, only: Collection[str] | None = None) -> Iterator[Outcome]:
+    """As `check`, and of requirements that a method without a guarantee of ours cannot be held to, why.
+
+    only: the requirements to try, by their names; all if None.
+    """
     reason = kind().skip(toy_schema(), _BUDGET)
     if isinstance(reason, str) and reason:
         raise InputError(f"it cannot be tried: {reason}")
     for module in kind().imports():
         import_module(module)
+    tried = _Tried(kind)
     for name, requirement in _REQUIREMENTS:
+        if only is not None and name not in only:
+            continue
         state = np.random.get_state()  # noqa: NPY002 - to see whether the method touches it
         try:
-            requirement(kind)
+            requirement(tried)
             after = np.random.get_state()  # noqa: NPY002
             if not all(np.array_equal(a, b) for a, b in zip(state, after, strict=True)):
                 raise AssertionError("NumPy's global random state was used; draw from the rng that is given")
+        except NotTried as reason_why:
+            yield Outcome(name, untried=str(reason_why))
         except Exception as error:
-            yield name, f"{type(error).__name__}: {error}"
+            yield Outcome(name, f"{type(error).__name__}: {error}")
         else:
-            yield name, None
+            yield Outcome(name)
 
 
-def fit_toy(kind: Factory, schema: Schema, rows: int, seed: int = 0) -> tuple[Synthesizer, PrivateTable]:
-    """Fit on a toy table; `noisy_sum` is checked row by row."""
+class _Tried:
+    """A method's factory and what several requirements look at."""
+
+    def __init__(self, kind: Factory) -> None:
+        self.kind = kind
+        self.before = outside(kind())
+
+    @cached_property
+    def fits(self) -> Sequence[tuple[list[Call], Any]]:
+        """Answers and plans of several fits: new noise in each, on tables of two sizes, the method's randomness the same.
+
+        As many as give enough numbers of noise to judge.
+        """
+        schema, encoded, found = toy_schema(), toy_encoded(toy_schema(), _ROWS), list[tuple[list[Call], Any]]()
+        position = _alone(encoded)[0]
+        others, row = np.delete(encoded, position, axis=0), encoded[position : position + 1]
+        numbers = 0
+        while len(found) < _FITS[0] or (0 < numbers < _NUMBERS and len(found) < _FITS[1]):
+            ledger, noise = Ledger(_BUDGET), np.random.default_rng([7, len(found)])
+            private = Twin.of(others[: len(others) // (1 + len(found) % 2)], row, True, schema, ledger, noise)
+            self.kind().fit(private, np.random.default_rng(7))
+            if ledger.guarantee != "dp":
+                raise NotTried("rows are given away without a guarantee of ours")
+            numbers += sum(call.residual.size for call in private.calls if call.residual is not None)
+            found.append((private.calls, ledger._plan))
+        return found
+
+
+def _alone(encoded: np.ndarray) -> np.ndarray:
+    """Positions of rows that are unlike all others."""
+    _, first, counts = np.unique(encoded, axis=0, return_index=True, return_counts=True)
+    return first[counts == 1]
+
+
+def fit_toy(kind: Factory, schema: Schema, rows: int, seed: int = 0, verify: bool = True) -> tuple[Synthesizer, PrivateTable]:
+    """Fit on a toy table; `noisy_sum` is checked row by row, which is slow, if that is to be verified."""
     noise, method = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-    private = PrivateTable(toy_encoded(schema, rows), schema, Ledger(_BUDGET), noise, verify=True)
+    private = PrivateTable(toy_encoded(schema, rows), schema, Ledger(_BUDGET), noise, verify=verify)
     fitted = kind().fit(private, method)
     return fitted, private
 
 
-def _parameters(kind: Factory) -> None:
-    synthesizer = kind()
+def _parameters(tried: _Tried) -> None:
+    kind, synthesizer = tried.kind, tried.kind()
     if not isinstance(synthesizer, Synthesizer):
         raise AssertionError(f"{type(synthesizer).__name__} is not a Synthesizer")
     for name, value in synthesizer.parameters().items():
@@ -82,31 +152,31 @@ def _parameters(kind: Factory) -> None:
             raise AssertionError(f"parameter {name} is stored as {value!r}, but {default!r} was given")
 
 
-def _samples(kind: Factory) -> None:
+def _samples(tried: _Tried) -> None:
     for classes in (2, 3):
         schema = toy_schema(classes)
-        fitted, _ = fit_toy(kind, schema, _ROWS)
+        fitted, _ = fit_toy(tried.kind, schema, _ROWS, verify=False)
         for n in (1, 50, 700):
             encoded = draw(fitted, schema, n, np.random.default_rng(1))
             if (encoded[:, 0] == schema["colour"].other_code).any():
                 raise AssertionError("an undeclared category was sampled")
 
 
-def _reproducible(kind: Factory) -> None:
+def _reproducible(tried: _Tried) -> None:
     tables = []
     for _ in range(2):
-        fitted, _ = fit_toy(kind, toy_schema(), _ROWS, seed=3)
+        fitted, _ = fit_toy(tried.kind, toy_schema(), _ROWS, seed=3, verify=False)
         tables.append(draw(fitted, toy_schema(), 200, np.random.default_rng(4)))
     if not np.array_equal(tables[0], tables[1]):
         raise AssertionError("the same seeds gave two different tables")
 
 
-def _within_budget(kind: Factory) -> None:
-    _, private = fit_toy(kind, toy_schema(), _ROWS)
+def _within_budget(tried: _Tried) -> None:
+    _, private = fit_toy(tried.kind, toy_schema(), _ROWS, verify=False)
     ledger = private.ledger
     if ledger.guarantee == "dp" and not (ledger.spent or 0.0) <= _BUDGET.epsilon * (1 + 1e-9):
         raise AssertionError(f"spent epsilon {ledger.spent} of a budget of {_BUDGET.epsilon}")
-    if ledger.guarantee == "dp" and kind().spends == "nothing" and ledger.entries:
+    if ledger.guarantee == "dp" and tried.kind().spends == "nothing" and ledger.entries:
         raise AssertionError("says that it spends nothing, but charged the ledger")
     try:
         private.noisy_marginals([("age",)], [1e-3])
@@ -115,44 +185,44 @@ def _within_budget(kind: Factory) -> None:
     raise AssertionError("after fitting, the table still answered a query that the budget cannot cover")
 
 
-def _sample_is_postprocessing(kind: Factory) -> None:
-    fitted, private = fit_toy(kind, toy_schema(), _ROWS)
+def _sample_is_postprocessing(tried: _Tried) -> None:
+    fitted, private = fit_toy(tried.kind, toy_schema(), _ROWS, verify=False)
     before = private.ledger.entries
     draw(fitted, toy_schema(), 20, np.random.default_rng(0))
     if private.ledger.entries != before:
         raise AssertionError("sampling charged the ledger: all that is learnt from rows is learnt in fit")
     if private.ledger.guarantee == "dp":
-        holders = [name for name, value in vars(fitted).items() if isinstance(value, PrivateTable)]
+        holders = [way.removeprefix("fitted.") for way in content({"fitted": fitted}).tables]
         del private
         gc.collect()
         if holders:
             raise AssertionError(f"the fitted method keeps the private table in {', '.join(holders)}")
 
 
-def _few_rows(kind: Factory) -> None:
-    for rows in (0, 1, 3):
+def _few_rows(tried: _Tried) -> None:
+    """Sums over rows are recomputed row by row here: the more rows, the longer it takes."""
+    for rows in (0, 1, 3, 20):
         schema = toy_schema()
-        fitted, _ = fit_toy(kind, schema, rows)
+        fitted, _ = fit_toy(tried.kind, schema, rows)
         if rows:
             draw(fitted, schema, 10, np.random.default_rng(0))
 
 
-def _neighbours(kind: Factory) -> None:
+def _neighbours(tried: _Tried) -> None:
     """On neighbouring tables each mechanism's exact answers lie no further apart than was charged for.
 
     What is asked first, and what the method has drawn by then, is the same on both tables.
     """
     schema = toy_schema()
     encoded = toy_encoded(schema, _ROWS)
-    _, alone, counts = np.unique(encoded, axis=0, return_index=True, return_counts=True)
-    for position in alone[counts == 1][:2]:
+    for position in _alone(encoded)[:2]:
         others, row = np.delete(encoded, position, axis=0), encoded[position : position + 1]
         first = []
         for present in (False, True):
             noise, method = (np.random.default_rng(s) for s in np.random.SeedSequence(6).spawn(2))
             state = lambda method=method: method.bit_generator.state  # noqa: E731
             private = Twin.of(others, row, present, schema, Ledger(_BUDGET), noise, state)
-            kind().fit(private, method)
+            tried.kind().fit(private, method)
             for call in private.calls:
                 if not call.moved <= call.stated * (1 + _ROUNDING):
                     raise AssertionError(f"one row moves {call.asked[0]} by {call.moved:.6g}; {call.stated:.6g} was charged for")
@@ -161,21 +231,81 @@ def _neighbours(kind: Factory) -> None:
             raise AssertionError("what is asked first, or drawn before that, depends on a row that came through no mechanism")
 
 
-def _skips(kind: Factory) -> None:
-    reason = kind().skip(toy_schema(), _BUDGET)
+def _skips(tried: _Tried) -> None:
+    reason = tried.kind().skip(toy_schema(), _BUDGET)
     if reason is not None and not (isinstance(reason, str) and reason):
         raise AssertionError(f"skip gave {reason!r}; a reason or None is needed")
-    if not isinstance(kind().version, int):
+    if not isinstance(tried.kind().version, int):
         raise AssertionError("version is not a whole number")
 
 
-_REQUIREMENTS: tuple[tuple[str, Callable[[Factory], None]], ...] = (
+def _leaves_nothing(tried: _Tried) -> None:
+    """Of a fit and a sample nothing stays outside the method that was fitted."""
+    with watched() as told:
+        fitted, _ = fit_toy(tried.kind, toy_schema(), _ROWS, verify=False)
+        draw(fitted, toy_schema(), 20, np.random.default_rng(0))
+    if told.raised is not None:
+        raise told.raised
+    if told.left and tried.kind().spends != "nothing":
+        raise AssertionError(f"a fit {told.left[0]}")
+    if (changed := left_behind(tried.before, outside(tried.kind()))) is not None:
+        raise AssertionError(f"a fit changes what is outside the method: {changed}")
+
+
+def _blind(tried: _Tried) -> None:
+    """With answers that no row moves, nothing that is fitted, told or left depends on rows."""
+    schema = toy_schema()
+    encoded = toy_encoded(schema, _ROWS)
+    one = (encoded[:1] + 1) % np.array(schema.sizes, dtype=schema.dtype)
+    tables = {
+        "": encoded,
+        "another row": np.concatenate([one, encoded[1:]]),
+        "one row more": np.concatenate([encoded, one]),
+        "half as many rows": encoded[::2],
+        "an empty table": encoded[:0],
+        "rows with other codes": toy_encoded(schema, _ROWS, seed=99),
+    }
+    rng = np.random.default_rng(98)
+    rare = np.stack([(rng.random(_ROWS) ** 3 * size).astype(schema.dtype) for size in schema.sizes], axis=1)
+    found = sight(tried.kind, tables, [toy_encoded(schema, _ROWS, seed=97), rare], schema, _BUDGET)
+    if found is not None:
+        raise AssertionError(found)
+
+
+def _plan_is_fixed(tried: _Tried) -> None:
+    one, *others = (content({"the plan": plan}) for _, plan in tried.fits)
+    differs: Iterator[str | None] = map(one.difference, others)
+    found = next(filter(None, differs), None)
+    if found is not None:
+        raise AssertionError(f"what will be spent depends on rows or answers: {found}")
+
+
+def _noise_is_as_charged(tried: _Tried) -> None:
+    rng = np.random.default_rng(8)
+    found = residuals.fault([residuals.Stream.of(calls, rng) for calls, _ in tried.fits], FALSE_ALARM / 2)
+    if found is not None:
+        raise AssertionError(found)
+
+
+def _mechanisms(tried: _Tried) -> None:
+    """Those of the private table that every method is given."""
+    found = mechanism_trials.fault(toy_schema(), FALSE_ALARM / 2)
+    if found is not None:
+        raise AssertionError(found)
+
+
+_REQUIREMENTS: tuple[tuple[str, Callable[[_Tried], None]], ...] = (
     ("parameters are stored as given", _parameters),
     ("skip gives a reason or None, version is a whole number", _skips),
+    (NOTHING_LEFT, _leaves_nothing),
     ("samples lie in the domain, for two classes and three", _samples),
     ("the same seeds give the same table", _reproducible),
     ("no more is spent than the budget, and nothing after it", _within_budget),
     ("one row moves no answer further than was charged for", _neighbours),
     ("sampling needs no private row", _sample_is_postprocessing),
     ("tables far smaller than rows_public are no error", _few_rows),
+    (BLIND, _blind),
+    (PLAN, _plan_is_fixed),
+    (NOISE, _noise_is_as_charged),
+    (MECHANISMS, _mechanisms),
 )

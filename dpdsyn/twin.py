@@ -22,23 +22,30 @@ class Call:
     the exact answers with and without the row lie apart, in the same norm. evidence: log-likelihood ratio of the answer,
     with the row over without it. Nobody can tell the two tables apart better than by the sum of all calls' evidence
     (Neyman and Pearson), who knows all other rows, which of them are in each Poisson sample, and the method's randomness.
+    residual: what was added to the exact answer of this very table, in units of the deviation that was charged for; the answer's
+    shape; None for a choice and for rows that were given away. step: between neighbouring values that the noise can have, in
+    the same units: noise on counts may be rounded to whole numbers; 0 where no such step is known.
     """
 
     asked: tuple[Any, ...]
     stated: float
     moved: float
     evidence: float
+    residual: np.ndarray | None = None
+    step: float = 0.0
 
 
 class Twin(PrivateTable):
-    """A private table that knows which of its rows is in question.
+    """A private table that knows which of its rows are in question: one, or all those of one person.
 
-    others: all other rows, encoded. row: shape (1, columns). calls: of this table and of all views of it, in order.
-    before: what tells the state of the method's own randomness, noted at the first call.
+    others: all other rows, encoded. row: the rows in question, shape (rows, columns). present: whether they are in the table.
+    calls: of this table and of all views of it, in order. before: what tells the state of the method's own randomness, noted at
+    the first call.
     """
 
     others: np.ndarray
     row: np.ndarray
+    present: bool
     calls: list[Call]
     before: Callable[[], Any]
 
@@ -53,9 +60,9 @@ class Twin(PrivateTable):
         rng: np.random.Generator,
         before: Callable[[], Any] = lambda: None,
     ) -> Self:
-        """The table of the other rows and, if it is `present`, the row, which comes last."""
+        """The table of the other rows and, if they are `present`, the rows in question, which come last."""
         twin = cls(np.concatenate([others, row]) if present else others, schema, ledger, rng)
-        twin.others, twin.row, twin.calls, twin.before = others, row, [], before
+        twin.others, twin.row, twin.present, twin.calls, twin.before = others, row, present, [], before
         return twin
 
     @property
@@ -66,13 +73,21 @@ class Twin(PrivateTable):
     def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
         answers = super().noisy_marginals(queries, sigmas)
         for query, sigma, answer in zip(queries, sigmas, answers, strict=True):
-            without, pull = self._both(partial(marginal, schema=self.schema, query=query))
-            self._note(("noisy_marginals", query, sigma), 1.0, np.linalg.norm(pull), _gaussian(answer - without, pull, sigma))
+            without, pull = self._both(partial(self._counts, query=query))
+            noise, step = self._noise(answer, without, pull), 1.0 if _whole(answer) else 0.0
+            self._note(
+                ("noisy_marginals", query, sigma),
+                1.0,
+                np.linalg.norm(pull),
+                _gaussian(answer - without, pull, sigma),
+                noise / sigma,
+                step / sigma,
+            )
         return answers
 
     def select(self, queries: Sequence[Query], score: Score, sensitivity: float, epsilon: float) -> int:
         chosen = super().select(queries, score, sensitivity, epsilon)
-        without, pull = self._both(lambda rows: self._scores(rows, queries, score))
+        without, pull = self._both(partial(self._scores, queries=queries, score=score))
         with_row, without = (scores * epsilon / (2 * sensitivity) for scores in (without + pull, without))
         evidence = with_row[chosen] - without[chosen] - np.logaddexp.reduce(with_row) + np.logaddexp.reduce(without)
         self._note(("select", tuple(queries), sensitivity, epsilon), sensitivity, np.abs(pull).max(), evidence)
@@ -80,25 +95,30 @@ class Twin(PrivateTable):
 
     def noisy_scores(self, queries: Sequence[Query], score: Score, l2_sensitivity: float, sigma: float) -> np.ndarray:
         answer = super().noisy_scores(queries, score, l2_sensitivity, sigma)
-        without, pull = self._both(lambda rows: self._scores(rows, queries, score))
+        without, pull = self._both(partial(self._scores, queries=queries, score=score))
         asked = ("noisy_scores", tuple(queries), l2_sensitivity, sigma)
-        self._note(asked, l2_sensitivity, np.linalg.norm(pull), _gaussian(answer - without, pull, sigma))
+        evidence = _gaussian(answer - without, pull, sigma)
+        self._note(asked, l2_sensitivity, np.linalg.norm(pull), evidence, self._noise(answer, without, pull) / sigma)
         return answer
 
     def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
-        """As everywhere, `f` is taken to be a sum over rows, so that the row adds what `f` gives for it alone."""
-        sums: list[np.ndarray] = []  # of the others in the batch, and of the row
+        """As everywhere, `f` is taken to be a sum over rows, so that a row adds what `f` gives for it alone."""
+        sums: list[np.ndarray] = []  # of the whole batch, of what the rows in question add to it, and of what they could
 
         def watched(batch: np.ndarray, clip: float) -> np.ndarray:
-            total, pull = f(batch, clip), f(self.row, clip)
-            sums.extend([total - pull if self._drawn(batch, rate) else total, pull])
+            total = f(batch, clip)
+            if not sums:
+                drawn = self._drawn(batch, rate)
+                pull = f(self.row, clip)
+                sums.extend([total, f(drawn, clip) if 0 < len(drawn) < len(self.row) else pull * bool(len(drawn)), pull])
             return total
 
         answer = super().noisy_sum(watched, rate, sigma, clip)
-        without, pull = sums
-        if_drawn = _gaussian(answer - without, pull, sigma * clip)
+        total, added, pull = sums
+        if_drawn = _gaussian(answer - (total - added), pull, sigma * clip)
         evidence = if_drawn if rate == 1 else np.logaddexp(np.log1p(-rate), np.log(rate) + if_drawn)
-        self._note(("noisy_sum", rate, sigma, clip), clip, np.linalg.norm(pull), evidence)
+        residual = (answer - total) / (sigma * clip)
+        self._note(("noisy_sum", rate, sigma, clip), clip, np.linalg.norm(pull), evidence, residual)
         return answer
 
     def hand_over(self, promise: str) -> np.ndarray:
@@ -114,28 +134,43 @@ class Twin(PrivateTable):
     ) -> PrivateTable:
         view = super()._view(change, schema, ledger, rng)
         assert isinstance(view, Twin)
-        view.others, view.row, view.calls, view.before = change(self.others), change(self.row), self.calls, self.before
+        view.others, view.row, view.present = change(self.others), change(self.row), self.present
+        view.calls, view.before = self.calls, self.before
         return view
 
-    def _note(self, asked: tuple[Any, ...], stated: float, moved: Any, evidence: Any) -> None:
+    def _note(
+        self, asked: tuple[Any, ...], stated: float, moved: Any, evidence: Any, residual: Any = None, step: float = 0.0
+    ) -> None:
         state = () if self.calls else (self.schema, self.before())
-        self.calls.append(Call((*asked, *state), stated, float(moved), float(evidence)))
+        self.calls.append(Call((*asked, *state), stated, float(moved), float(evidence), residual, step))
 
     def _both(self, exact: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The exact answer without the row, and what the row adds to it."""
+        """The exact answer without the rows in question, and what they add to it: how an answer moves is decided here."""
         without = exact(self.others)
         return without, exact(np.concatenate([self.others, self.row])) - without
 
-    def _scores(self, rows: np.ndarray, queries: Sequence[Query], score: Score) -> np.ndarray:
-        return np.array([score(marginal(rows, self.schema, query), query) for query in queries], dtype=float)
+    def _noise(self, answer: np.ndarray, without: np.ndarray, pull: np.ndarray) -> np.ndarray:
+        return answer - (without + pull if self.present else without)
 
-    def _drawn(self, batch: np.ndarray, rate: float) -> bool:
-        """Whether the row, which is the last one where it is there, is in the batch."""
+    def _counts(self, rows: np.ndarray, query: Query) -> np.ndarray:
+        """What a marginal counts in rows, before any noise."""
+        return marginal(rows, self.schema, query)
+
+    def _scores(self, rows: np.ndarray, queries: Sequence[Query], score: Score) -> np.ndarray:
+        return np.array([score(self._counts(rows, query), query) for query in queries], dtype=float)
+
+    def _drawn(self, batch: np.ndarray, rate: float) -> np.ndarray:
+        """Those of the rows in question that are in the batch, where they come last."""
         if rate == 1:
-            return len(batch) > len(self.others)
-        if (self.others == self.row).all(axis=1).any():
+            return self.row if self.present else self.row[:0]
+        if (self.others[:, None] == self.row).all(axis=2).any():
             raise ValueError("the row in question must be unlike all others to be told from them in a Poisson sample")
-        return len(batch) > 0 and bool((batch[-1] == self.row[0]).all())
+        last = batch[max(0, len(batch) - len(self.row)) :]
+        return last[(last[:, None] == self.row).all(axis=2).any(axis=1)]
+
+
+def _whole(answer: np.ndarray) -> bool:
+    return bool((answer == np.rint(answer)).all())
 
 
 def _gaussian(rest: np.ndarray, pull: np.ndarray, sigma: float) -> float:

@@ -14,12 +14,17 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def hold(given: argparse.Namespace) -> int:
-    from dpdsyn.contract import check
+    from dpdsyn.contract import outcomes
     from dpdsyn.synthesizer import load
 
     see_own_modules()
     broken = 0
-    for name, fault in check(load(given.target)):
-        print(f"{'ok    ' if fault is None else 'BROKEN'} {name}" + (f": {fault}" if fault else ""), flush=True)
-        broken += fault is not None
+    for outcome in outcomes(load(given.target)):
+        if outcome.untried is not None:
+            print(f"-      {outcome.requirement}: not tried, {outcome.untried}", flush=True)
+        elif outcome.fault is not None:
+            print(f"BROKEN {outcome.requirement}: {outcome.fault}", flush=True)
+        else:
+            print(f"ok     {outcome.requirement}", flush=True)
+        broken += outcome.fault is not None
     return 1 if broken else 0
