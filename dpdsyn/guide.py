@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.checks import InputError, positive, whole_number
-from dpdsyn.privacy import SampledGaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
+from dpdsyn.spends import SampledGaussian
 
 GUIDE_IMPORTS = ("torch", "scipy.sparse")
 _CHUNK = 65536  # rows predicted at once

@@ -14,9 +14,10 @@ import numpy as np
 
 from dpdsyn.checks import positive
 from dpdsyn.column import Column
-from dpdsyn.privacy import DRAFTED, ZCDP, Exponential, Gaussian, GaussianCap, Ledger, Nothing, SampledGaussian
+from dpdsyn.privacy import DRAFTED, Ledger
 from dpdsyn.rows import Rows, only, recoded
 from dpdsyn.schema import Schema
+from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian
 
 Query = tuple[str, ...]
 Score = Callable[[np.ndarray, Query], float]

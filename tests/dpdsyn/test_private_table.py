@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 from dpdsyn.contract import toy_encoded, toy_schema
-from dpdsyn.privacy import ZCDP, Budget, BudgetExceeded, Gaussian, GaussianCap, Ledger, SampledGaussian
+from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import ClippingError, PrivateTable, marginal
 from dpdsyn.rows import poisson_sample
+from dpdsyn.spends import ZCDP, Gaussian, GaussianCap, SampledGaussian
 
 SCHEMA = toy_schema()
 ENCODED = toy_encoded(SCHEMA, 200)
