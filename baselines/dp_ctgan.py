@@ -12,9 +12,10 @@ import numpy as np
 from baselines.gans.gan import WassersteinGAN
 from dpdsyn.candidates import as_distribution
 from dpdsyn.checks import InputError, positive
-from dpdsyn.privacy import Allowance, Gaussian
+from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
+from dpdsyn.spends import Gaussian
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from dpdsyn.checks import InputError
-from dpdsyn.privacy import Gaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
+from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer
 
 

@@ -19,7 +19,8 @@ _FORMER_KINDS = {"claimed": "unverified"}  # as earlier versions saved it
 class Guarantee:
     """kind: dp, unverified or none. epsilon, delta: what was allowed; spent: the ledger's composition, None without a guarantee.
 
-    unit: the privacy unit, row or person; neighbouring tables differ by one more or less. spends: the ledger's entries.
+    unit: the privacy unit, row or person; neighbouring tables differ by one more or less. spends: the ledger's entries, what
+    was charged. plan: what could have been, of which `spent` is the cost; None without one, or if an earlier version saved it.
     """
 
     kind: str
@@ -28,11 +29,13 @@ class Guarantee:
     spent: float | None
     unit: str
     spends: tuple[dict[str, Any], ...]
+    plan: tuple[dict[str, Any], ...] | None = None
 
     @classmethod
     def of(cls, ledger: Ledger, budget: Budget, unit: str) -> Guarantee:
         """What the ledger says, for a budget and a privacy unit."""
-        return cls(ledger.guarantee, budget.epsilon, budget.delta, ledger.spent, unit, tuple(ledger.entries))
+        plan = None if ledger.plan is None else tuple(ledger.plan)
+        return cls(ledger.guarantee, budget.epsilon, budget.delta, ledger.spent, unit, tuple(ledger.entries), plan)
 
     def __str__(self) -> str:
         head = f"{_WORDS[self.kind]}: epsilon {self.epsilon:g}, delta {self.delta:g}"
@@ -56,6 +59,7 @@ class Guarantee:
             "protects": f"one {self.unit}",
             "neighbouring_tables": f"one {self.unit} added or removed",
             "spends": list(self.spends),
+            **({} if self.plan is None else {"plan": list(self.plan)}),
         }
 
     @classmethod
@@ -63,4 +67,5 @@ class Guarantee:
         """What `to_mapping` gave, of earlier versions too. Raises KeyError if a part is missing."""
         unit = raw["protects"].removeprefix("one ")
         kind = _FORMER_KINDS.get(raw["guarantee"], raw["guarantee"])
-        return cls(kind, raw["epsilon"], raw["delta"], raw["epsilon_spent"], unit, tuple(raw["spends"]))
+        plan = tuple(raw["plan"]) if "plan" in raw else None
+        return cls(kind, raw["epsilon"], raw["delta"], raw["epsilon_spent"], unit, tuple(raw["spends"]), plan)

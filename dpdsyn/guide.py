@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpdsyn.checks import InputError, positive, whole_number
-from dpdsyn.privacy import SampledGaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
+from dpdsyn.spends import SampledGaussian
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

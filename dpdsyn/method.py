@@ -15,9 +15,10 @@ import numpy as np
 
 from dpdsyn.checks import InputError
 from dpdsyn.guide import GUIDE_IMPORTS, Guide, GuideSettings
-from dpdsyn.privacy import ZCDP, Allowance, GaussianCap, Nothing, Spend
+from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
+from dpdsyn.spends import ZCDP, GaussianCap, Nothing, Spend
 from dpdsyn.synthesizer import Synthesizer, draw, find
 
 Labels = Literal["sample", "argmax", "toward_shares"]

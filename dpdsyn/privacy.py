@@ -1,147 +1,24 @@
-"""Privacy accounting: budgets, what mechanisms spend, and the ledger that a guarantee is read off.
-
-Neighbouring tables differ by one row more or less. Composition is done by the `dp-accounting` library:
-- Gaussians alone: exactly, as the single Gaussian they amount to (Balle and Wang 2018; Dong, Roth and Su 2022);
-- Gaussians and Poisson-sampled Gaussians: by privacy loss distributions (PLD), rounded pessimistically;
-- anything else: in Renyi DP, where rho-zCDP is the line rho * alpha (Bun and Steinke 2016).
-"""
+"""Budgets, and the ledger that a guarantee is read off: what may be spent on a table, and what has been."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
 from numbers import Real
-from typing import Any
-
-import numpy as np
+from typing import Any, get_args
 
 from dpdsyn.checks import InputError, positive
+from dpdsyn.composition import compose, roughly
 from dpdsyn.least_noise import BudgetExceeded, largest, narrowed
+from dpdsyn.spends import ZCDP, Gaussian, GaussianCap, Nothing, Repeatable, SampledGaussian, Spend
 
-_ROUNDING = 1e-9  # relative slack when charges that should add up to the plan are summed in floating point
-_ORDERS = tuple(1.0 + np.logspace(-2, 5, 700))
-_SAMPLED_ORDERS = (*range(2, 33), *(round(32 * 1.1**i) for i in range(1, 25)))  # whole orders have a closed form
+_ROUNDING = (
+    1e-9  # share of a plan by which charges may exceed it, for they are rounded; `compose` charges plans for more than that
+)
 
-
-@dataclass(frozen=True)
-class Gaussian:
-    """Gaussian noise on an answer; `noise_multiplier` is its standard deviation over the L2 sensitivity."""
-
-    noise_multiplier: float
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        positive("noise_multiplier", self.noise_multiplier)
-
-    @property
-    def rho(self) -> float:
-        return self.count / (2 * self.noise_multiplier**2)
-
-    def event(self) -> Any:
-        import dp_accounting
-
-        return dp_accounting.GaussianDpEvent(self.noise_multiplier / math.sqrt(self.count))
-
-
-@dataclass(frozen=True)
-class SampledGaussian:
-    """Gaussian noise on a sum over a Poisson sample, every row drawn independently with probability `rate`."""
-
-    rate: float
-    noise_multiplier: float
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        positive("noise_multiplier", self.noise_multiplier)
-        if not 0 < self.rate <= 1:
-            raise InputError(f"rate is {self.rate!r}; a number above 0 and at most 1 is needed")
-
-    @property
-    def rho(self) -> float:
-        return self.count / (2 * self.noise_multiplier**2)  # without amplification: sampling has no useful zCDP
-
-    def event(self) -> Any:
-        import dp_accounting
-
-        step = dp_accounting.PoissonSampledDpEvent(self.rate, dp_accounting.GaussianDpEvent(self.noise_multiplier))
-        return dp_accounting.SelfComposedDpEvent(step, self.count)
-
-
-@dataclass(frozen=True)
-class Exponential:
-    """The exponential mechanism with pure epsilon: epsilon^2/8-zCDP (Cesar and Rogers 2021)."""
-
-    epsilon: float
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        positive("epsilon", self.epsilon)
-
-    @property
-    def rho(self) -> float:
-        return self.count * self.epsilon**2 / 8
-
-    def event(self) -> Any:
-        return ZCDP(self.rho).event()
-
-
-@dataclass(frozen=True)
-class ZCDP:
-    """A cap: whatever happens under it, adaptively, is rho-zCDP together (Feldman and Zrnic 2021)."""
-
-    rho: float
-
-    def __post_init__(self) -> None:
-        positive("rho", self.rho)
-
-    def event(self) -> Any:
-        import dp_accounting
-
-        return dp_accounting.ZCDpEvent(self.rho)
-
-    def excess(self, plan: Sequence[Spend]) -> float:
-        return sum(spend.rho for spend in plan) / self.rho - 1
-
-
-@dataclass(frozen=True)
-class GaussianCap:
-    """A cap under which only Gaussian noise is used; together it is one Gaussian of this noise multiplier."""
-
-    noise_multiplier: float
-
-    def __post_init__(self) -> None:
-        positive("noise_multiplier", self.noise_multiplier)
-
-    @property
-    def rho(self) -> float:
-        return Gaussian(self.noise_multiplier).rho
-
-    def event(self) -> Any:
-        return Gaussian(self.noise_multiplier).event()
-
-    def excess(self, plan: Sequence[Spend]) -> float:
-        if not all(isinstance(spend, Gaussian) for spend in plan):
-            return math.inf
-        return sum(spend.rho for spend in plan) / self.rho - 1
-
-
-# What mechanisms cost. `rho` is zCDP that covers all `count` uses; `event()` says the same to `dp_accounting`; `excess(plan)`
-# of an allowance says how far a plan is above it, as a share of it, 0 or less if it is covered.
-Repeatable = Gaussian | SampledGaussian | Exponential
-Spend = Repeatable | ZCDP | GaussianCap
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """The allowance of a nested synthesizer that may use no mechanism."""
-
-    rho: float = 0.0
-
-    def excess(self, plan: Sequence[Spend]) -> float:
-        return math.inf if plan else -1.0
+_WITH_ROUNDING = 1 + Fraction(_ROUNDING)
 
 
 @dataclass(frozen=True)
@@ -158,86 +35,29 @@ class Budget:
 
     @property
     def rho(self) -> float:
-        """The largest rho for which rho-zCDP implies this budget (Canonne, Kamath and Steinke 2020, Prop. 12)."""
-        return largest(lambda rho: self.excess([ZCDP(rho)]), tolerance=1e-9)
+        """The largest rho for which rho-zCDP implies this budget (`dpdsyn.zcdp`)."""
+        return largest(lambda rho: self.excess([ZCDP(rho)]), tolerance=1e-9, start=1e-3)
 
     def excess(self, plan: Sequence[Spend]) -> float:
         """How far the plan's epsilon is above this budget's, as a share of it; 0 or less if it is covered."""
         return self.spent(plan) / self.epsilon - 1
 
     def spent(self, plan: Sequence[Spend]) -> float:
-        """The epsilon of the plan at this delta, never too low; computed as finely as an epsilon of this size needs."""
-        return compose(plan, self.delta, interval=max(_FINEST, _FINENESS * self.epsilon))
+        """The epsilon of the plan at this delta, never too low."""
+        return compose(plan, float(self.delta))
 
 
 Allowance = Budget | ZCDP | GaussianCap | Nothing
 
 
-_FINEST, _FINENESS = 1e-4, 2.5e-4  # steps of privacy loss, at least and relative to epsilon
-
-
-def compose(plan: Sequence[Spend], delta: float, interval: float = _FINEST) -> float:
-    """An upper bound on the epsilon at `delta` of everything in the plan together.
-
-    Exact for Gaussians alone; by privacy loss distributions, in steps of `interval`, if some of them are sampled
-    (coarser steps give a larger bound, Doroshenko et al. 2022); in Renyi DP if anything else is in the plan.
-    """
-    return _compose(tuple(plan), delta, interval)
-
-
-@lru_cache(maxsize=1024)
-def _compose(plan: tuple[Spend, ...], delta: float, interval: float) -> float:
-    import dp_accounting
-    from dp_accounting.pld import PLDAccountant
-    from dp_accounting.rdp import RdpAccountant
-
-    if not plan:
-        return 0.0
-    gaussian = [spend for spend in plan if isinstance(spend, Gaussian | GaussianCap)]
-    rest = [spend for spend in plan if not isinstance(spend, Gaussian | GaussianCap)]
-    sampled = [spend for spend in rest if isinstance(spend, SampledGaussian)]
-    merged = [Gaussian(1 / math.sqrt(2 * sum(spend.rho for spend in gaussian)))] if gaussian else []
-    if not rest:
-        return float(dp_accounting.get_epsilon_gaussian(merged[0].noise_multiplier, delta))
-    accountant: Any
-    if len(sampled) == len(rest):
-        accountant = PLDAccountant(value_discretization_interval=interval)
-    else:
-        accountant = RdpAccountant(_SAMPLED_ORDERS if sampled else _ORDERS)
-    for spend in [*merged, *rest]:
-        accountant.compose(spend.event())
-    return float(accountant.get_epsilon(delta))
-
-
-def _roughly(plan: Sequence[Spend], delta: float) -> float:
-    """About the epsilon of a plan, at once and without any guarantee: sampled steps by their central limit.
-
-    (Bu et al. 2020, "Deep learning with Gaussian differential privacy", Corollary 5.4.)
-    """
-    return _rough(tuple(plan), delta)
-
-
-@lru_cache(maxsize=1024)
-def _rough(plan: tuple[Spend, ...], delta: float) -> float:
-    import dp_accounting
-
-    rho = 0.0
-    for spend in plan:
-        if isinstance(spend, SampledGaussian):
-            inverse = min(spend.noise_multiplier**-2, 500.0)
-            rho += spend.rate**2 * spend.count * math.expm1(inverse) / 2
-        else:
-            rho += spend.rho
-    return float(dp_accounting.get_epsilon_gaussian(1 / math.sqrt(2 * rho), delta))
-
-
 def calibrate(make_plan: Callable[[float], Sequence[Spend]], allowance: Allowance, tolerance: float = 1e-4) -> float:
     """The smallest noise scale whose plan the allowance covers, to a relative tolerance, never below it.
 
-    make_plan: a function from the scale of all noise to the plan; the more noise, the less it costs.
+    make_plan: a function from the scale of all noise to the plan; the more noise, the less it costs. Raises BudgetExceeded if no
+    scale will do.
     """
     if isinstance(allowance, Budget):  # composing is costly: begin near the answer
-        near = 1 / largest(lambda x: _roughly(make_plan(1 / x), allowance.delta) - allowance.epsilon, 0.003)
+        near = 1 / largest(lambda x: roughly(make_plan(1 / x), float(allowance.delta)) - allowance.epsilon, 0.003)
         return narrowed(lambda noise: allowance.excess(make_plan(noise)), near, tolerance)
     return 1 / largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance)
 
@@ -258,6 +78,7 @@ class Ledger:
         self._parent = parent
         self._plan: tuple[Spend, ...] | None = None
         self._charges: list[tuple[str, Spend]] = []
+        self._used = _Sums()
         self._exposures: list[str] = []
         self._promises: list[str] = []
 
@@ -265,12 +86,16 @@ class Ledger:
         """Fix what will be spent. Raises BudgetExceeded if the allowance does not cover it."""
         if self._plan is not None:
             raise BudgetExceeded("this ledger already has a plan; a plan cannot be changed once rows may have been read")
-        if self.allowance.excess(plan) > _ROUNDING:
+        plan = tuple(map(_known, plan))
+        if not self.allowance.excess(plan) <= _ROUNDING:
             raise BudgetExceeded(f"the plan {_listed(plan)} costs more than {self.allowance}")
-        self._plan = tuple(plan)
+        self._plan = plan
+        self._planned = _Sums.of(plan)
 
     def cap(self) -> float:
         """Open the ledger with one zCDP cap that takes all of the allowance; gives its rho."""
+        if isinstance(self.allowance, Nothing):
+            raise BudgetExceeded("nothing may be spent here, so there is nothing to cap")
         rho = self.allowance.rho
         self.open([self.allowance if isinstance(self.allowance, ZCDP) else ZCDP(rho)])
         return rho
@@ -282,11 +107,17 @@ class Ledger:
         return scale
 
     def charge(self, spend: Spend, label: str) -> None:
-        """Take a spend out of the plan. Raises BudgetExceeded, and records nothing, if it does not fit."""
+        """Take a spend out of the plan. Raises BudgetExceeded, and records nothing, if it does not fit.
+
+        Sampled steps come out of planned steps of the same rate and noise; Gaussians out of the planned Gaussians as one sum
+        (their squared inverse multipliers add up exactly), what is over and all else out of the planned zCDP.
+        """
         if self._plan is None:
             raise BudgetExceeded(f"{label}: no plan was opened, so nothing may be spent")
-        if not self._fits([*(charged for _, charged in self._charges), spend]):
+        used = self._used.plus(_known(spend), self._planned)
+        if not used.fits(self._planned):
             raise BudgetExceeded(f"{label}: {spend} does not fit into what is left of the plan {_listed(self._plan)}")
+        self._used = used
         last = self._charges[-1] if self._charges else None
         joined = _joined(last[1], spend) if last and last[0] == label else None
         if joined:
@@ -294,30 +125,16 @@ class Ledger:
         else:
             self._charges.append((label, spend))
 
-    def _fits(self, charges: Sequence[Spend]) -> bool:
-        """Whether the charges can be taken out of the plan.
-
-        Sampled steps come out of planned steps of the same rate and noise; Gaussians out of the planned Gaussians
-        as one sum (their squared inverse multipliers add up exactly); the rest out of the planned zCDP.
-        """
-        steps: Counter[tuple[float, float]] = Counter()
-        gaussian = capped = 0.0
-        for sign, spend in [*((1, planned) for planned in self._plan or ()), *((-1, charge) for charge in charges)]:
-            if isinstance(spend, SampledGaussian) and (sign > 0 or (spend.rate, spend.noise_multiplier) in steps):
-                steps[spend.rate, spend.noise_multiplier] += sign * spend.count
-            elif isinstance(spend, Gaussian | GaussianCap):
-                gaussian += sign * spend.rho
-            else:
-                capped += sign * spend.rho
-        slack = _ROUNDING * sum(planned.rho for planned in self._plan or () if not isinstance(planned, SampledGaussian))
-        return all(left >= 0 for left in steps.values()) and capped + min(gaussian, 0.0) >= -slack
-
     def steps_left(self, step: SampledGaussian) -> int:
         """How many steps of this rate and noise the plan still holds, at least 1."""
-        planned = [spend for spend in self._plan or () if isinstance(spend, SampledGaussian)]
-        used = [spend for _, spend in self._charges if isinstance(spend, SampledGaussian)]
-        alike = [sum(s.count for s in spends if replace(s, count=1) == replace(step, count=1)) for spends in (planned, used)]
-        return max(1, alike[0] - alike[1])
+        if self._plan is None:
+            return 1
+        return max(1, self._planned.steps[_kind(step)] - self._used.steps[_kind(step)])
+
+    @property
+    def plan(self) -> list[dict[str, Any]] | None:
+        """Every spend of the plan: mechanism and its numbers; None before there is one."""
+        return None if self._plan is None else [_written(spend) for spend in self._plan]
 
     def expose(self, why: str) -> None:
         """Record that rows left without protection; nothing built on them has a guarantee."""
@@ -351,9 +168,59 @@ class Ledger:
     @property
     def entries(self) -> list[dict[str, Any]]:
         """Every charge in order: label, mechanism and its numbers; promises and exposures last."""
-        rows = [{"label": label, "mechanism": type(spend).__name__, **asdict(spend)} for label, spend in self._charges]
+        rows = [{"label": label, **_written(spend)} for label, spend in self._charges]
         rows += [{"label": why, "mechanism": "HandedOver"} for why in self._promises]
         return rows + [{"label": why, "mechanism": "Unprotected"} for why in self._exposures]
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What spends add up to, without any rounding: zCDP of Gaussians, zCDP of the rest, and sampled steps of each kind.
+
+    Exact sums, for the errors of a million small ones would add up too.
+    """
+
+    gaussian: Fraction = Fraction()
+    capped: Fraction = Fraction()
+    steps: Counter[tuple[float, float]] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, plan: Sequence[Spend]) -> _Sums:
+        kinds = cls(steps=Counter({_kind(spend): 1 for spend in plan if isinstance(spend, SampledGaussian)}))
+        sums = cls()
+        for spend in plan:
+            sums = sums.plus(spend, kinds)
+        return sums
+
+    def plus(self, spend: Spend, planned: _Sums) -> _Sums:
+        """With one spend more. planned: where steps of its kind are, it counts as steps, else as zCDP without amplification."""
+        if isinstance(spend, SampledGaussian) and planned.steps[_kind(spend)]:
+            return replace(self, steps=self.steps + Counter({_kind(spend): spend.count}))
+        if isinstance(spend, Gaussian | GaussianCap):
+            return replace(self, gaussian=self.gaussian + Fraction(spend.rho))
+        return replace(self, capped=self.capped + Fraction(spend.rho))
+
+    def fits(self, planned: _Sums) -> bool:
+        """Whether all this can be taken out of what was planned; both sums of zCDP may be over by a share that is for
+        rounding."""
+        over = max(Fraction(), self.gaussian - planned.gaussian * _WITH_ROUNDING)
+        within = all(count <= planned.steps[kind] for kind, count in self.steps.items())
+        return within and self.capped + over <= planned.capped * _WITH_ROUNDING
+
+
+def _kind(step: SampledGaussian) -> tuple[float, float]:
+    return step.rate, step.noise_multiplier
+
+
+def _known(spend: Spend) -> Spend:
+    """The spend, if it is one of those that can be composed; nothing that only behaves like one."""
+    if type(spend) not in get_args(Spend):
+        raise InputError(f"{spend!r} is no spend; accepted: {', '.join(kind.__name__ for kind in get_args(Spend))}")
+    return spend
+
+
+def _written(spend: Spend) -> dict[str, Any]:
+    return {"mechanism": type(spend).__name__, **asdict(spend)}
 
 
 def _joined(a: Spend, b: Spend) -> Spend | None:

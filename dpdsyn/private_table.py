@@ -21,9 +21,10 @@ from dpdsyn.checks import positive
 from dpdsyn.column import Column
 from dpdsyn.entropy import apart
 from dpdsyn.exact_noise import exponential_choice, rounded_gaussian
-from dpdsyn.privacy import DRAFTED, ZCDP, Exponential, Gaussian, GaussianCap, Ledger, Nothing, SampledGaussian
+from dpdsyn.privacy import DRAFTED, Ledger
 from dpdsyn.rows import Rows, only, recoded
 from dpdsyn.schema import Schema
+from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian
 
 Query = tuple[str, ...]
 Score = Callable[[np.ndarray, Query], float]

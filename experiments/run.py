@@ -219,7 +219,7 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
         if store:
             store.write_fit(run.fit_id, fit)
     known["method"] |= {"guarantee": fit.guarantee}
-    known["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger}
+    known["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger, **({"plan": fit.plan} if fit.plan else {})}
     enter("evaluate")
     return Record.of(**known, status="ok", **_judge(run, split, fit))
 
@@ -253,6 +253,7 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
         guarantee=ledger.guarantee,
         spent=ledger.spent,
         ledger=ledger.entries,
+        plan=ledger.plan,
         seconds={
             **seconds,
             "process": "warm" if next(_fits_before) else "fresh",

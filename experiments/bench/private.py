@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn import privacy
+from dpdsyn import composition
 from dpdsyn.guide import GuideSettings, Network
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
@@ -113,7 +113,7 @@ def contenders(split: Split, epsilon: float) -> dict[str, Run]:
 
     def private(seed: int) -> tuple[dict[str, float], Any]:
         noise, fitting, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
-        privacy._compose.cache_clear()  # so that every repeat finds its noise anew
+        composition._compose.cache_clear()  # so that every repeat finds its noise anew
         ledger = _TimedLedger(Budget(epsilon, 1e-6))
         start = time.perf_counter()
         fitted = GuidedSynthesizer().fit(PrivateTable(split.train, schema, ledger, noise), fitting)

@@ -30,6 +30,10 @@ _UNVERIFIED = "a guarantee that an outside library claims, not ours"
 
 def audit(arguments: Sequence[str]) -> int:
     """Exit code: 0 if no bound crosses its claim twice, 1 if one does or a method fails, 2 if the command is refused."""
+    if any(argument.partition("=")[0] == "--plan" for argument in arguments):
+        from experiments.cli.plans import audit_plans
+
+        return audit_plans(arguments)
     see_own_modules()
     request = inspect_request(arguments)
     os.environ["DPDSYN_RESULTS"] = str(results_dir())

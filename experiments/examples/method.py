@@ -7,8 +7,8 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from dpdsyn.candidates import as_distribution
-from dpdsyn.privacy import Gaussian
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer
 
 

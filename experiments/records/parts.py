@@ -86,7 +86,7 @@ class Method(Part):
 class Privacy(Part):
     """epsilon, delta: the budget. unit: the privacy unit, a row or a person. spent: the ledger's composition at delta.
 
-    ledger: its entries, in order.
+    ledger: its entries, in order. plan: what it was opened with, which `spent` is of; None in records of earlier versions.
     """
 
     epsilon: float
@@ -94,6 +94,7 @@ class Privacy(Part):
     unit: str = "row"
     spent: float | None = None
     ledger: tuple[Mapping[str, Any], ...] = ()
+    plan: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,10 @@ class Record:
         """From plain values. Raises ValueError for one that there is not or is of another type, TypeError for what is missing."""
         parts = {name: kind.of(value) for name, kind in _PARTS.items() if isinstance(value := values.get(name), Mapping)}
         refuse_other_types(cls, {**values, **parts})
-        within = [*values.get("metrics", {}).values(), *(values.get("privacy") or {}).get("ledger", ())]
+        privacy = values.get("privacy") or {}
+        within = [*values.get("metrics", {}).values(), *privacy.get("ledger", ()), *(privacy.get("plan") or ())]
         if not all(isinstance(item, Mapping) for item in within):
-            raise ValueError("its metrics or its ledger hold something else than mappings")
+            raise ValueError("its metrics, its ledger or its plan hold something else than mappings")
         if values.get("status") not in STATUSES:
             raise ValueError(f"its status is {values.get('status')!r}; there are {', '.join(STATUSES)}")
         return cls(**{**values, **parts})

@@ -34,6 +34,7 @@ class Fit:
     ledger: list[dict[str, Any]]
     seconds: dict[str, Any]
     peak_memory_mb: float | None
+    plan: list[dict[str, Any]] | None = None
 
 
 def write_private(path: Path, text: str) -> None:
@@ -136,7 +137,7 @@ class Store:
     def write_fit(self, fit_id: str, fit: Fit) -> None:
         import numpy as np
 
-        meta = {key: getattr(fit, key) for key in ("guarantee", "spent", "ledger", "seconds", "peak_memory_mb")}
+        meta = {key: getattr(fit, key) for key in ("guarantee", "spent", "ledger", "plan", "seconds", "peak_memory_mb")}
         arrays = {"encoded": fit.encoded, "meta": np.array(json.dumps(meta))}
         if fit.test_probabilities is not None:
             arrays["test_probabilities"] = fit.test_probabilities

@@ -26,7 +26,8 @@ from baselines.foreign.environments import Environment
 from baselines.foreign.isolated import Isolated
 from baselines.foreign.other_interpreter import PackageFailed
 from dpdsyn.contract import check, fit_toy, toy_schema
-from dpdsyn.privacy import ZCDP, Budget
+from dpdsyn.privacy import Budget
+from dpdsyn.spends import ZCDP
 from dpdsyn.synthesizer import draw
 from experiments.configuration import config_dir, options, read_option
 from experiments.machine import OtherWork

@@ -25,9 +25,10 @@ from baselines.marginal.measured_model import MeasuredModel, fitting_together
 from baselines.privmrf import PrivMRF, _maximal_sets
 from baselines.privpetal import PrivPetal, _best_for_each
 from dpdsyn.column import Column
-from dpdsyn.privacy import ZCDP, Budget, Ledger
+from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.schema import Schema
+from dpdsyn.spends import ZCDP
 from dpdsyn.synthesizer import Synthesizer, draw
 
 METHODS = [PrivMRF, PrivPetal]

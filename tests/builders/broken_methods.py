@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from dpdsyn.candidates import uniform_rows
-from dpdsyn.privacy import Gaussian, SampledGaussian
 from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.spends import Gaussian, SampledGaussian
 from dpdsyn.synthesizer import Synthesizer
 
 

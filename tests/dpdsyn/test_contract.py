@@ -12,8 +12,8 @@ import pytest
 from dpdsyn.candidates import Independent, uniform_rows
 from dpdsyn.checks import InputError
 from dpdsyn.contract import check
-from dpdsyn.privacy import Gaussian
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer, find, load
 from experiments.configuration import options, read_option
 
@@ -70,7 +70,7 @@ class ClipsTooLittle(Synthesizer):
     spends: ClassVar = "zcdp"
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> ClipsTooLittle:
-        from dpdsyn.privacy import SampledGaussian
+        from dpdsyn.spends import SampledGaussian
 
         noise = private.ledger.open_calibrated(lambda scale: [SampledGaussian(0.5, scale)])
         private.noisy_sum(lambda batch, clip: np.array([2 * clip * len(batch)]), 0.5, noise, 1.0)

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from dpdsyn.column import Column
+from dpdsyn.composition import compose
 from dpdsyn.guide import Guide, GuideSettings, Network
-from dpdsyn.privacy import Budget, Ledger, SampledGaussian, compose
+from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
+from dpdsyn.spends import SampledGaussian
 
 NETWORK = Network(sizes=(3, 5, 2), heads=(3,), hidden=4)
 TWO_HEADS = Network(sizes=(3, 5, 2), heads=(3, 2), hidden=4)

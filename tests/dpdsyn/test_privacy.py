@@ -12,19 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from dpdsyn.privacy import (
-    ZCDP,
-    Budget,
-    BudgetExceeded,
-    Exponential,
-    Gaussian,
-    GaussianCap,
-    Ledger,
-    Nothing,
-    SampledGaussian,
-    calibrate,
-    compose,
-)
+from dpdsyn.composition import compose
+from dpdsyn.privacy import Budget, BudgetExceeded, Ledger, calibrate
+from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian
 
 DELTA = 1e-6
 

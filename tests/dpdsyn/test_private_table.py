@@ -12,9 +12,10 @@ from scipy import stats
 
 from dpdsyn import private_table
 from dpdsyn.contract import toy_encoded, toy_schema
-from dpdsyn.privacy import ZCDP, Budget, BudgetExceeded, Gaussian, GaussianCap, Ledger, SampledGaussian
+from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import ClippingError, Grid, PrivateTable, marginal
 from dpdsyn.rows import Rows, poisson_sample
+from dpdsyn.spends import ZCDP, Gaussian, GaussianCap, SampledGaussian
 
 SCHEMA = toy_schema()
 ENCODED = toy_encoded(SCHEMA, 200)

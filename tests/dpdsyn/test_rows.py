@@ -10,9 +10,10 @@ import pytest
 
 from dpdsyn import DPDSyn, Schema
 from dpdsyn.column import SchemaError
-from dpdsyn.privacy import Budget, BudgetExceeded, Gaussian, Ledger, SampledGaussian
+from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows, StreamedRows, only, recoded
+from dpdsyn.spends import Gaussian, SampledGaussian
 
 SCHEMA = Schema.from_mapping(
     {

@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import norm
 
 from dpdsyn.contract import toy_encoded, toy_schema
-from dpdsyn.privacy import ZCDP, Budget, Gaussian, GaussianCap, Ledger, SampledGaussian
+from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.spends import ZCDP, Gaussian, GaussianCap, SampledGaussian
 from dpdsyn.twin import Twin
 
 SCHEMA = toy_schema()

@@ -14,7 +14,8 @@ import pytest
 from builders.paths import ROOT
 from scipy.stats import norm
 
-from dpdsyn.privacy import Gaussian, compose
+from dpdsyn.composition import compose
+from dpdsyn.spends import Gaussian
 from experiments.audit.attacks import canary_of, density, guesses
 from experiments.audit.bounds import (
     Event,
