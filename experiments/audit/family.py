@@ -139,8 +139,10 @@ def _variation(plan: Plan) -> float:
     from dp_accounting.pld import PLDAccountant
 
     accountant = PLDAccountant(value_discretization_interval=_INTERVAL)
-    for spend in [*sampled, *([Gaussian(1 / math.sqrt(2 * rho))] if rho else [])]:
+    for spend in sampled:
         accountant.compose(spend.event())
+    if rho:
+        accountant.compose(Gaussian(1 / math.sqrt(2 * rho)).event())
     return float(accountant.get_delta(0.0))
 
 

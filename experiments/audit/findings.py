@@ -128,7 +128,8 @@ def judged(guarantee: str, claim: float, first: Shown, again: Shown | None) -> s
     if crossed or (guarantee == "dp" and overspent):
         return "crossed once, not again"
     untestable = max((finding.power for finding in first.findings), default=0.0) < claim
-    return "not testable at this epsilon" if untestable and not any(f.family_power for f in first.findings) else "bound under the claim"
+    untestable = untestable and not any(finding.family_power for finding in first.findings)
+    return "not testable at this epsilon" if untestable else "bound under the claim"
 
 
 def suspicious(guarantee: str, claim: float, found: Shown) -> bool:

@@ -96,9 +96,9 @@ class Audit:
         for name, accepted in (("canary", _CANARIES), ("relation", _RELATIONS)):
             if given[name] not in accepted:
                 raise InputError(f"audit.{name} is {given[name]!r}; accepted: {', '.join(accepted)}")
-        most = run.schema.max_rows_per_person or 1
-        if numbers["rows_of_canary"] > most:
-            raise InputError(f"audit.rows_of_canary is {given['rows_of_canary']}; a person in {run.dataset.name} has {most} at most")
+        most, own = run.schema.max_rows_per_person or 1, numbers["rows_of_canary"]
+        if own > most:
+            raise InputError(f"audit.rows_of_canary is {own}; a person in {run.dataset.name} has {most} at most")
         return cls(run, canary=given["canary"], relation=given["relation"], **numbers)
 
     @property
@@ -154,9 +154,9 @@ class Audit:
         seeds = np.random.SeedSequence([int(self.audit_id, 16), trial, number]).spawn(2)
         noise, sampling = (np.random.default_rng(seed) for seed in seeds)
         ledger = PlannedLedger(self.run.budget)
-        person = [np.repeat(rows, self.rows_of_canary, axis=0) for rows in (cut.canary, cut.instead)]
+        rows, instead = (np.repeat(row, self.rows_of_canary, axis=0) for row in (cut.canary, cut.instead))
         start = time.perf_counter()
-        canary = Canary(*person, worst_case=self.canary == "worst_case")
+        canary = Canary(rows, instead, worst_case=self.canary == "worst_case")
         private = WatchedTwin.with_canary(cut.others, canary, number % 2 == 1, cut.schema, ledger, noise)
         fitted = self._method().fit(private, np.random.default_rng(0))
         encoded = draw(fitted, cut.schema, RELEASED * self.rows, sampling)

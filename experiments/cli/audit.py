@@ -97,6 +97,8 @@ def _audited(audit: Audit, config: dict[str, Any]) -> Audited:
 def _to_be_expected(audit: Audit, plan: family.Plan) -> str:
     """What a method that does exactly what it charged for would show, and how many runs would show most of it."""
     claim, delta = audit.run.budget.epsilon, audit.run.budget.delta
-    says = f"under its own trade-off curve these runs are expected to show {family.power(plan, audit.runs, delta):.2f} of {claim:g}"
+    says = (
+        f"under its own trade-off curve these runs are expected to show {family.power(plan, audit.runs, delta):.2f} of {claim:g}"
+    )
     enough = family.runs_for(plan, _ENOUGH * claim, delta)
     return says if enough is None else f"{says}; about {enough:,} would show {_ENOUGH:.0%} of it"

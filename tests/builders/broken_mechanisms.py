@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders.broken_methods import Control, noise_of, rows_of
 
+from builders.broken_methods import Control, noise_of, rows_of
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.rows import Rows
 

