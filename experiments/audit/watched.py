@@ -6,7 +6,7 @@ The plan that a method opens is kept too: whatever is audited is held against wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -93,50 +93,44 @@ class Canary:
     worst_case: bool
 
 
-@dataclass(frozen=True)
-class _Worlds:
+class WatchedTwin(Twin):
+    """A twin of a canary, which is `present` or not; what is noted of its mechanisms stands in `watch`."""
+
     canary: Canary
     present: bool
-    watch: Watch = field(default_factory=Watch)
-
-    @property
-    def here(self) -> np.ndarray:
-        """The rows in which this table differs from its neighbour."""
-        return self.canary.rows if self.present else self.canary.instead
-
-
-class WatchedTwin(Twin):
-    """A twin of a canary; what is noted of its mechanisms stands in `watch`."""
-
-    worlds: _Worlds
+    noted: Watch
 
     @classmethod
     def with_canary(
         cls, others: np.ndarray, canary: Canary, present: bool, schema: Schema, ledger: Ledger, rng: np.random.Generator
     ) -> Self:
         """The table of the other rows and, last, those of the canary or what is there instead."""
-        worlds = _Worlds(canary, present)
-        twin = cls(np.concatenate([others, worlds.here]), schema, ledger, rng)
+        twin = cls(np.concatenate([others, canary.rows if present else canary.instead]), schema, ledger, rng)
         twin.others, twin.row, twin.calls, twin.before = others, canary.rows, [], lambda: None
-        twin.worlds = worlds
+        twin.canary, twin.present, twin.noted = canary, present, Watch()
         return twin
+
+    @property
+    def here(self) -> np.ndarray:
+        """The rows in which this table differs from its neighbour."""
+        return self.canary.rows if self.present else self.canary.instead
 
     @property
     def watch(self) -> Watch:
         """With the furthest move of all calls so far."""
         charged = [call.moved / call.stated for call in self.calls if call.stated > 0]
-        self.worlds.watch.moved = max(charged, default=0.0)
-        return self.worlds.watch
+        self.noted.moved = max(charged, default=0.0)
+        return self.noted
 
     def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
         answers = super().noisy_marginals(queries, sigmas)
         for query, sigma, answer in zip(queries, sigmas, answers, strict=True):
-            self.worlds.watch.noise(answer - marginal(self._whole(), self.schema, query), sigma)
+            self.noted.noise(answer - marginal(self._whole(), self.schema, query), sigma)
         return answers
 
     def noisy_scores(self, queries: Sequence[Query], score: Score, l2_sensitivity: float, sigma: float) -> np.ndarray:
         answer = super().noisy_scores(queries, score, l2_sensitivity, sigma)
-        self.worlds.watch.noise(answer - self._scores(self._whole(), queries, score), sigma)
+        self.noted.noise(answer - self._scores(self._whole(), queries, score), sigma)
         return answer
 
     def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
@@ -150,17 +144,17 @@ class WatchedTwin(Twin):
         def swapped(batch: np.ndarray, clip: float) -> np.ndarray:
             own = self._own(batch, rate)
             seen["others"] = f(batch[: len(batch) - own], clip)
-            seen["with"] = self._contribution(f, self.worlds.canary.rows, 1.0, clip, seen["others"])
-            seen["without"] = self._contribution(f, self.worlds.canary.instead, -1.0, clip, seen["others"])
-            drawn = seen["with" if self.worlds.present else "without"] if own else 0
+            seen["with"] = self._contribution(f, self.canary.rows, 1.0, clip, seen["others"])
+            seen["without"] = self._contribution(f, self.canary.instead, -1.0, clip, seen["others"])
+            drawn = seen["with" if self.present else "without"] if own else 0
             seen["total"] = seen["others"] + drawn
             if rate < 1:
-                here = bool(own) if len(self.worlds.here) else None
-                self.worlds.watch.sample(rate, len(batch) - own, len(self.others), here)
+                here = bool(own) if len(self.here) else None
+                self.noted.sample(rate, len(batch) - own, len(self.others), here)
             return seen["total"]
 
         answer = PrivateTable.noisy_sum(self, swapped, rate, sigma, clip)
-        self.worlds.watch.noise(answer - seen["total"], sigma * clip)
+        self.noted.noise(answer - seen["total"], sigma * clip)
         rest = answer - seen["others"]
         evidence = _sampled(rest, seen["with"], rate, sigma * clip) - _sampled(rest, seen["without"], rate, sigma * clip)
         self._note(("noisy_sum", rate, sigma, clip), clip, np.linalg.norm(seen["with"] - seen["without"]), evidence)
@@ -168,7 +162,7 @@ class WatchedTwin(Twin):
 
     def _contribution(self, f: ClippedSum, rows: np.ndarray, sign: float, clip: float, like: np.ndarray) -> np.ndarray:
         """What the rows of one world add to a noisy sum if they are drawn. Rows of a person weigh 1 / max_rows_per_person."""
-        if not self.worlds.canary.worst_case:
+        if not self.canary.worst_case:
             return f(rows, clip) if len(rows) else np.zeros_like(like)
         pull = np.zeros_like(like)
         if len(rows):
@@ -177,7 +171,7 @@ class WatchedTwin(Twin):
 
     def _own(self, batch: np.ndarray, rate: float) -> int:
         """How many of the batch's last rows are the canary's, or what is there instead."""
-        here = self.worlds.here
+        here = self.here
         if not len(here):
             return 0
         if rate == 1:
@@ -191,21 +185,20 @@ class WatchedTwin(Twin):
         return own
 
     def _whole(self) -> np.ndarray:
-        return np.concatenate([self.others, self.worlds.here])
+        return np.concatenate([self.others, self.here])
 
     def _both(self, exact: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """The exact answer in the world without the canary, and how the canary changes it."""
-        without = exact(np.concatenate([self.others, self.worlds.canary.instead]))
-        return without, exact(np.concatenate([self.others, self.worlds.canary.rows])) - without
+        without = exact(np.concatenate([self.others, self.canary.instead]))
+        return without, exact(np.concatenate([self.others, self.canary.rows])) - without
 
     def _view(
         self, change: Callable[[np.ndarray], np.ndarray], schema: Schema, ledger: Ledger, rng: np.random.Generator
     ) -> PrivateTable:
         view = super()._view(change, schema, ledger, rng)
         assert isinstance(view, WatchedTwin)
-        canary = self.worlds.canary
-        changed = Canary(change(canary.rows), change(canary.instead), canary.worst_case)
-        view.worlds = _Worlds(changed, self.worlds.present, self.worlds.watch)
+        view.canary = Canary(change(self.canary.rows), change(self.canary.instead), self.canary.worst_case)
+        view.present, view.noted = self.present, self.noted
         return view
 
 
