@@ -11,10 +11,11 @@ from collections.abc import Callable
 import numpy as np
 
 from dpdsyn import residuals
-from dpdsyn.privacy import ZCDP, Ledger, SampledGaussian
+from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows, StreamedRows
 from dpdsyn.schema import Schema
+from dpdsyn.spends import ZCDP, SampledGaussian
 from dpdsyn.twin import Twin
 
 Source = Callable[[int], np.random.Generator]

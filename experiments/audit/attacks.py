@@ -15,7 +15,7 @@ import numpy as np
 from dpdsyn.schema import Schema
 from experiments.audit.bounds import split
 
-VERSION = 1  # raised when an attack or what it observes changes
+VERSION = 2  # raised when an attack or what it observes changes
 RELEASED = 10  # times as many rows are released as the table has: sampling costs no budget
 _SHRINKAGE = 0.1
 _NEARNESS = 3.0
@@ -49,6 +49,18 @@ def canary_of(rows: np.ndarray, schema: Schema) -> np.ndarray:
             counts = counts[: column.other_code]
         rarest.append(int(counts.argmin()))
     return np.array([rarest], dtype=schema.dtype)
+
+
+def opposite_of(canary: np.ndarray, rows: np.ndarray, schema: Schema) -> np.ndarray:
+    """In each column the code that is rarest in the rows but for the canary's, which may be the only one; shape (1, columns)."""
+    opposite = []
+    for position, column in enumerate(schema.columns):
+        counts = np.bincount(rows[:, position], minlength=column.size).astype(float)
+        counts[canary[0, position]] = np.inf
+        if column.other_code is not None:
+            counts[column.other_code] = np.inf
+        opposite.append(int(counts.argmin()) if np.isfinite(counts).any() else int(canary[0, position]))
+    return np.array([opposite], dtype=schema.dtype)
 
 
 def released(encoded: np.ndarray, canary: np.ndarray) -> np.ndarray:

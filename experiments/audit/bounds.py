@@ -63,6 +63,22 @@ def best_event(with_row: np.ndarray, without: np.ndarray, delta: float) -> Event
     return best[1]
 
 
+def best_guess(with_row: np.ndarray, without: np.ndarray) -> Event:
+    """The threshold from which on "with" is guessed, so that as many as can be of these runs are guessed right.
+
+    Scores are to be larger with the row.
+    """
+    together = np.unique(np.concatenate([with_row, without]))
+    over = [(len(s) - np.searchsorted(np.sort(s), together, side="left")) / len(s) for s in (with_row, without)]
+    return Event(float(together[(over[0] - over[1]).argmax()]), above=True, with_likelier=True)
+
+
+def right_guesses(guess: Event, with_row: np.ndarray, without: np.ndarray) -> tuple[int, int]:
+    """How many guesses are right, and how many there are: as many with the row as without, the last ones left out."""
+    each = min(len(with_row), len(without))
+    return guess.counts(with_row[:each]) + each - guess.counts(without[:each]), 2 * each
+
+
 def power(runs: int, delta: float) -> float:
     """The bound that an attack which is never wrong gets from so many runs, both worlds together: nothing shows more."""
     scores = np.zeros(runs // 2)

@@ -19,11 +19,11 @@ from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw
-from dpdsyn.twin import Twin
 from experiments import machine
 from experiments.audit import attacks as audit_attacks
+from experiments.audit import family
 from experiments.audit.attacks import ATTACKS, RELEASED, Attack
-from experiments.audit.bounds import lower_bound, one_run_bound, power, split, tpr_at_low_fpr
+from experiments.audit.watched import Canary, PlannedLedger, WatchedTwin
 from experiments.configuration import default_parameters, options
 from experiments.data import datasets
 from experiments.records import former
@@ -31,16 +31,22 @@ from experiments.records.record import as_text, settings
 from experiments.run import Run, _digest
 
 CHUNK = 20  # runs that are done and stored together
-_ONE_RUN = "one run, many canaries"
+_CANARIES = ("worst_case", "row")
+_RELATIONS = ("add_remove", "replace")
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What is left of a data set. others: all rows but the canary, which is unlike all of them; shape (1, columns)."""
+    """What is left of a data set.
+
+    others: all rows but the canary, which is unlike all of them; shape (1, columns). instead: what is in the table without it,
+    of the same shape and unlike the others too, or no row at all.
+    """
 
     schema: Schema
     others: np.ndarray
     canary: np.ndarray
+    instead: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,10 @@ class Observed:
     released: np.ndarray
     parameters: np.ndarray
     evidence: np.ndarray
+    watched: np.ndarray
     seconds: np.ndarray
     guarantee: str
+    plan: family.Plan | None
 
     def of(self, attack: Attack) -> np.ndarray:
         return dict(zip((a.name for a in ATTACKS), (self.released, self.parameters, self.evidence), strict=True))[attack.name]
@@ -59,22 +67,39 @@ class Observed:
 
 @dataclass(frozen=True)
 class Audit:
-    """A composed configuration, checked. Building one raises InputError for the first value that cannot be meant."""
+    """A composed configuration, checked. Building one raises InputError for the first value that cannot be meant.
+
+    canary: "worst_case" (to a noisy sum it gives a vector of norm clip in a fixed direction) or "row" (its own gradient).
+    relation: "add_remove", as every guarantee here is meant, or "replace": a guarantee that is claimed for replacing a row.
+    rows_of_canary: how many rows the canary, one person, has.
+    """
 
     run: Run
     runs: int
     columns: int
     rows: int
     canaries: int
+    canary: str = "worst_case"
+    relation: str = "add_remove"
+    rows_of_canary: int = 1
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Audit:
         run, given = Run.of(config), config["audit"]
-        names = {"runs": 40, "columns": 2, "rows": 20, "canaries": 40}
+        names = {"runs": 40, "columns": 2, "rows": 20, "canaries": 40, "rows_of_canary": 1}
+        given = {"rows_of_canary": 1, "canary": "worst_case", "relation": "add_remove", **given}
+        if given["columns"] == "all":
+            given["columns"] = len(run.schema.columns)
         numbers = {name: whole_number(f"audit.{name}", given[name], least) for name, least in names.items()}
         if numbers["columns"] > len(run.schema.columns):
             raise InputError(f"audit.columns is {given['columns']}; {run.dataset.name} has {len(run.schema.columns)}")
-        return cls(run, **numbers)
+        for name, accepted in (("canary", _CANARIES), ("relation", _RELATIONS)):
+            if given[name] not in accepted:
+                raise InputError(f"audit.{name} is {given[name]!r}; accepted: {', '.join(accepted)}")
+        most, own = run.schema.max_rows_per_person or 1, numbers["rows_of_canary"]
+        if own > most:
+            raise InputError(f"audit.rows_of_canary is {own}; a person in {run.dataset.name} has {most} at most")
+        return cls(run, canary=given["canary"], relation=given["relation"], **numbers)
 
     @property
     def audit_id(self) -> str:
@@ -83,7 +108,8 @@ class Audit:
         name, target = former.first(run.method, former.METHODS), former.first(run.target, former.TARGETS)
         method = [name, target, dict(run.parameters), run.synthesizer.version, run.synthesizer.foreign_versions()]
         cut = [datasets.identity(run.dataset), run.seed, self.columns, self.rows]
-        return _digest([method, [budget.epsilon, budget.delta], cut, [audit_attacks.VERSION, RELEASED]])
+        canary = [self.canary, self.relation, self.rows_of_canary]
+        return _digest([method, [budget.epsilon, budget.delta], cut, canary, [audit_attacks.VERSION, RELEASED]])
 
     @property
     def name(self) -> str:
@@ -113,25 +139,37 @@ class Audit:
         order = np.random.default_rng(self.rows).permutation(len(encoded))
         drawn = encoded[order[: self.rows]].astype(schema.dtype)
         canary = audit_attacks.canary_of(drawn, schema)
-        return Cut(schema, drawn[(drawn != canary).any(axis=1)], canary)
+        instead = audit_attacks.opposite_of(canary, drawn, schema)
+        others = drawn[(drawn != canary).any(axis=1)]
+        if self.relation == "add_remove":
+            return Cut(schema, others, canary, instead[:0])
+        return Cut(schema, others[(others != instead).any(axis=1)], canary, instead)
 
-    def fit_once(self, cut: Cut, trial: int, number: int) -> tuple[np.ndarray, np.ndarray, float, float, str]:
-        """One fit and release: released, parameters, evidence, seconds, guarantee.
+    def fit_once(self, cut: Cut, trial: int, number: int) -> dict[str, Any]:
+        """One fit and release: what was observed, by its name in a chunk.
 
         trial: 0, or 1 for fresh runs; number: of the run in its trial. Both decide the noise; the method's own randomness
         is the same in all runs, as if the attacker knew it.
         """
         seeds = np.random.SeedSequence([int(self.audit_id, 16), trial, number]).spawn(2)
         noise, sampling = (np.random.default_rng(seed) for seed in seeds)
-        ledger = Ledger(self.run.budget)
-        present = number % 2 == 1
+        ledger = PlannedLedger(self.run.budget)
+        rows, instead = (np.repeat(row, self.rows_of_canary, axis=0) for row in (cut.canary, cut.instead))
         start = time.perf_counter()
-        private = Twin.of(cut.others, cut.canary, present, cut.schema, ledger, noise)
+        canary = Canary(rows, instead, worst_case=self.canary == "worst_case")
+        private = WatchedTwin.with_canary(cut.others, canary, number % 2 == 1, cut.schema, ledger, noise)
         fitted = self._method().fit(private, np.random.default_rng(0))
         encoded = draw(fitted, cut.schema, RELEASED * self.rows, sampling)
         seconds = time.perf_counter() - start
-        seen = audit_attacks.released(encoded, cut.canary), audit_attacks.parameters(fitted, cut.schema, cut.canary)
-        return *seen, private.evidence, seconds, ledger.guarantee
+        return {
+            "released": audit_attacks.released(encoded, cut.canary),
+            "parameters": audit_attacks.parameters(fitted, cut.schema, cut.canary),
+            "evidence": private.evidence,
+            "watched": private.watch.numbers_of_run(),
+            "seconds": seconds,
+            "guarantee": ledger.guarantee,
+            "plan": family.written(ledger.planned),
+        }
 
     def _method(self) -> Synthesizer:
         return type(self.run.synthesizer)(**self.run.parameters)
@@ -164,19 +202,23 @@ class Chunks:
     def write(self, audit: Audit, cut: Cut, trial: int, chunk: int) -> None:
         """Do the runs of one chunk and store them whole."""
         runs = [audit.fit_once(cut, trial, number) for number in range(chunk * CHUNK, (chunk + 1) * CHUNK)]
-        names = ("released", "parameters", "evidence", "seconds", "guarantee")
-        arrays: dict[str, Any] = dict(zip(names, map(np.array, zip(*runs, strict=True)), strict=True))
+        arrays: dict[str, Any] = {name: np.array([run[name] for run in runs]) for name in runs[0]}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.path(trial, chunk), buffer.getvalue())
 
     def read(self, trial: int, runs: int) -> Observed:
+        """Raises ValueError if what was charged differs from run to run: it may depend on nothing that runs differ in."""
         parts = [dict(np.load(self.path(trial, chunk), allow_pickle=False)) for chunk in range(-(-runs // CHUNK))]
         whole = {name: np.concatenate([part[name] for part in parts])[:runs] for name in parts[0]}
         found = {former.today(kind, former.GUARANTEES) for kind in whole["guarantee"].tolist()}
         guarantee = next(kind for kind in ("none", "unverified", "dp") if kind in found)
-        return Observed(whole["released"], whole["parameters"], whole["evidence"][:, None], whole["seconds"], guarantee)
+        plans = set(whole["plan"].tolist())
+        if len(plans) > 1:
+            raise ValueError(f"the plan of what is charged differs from run to run: {', '.join(sorted(plans)[:2])}")
+        observed = (whole["released"], whole["parameters"], whole["evidence"][:, None], whole["watched"], whole["seconds"])
+        return Observed(*observed, guarantee, family.read(plans.pop()) if guarantee == "dp" else None)
 
 
 @lru_cache(maxsize=2)
@@ -185,37 +227,3 @@ def prepared(config: str) -> tuple[Audit, Cut]:
     audit = Audit.of(json.loads(config))
     machine.pin_threads(audit.run.threads)
     return audit, audit.cut()
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One attack's result. bound: what it refutes at 95%; power: what it could have; tpr: at a false-positive rate of 1%."""
-
-    attack: str
-    knows: str
-    bound: float
-    power: float
-    tpr: float | None
-    runs: int
-
-
-def findings(audit: Audit, observed: Observed) -> list[Finding]:
-    """Of every attack that had something to observe."""
-    delta, found = audit.run.budget.delta, []
-    with_canary = np.arange(len(observed.evidence)) % 2 == 1
-    for attack in ATTACKS:
-        seen = observed.of(attack)
-        scored = audit_attacks.scores(attack, seen[with_canary], seen[~with_canary])
-        if scored is None:
-            continue
-        inside, outside = scored
-        tpr = tpr_at_low_fpr(inside[~split(len(inside))], outside[~split(len(outside))])
-        bound = lower_bound(inside, outside, delta)
-        found.append(Finding(attack.name, attack.knows, bound, power(len(with_canary), delta), tpr, len(with_canary)))
-    return found
-
-
-def one_run_finding(audit: Audit, guessed: int, right: int) -> Finding:
-    delta = audit.run.budget.delta
-    bound, best = (one_run_bound(audit.canaries, guessed, v, delta) for v in (right, guessed))
-    return Finding(_ONE_RUN, audit_attacks.ATTACKS[0].knows, bound, best, None, 1)

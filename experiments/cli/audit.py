@@ -12,8 +12,10 @@ from dataclasses import asdict
 from typing import Any
 
 from dpdsyn.files import FileError, write_whole
+from experiments.audit import family
+from experiments.audit.findings import Shown, one_run_finding, shown, suspicious
 from experiments.audit.results import result
-from experiments.audit.trials import CHUNK, Audit, Chunks, Finding, findings, one_run_finding, prepared
+from experiments.audit.trials import CHUNK, Audit, Chunks, prepared
 from experiments.audit.workers import completed
 from experiments.console import say
 from experiments.paths import results_dir, see_own_modules
@@ -26,6 +28,7 @@ from experiments.sweep.request import inspect_request, show
 
 _NONE = "NO privacy guarantee; it is held against the budget that it was asked for"
 _UNVERIFIED = "a guarantee that an outside library claims, not ours"
+_ENOUGH = 0.7  # of the claim
 
 
 def audit(arguments: Sequence[str]) -> int:
@@ -62,7 +65,7 @@ def audit(arguments: Sequence[str]) -> int:
             say(f"{one.name}: failed, {type(error).__name__}: {' '.join(str(error).split())} (in full: {log})")
     if done:
         sys.stdout.write(render(done) + "\n")
-    return 1 if failed or any(audited.verdict == "violation" for audited in done) else 0
+    return 1 if failed or any(audited.verdict.startswith("violation") for audited in done) else 0
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,16 +77,20 @@ def _audited(audit: Audit, config: dict[str, Any]) -> Audited:
     chunks = Chunks(audits_folder(results_dir()) / audit.audit_id)
     _, cut = prepared(json.dumps(config))
     start = time.perf_counter()
-    guarantee = audit.fit_once(cut, 0, 0)[-1]
+    first = audit.fit_once(cut, 0, 0)
+    guarantee, plan = first["guarantee"], family.read(first["plan"])
     begins = {"none": f": {_NONE}", "unverified": f": {_UNVERIFIED}"}.get(guarantee, "")
     left = len(chunks.missing(0, audit.runs)) * CHUNK
     say(f"{audit.name}{begins}; {left} of {audit.runs} runs to do, the first took {time.perf_counter() - start:.2f} s")
+    if guarantee == "dp" and plan is not None:
+        say(f"{audit.name}: {_to_be_expected(audit, plan)}")
     observed = completed(audit, config, chunks, trial=0)
-    found = [*findings(audit, observed), one_run_finding(audit, *audit.one_run(cut))]
-    again: list[Finding] = []
-    if guarantee != "none" and any(_crosses(finding, audit) for finding in found):
+    found = shown(audit, observed)
+    found = Shown([*found.findings, one_run_finding(audit, *audit.one_run(cut))], found.calibration)
+    again: Shown | None = None
+    if suspicious(guarantee, audit.run.budget.epsilon, found):
         say(f"{audit.name}: crosses its claim; as many fresh runs are to show whether it does so again")
-        again = findings(audit, completed(audit, config, chunks, trial=1))
+        again = shown(audit, completed(audit, config, chunks, trial=1))
     audited = result(audit, observed, found, again)
     (chunks.folder / "failed.txt").unlink(missing_ok=True)
     write_whole(chunks.folder / "result.json", json.dumps(asdict(audited)).encode())
@@ -91,5 +98,11 @@ def _audited(audit: Audit, config: dict[str, Any]) -> Audited:
     return audited
 
 
-def _crosses(finding: Finding, audit: Audit) -> bool:
-    return finding.bound > audit.run.budget.epsilon
+def _to_be_expected(audit: Audit, plan: family.Plan) -> str:
+    """What a method that does exactly what it charged for would show, and how many runs would show most of it."""
+    claim, delta = audit.run.budget.epsilon, audit.run.budget.delta
+    says = (
+        f"under its own trade-off curve these runs are expected to show {family.power(plan, audit.runs, delta):.2f} of {claim:g}"
+    )
+    enough = family.runs_for(plan, _ENOUGH * claim, delta)
+    return says if enough is None else f"{says}; about {enough:,} would show {_ENOUGH:.0%} of it"

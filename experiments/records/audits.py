@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from dpdsyn.files import write_whole
 from experiments.records import former
 
 EXPORT = "audits.csv"
-COLUMNS = (
+FORMER_COLUMNS = (
     "method",
     "guarantee",
     "claimed_epsilon",
@@ -38,6 +38,27 @@ COLUMNS = (
     "commit",
     "dirty",
 )
+COLUMNS = (
+    *FORMER_COLUMNS[:9],
+    "family_bound",
+    "family_power",
+    "noise_refuted_from",
+    *FORMER_COLUMNS[9:12],
+    "fresh_family_bound",
+    "fresh_runs",
+    "calibration_p",
+    "calibration_by",
+    "noise_of_charged",
+    "moved_of_charged",
+    "canary",
+    "relation",
+    "rows_of_canary",
+    *FORMER_COLUMNS[13:18],
+    "attacks_version",
+    *FORMER_COLUMNS[18:],
+)
+# What audits of the former kind, which had one threshold event and nothing else, would say today.
+_FORMER = {"canary": "row", "relation": "add_remove", "rows_of_canary": 1, "attacks_version": 1}
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,15 @@ class Audited:
     def verdict(self) -> str:
         return str(self.rows[0]["verdict"])
 
+    @property
+    def former(self) -> bool:
+        """Whether it is of the former kind: one threshold event, no plan, no calibration."""
+        return int(self.rows[0]["attacks_version"]) < 2
+
+    def in_order(self, names: Sequence[str]) -> Audited:
+        """With these keys and no others in every row."""
+        return Audited([{name: row[name] for name in names} for row in self.rows])
+
 
 def audits_folder(results: Path) -> Path:
     return results / "runs" / "audits"
@@ -58,10 +88,15 @@ def audits_folder(results: Path) -> Path:
 def stored(results: Path) -> list[Audited]:
     """All finished audits of the working store, sorted."""
     found = [
-        Audited([former.audit(row) for row in json.loads(path.read_text(encoding="utf-8"))["rows"]])
+        Audited([_today(row) for row in json.loads(path.read_text(encoding="utf-8"))["rows"]])
         for path in audits_folder(results).glob("*/result.json")
     ]
     return sorted(found, key=lambda audited: _key(audited.rows[0]))
+
+
+def _today(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored row in today's words, with every column of COLUMNS."""
+    return {**dict.fromkeys(COLUMNS), **_FORMER, **former.audit(row)}
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -72,10 +107,18 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
         row["method"],
         int(row["columns"]),
         int(row["rows"]),
+        int(row["attacks_version"]),
+        row["canary"],
+        row["relation"],
+        int(row["rows_of_canary"]),
     )
 
 
 def write_audits(results: Path, audits: Sequence[Audited]) -> Path:
+    """The export. Audits of the former kind that it holds already stay: nobody makes such again."""
+    given = {_key(audited.rows[0]) for audited in audits}
+    kept = [audited for audited in read_audits(results) if audited.former and _key(audited.rows[0]) not in given]
+    audits = sorted([*kept, *audits], key=lambda audited: _key(audited.rows[0]))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -85,14 +128,14 @@ def write_audits(results: Path, audits: Sequence[Audited]) -> Path:
 
 
 def read_audits(results: Path) -> list[Audited]:
-    """Of the export; empty if there is none. Raises InputError if its columns are not those written here."""
+    """Of the export, which may be one of the former kind; empty if there is none. Raises InputError for other columns."""
     path = results / EXPORT
     if not path.exists():
         return []
     reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    if tuple(reader.fieldnames or ()) not in (COLUMNS, FORMER_COLUMNS):
         raise InputError(f"{path} has other columns than {', '.join(COLUMNS)}")
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in map(former.audit, reader):
+    for row in map(_today, reader):
         groups[_key(row)].append(row)
     return [Audited(rows) for _, rows in sorted(groups.items())]

@@ -169,9 +169,10 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "seed": lambda value: whole_number("seed", value, least=0),
     "compute.threads": lambda value: whole_number("compute.threads", value, least=1),
     "audit.runs": lambda value: whole_number("audit.runs", value, least=40),
-    "audit.columns": lambda value: whole_number("audit.columns", value, least=2),
+    "audit.columns": lambda value: value == "all" or whole_number("audit.columns", value, least=2),
     "audit.rows": lambda value: whole_number("audit.rows", value, least=20),
     "audit.canaries": lambda value: whole_number("audit.canaries", value, least=40),
+    "audit.rows_of_canary": lambda value: whole_number("audit.rows_of_canary", value, least=1),
 }
 
 

@@ -21,8 +21,8 @@ from dpdsyn.candidates import Independent, Permuted
 from dpdsyn.contract import BLIND, MECHANISMS, NOISE, NOTHING_LEFT, PLAN, outcomes, toy_encoded, toy_schema
 from dpdsyn.guide import Guide, GuideSettings
 from dpdsyn.method import GuidedSynthesizer
-from dpdsyn.privacy import ZCDP, Gaussian, SampledGaussian
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.spends import ZCDP, Gaussian, SampledGaussian
 from dpdsyn.synthesizer import Synthesizer
 
 _TOLD: list[int] = []

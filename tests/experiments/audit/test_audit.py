@@ -11,6 +11,7 @@ from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
+from builders.audits import config_of
 from builders.paths import ROOT
 from scipy.stats import norm
 
@@ -26,8 +27,9 @@ from experiments.audit.bounds import (
     power,
     tpr_at_low_fpr,
 )
-from experiments.audit.results import judged
-from experiments.audit.trials import Audit, Chunks, findings, prepared
+from experiments.audit.calibration import Calibration
+from experiments.audit.findings import Finding, Shown, judged, shown, suspicious
+from experiments.audit.trials import Audit, Chunks, prepared
 from experiments.records.audits import read_audits, stored, write_audits
 from experiments.report.tables.audits import render
 
@@ -110,30 +112,13 @@ def test_the_canary_has_the_rarest_codes_that_are_ever_sampled() -> None:
     assert canary_of(rows, schema).tolist() == [[2, 4, 4, 0, 0]]  # 4 of the first column stands for undeclared categories
 
 
-def config_of(target: str, epsilon: float, delta: float, runs: int, **parameters: object) -> dict:
-    """A configuration as Hydra composes it, on a small simulated table."""
-    from experiments.configuration import read_option
-
-    dataset = read_option("dataset", "simulated")
-    dataset |= {"generator": dataset["generator"] | {"rows": 400, "test_rows": 10, "columns": 4}, "offtask": None}
-    return {
-        "dataset": dataset,
-        "synthesizer": {"name": target.rpartition(".")[2], "_target_": target, **parameters},
-        "privacy": {"epsilon": epsilon, "delta": delta},
-        "evaluation": read_option("evaluation", "standard"),
-        "compute": read_option("compute", "default"),
-        "audit": {"runs": runs, "columns": 4, "rows": 40, "canaries": 40},
-        "seed": 0,
-    }
-
-
 def audited(folder: Path, config: dict) -> dict[str, float]:
     """The bound of each attack, all runs done in this process."""
     audit, cut = prepared(json.dumps(config))
     chunks = Chunks(folder / audit.audit_id)
     for chunk in chunks.missing(0, audit.runs):
         chunks.write(audit, cut, 0, chunk)
-    return {finding.attack: finding.bound for finding in findings(audit, chunks.read(0, audit.runs))}
+    return {finding.attack: finding.bound for finding in shown(audit, chunks.read(0, audit.runs)).findings}
 
 
 _EPSILON, _DELTA, _RUNS = 1.0, 0.01, 4000
@@ -174,27 +159,42 @@ def test_the_gan_as_published_is_caught_near_power(tmp_path: Path) -> None:
 
 
 def test_verdicts_need_a_second_crossing_by_the_same_attack() -> None:
-    from experiments.audit.trials import Finding
+    def found(bound: float, most: float = 4.0, attack: str = "a", scale: float | None = None) -> Finding:
+        return Finding(attack, "all", bound, most, 0.0, 1000, scale and 1 / scale, scale and 1.0, scale)
 
-    def found(bound: float, most: float = 4.0, attack: str = "a") -> Finding:
-        return Finding(attack, "all", bound, most, 0.0, 1000)
+    def seen(*findings: Finding, p: float = 1.0, moved: float | None = None) -> Shown:
+        return Shown(findings, Calibration(p, "noise", 1.0, moved))
 
-    assert judged("dp", 1.0, [found(0.9)], []) == "bound under the claim"
-    assert judged("dp", 1.0, [found(1.1)], [found(0.2)]) == "crossed once, not again"
-    assert (
-        judged("dp", 1.0, [found(1.1), found(0.0, attack="b")], [found(0.9), found(2.0, attack="b")]) == "crossed once, not again"
-    )
-    assert judged("unverified", 1.0, [found(1.1)], [found(1.2)]) == "violation"
-    assert judged("dp", 5.0, [found(0.9)], []) == "not testable at this epsilon"
-    assert judged("none", 1.0, [found(3.9)], []) == "no guarantee, and none kept"
+    low = seen(found(0.9))
+    assert judged("dp", 1.0, low, None) == "bound under the claim"
+    assert judged("dp", 1.0, seen(found(1.1)), seen(found(0.2))) == "crossed once, not again"
+    other = seen(found(0.9), found(2.0, attack="b"))
+    assert judged("dp", 1.0, seen(found(1.1), found(0.0, attack="b")), other) == "crossed once, not again"
+    assert judged("unverified", 1.0, seen(found(1.1)), seen(found(1.2))) == "violation"
+    assert judged("dp", 5.0, low, None) == "not testable at this epsilon"
+    assert judged("none", 1.0, seen(found(3.9)), None) == "no guarantee, and none kept"
+    less = seen(found(0.1, scale=0.8))
+    assert judged("dp", 1.0, less, less) == "violation of what was charged (a)"
+    assert judged("dp", 1.0, less, seen(found(0.1, scale=1.2))) == "crossed once, not again"
+    assert judged("dp", 1.0, less, seen(found(0.1, scale=0.8, attack="b"))) == "crossed once, not again"
+    off = seen(found(0.1), p=0.01)
+    assert judged("dp", 1.0, off, off) == "violation of what was charged (calibration)"
+    assert judged("dp", 1.0, off, seen(found(0.1), p=0.2)) == "crossed once, not again"
+    far = seen(found(0.1), moved=2.0)
+    assert judged("dp", 1.0, far, far) == "violation of what was charged (sensitivity)"
+    assert not suspicious("dp", 1.0, low) and not suspicious("none", 1.0, far)
+    assert all(suspicious("dp", 1.0, one) for one in (less, off, far))
+    assert judged("dp", 5.0, seen(found(0.1, scale=1.2)), None) == "bound under the claim"
 
 
 def test_more_runs_are_the_same_audit_and_other_settings_another() -> None:
-    def identity(**audit: int) -> str:
+    def identity(**audit: object) -> str:
         config = config_of("dpdsyn.candidates.Independent", 1.0, 1e-6, 100)
         return Audit.of({**config, "audit": {**config["audit"], **audit}}).audit_id
 
-    assert identity() == identity(runs=2000) != identity(rows=60)
+    assert identity() == identity(runs=2000) == identity(canary="worst_case")
+    assert identity(columns="all") == identity(columns=5) != identity()
+    assert len({identity(), identity(rows=60), identity(canary="row"), identity(relation="replace")}) == 4
 
 
 def test_the_command_audits_resumes_and_exports(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
@@ -250,6 +250,10 @@ def test_a_claim_that_is_crossed_is_tried_with_fresh_runs(dpdsyn: Dpdsyn, tmp_pa
         (("dataset=simulated", "synthesizer=mst", "audit.columns=99"), "audit.columns is 99; simulated has 13"),
         (("dataset=simulated", "synthesizer=mst", "audit.rows=99999999"), "training rows"),
         (("dataset=simulated", "synthesizer=mst", "audit.run=100"), "audit.run"),
+        (("dataset=simulated", "synthesizer=mst", "audit.columns=some"), "audit.columns=some"),
+        (("dataset=simulated", "synthesizer=mst", "audit.canary=best"), "accepted: worst_case, row"),
+        (("dataset=simulated", "synthesizer=mst", "audit.relation=swap"), "accepted: add_remove, replace"),
+        (("dataset=simulated", "synthesizer=mst", "audit.rows_of_canary=2"), "a person in simulated has 1 at most"),
         (("dataset=simulated", "synthesizer=mst", "privacy.epsilon=-1"), "privacy.epsilon=-1"),
     ],
 )
