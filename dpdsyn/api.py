@@ -198,7 +198,8 @@ class DPDSyn:
         if self.random_state is None:
             return secrets.token_bytes(_KEY_BYTES), fresh(), fresh(), fresh()
         seeded = self._seeded(calls=2)
-        return seeded.bytes(_KEY_BYTES), *seeded.spawn(3)
+        noise, fitting, sampling = seeded.spawn(3)
+        return seeded.bytes(_KEY_BYTES), noise, fitting, sampling
 
     def _seeded(self, calls: int = 1) -> np.random.Generator:
         """calls: how many of ours lie between this and the person's, for the warning."""

@@ -26,7 +26,7 @@ class Rows:
             raise ValueError(f"{len(encoded)} rows and the persons of {len(persons)}")
         if counts.max(initial=0) > most:
             raise ValueError(f"a person has more than the {most} rows that are charged for")
-        order = None if most == 1 else np.argsort(persons, kind="stable")
+        order = np.argsort(persons, kind="stable") if persons is not None and most > 1 else None
         self._encoded = encoded if order is None else encoded[order]
         self._ends = None if order is None else np.cumsum(counts)  # of each person's rows
         self.most = most

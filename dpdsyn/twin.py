@@ -11,6 +11,7 @@ import numpy as np
 
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import ClippedSum, PrivateTable, Query, Score, marginal
+from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 
 
@@ -40,12 +41,13 @@ class Twin(PrivateTable):
 
     others: all other rows, encoded. row: the rows in question, shape (rows, columns). present: whether they are in the table.
     calls: of this table and of all views of it, in order. before: what tells the state of the method's own randomness, noted at
-    the first call.
+    the first call. most: how many rows a person may have; each then weighs 1 / most.
     """
 
     others: np.ndarray
     row: np.ndarray
     present: bool
+    most: int
     calls: list[Call]
     before: Callable[[], Any]
 
@@ -61,8 +63,9 @@ class Twin(PrivateTable):
         before: Callable[[], Any] = lambda: None,
     ) -> Self:
         """The table of the other rows and, if they are `present`, the rows in question, which come last."""
-        twin = cls(np.concatenate([others, row]) if present else others, schema, ledger, rng)
+        twin = cls(with_person(others, row if present else row[:0], schema), schema, ledger, rng)
         twin.others, twin.row, twin.present, twin.calls, twin.before = others, row, present, [], before
+        twin.most = schema.max_rows_per_person or 1
         return twin
 
     @property
@@ -114,7 +117,7 @@ class Twin(PrivateTable):
             return total
 
         answer = super().noisy_sum(watched, rate, sigma, clip)
-        total, added, pull = sums
+        total, added, pull = (part / self.most for part in sums)
         if_drawn = _gaussian(answer - (total - added), pull, sigma * clip)
         evidence = if_drawn if rate == 1 else np.logaddexp(np.log1p(-rate), np.log(rate) + if_drawn)
         residual = (answer - total) / (sigma * clip)
@@ -135,7 +138,7 @@ class Twin(PrivateTable):
         view = super()._view(change, schema, ledger, rng)
         assert isinstance(view, Twin)
         view.others, view.row, view.present = change(self.others), change(self.row), self.present
-        view.calls, view.before = self.calls, self.before
+        view.calls, view.before, view.most = self.calls, self.before, self.most
         return view
 
     def _note(
@@ -154,7 +157,7 @@ class Twin(PrivateTable):
 
     def _counts(self, rows: np.ndarray, query: Query) -> np.ndarray:
         """What a marginal counts in rows, before any noise."""
-        return marginal(rows, self.schema, query)
+        return marginal(rows, self.schema, query) / self.most
 
     def _scores(self, rows: np.ndarray, queries: Sequence[Query], score: Score) -> np.ndarray:
         return np.array([score(self._counts(rows, query), query) for query in queries], dtype=float)
@@ -167,6 +170,13 @@ class Twin(PrivateTable):
             raise ValueError("the row in question must be unlike all others to be told from them in a Poisson sample")
         last = batch[max(0, len(batch) - len(self.row)) :]
         return last[(last[:, None] == self.row).all(axis=2).any(axis=1)]
+
+
+def with_person(others: np.ndarray, person: np.ndarray, schema: Schema) -> Rows:
+    """Rows of people who have one each and, last, those of one person; each row for itself where the schema names no persons."""
+    rows, most = np.concatenate([others, person]), schema.max_rows_per_person or 1
+    whose = np.concatenate([np.arange(len(others)), np.full(len(person), len(others))])
+    return Rows(rows, whose, most) if most > 1 else Rows(rows)
 
 
 def _whole(answer: np.ndarray) -> bool:

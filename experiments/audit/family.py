@@ -137,13 +137,15 @@ def _variation(plan: Plan) -> float:
     rho = sum(spend.rho for spend in plan if spend not in sampled)
     if not sampled:
         return float(2 * norm.cdf(math.sqrt(2 * rho) / 2) - 1)
+    import dp_accounting
     from dp_accounting.pld import PLDAccountant
 
     accountant = PLDAccountant(value_discretization_interval=_INTERVAL)
     for spend in sampled:
-        accountant.compose(spend.event())
+        step = dp_accounting.PoissonSampledDpEvent(spend.rate, dp_accounting.GaussianDpEvent(spend.noise_multiplier))
+        accountant.compose(step, spend.count)
     if rho:
-        accountant.compose(Gaussian(1 / math.sqrt(2 * rho)).event())
+        accountant.compose(dp_accounting.GaussianDpEvent(1 / math.sqrt(2 * rho)))
     return float(accountant.get_delta(0.0))
 
 

@@ -6,16 +6,16 @@ The plan that a method opens is kept too: whatever is audited is held against wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Self
 
 import numpy as np
 
 from dpdsyn.privacy import Ledger
-from dpdsyn.private_table import ClippedSum, PrivateTable, Query, Score, marginal
+from dpdsyn.private_table import ClippedSum, PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.spends import Spend
-from dpdsyn.twin import Twin, _gaussian
+from dpdsyn.twin import Twin, _gaussian, with_person
 
 
 class PlannedLedger(Ledger):
@@ -51,12 +51,6 @@ class Watch:
     others_variance: float = 0.0
     regularity: float = 0.0
     spread: float = 0.0
-
-    def noise(self, residual: np.ndarray, sigma: float) -> None:
-        """Of one answer: answer minus exact answer."""
-        scaled = np.asarray(residual, dtype=float).ravel() / sigma
-        self.squares += float(scaled @ scaled)
-        self.numbers += scaled.size
 
     def sample(self, rate: float, others: int, of: int, drawn: bool | None) -> None:
         """Of one Poisson sample: how many of the other rows it holds, and whether the canary, None if it is not there."""
@@ -106,9 +100,9 @@ class WatchedTwin(Twin):
         cls, others: np.ndarray, canary: Canary, present: bool, schema: Schema, ledger: Ledger, rng: np.random.Generator
     ) -> Self:
         """The table of the other rows and, last, those of the canary or what is there instead."""
-        twin = cls(np.concatenate([others, canary.rows if present else canary.instead]), schema, ledger, rng)
+        twin = cls(with_person(others, canary.rows if present else canary.instead, schema), schema, ledger, rng)
         twin.others, twin.row, twin.calls, twin.before = others, canary.rows, [], lambda: None
-        twin.canary, twin.present, twin.noted = canary, present, Watch()
+        twin.canary, twin.present, twin.noted, twin.most = canary, present, Watch(), schema.max_rows_per_person or 1
         return twin
 
     @property
@@ -118,21 +112,12 @@ class WatchedTwin(Twin):
 
     @property
     def watch(self) -> Watch:
-        """With the furthest move of all calls so far."""
+        """With the noise and the furthest move of all calls so far."""
         charged = [call.moved / call.stated for call in self.calls if call.stated > 0]
-        self.noted.moved = max(charged, default=0.0)
-        return self.noted
-
-    def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
-        answers = super().noisy_marginals(queries, sigmas)
-        for query, sigma, answer in zip(queries, sigmas, answers, strict=True):
-            self.noted.noise(answer - marginal(self._whole(), self.schema, query), sigma)
-        return answers
-
-    def noisy_scores(self, queries: Sequence[Query], score: Score, l2_sensitivity: float, sigma: float) -> np.ndarray:
-        answer = super().noisy_scores(queries, score, l2_sensitivity, sigma)
-        self.noted.noise(answer - self._scores(self._whole(), queries, score), sigma)
-        return answer
+        residuals = [call.residual for call in self.calls if call.residual is not None]
+        squares = sum(float(np.square(residual).sum()) for residual in residuals)
+        numbers = sum(residual.size for residual in residuals)
+        return replace(self.noted, moved=max(charged, default=0.0), squares=squares, numbers=float(numbers))
 
     def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
         """As everywhere; the canary adds `_contribution`, the other rows what `f` gives for them.
@@ -144,7 +129,7 @@ class WatchedTwin(Twin):
 
         def swapped(batch: np.ndarray, clip: float) -> np.ndarray:
             own = self._own(batch, rate)
-            seen["others"] = f(batch[: len(batch) - own], clip)
+            seen["others"] = f(batch[: len(batch) - own], clip) / self.most
             seen["with"] = self._contribution(f, self.canary.rows, 1.0, clip, seen["others"])
             seen["without"] = self._contribution(f, self.canary.instead, -1.0, clip, seen["others"])
             drawn = seen["with" if self.present else "without"] if own else 0
@@ -152,22 +137,22 @@ class WatchedTwin(Twin):
             if rate < 1:
                 here = bool(own) if len(self.here) else None
                 self.noted.sample(rate, len(batch) - own, len(self.others), here)
-            return seen["total"]
+            return seen["total"] * self.most
 
         answer = PrivateTable.noisy_sum(self, swapped, rate, sigma, clip)
-        self.noted.noise(answer - seen["total"], sigma * clip)
         rest = answer - seen["others"]
         evidence = _sampled(rest, seen["with"], rate, sigma * clip) - _sampled(rest, seen["without"], rate, sigma * clip)
-        self._note(("noisy_sum", rate, sigma, clip), clip, np.linalg.norm(seen["with"] - seen["without"]), evidence)
+        moved, residual = np.linalg.norm(seen["with"] - seen["without"]), (answer - seen["total"]) / (sigma * clip)
+        self._note(("noisy_sum", rate, sigma, clip), clip, moved, evidence, residual)
         return answer
 
     def _contribution(self, f: ClippedSum, rows: np.ndarray, sign: float, clip: float, like: np.ndarray) -> np.ndarray:
-        """What the rows of one world add to a noisy sum if they are drawn. Rows of a person weigh 1 / max_rows_per_person."""
+        """What the rows of one world add to a noisy sum if they are drawn."""
         if not self.canary.worst_case:
-            return f(rows, clip) if len(rows) else np.zeros_like(like)
+            return f(rows, clip) / self.most if len(rows) else np.zeros_like(like)
         pull = np.zeros_like(like)
         if len(rows):
-            pull.flat[0] = sign * clip * len(rows) / (self.schema.max_rows_per_person or 1)
+            pull.flat[0] = sign * clip * len(rows) / self.most
         return pull
 
     def _own(self, batch: np.ndarray, rate: float) -> int:
@@ -184,9 +169,6 @@ class WatchedTwin(Twin):
         if own not in (0, len(here)):
             raise ValueError(f"{own} of a person's {len(here)} rows are in a Poisson sample: rows are sampled, not persons")
         return own
-
-    def _whole(self) -> np.ndarray:
-        return np.concatenate([self.others, self.here])
 
     def _both(self, exact: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """The exact answer in the world without the canary, and how the canary changes it."""

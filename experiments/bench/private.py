@@ -150,12 +150,12 @@ def contenders(split: Split, epsilon: float) -> dict[str, Run]:
         return {}, lambda features: network.forward(learnt, network.index(features))[1]
 
     def closed_form(seed: int) -> tuple[dict[str, float], Any]:
-        flat = network.initial(np.random.default_rng(seed)).astype(np.float32)
+        flat = network.initial(np.random.default_rng(seed))
         velocity = np.zeros_like(flat)
         for index, labels in zip(*batches(seed), strict=True):
             gradient = network.clipped_gradient_sum(flat, index, labels[:, None], np.inf) / len(labels)
             velocity = settings.momentum * velocity + gradient
-            flat = flat - np.float32(_LEARNING_RATE) * velocity
+            flat = flat - _LEARNING_RATE * velocity
         return {}, lambda features: network.forward(flat, network.index(features))[1]
 
     return {

@@ -26,7 +26,8 @@ def watched(rng: np.random.Generator, noise: float = 1.0, rounded: bool = False,
             drawn[:, -1] = np.arange(_STEPS) % 10 == np.repeat(lot, 10)
         for step in range(_STEPS):
             answer = rng.normal(0, noise, 50)
-            watch.noise(np.rint(answer) if rounded else answer, 1.0)
+            watch.squares += float(np.square(np.rint(answer) if rounded else answer).sum())
+            watch.numbers += 50
             watch.sample(_RATE, int(drawn[step, :-1].sum()), _OTHERS, bool(drawn[step, -1]) if here else None)
         runs.append(watch.numbers_of_run())
     return np.array(runs)
