@@ -15,6 +15,7 @@ from dpdsyn.guide import GuideSettings
 from dpdsyn.synthesizer import load
 from experiments.configuration import config_dir, options, read_option
 from experiments.run import Run, execute
+from experiments.sweep import sweep
 from experiments.sweep.request import UsageError, inspect_request
 
 
@@ -207,3 +208,11 @@ def test_a_table_cut_to_fewer_rows_says_so_in_public_and_is_another_table() -> N
             Run.of(composed(*whole, f"dataset.train_rows={wrong}"))
     with pytest.raises(ValueError, match=r"simulated ones have dataset.generator.rows"):
         Run.of(composed("synthesizer=real", "dataset=simulated", "+dataset.train_rows=5"))
+
+
+def test_a_delta_that_is_not_below_one_over_the_rows_is_said_before_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(sweep, "say", said.append)
+    for delta in ("1e-6", "1e-3"):
+        sweep._check_data([Run.of(composed("synthesizer=real", "dataset=simulated", f"privacy.delta={delta}"))])
+    assert len(said) == 1 and said[0].startswith("CAUTION: delta 0.001 is not below 1/40,000")
