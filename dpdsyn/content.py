@@ -94,6 +94,8 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
         return f"{kind} {getattr(value, '__name__', '')}", _inside(value)
     if isinstance(value, _ADDRESSED):
         return _function(value)
+    if kind.startswith("typing."):
+        return f"{kind} {value!r}", ()
     if kind.startswith("torch."):
         return _torch(value, kind)
     if isinstance(value, np.random.BitGenerator):
@@ -177,7 +179,7 @@ def _cached(value: Any) -> list[Any]:
 
 
 def _inside(value: Any) -> list[tuple[str, Any]]:
-    """Attributes and slots; where there are neither, what pickling would carry."""
+    """Attributes and slots; where there are none, or not all is among them, what pickling would carry."""
     if isinstance(value, property):
         return [(".fget", value.fget), (".fset", value.fset), (".fdel", value.fdel)]
     if isinstance(value, staticmethod | classmethod):
@@ -185,20 +187,17 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, _BY_NAME):
         return []
     found = list(attributes(value))
-    if found or hasattr(value, "__dict__"):
+    if found and not _pickled_its_own_way(type(value)):
         return found
     try:
-        return [(f".__reduce__[{i}]", _listed(part)) for i, part in enumerate(value.__reduce_ex__(4)) if i]
+        return found + [(f".__reduce__[{i}]", _listed(part)) for i, part in enumerate(value.__reduce_ex__(4)) if i]
     except Exception:  # there is no way into such an object for anybody who holds it, but its own methods
-        return []
+        return found
 
 
-def _as_type(storage: np.ndarray, dtype: str) -> np.ndarray:
-    """The storage in the type of its tensor where NumPy has it, so that a difference is told by its place."""
-    try:
-        return np.array(storage.view(dtype.removeprefix("torch.")))
-    except TypeError:
-        return storage
+def _pickled_its_own_way(kind: type) -> bool:
+    """Whether a class says itself what pickling carries, as compiled ones do whose state no attribute shows."""
+    return any(getattr(kind, name) is not getattr(object, name) for name in ("__reduce__", "__reduce_ex__", "__getstate__"))
 
 
 def _listed(part: Any) -> Any:
