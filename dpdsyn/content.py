@@ -96,7 +96,7 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
         return _function(value)
     if kind.startswith("typing."):
         return f"{kind} {value!r}", ()
-    if kind.startswith("torch."):
+    if kind.startswith("torch.") or hasattr(value, "next_functions"):
         return _torch(value, kind)
     if isinstance(value, np.random.BitGenerator):
         return kind, ((".state", value.state), (".seed_seq", value.seed_seq))
@@ -131,7 +131,8 @@ def _array(value: np.ndarray | np.generic) -> tuple[Any, Iterable[tuple[str, Any
     if value.dtype.hasobject:
         return (value.dtype.str, value.shape), ((f"[{i}]", part) for i, part in enumerate(np.ravel(np.asarray(value)).tolist()))
     held = value.base if isinstance(value, np.ndarray) else None
-    return np.array(value), ((".base", held),) if isinstance(held, np.ndarray) else ()
+    beside = attributes(value) if type(value) is not np.ndarray else ()
+    return np.array(value), (*(((".base", held),) if isinstance(held, np.ndarray) else ()), *beside)
 
 
 def _torch(value: Any, kind: str) -> tuple[Any, Iterable[tuple[str, Any]]]:
@@ -143,13 +144,33 @@ def _torch(value: Any, kind: str) -> tuple[Any, Iterable[tuple[str, Any]]]:
         storage = value.detach().untyped_storage().cpu()
         whole = np.array(torch.tensor([], dtype=torch.uint8).set_(storage).numpy())
         place = (str(value.dtype), tuple(value.shape), value.storage_offset(), tuple(value.stride()), value.requires_grad)
-        beside = ((".grad", value.grad if value.is_leaf else None), *attributes(value))
+        beside = ((".grad", value.grad if value.is_leaf else None), (".grad_fn", value.grad_fn), *attributes(value))
         return _as_type(whole, str(value.dtype)), ((".layout", place), *beside)
+    if isinstance(value, torch.autograd.graph.Node):
+        return kind, ((".next_functions", value.next_functions), *_saved(value))
     if isinstance(value, torch.Generator):
         return kind, ((".state", value.get_state().numpy()),)
     if isinstance(value, torch.dtype | torch.device | torch.layout):
         return str(value), ()
     return kind, _inside(value)
+
+
+def _saved(node: Any) -> Iterator[tuple[str, Any]]:
+    """What a step of a computation keeps of its inputs, for gradients."""
+    for name in dir(node):
+        if name.startswith("_saved_"):
+            try:
+                yield f".{name}", getattr(node, name)
+            except RuntimeError:  # it was freed once gradients were computed
+                yield f".{name}", None
+
+
+def _as_type(storage: np.ndarray, dtype: str) -> np.ndarray:
+    """The storage in the type of its tensor where NumPy has it, so that a difference is told by its place."""
+    try:
+        return np.array(storage.view(dtype.removeprefix("torch.")))
+    except TypeError:
+        return storage
 
 
 def _function(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:

@@ -40,6 +40,10 @@ class Listed(list[int]):
     note: Any
 
 
+class Named(np.ndarray):
+    note: Any
+
+
 class Colour(Enum):
     RED = 1
     BLUE = 2
@@ -49,6 +53,12 @@ def cyclic(value: int) -> Node:
     node = Node([0], Node(value))
     node.next.next = node  # type: ignore[union-attr]
     return node
+
+
+def named(value: int) -> Named:
+    found = np.zeros(2).view(Named)
+    found.note = value
+    return found
 
 
 def listed(value: int) -> Listed:
@@ -80,6 +90,12 @@ def optimizer(value: int) -> torch.optim.Optimizer:
     found = torch.optim.Adam([parameter], 0.0)
     found.step()
     return found
+
+
+def graph(value: int) -> torch.Tensor:
+    """Zero, which still holds what it was computed of."""
+    weight = torch.ones(1, requires_grad=True)
+    return (weight * float(value)) * 0
 
 
 def function(value: int) -> Callable[[], int]:
@@ -150,6 +166,7 @@ MAKERS: list[Callable[[int], Any]] = [
     lambda v: tensor(v).to(torch.bfloat16),
     module,
     optimizer,
+    graph,
     lambda v: torch.Generator().manual_seed(v),
     lambda v: scipy.sparse.csr_array(np.eye(2) * v),
     lambda v: pd.DataFrame({"a": [1, v], "b": ["x", "y"]}),
@@ -165,6 +182,7 @@ MAKERS: list[Callable[[int], Any]] = [
     Slotted,
     cyclic,
     listed,
+    named,
     started,
     lambda v: iter([v, 1]),
     lambda v: memoryview(bytes([v])),
