@@ -94,7 +94,9 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
         return f"{kind} {getattr(value, '__name__', '')}", _inside(value)
     if isinstance(value, _ADDRESSED):
         return _function(value)
-    if kind.startswith("torch."):
+    if kind.startswith("typing."):
+        return f"{kind} {value!r}", ()
+    if kind.startswith("torch.") or hasattr(value, "next_functions"):
         return _torch(value, kind)
     if isinstance(value, np.random.BitGenerator):
         return kind, ((".state", value.state), (".seed_seq", value.seed_seq))
@@ -129,7 +131,8 @@ def _array(value: np.ndarray | np.generic) -> tuple[Any, Iterable[tuple[str, Any
     if value.dtype.hasobject:
         return (value.dtype.str, value.shape), ((f"[{i}]", part) for i, part in enumerate(np.ravel(np.asarray(value)).tolist()))
     held = value.base if isinstance(value, np.ndarray) else None
-    return np.array(value), ((".base", held),) if isinstance(held, np.ndarray) else ()
+    beside = attributes(value) if type(value) is not np.ndarray else ()
+    return np.array(value), (*(((".base", held),) if isinstance(held, np.ndarray) else ()), *beside)
 
 
 def _torch(value: Any, kind: str) -> tuple[Any, Iterable[tuple[str, Any]]]:
@@ -141,13 +144,33 @@ def _torch(value: Any, kind: str) -> tuple[Any, Iterable[tuple[str, Any]]]:
         storage = value.detach().untyped_storage().cpu()
         whole = np.array(torch.tensor([], dtype=torch.uint8).set_(storage).numpy())
         place = (str(value.dtype), tuple(value.shape), value.storage_offset(), tuple(value.stride()), value.requires_grad)
-        beside = ((".grad", value.grad if value.is_leaf else None), *attributes(value))
+        beside = ((".grad", value.grad if value.is_leaf else None), (".grad_fn", value.grad_fn), *attributes(value))
         return _as_type(whole, str(value.dtype)), ((".layout", place), *beside)
+    if isinstance(value, torch.autograd.graph.Node):
+        return kind, ((".next_functions", value.next_functions), *_saved(value))
     if isinstance(value, torch.Generator):
         return kind, ((".state", value.get_state().numpy()),)
     if isinstance(value, torch.dtype | torch.device | torch.layout):
         return str(value), ()
     return kind, _inside(value)
+
+
+def _saved(node: Any) -> Iterator[tuple[str, Any]]:
+    """What a step of a computation keeps of its inputs, for gradients."""
+    for name in dir(node):
+        if name.startswith("_saved_"):
+            try:
+                yield f".{name}", getattr(node, name)
+            except RuntimeError:  # it was freed once gradients were computed
+                yield f".{name}", None
+
+
+def _as_type(storage: np.ndarray, dtype: str) -> np.ndarray:
+    """The storage in the type of its tensor where NumPy has it, so that a difference is told by its place."""
+    try:
+        return np.array(storage.view(dtype.removeprefix("torch.")))
+    except TypeError:
+        return storage
 
 
 def _function(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
@@ -177,7 +200,7 @@ def _cached(value: Any) -> list[Any]:
 
 
 def _inside(value: Any) -> list[tuple[str, Any]]:
-    """Attributes and slots; where there are neither, what pickling would carry."""
+    """Attributes and slots; where there are none, or not all is among them, what pickling would carry."""
     if isinstance(value, property):
         return [(".fget", value.fget), (".fset", value.fset), (".fdel", value.fdel)]
     if isinstance(value, staticmethod | classmethod):
@@ -185,20 +208,17 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, _BY_NAME):
         return []
     found = list(attributes(value))
-    if found or hasattr(value, "__dict__"):
+    if found and not _pickled_its_own_way(type(value)):
         return found
     try:
-        return [(f".__reduce__[{i}]", _listed(part)) for i, part in enumerate(value.__reduce_ex__(4)) if i]
+        return found + [(f".__reduce__[{i}]", _listed(part)) for i, part in enumerate(value.__reduce_ex__(4)) if i]
     except Exception:  # there is no way into such an object for anybody who holds it, but its own methods
-        return []
+        return found
 
 
-def _as_type(storage: np.ndarray, dtype: str) -> np.ndarray:
-    """The storage in the type of its tensor where NumPy has it, so that a difference is told by its place."""
-    try:
-        return np.array(storage.view(dtype.removeprefix("torch.")))
-    except TypeError:
-        return storage
+def _pickled_its_own_way(kind: type) -> bool:
+    """Whether a class says itself what pickling carries, as compiled ones do whose state no attribute shows."""
+    return any(getattr(kind, name) is not getattr(object, name) for name in ("__reduce__", "__reduce_ex__", "__getstate__"))
 
 
 def _listed(part: Any) -> Any:

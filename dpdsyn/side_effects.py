@@ -23,7 +23,7 @@ from dpdsyn.synthesizer import Synthesizer
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 _OUTWARD = ("socket.connect", "socket.sendto", "socket.sendmsg", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")
-_ON_DISK = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.remove", "os.rmdir", "os.utime", "os.setxattr")
+_ON_DISK = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.remove", "os.rmdir", "os.setxattr", "os.putenv")
 _OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", "path", "spec", "warningregistry", "annotations")
 
 
@@ -99,15 +99,25 @@ def _listen(left: list[str]) -> None:
 
 
 def _hear(event: str, given: tuple[Any, ...]) -> None:
-    if not _ears:
+    if not _ears or not (event == "open" or event in _OUTWARD or event in _ON_DISK) or _importing():
         return
     if event == "open":
         path, mode, flags = given
         writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool((flags or 0) & _WRITING)
-        if writes and str(path) != os.devnull and "__pycache__" not in str(path):
+        if writes and str(path) != os.devnull:
             _ears[-1].append(f"wrote {path}")
-    elif event in _OUTWARD or (event in _ON_DISK and "__pycache__" not in str(given)):
-        _ears[-1].append(f"{event} {given!r:.100}")
+    else:
+        _ears[-1].append(f"called {event}{given!r:.100}")
+
+
+def _importing() -> bool:
+    """Whether a module is being imported: what libraries then write, compiled code and folders for it, tells of no row."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def kept_outside(method: Synthesizer) -> dict[str, Any]:
@@ -151,8 +161,17 @@ def outside(method: Synthesizer) -> Content:
 
 
 def left_behind(before: Content, after: Content) -> str | None:
-    """What a fit has changed outside, if anything. Modules that it imported and caches of functools may grow."""
+    """What a fit has changed outside, if anything. Modules that it imported and caches of functools may grow.
+
+    Not the environment, which imports change too: `Told.left` names what the fit itself sets there.
+    """
     known = {way.partition(".")[0] for way in before.leaves} | {way.rpartition(".")[0] for way in before.leaves}
-    grown = Content({way: leaf for way, leaf in after.leaves.items() if way in before.leaves or way.rpartition(".")[0] in known})
-    old, new = (Content({w: leaf for w, leaf in c.leaves.items() if ".cached" not in w}) for c in (before, grown))
+    old, new = (
+        Content({way: leaf for way, leaf in found.leaves.items() if way.rpartition(".")[0] in known and _lasts(way, leaf)})
+        for found in (before, after)
+    )
     return old.difference(new)
+
+
+def _lasts(way: str, leaf: object) -> bool:
+    return not way.startswith("os.environ") and ".cached" not in way and not (isinstance(leaf, str) and ".cached" in leaf)

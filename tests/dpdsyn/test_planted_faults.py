@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import secrets
 import warnings
 from collections.abc import Callable
@@ -233,6 +234,15 @@ def test_a_file_is_seen(tmp_path: Path) -> None:
 
     for requirement in (BLIND, NOTHING_LEFT):
         assert f"a fit wrote {tmp_path / 'rows.txt'}" in named(teller(a_file), requirement)
+
+
+def test_a_variable_of_the_environment_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def a_variable(self: Any, rows: int, *_: Any) -> None:
+        os.environ["PLANTED"] = str(rows)
+
+    monkeypatch.setenv("PLANTED", "")
+    for requirement in (BLIND, NOTHING_LEFT):
+        assert "a fit called os.putenv(b'PLANTED'" in named(teller(a_variable), requirement)
 
 
 def test_a_global_that_is_written_only_once_is_seen() -> None:

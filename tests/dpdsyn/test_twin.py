@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from builders.broken_mechanisms import rounded
 from scipy.stats import norm
 
 from dpdsyn.contract import toy_encoded, toy_schema
@@ -97,3 +98,71 @@ def test_a_row_like_others_cannot_be_looked_for_in_samples() -> None:
     private = Twin.of(OTHERS, OTHERS[:1], True, SCHEMA, ledger, np.random.default_rng(0))
     with pytest.raises(ValueError, match="unlike all others"):
         private.noisy_sum(lambda batch, clip: np.array([clip * len(batch)]), 0.3, 1.5, 2.0)
+
+
+def one_hot(batch: np.ndarray, clip: float) -> np.ndarray:
+    """Each row adds a vector of norm `clip` at the place of its age."""
+    return np.bincount(batch[:, 1], minlength=5) * clip
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_residuals_are_the_noise_in_units_of_its_deviation(present: bool) -> None:
+    """Held against exact answers of the very table, worked out from its rows."""
+    private = twin([ZCDP(10.0)], present)
+    rows = np.concatenate([OTHERS, ROW]) if present else OTHERS
+    batches: list[np.ndarray] = []
+    (counts,) = private.noisy_marginals([("age",)], [2.0])
+    scores = private.noisy_scores([("age",)], count, 1.0, 3.0)
+    total = private.noisy_sum(lambda batch, clip: batches.append(batch) or one_hot(batch, clip), 0.5, 1.5, 2.0)  # type: ignore[func-returns-value]
+    private.select([("age",), ("label",)], count, 1.0, 1.0)
+    exact = np.bincount(rows[:, 1], minlength=5)
+    expected = [(counts - exact) / 2.0, (scores - exact[4]) / 3.0, (total - one_hot(batches[0], 2.0)) / 3.0]
+    for call, residual in zip(private.calls, expected, strict=False):
+        assert call.residual == pytest.approx(residual) and call.step == 0.0
+    assert private.calls[3].residual is None
+
+
+def test_noise_in_whole_numbers_is_told_by_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounded(monkeypatch)
+    private = twin([ZCDP(10.0)])
+    private.noisy_marginals([("age",)], [4.0])
+    (call,) = private.calls
+    assert call.step == 0.25 and call.residual is not None and np.array_equal(call.residual * 4, np.rint(call.residual * 4))
+
+
+PERSON = np.array([[3, 4, 4, 0, 1], [3, 4, 4, 0, 0], [3, 4, 4, 0, 1]], dtype=SCHEMA.dtype)
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_several_rows_of_a_person_move_an_answer_together(present: bool) -> None:
+    ledger = Ledger(Budget(1e6, 1e-6))
+    ledger.open([ZCDP(10.0)])
+    others = OTHERS[(OTHERS[:, :4] != PERSON[0, :4]).any(axis=1)]
+    private = Twin.of(others, PERSON, present, SCHEMA, ledger, np.random.default_rng(0))
+    private.noisy_marginals([("age",), ("label",)], [2.0, 2.0])
+    private.noisy_scores([("age",)], count, 3.0, 3.0)
+    private.noisy_sum(one_hot, 1.0, 1.5, 2.0)
+    child = private.child(ZCDP(0.1), ["label"])
+    child.ledger.cap()
+    child.noisy_marginals([("label",)], [9.0])
+    moved = [call.moved for call in private.calls]
+    assert moved == pytest.approx([3.0, np.sqrt(5), 3.0, 6.0, np.sqrt(5)])
+    answers = private.calls[3].evidence  # of the sum: noise of deviation 3, moved by 6 in one place
+    residual = private.calls[3].residual
+    assert residual is not None and answers == pytest.approx(2 * residual[4] + (2.0 if present else -2.0))
+
+
+def test_the_rows_of_a_person_are_found_in_a_sample() -> None:
+    """The table's own samples draw each row alone, so that some of a person's may be there and others not."""
+    ledger = Ledger(Budget(1e6, 1e-6))
+    ledger.open([ZCDP(1e4)])
+    others = OTHERS[(OTHERS[:, :4] != PERSON[0, :4]).any(axis=1)]
+    private = Twin.of(others, PERSON, True, SCHEMA, ledger, np.random.default_rng(0))
+    found, seen = [], list[np.ndarray]()
+    for _ in range(300):
+        private.noisy_sum(lambda batch, clip: seen.append(batch) or one_hot(batch, clip), 0.4, 1.5, 2.0)  # type: ignore[func-returns-value]
+        batch = next(batch for batch in reversed(seen) if batch is not private.row)
+        drawn = private._drawn(batch, 0.4)
+        assert len(drawn) == (batch[:, :4] == PERSON[0, :4]).all(axis=1).sum()
+        found.append(len(drawn))
+    assert set(found) == {0, 1, 2, 3} and {call.moved for call in private.calls} == {6.0}
