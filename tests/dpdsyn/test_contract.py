@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from dpdsyn.contract import check
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer, find, load
+from experiments.cli.check import hold
 from experiments.configuration import options, read_option
 
 GIVEN_AWAY = ("dpdsyn_as_published", "majority", "rdp_gan_as_published", "real")  # no guarantee, so that little can be held to it
@@ -139,6 +141,15 @@ class Renames(Independent):
 )
 def test_a_broken_method_is_told_what_is_wrong(kind: type[Synthesizer], fault: str) -> None:
     assert any(fault in (found or "") for _, found in check(kind))
+
+
+def test_the_command_tells_what_is_sound_what_is_broken_and_what_was_not_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hold(Namespace(target="baselines.references:Real")) == 0
+    told = capsys.readouterr().out
+    assert f"-      {contract.BLIND}: not tried, rows are left unprotected (the training rows" in told
+    assert f"ok     {contract.MECHANISMS}\n" in told and "BROKEN" not in told
+    assert hold(Namespace(target=f"{__name__}:OutsideTheDomain")) == 1
+    assert "BROKEN samples lie in the domain" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("target", ["nowhere:Nothing", "dpdsyn.schema:Schema", "dpdsyn.method", "baselines.mst:Mst", ":", ""])

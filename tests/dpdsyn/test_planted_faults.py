@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from builders import broken_mechanisms as broken
+from builders import broken_methods as methods
 
 from baselines.mst import MST
 from baselines.references import GuideOnly
@@ -263,6 +264,16 @@ def test_what_is_never_twice_the_same_is_told_from_what_depends_on_rows() -> Non
 def test_rows_given_away_are_not_tried_and_that_is_said() -> None:
     (outcome,) = outcomes(Permuted, [BLIND])
     assert outcome.fault is None and "rows are left unprotected" in (outcome.untried or "")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [methods.HalvedNoise, methods.ForgottenSensitivity, methods.NoiseUsedTwice, methods.FixedSeed, methods.ShuffledBatches],
+)
+def test_a_mechanism_of_a_methods_own_is_seen(kind: Any) -> None:
+    """It reads rows past the table's mechanisms, whatever noise it then adds."""
+    assert "shows though no answer tells of it: seen_[" in named(kind, BLIND)
+    assert named(methods.PlainGaussian, BLIND, NOISE) == " / "
 
 
 class PlansByRows(Independent):
