@@ -117,8 +117,8 @@ def test_residuals_are_the_noise_in_units_of_its_deviation(present: bool) -> Non
     private.select([("age",), ("label",)], count, 1.0, 1.0)
     exact = np.bincount(rows[:, 1], minlength=5)
     expected = [(counts - exact) / 2.0, (scores - exact[4]) / 3.0, (total - one_hot(batches[0], 2.0)) / 3.0]
-    for call, residual in zip(private.calls, expected, strict=False):
-        assert call.residual == pytest.approx(residual) and call.step == 0.0
+    for call, residual, step in zip(private.calls, expected, (0.5, 0.0, 0.0), strict=False):
+        assert call.residual == pytest.approx(residual) and call.step == step
     assert private.calls[3].residual is None
 
 
