@@ -299,7 +299,7 @@ def test_a_plan_that_depends_on_rows_is_seen() -> None:
         (broken.uniform, "noise is not Gaussian"),
         (broken.one_sided, "noisy_marginals: noise has a mean of 0."),
         (broken.constant, "in two fits of different seeds share their noise"),
-        (broken.shared_by_equal_shapes, "share their noise"),
+        (broken.shared_by_equal_shapes, "goes together"),
         (broken.child_with_its_parents_noise, "share their noise"),
         (broken.seeded_with(8), "in two fits of different seeds share their noise"),
         (broken.sums_divided_by_the_batch, "noisy_sum: noise has"),
