@@ -11,6 +11,7 @@ import types
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
         return f"{kind} {getattr(value, '__name__', '')}", _inside(value)
     if isinstance(value, _ADDRESSED):
         return _function(value)
-    if kind.startswith("typing."):
+    if kind.startswith("typing.") or isinstance(value, PurePath):  # which remember what they were asked
         return f"{kind} {value!r}", ()
     if kind.startswith("torch.") or hasattr(value, "next_functions"):
         return _torch(value, kind)

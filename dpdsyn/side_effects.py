@@ -59,7 +59,7 @@ def watched() -> Iterator[Told]:
     tempfile.gettempdir()  # which tries, once in a process, whether it can be written to
     report, kept = Synthesizer.report, warnings.showwarning
     handler = _Listening(told.logged)
-    _listen(told.left)
+    _listen(told.left, sys._getframe(2))  # whose `with` it is
     logging.getLogger().addHandler(handler)
     Synthesizer.report = staticmethod(told.reported.append)
     try:
@@ -72,7 +72,7 @@ def watched() -> Iterator[Told]:
     finally:
         Synthesizer.report = staticmethod(report)
         logging.getLogger().removeHandler(handler)
-        _ears.remove(told.left)
+        _ears.pop()
         warnings.showwarning = kept
     told.printed = text.getvalue()
     told.warned = [f"{warning.category.__name__}: {warning.message}" for warning in caught]
@@ -87,15 +87,15 @@ class _Listening(logging.Handler):
         self.heard.append(f"{record.name} {record.levelname}: {record.getMessage()}")
 
 
-_ears: list[list[str]] = []
+_ears: list[tuple[list[str], types.FrameType]] = []
 _hooked: list[bool] = []
 
 
-def _listen(left: list[str]) -> None:
+def _listen(left: list[str], frame: types.FrameType) -> None:
     if not _hooked:  # an audit hook stays as long as the process
         sys.addaudithook(_hear)
         _hooked.append(True)
-    _ears.append(left)
+    _ears.append((left, frame))
 
 
 def _hear(event: str, given: tuple[Any, ...]) -> None:
@@ -105,18 +105,18 @@ def _hear(event: str, given: tuple[Any, ...]) -> None:
         path, mode, flags = given
         writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool((flags or 0) & _WRITING)
         if writes and str(path) != os.devnull:
-            _ears[-1].append(f"wrote {path}")
+            _ears[-1][0].append(f"wrote {path}")
     else:
-        _ears[-1].append(f"called {event}{given!r:.100}")
+        _ears[-1][0].append(f"called {event}{given!r:.100}")
 
 
 def _importing() -> bool:
     """Whether a module is being imported: what libraries then write, compiled code and folders for it, tells of no row."""
-    frame = sys._getframe(2)
-    while frame is not None:
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None and frame is not _ears[-1][1]:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 
