@@ -27,7 +27,7 @@ from dpdsyn.spends import Gaussian, GaussianCap, SampledGaussian, Spend
 _PAID = 1 + 1e-8  # a ledger lets sums of charges exceed a plan by 1e-9 of it, for rounding; plans are charged for more than that
 _OF_SPREAD, _OF_STEP = 2e-3, 0.1  # how fine losses are rounded: shares of the standard deviation of all, and of a step's
 _MOST_STEPS = 50_000  # into how many parts the standard deviation of all is divided at most
-_MOST_POINTS = 100_000  # on which one step's losses may lie
+_MOST_POINTS = 50_000  # on which one step's losses may lie
 _ERROR = 1e-15  # of the chances that dp_accounting's Fourier transform of one loss gives, together; measured, a third of it
 _NOTICEABLE = 1e-4  # rounding errors of sums, as a share of delta, from which on they are avoided; smaller ones are paid for
 _FINEST = 2.0**-27  # below this dp_accounting's differences of deltas are rounding errors

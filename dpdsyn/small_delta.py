@@ -16,6 +16,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.optimize import minimize_scalar
 
 _OUTSIDE = -40.0  # log of the tilted chance that the grid of the sum leaves out
+_STEEPEST = 700.0  # of tilts for losses in steps
 _ALLOWED = 1e-7  # share of delta for what the grid leaves out, and for rounding
 
 
@@ -34,7 +35,7 @@ class OnGrid:
 
     def log_moment(self, tilt: float) -> float:
         """log E e^(tilt * loss in steps) of a finite loss."""
-        exponents = tilt * self.steps()
+        exponents = np.where(self.chances > 0, tilt * self.steps(), -math.inf)
         most = float(exponents.max())
         return most + math.log(float(self.chances @ np.exp(exponents - most)))
 
@@ -74,7 +75,7 @@ def _tilt(losses: Sequence[OnGrid], delta: float) -> float:
     widest = max(abs(end) for part in losses for end in (part.first, part.first + len(part.chances)))
     found = minimize_scalar(
         lambda u: (_log_moment(losses, math.exp(u)) - math.log(delta)) * math.exp(-u),
-        bounds=(math.log(1e-6 / widest), math.log(700.0)),
+        bounds=(math.log(1e-6 / widest), math.log(_STEEPEST)),
         method="bounded",
     )
     return math.exp(found.x)
@@ -84,7 +85,7 @@ def _half(losses: Sequence[OnGrid], tilt: float, base: float, middle: float, var
     """How far from its middle the tilted sum strays, but for a chance of e^-40 (Chernoff)."""
     half = 9 * math.sqrt(variance) + 2
     while True:
-        turns = [share * half / variance for share in (0.05, 0.1, 0.2, 0.5, 1.0)]
+        turns = [min(share * half / max(variance, 1e-9), _STEEPEST) for share in (0.05, 0.1, 0.2, 0.5, 1.0)]
         above = min(_log_moment(losses, tilt + turn) - base - turn * (middle + half) for turn in turns)
         below = min(_log_moment(losses, tilt - turn) - base + turn * (middle - half) for turn in turns)
         if max(above, below) < _OUTSIDE:

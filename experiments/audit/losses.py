@@ -208,7 +208,7 @@ class Lattice:
         root = math.sqrt(occurrences * math.log(1 / (_ETA * delta)) / 2)
         near = max((_log_moment(losses, tilt) + math.log(1 / delta)) / tilt, half / 100)
         widest = max(2 * half, *(loss.high - loss.low for loss, _ in losses))
-        step = max(wanted * near / root, widest / _MOST_POINTS)
+        step = max(wanted * near / root, widest / (_MOST_POINTS * min(1.0, WANTED / wanted)))
         points = next_fast_len(math.ceil(2 * half / step) + 2, real=True)
         rounded = [Rounded.of(loss, count, step, tilt) for loss, count in losses]
         product = np.ones(points // 2 + 1, dtype=complex)
@@ -239,15 +239,16 @@ class Lattice:
 
     def bracket(self, delta: float) -> tuple[float, float]:
         near = self._epsilon(delta)
-        if near > self.losses[0] and not math.isclose(self._directly(near), delta, rel_tol=1e-6):
+        if near == self.losses[0]:  # or lower: the window does not show it
+            return 0.0, max(0.0, near + self.error)
+        if not math.isclose(self._directly(near), delta, rel_tol=1e-6):
             return 0.0, math.inf  # numbers left the range of floating point: nothing is known
         each = self.noise / (self.step * self.tilt * (1 + self.tilt)) + self.spill
         slack = _ETA + _CUT + _FLOAT + 2 * math.exp(min(self.scale - self.tilt * near, 600.0)) * each / delta
         if slack > 0.5:
             return 0.0, math.inf
-        return max(0.0, self._epsilon(delta * (1 + slack)) - self.error), max(
-            0.0, self._epsilon(delta * (1 - slack)) + self.error
-        )
+        low, high = self._epsilon(delta * (1 + slack)), self._epsilon(delta * (1 - slack))
+        return max(0.0, low - self.error) if low > self.losses[0] else 0.0, max(0.0, high + self.error)
 
     def _directly(self, epsilon: float) -> float:
         """delta' by its definition."""

@@ -80,15 +80,18 @@ class Parts:
         return cls(gaussian, steps, selections, rho)
 
 
-def bracket(rows: Sequence[Mapping[str, Any]], delta: float) -> Bracket:
-    """Of everything in the plan together. rows: mechanism and its numbers, as a ledger and a record write them."""
+def bracket(rows: Sequence[Mapping[str, Any]], delta: float, wanted: float = losses.WANTED) -> Bracket:
+    """Of everything in the plan together. rows: mechanism and its numbers, as a ledger and a record write them.
+
+    wanted: half the width of the bracket, as a share of epsilon, that sampled steps are summed for; less takes longer.
+    """
     parts = Parts.of(rows)
     if not parts.steps and not parts.selections:
         low = gaussian_epsilon(parts.gaussian + 2 * parts.rho, delta)
         return Bracket(low * (1 - _RELATIVE), renyi_epsilon(parts, delta) if parts.rho else low * (1 + _RELATIVE))
     known = not parts.rho and not parts.selections
-    wanted = losses.WANTED if known else _COARSE
-    worst = [losses.bracket(_losses(parts, with_row, delta), delta, wanted) for with_row in (True, False)]
+    coarse = wanted if known else max(wanted, _COARSE)
+    worst = [losses.bracket(_losses(parts, with_row, delta), delta, coarse) for with_row in (True, False)]
     low, high = (max(ends) for ends in zip(*worst, strict=True))
     return Bracket(low, high if known else renyi_epsilon(parts, delta))
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from typing import Any
 
 import dp_accounting
 import dp_accounting.rdp
+import numpy as np
 import pytest
 from dp_accounting.pld import PLDAccountant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from dpdsyn.checks import InputError
 from dpdsyn.composition import compose
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger, calibrate
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian
+from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian, Spend
 
 DELTA = 1e-6
 
@@ -30,7 +38,7 @@ def test_equal_gaussians_compose_to_the_exact_one_and_stay_under_the_naive_sum(k
     together = compose([Gaussian(sigma)] * k, DELTA)
     if together > 0:
         assert analytic_gaussian_delta(together, sigma / math.sqrt(k)) == pytest.approx(DELTA, rel=1e-4)
-    assert together == pytest.approx(compose([Gaussian(sigma, count=k)], DELTA), abs=1e-9)
+    assert together == pytest.approx(compose([Gaussian(sigma, count=k)], DELTA), rel=1e-9)
     assert together <= k * compose([Gaussian(sigma)], DELTA / k) + 1e-9
 
 
@@ -39,8 +47,8 @@ def test_sampled_steps_agree_with_dp_accounting_and_lie_under_renyi() -> None:
     accountant = PLDAccountant()
     accountant.compose(dp_accounting.GaussianDpEvent(80.0))
     accountant.compose(dp_accounting.PoissonSampledDpEvent(0.026, dp_accounting.GaussianDpEvent(2.5)), 380)
-    assert compose(plan, DELTA) == pytest.approx(accountant.get_epsilon(DELTA))
-    assert compose(plan, DELTA) < compose(plan, DELTA, interval=3e-3) < 1.1
+    assert compose(plan, DELTA) == pytest.approx(accountant.get_epsilon(DELTA), rel=2e-4)
+    assert compose(plan, DELTA) < compose(plan, DELTA, step=3e-3) < 1.1
 
 
 @pytest.mark.parametrize(("rate", "sigma", "steps"), [(0.01, 1.0, 1000), (0.1, 5.0, 400), (0.004, 0.8, 300)])
@@ -199,3 +207,148 @@ def test_costs_of_single_mechanisms() -> None:
     assert GaussianCap(2.0).rho == 1 / 8 and Exponential(1.0, count=2).rho == 0.25
     exponential = dp_accounting.rdp.RdpAccountant().compose(dp_accounting.ZCDpEvent(Exponential(0.5, count=40).rho))
     assert compose([Exponential(0.5, count=40)], DELTA) == pytest.approx(exponential.get_epsilon(DELTA), rel=0.02)
+
+
+NOT_NUMBERS: list[Any] = [0, -1, math.nan, math.inf, -math.inf, True, "1", None, 1e-200, 1e200, np.array([2.0])]
+
+
+@pytest.mark.parametrize("wrong", NOT_NUMBERS)
+@pytest.mark.parametrize(
+    "kind", [Gaussian, GaussianCap, Exponential, ZCDP, lambda v: SampledGaussian(0.1, v), lambda v: SampledGaussian(v, 2.0)]
+)
+def test_a_cost_that_cannot_be_meant_is_refused(kind: Callable[[Any], Spend], wrong: Any) -> None:
+    with pytest.raises(InputError, match="is needed"):
+        kind(wrong)
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.0, math.nan, True, "2", None, np.float64(2), 10**16])
+@pytest.mark.parametrize("kind", [partial(Gaussian, 2.0), partial(Exponential, 1.0), partial(SampledGaussian, 0.1, 2.0)])
+def test_a_count_that_cannot_be_meant_is_refused(kind: Callable[[Any], Spend], count: Any) -> None:
+    """A negative one would give back what was spent."""
+    with pytest.raises(InputError, match="count is"):
+        kind(count)
+
+
+def test_a_rate_above_one_is_refused() -> None:
+    with pytest.raises(InputError, match="at most 1 is needed"):
+        SampledGaussian(1.5, 2.0)
+
+
+def test_numbers_of_numpy_are_charged_and_written_as_plain_ones() -> None:
+    ledger = Ledger(Budget(np.float64(1.0), np.float32(1e-6)))
+    ledger.open([Gaussian(np.float64(20.0)), SampledGaussian(np.float32(0.5), np.float64(50.0), np.int64(3))])
+    ledger.charge(Gaussian(np.float32(40.0), np.uint8(2)), "a")
+    ledger.charge(SampledGaussian(0.5, 50.0, np.int32(2)), "b")
+    assert json.loads(json.dumps([ledger.entries, ledger.plan])) == [ledger.entries, ledger.plan]
+    assert ledger.entries[0]["count"] == 2 and ledger.steps_left(SampledGaussian(0.5, 50.0)) == 1
+
+
+def test_only_known_spends_are_charged() -> None:
+    class Generous(Gaussian):
+        @property
+        def rho(self) -> float:
+            return -5.0
+
+    ledger = Ledger(Budget(1.0, DELTA))
+    with pytest.raises(InputError, match="is no spend"):
+        ledger.open([Generous(1.0)])
+    ledger.open([Gaussian(50.0)])
+    for wrong in (Generous(1.0), Nothing(), 0.1, None, Budget(1.0, DELTA)):
+        with pytest.raises(InputError, match="is no spend"):
+            ledger.charge(wrong, "x")  # type: ignore[arg-type]
+    assert ledger.entries == []
+
+
+def test_a_plan_is_read_once_and_its_numbers_are_kept() -> None:
+    ledger = Ledger(Budget(1.0, DELTA))
+    ledger.open(spend for spend in [Gaussian(50.0), ZCDP(1e-4)])  # type: ignore[arg-type]
+    assert ledger.plan == [
+        {"mechanism": "Gaussian", "noise_multiplier": 50.0, "count": 1},
+        {"mechanism": "ZCDP", "rho": 1e-4},
+    ]
+    assert Ledger(Budget(1.0, DELTA)).plan is None
+
+
+def test_the_slack_for_rounding_buys_nothing_of_another_kind() -> None:
+    """A billionth of much Gaussian noise was once enough for an exponential mechanism that nobody planned."""
+    ledger = Ledger(Budget(50.0, DELTA))
+    ledger.open([Gaussian(0.2)])
+    with pytest.raises(BudgetExceeded):
+        ledger.charge(Exponential(1e-5), "a crumb")
+
+
+@pytest.mark.parametrize("many", [5_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_many_small_charges_add_up_exactly_and_quickly(many: int) -> None:
+    """Each is a share of the plan whose sum in floating point drifts; the slack is a billionth of the plan, once."""
+    ledger = Ledger(ZCDP(0.1))
+    ledger.cap()
+    share = Exponential(math.sqrt(8 * 0.1 / many))
+    begin = time.process_time()
+    for i in range(many):
+        ledger.charge(share, f"label {i % 2}")
+    assert time.process_time() - begin < many * 1e-3
+    assert Fraction(share.rho) * many <= Fraction(0.1) * (1 + Fraction(1, 10**9))
+    for crumb in (share, Exponential(math.sqrt(8 * 0.1 * 3e-9)), Gaussian(2e4)):
+        with pytest.raises(BudgetExceeded):
+            ledger.charge(crumb, "one too many")
+    assert len(ledger.entries) == many
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(Gaussian, st.floats(5.0, 500.0), st.integers(1, 5)),
+            st.builds(Exponential, st.floats(1e-3, 0.2), st.integers(1, 5)),
+            st.builds(ZCDP, st.floats(1e-6, 0.01)),
+            st.builds(GaussianCap, st.floats(5.0, 500.0)),
+            st.builds(SampledGaussian, st.sampled_from([0.1, 0.2]), st.sampled_from([30.0, 40.0]), st.integers(1, 5)),
+        ),
+        max_size=40,
+    )
+)
+def test_what_was_accepted_never_exceeds_the_plan(requests: list[Spend]) -> None:
+    """Summed again from the entries, in fractions, by a rule of its own."""
+    ledger = Ledger(Budget(2.0, DELTA))
+    ledger.open([Gaussian(20.0), ZCDP(0.002), SampledGaussian(0.1, 30.0, 7)])
+    for spend in requests:
+        before = ledger.entries
+        try:
+            ledger.charge(spend, "x")
+        except BudgetExceeded:
+            assert ledger.entries == before
+    gaussian = other = Fraction()
+    steps = 0
+    for row in ledger.entries:
+        count = row.get("count", 1)
+        if row["mechanism"] == "SampledGaussian" and (row["rate"], row["noise_multiplier"]) == (0.1, 30.0):
+            steps += count
+        elif row["mechanism"] in ("Gaussian", "GaussianCap"):
+            gaussian += count / (2 * Fraction(row["noise_multiplier"]) ** 2)
+        elif row["mechanism"] == "SampledGaussian":
+            other += count / (2 * Fraction(row["noise_multiplier"]) ** 2)
+        else:
+            other += Fraction(row["rho"]) if "rho" in row else count * Fraction(row["epsilon"]) ** 2 / 8
+    slack = 1 + Fraction(2, 10**9)
+    planned = Fraction(1, 800) * slack
+    assert steps <= 7 and other + max(Fraction(), gaussian - planned) <= Fraction(0.002) * slack
+
+
+def test_a_cap_is_charged_for_every_child() -> None:
+    ledger = Ledger(Budget(1.0, DELTA))
+    ledger.open([ZCDP(0.01), SampledGaussian(0.1, 10.0, 3)])
+    ledger.charge(ZCDP(0.01), "reserved for a nested synthesizer")
+    for again in (ZCDP(0.01), GaussianCap(1e4)):
+        with pytest.raises(BudgetExceeded):
+            ledger.charge(again, "reserved for another")
+    with pytest.raises(BudgetExceeded, match="nothing to cap"):
+        Ledger(Nothing()).cap()
+
+
+def test_a_charge_that_straddles_gaussians_and_the_cap_fits_if_both_have_room() -> None:
+    ledger = Ledger(Budget(1.0, DELTA))
+    ledger.open([Gaussian(20.0), ZCDP(0.001)])
+    with pytest.raises(BudgetExceeded):
+        ledger.charge(Gaussian(1 / math.sqrt(2 * 0.00226)), "more than both")
+    ledger.charge(Gaussian(1 / math.sqrt(2 * 0.00224)), "less than both")
+    with pytest.raises(BudgetExceeded):
+        ledger.charge(Exponential(0.02), "more than what is left")
