@@ -82,3 +82,14 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ValueError, match="MST cannot be saved"):
         made["near"].save(tmp_path / "near.dpdsyn")
     assert isinstance(made["near"], DPDSyn)
+
+
+def test_every_promise_of_the_threat_model_names_tests_that_there_are() -> None:
+    rows = README.split("| promise | how | tested by |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    assert len(rows) >= 10
+    for row in rows:
+        named = re.findall(r"\]\(([^)]+)\)", row.rsplit("|", 2)[1])
+        assert named, row
+        for path in named:
+            text = (ROOT / "dpdsyn" / path).read_text(encoding="utf-8")
+            assert "def test_" in text, path
