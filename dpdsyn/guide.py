@@ -235,7 +235,8 @@ class Guide:
         averaged = max(1, round(steps * self.settings.average))
 
         def gradient_sum(batch: np.ndarray, clip: float) -> np.ndarray:
-            return self.network.clipped_gradient_sum(flat, self.network.index(batch[:, features]), batch[:, targets], clip)
+            with np.errstate(all="ignore"):  # a warning would tell of a row
+                return self.network.clipped_gradient_sum(flat, self.network.index(batch[:, features]), batch[:, targets], clip)
 
         for step in range(steps):
             noisy = private.noisy_sum(gradient_sum, self.rate, noise, self.settings.clip)
