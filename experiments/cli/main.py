@@ -35,7 +35,7 @@ from experiments.cli import (
 _HYDRAS = {  # everything after these is Hydra's, flags included
     "run": "compute runs: dpdsyn run [-m] [--debug] [HYDRA FLAGS] dataset=NAME synthesizer=NAME ...",
     "retry": "repeat the runs that failed: dpdsyn retry [KEY=VALUE ...]",
-    "audit": "attack a method: dpdsyn audit [-m] dataset=NAME synthesizer=NAME privacy.epsilon=E ...",
+    "audit": "attack a method: dpdsyn audit [-m] dataset=NAME synthesizer=NAME ...; --plan RECORD composes what was spent",
 }
 _WITH_TRACEBACKS = "DPDSYN_TRACEBACK"  # set to anything: no error is put into one line
 _OTHERS = (listing, status, merge, track, records, export, tables, figures, report, ui, data, env, schema, synthesize, check)

@@ -33,7 +33,7 @@ def everything(private: PrivateTable, seen: list[Any]) -> list[Any]:
 
     def sizes(batch: np.ndarray, clip: float) -> np.ndarray:
         seen.append(len(batch))
-        return np.full(7, clip * len(batch), dtype=np.float32)
+        return np.full(7, clip * len(batch))
 
     child = private.child(ZCDP(1.0), ["age", "label"])
     child.ledger.cap()
@@ -65,7 +65,7 @@ def test_answers_look_like_real_ones() -> None:
     counts, pairs, _, scores, total, *_ = everything(private, [])
     assert counts.sum() == pytest.approx(80, abs=30) and (counts == np.rint(counts)).all()
     assert pairs.shape == SCHEMA.shape(("colour", "label")) and scores.shape == (2,)
-    assert total.shape == (7,) and total.dtype == np.float32
+    assert total.shape == (7,) and total.dtype == np.float64
     assert not np.array_equal(counts, everything(blind(3, seed=1), [])[0])
 
 

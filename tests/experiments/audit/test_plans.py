@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -108,6 +110,13 @@ def test_a_file_that_is_no_statement_is_refused_in_one_line(
     assert main(["audit", "--plan", str(path)]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert said in line
+
+
+def test_a_run_keeps_its_plan_and_it_can_be_audited(dpdsyn: Callable[..., CompletedProcess[str]]) -> None:
+    ran = dpdsyn("run", "dataset=toy", "synthesizer=mst", "privacy.epsilon=1")
+    assert ran.returncode == 0, ran.stderr
+    shown = dpdsyn("audit", "--plan", "toy/mst")
+    assert shown.returncode == 0 and "toy/mst, its plan\n  ZCDP: rho" in shown.stdout, shown.stdout + shown.stderr
 
 
 def test_what_is_not_there_is_refused(
