@@ -102,4 +102,5 @@ def test_an_error_that_all_tables_meet_is_told_as_it_is() -> None:
             raise RuntimeError("never works")
 
     with pytest.raises(RuntimeError, match="never works"):
-        sight(Fails, {"": FAKE, "other": FAKE[:3]}, [FAKE], SCHEMA, Budget(1.0, 1e-6))
+        found = sight(Fails, {"": FAKE, "other": FAKE[:3]}, [FAKE], SCHEMA, Budget(1.0, 1e-6))
+        assert found is None, found
