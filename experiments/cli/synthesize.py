@@ -90,7 +90,9 @@ def synthesize(request: Request) -> int:
     from dpdsyn.cautions import WeakGuaranteeWarning
     from dpdsyn.privacy import Budget
     from experiments.data.table_file import read_table
+    from experiments.machine import leave_no_core
 
+    leave_no_core()
     Budget(request.epsilon, request.delta)
     _check_output(request)
     schema = _schema(request)
