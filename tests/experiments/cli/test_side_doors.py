@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from builders.neighbours import (
     BY_ROW,
@@ -101,6 +103,20 @@ def test_a_release_of_tables_that_pass_the_preflight_is_the_same(output: str, re
     assert first["code"] == 0 and f"file {output}" in first and first["printed"]
     for name, table in clean_neighbours().items():
         assert (differs := first_difference(first, of(table))) is None, f"{name} shows in {differs}"
+
+
+def test_the_types_of_a_parquet_file_are_those_of_the_schema_whatever_is_sampled(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.cli.synthesize._CHUNK", 1)  # so that a chunk lacks a category, or has nothing at all
+    schema = BY_ROW.replace("categories: [north, south]", "categories: [true, false]")
+    made = release.of(people(), schema, write_csv, "--no-preflight", "--rows", "25", output="made.parquet")
+    assert made["code"] == 0, made["printed"]
+    types = {field.name: str(field.type) for field in pq.read_schema(pa.BufferReader(made["file made.parquet"]))}
+    assert types["floor"] == "int64" and types["ward"] == "bool" and types["weight"] == "double" and types["age"] == "int64"
+    refused = release.of(people(), BY_ROW.replace("[1, 2, 3]", "[1, two, 3]"), write_csv, output="made.parquet")
+    assert refused["code"] == 2 and "'floor' has categories of several kinds" in refused["printed"]
+    assert "reading" not in refused["printed"]
 
 
 @pytest.mark.parametrize("where", ["fit", "sample"])
