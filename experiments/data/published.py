@@ -39,7 +39,7 @@ def _derived(name: str, frame: pd.DataFrame, column: str, rule: Derived) -> pd.S
     if rule.prefix is not None:
         return _first_characters(frame[column], rule.prefix)
     parts = [frame[part].map(canonical, na_action="ignore").fillna("") for part in needed]
-    return parts[0].str.cat(parts[1:], sep=_BETWEEN)
+    return pd.Series(map(_BETWEEN.join, zip(*parts, strict=True)), index=frame.index, dtype="str")
 
 
 def _first_characters(cells: pd.Series, count: int) -> pd.Series:
