@@ -152,9 +152,16 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
 
 
 def _listed(index: Any) -> list[Any]:
-    """Numbers as numpy's, of their own precision; everything else as objects."""
+    """Numbers as numpy's, of their own precision; everything else as objects, an empty list for what Python has none for.
+
+    A moment of a time zone beyond Python's calendar is such a thing.
+    """
     plain = isinstance(index.dtype, np.dtype) and index.dtype.kind in "iufb"
-    return list(index.to_numpy() if plain else index.to_numpy(dtype=object))
+    try:
+        return list(index.to_numpy() if plain else index.to_numpy(dtype=object))
+    except Exception:  # of many kinds, and it tells of one value only
+        half = len(index) // 2
+        return [*_listed(index[:half]), *_listed(index[half:])] if half else [[]]
 
 
 def _distinct_objects(cells: np.ndarray) -> tuple[np.ndarray, list[Any]]:
@@ -237,9 +244,18 @@ def numbers(cells: pd.Series) -> Different:
 def days(cells: pd.Series, form: str | None) -> Different:
     """The days of a column's cells since 1970-01-01, float, NaN where a cell shows none."""
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
-        cells = cells.dt.tz_localize(None)
+        cells = _as_written(cells, cells.dtype.unit)
     if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "M":
         dates = cells.to_numpy().astype("datetime64[D]")
         absent = np.isnat(dates)
         return Different(np.where(absent, np.nan, dates.astype(np.int64).astype(float)), absent, slice(None))
     return Different.of(cells, lambda cell: day(cell, form))
+
+
+def _as_written(moments: pd.Series, unit: str) -> pd.Series:
+    """What the clocks of their time zone show, or those of UTC where a moment is beyond the calendar of time zones."""
+    universal = moments.dt.tz_convert("UTC").dt.tz_localize(None)
+    first, last = ("1678-01-01", "2262-01-01") if unit == "ns" else ("0002-01-01", "9998-01-01")
+    instants = universal.to_numpy().astype("datetime64[s]")
+    known = (instants > np.datetime64(first)) & (instants < np.datetime64(last))
+    return moments.where(known).dt.tz_localize(None).where(known, universal)

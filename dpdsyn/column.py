@@ -14,6 +14,7 @@ import pandas as pd
 
 from dpdsyn.cells import canonical, days, each, is_single, number, numbers
 from dpdsyn.checks import InputError
+from dpdsyn.grain import uniform
 
 KINDS = ("categorical", "integer", "real", "date")
 MISSING_RULES = ("drop", "own_code")
@@ -240,18 +241,26 @@ class Column:
         return f"{named} is not among its categories ({shortened(self.categories)}) and the column has no code for others"
 
     def decode(self, encoded: np.ndarray, rng: np.random.Generator) -> pd.Series:
-        """Cells in the owner's own types; numbers and dates are uniform inside their bin, missing cells are NaN."""
+        """Cells in the owner's own types, which the schema alone decides; missing cells are NaN.
+
+        Whole numbers and dates are uniform inside their bin; real numbers too, among multiples of the largest power of ten that
+        is at most a hundredth of the bin's width (`dpdsyn.grain`).
+        """
         if not self.ordered:
-            labels = list(self.categories) + [None] * (self.missing == "own_code") + [OTHER_LABEL] * self.other
-            plain = self.missing is None and not self.other
-            return pd.Series(
-                np.array(labels, dtype=object)[encoded], name=self.name, dtype=None if plain else object
-            ).infer_objects()
+            labels = [*self.categories, *([None] if self.missing == "own_code" else [])]
+            numbered = all(isinstance(category, int) and not isinstance(category, bool) for category in self.categories)
+            whole = numbered and self.missing == "own_code"  # beside a missing cell they would become 1.0 and 2.0
+            cells = pd.Series(np.array(labels, dtype=object), dtype="Int64" if whole else object).infer_objects()
+            if (encoded == self.other_code).any():  # never so in a sample
+                cells = pd.concat([cells.astype(object), pd.Series([OTHER_LABEL], dtype=object)], ignore_index=True)
+            return cells.take(encoded).reset_index(drop=True).rename(self.name)
         edges = self.edges
         bins = np.minimum(encoded, self.bins - 1)
-        low, high = edges[bins], edges[bins + 1]
-        numbers = low + (high - low) * rng.random(len(encoded))
-        numbers = np.floor(numbers) if self._whole else np.minimum(numbers, edges[-1])
+        if self._whole:
+            low, high = edges[bins], edges[bins + 1]
+            numbers = np.floor(low + (high - low) * rng.random(len(encoded)))
+        else:
+            numbers = uniform(edges, bins, rng)
         if self.missing_code is not None:
             numbers[encoded == self.missing_code] = np.nan
         if self.kind == "date":

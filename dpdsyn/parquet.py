@@ -65,8 +65,37 @@ def _frame(batch: Any) -> pd.DataFrame:
         column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
         for column in (batch.column(i) for i in range(batch.num_columns))
     ]
-    table = pa.table(columns, names=batch.schema.names)
-    return table.to_pandas(ignore_metadata=True, types_mapper=whole.get, date_as_object=False)
+    return pd.DataFrame({name: _cells(column, whole) for name, column in zip(batch.schema.names, columns, strict=True)})
+
+
+def _cells(column: Any, whole: dict[Any, Any]) -> pd.Series:
+    """The cells of a column. One that pandas cannot hold, such as a time in nanoseconds, harms no other: it is given as an
+    empty list, which says nothing of any kind.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = utf8(column)
+    try:
+        return pa.table([column], names=[""]).to_pandas(ignore_metadata=True, types_mapper=whole.get, date_as_object=False)[""]
+    except Exception:  # whatever stands in the column: Arrow and pandas have errors of many kinds
+        if len(column) < 2:
+            return pd.Series([[]], dtype=object)
+        halves = (column.slice(0, len(column) // 2), column.slice(len(column) // 2))
+        return pd.concat([_cells(half, whole).astype(object) for half in halves], ignore_index=True)
+
+
+def utf8(texts: Any) -> Any:
+    """Arrow texts with marks in place of bytes that are no UTF-8: Arrow reads such a cell, and stumbles over it later."""
+    import pyarrow as pa
+
+    raw = texts.cast(pa.large_binary())
+    try:
+        return raw.cast(pa.large_string())  # which looks at every byte
+    except pa.ArrowInvalid:
+        return pa.array(
+            (None if cell is None else cell.decode("utf-8", "replace") for cell in raw.to_pylist()), pa.large_string()
+        )
 
 
 _WHOLE = {f"{sign}Int{bits}": getattr(pd, f"{sign}Int{bits}Dtype") for sign in ("", "U") for bits in (8, 16, 32, 64)}

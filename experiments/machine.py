@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from functools import cache
@@ -13,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = ("dpdsyn", "numpy", "pandas", "scipy", "torch", "dp-accounting", "mbi", "jax", "scikit-learn", "mlflow", "hydra-core")
+_SET_DUMPABLE = 4  # of prctl(2)
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 def pin_threads(threads: int) -> None:
     """Let the numeric libraries of this process, loaded already or not, use this many threads."""
-    import sys
-
     from threadpoolctl import threadpool_limits
 
     for variable in _THREAD_VARIABLES:
@@ -31,6 +31,21 @@ def pin_threads(threads: int) -> None:
     threadpool_limits(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def leave_no_core() -> None:
+    """Let this process, should it crash, write none of its memory to the disk, for private rows are in it.
+
+    On Linux it is no longer "dumpable" either: programs that the kernel pipes cores to get one whatever the limit is.
+    """
+    with suppress(ImportError, ValueError, OSError):
+        import resource  # not on Windows
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 class PeakMemory:

@@ -38,6 +38,7 @@ _HYDRAS = {  # everything after these is Hydra's, flags included
     "audit": "attack a method: dpdsyn audit [-m] dataset=NAME synthesizer=NAME ...; --plan RECORD composes what was spent",
 }
 _WITH_TRACEBACKS = "DPDSYN_TRACEBACK"  # set to anything: no error is put into one line
+_READ_PRIVATE_ROWS = ("synthesize", "schema")
 _OTHERS = (listing, status, merge, track, records, export, tables, figures, report, ui, data, env, schema, synthesize, check)
 
 
@@ -104,8 +105,16 @@ def _is_for_the_person(error: Exception) -> bool:
 
 
 def _own_fault(error: Exception, arguments: Sequence[str]) -> int:
-    """Any other error is a mistake of this program: its traceback, and how to see more."""
-    traceback.print_exception(error)
+    """Any other error is a mistake of this program: its traceback, and how to see more.
+
+    What an error says may quote cells. So of a command that reads a person's own rows the traceback has kinds of errors and
+    places in the program, which a person can send to whoever mends it, and no message.
+    """
+    if arguments and arguments[0] in _READ_PRIVATE_ROWS:
+        sys.stderr.write(without_messages(error))
+        print("dpdsyn: what the error said is left out, for it may quote private cells", file=sys.stderr)
+    else:
+        traceback.print_exception(error)
     where = traceback.extract_tb(error.__traceback__)[-1]
     again = [sys.executable, "-m", "pdb", "-c", "continue", "-m", "experiments.cli.main", *arguments]
     print(
@@ -115,6 +124,17 @@ def _own_fault(error: Exception, arguments: Sequence[str]) -> int:
         file=sys.stderr,
     )
     return 1
+
+
+def without_messages(error: BaseException) -> str:
+    """Its traceback and those of the errors that led to it, as Python prints them, but for what they say."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.insert(0, current)
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    head = "Traceback (most recent call last):\n"
+    return "\n".join(f"{head}{''.join(traceback.format_tb(part.__traceback__))}{type(part).__name__}\n" for part in chain)
 
 
 def _refuse(message: str) -> int:

@@ -49,7 +49,9 @@ def reads_table(parser: argparse.ArgumentParser) -> None:
 def print_draft(given: argparse.Namespace) -> int:
     from dpdsyn.draft import draft_schema
     from experiments.data.table_file import read_table
+    from experiments.machine import leave_no_core
 
+    leave_no_core()
     frame = read_table(given.table, reading(given))
     try:
         sys.stdout.write(draft_schema(frame, given.table.name, given.target))
@@ -66,7 +68,9 @@ def print_draft(given: argparse.Namespace) -> int:
 def check_table(given: argparse.Namespace) -> int:
     from dpdsyn.schema import Schema
     from experiments.data.table_file import read_table
+    from experiments.machine import leave_no_core
 
+    leave_no_core()
     schema = Schema.from_yaml(given.schema)
     table = given.table if streamed(given.table, reading(given), schema) else read_table(given.table, reading(given))
     report = held_against(given.table, table, schema, reading(given), given.show_cells)

@@ -18,6 +18,7 @@ from experiments.data.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from dpdsyn.api import DPDSyn
     from dpdsyn.cautions import Caution
@@ -90,10 +91,14 @@ def synthesize(request: Request) -> int:
     from dpdsyn.cautions import WeakGuaranteeWarning
     from dpdsyn.privacy import Budget
     from experiments.data.table_file import read_table
+    from experiments.machine import leave_no_core
 
+    leave_no_core()
     Budget(request.epsilon, request.delta)
     _check_output(request)
     schema = _schema(request)
+    if request.output.suffix == ".parquet":
+        _arrow_types(schema)  # which refuses, before anything is spent, what it cannot hold
     model = DPDSyn(
         epsilon=request.epsilon,
         delta=request.delta,
@@ -160,7 +165,10 @@ def _cautions(request: Request, schema: Schema) -> tuple[Caution, ...]:
 def _write(request: Request, model: DPDSyn, rows: int) -> None:
     """The table and its statement, each whole or not at all."""
     with whole(request.output) as table:
-        (_write_csv if request.output.suffix == ".csv" else _write_parquet)(_chunks(model, rows), table)
+        if request.output.suffix == ".csv":
+            _write_csv(_chunks(model, rows), table)
+        else:
+            _write_parquet(_chunks(model, rows), table, model.schema_)
         statement = json.dumps(_statement(request, model, rows), indent=2, default=str) + "\n"
         write_whole(request.statement, statement.encode())  # it is there before the table is
 
@@ -181,15 +189,33 @@ def _write_csv(chunks: Iterator[pd.DataFrame], path: Path) -> None:
             chunk.to_csv(file, index=False, header=i == 0, lineterminator="\n")
 
 
-def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path) -> None:
+def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    first = pa.Table.from_pandas(next(chunks), preserve_index=False)
-    with pq.ParquetWriter(path, first.schema) as writer:
-        writer.write_table(first)
+    types = _arrow_types(schema)
+    with pq.ParquetWriter(path, types) as writer:
         for chunk in chunks:
-            writer.write_table(pa.Table.from_pandas(chunk, schema=first.schema, preserve_index=False))
+            writer.write_table(pa.Table.from_pandas(chunk, schema=types, preserve_index=False))
+
+
+def _arrow_types(schema: Schema) -> pa.Schema:
+    """Names and types of the columns, whatever a sample holds. Raises InputError for a column that has none."""
+    import numpy as np
+    import pyarrow as pa
+
+    fields = []
+    for column in schema.columns:
+        codes = np.arange(column.size - column.other)  # undeclared categories are never published
+        try:
+            kind = pa.array(column.decode(codes, np.random.default_rng(0)), from_pandas=True).type
+        except pa.ArrowException:
+            raise InputError(
+                f"column {column.name!r} has categories of several kinds, which a Parquet column cannot hold; quote them all in "
+                "the schema, so that they are texts, or write a .csv file"
+            ) from None
+        fields.append((column.name, kind))
+    return pa.schema(fields)
 
 
 def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:

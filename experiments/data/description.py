@@ -74,9 +74,18 @@ class OwnReading:
 
 @dataclass(frozen=True)
 class Derived:
-    """A public rule that makes a column out of its cells."""
+    """A public rule that makes a column out of its own cells, or a new one out of others."""
 
-    prefix: Annotated[int, "the first so many characters are kept"]
+    prefix: Annotated[int | None, "the first so many characters are kept"] = None
+    join: Annotated[
+        Sequence[str] | None, "columns whose cells together are the new one's, such as those that tell whose a row is"
+    ] = None
+
+    def __post_init__(self) -> None:
+        if (self.prefix is None) == (self.join is None):
+            raise InputError("a rule has one key; accepted: prefix, join")
+        if self.join is not None and len(self.join) < 2:
+            raise InputError(f"join is {list(self.join)}; at least two columns are needed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +138,7 @@ class PublishedTable(FileTable):
     origin: Annotated[str | None, "where the files come from, if no source says it"] = None
     read: Annotated[Mapping[str, Any] | None, "options of pandas.read_csv, for every file", ReadOptions] = None
     replace: Annotated[Mapping[str, Mapping[Scalar, Scalar]] | None, "column -> cell as published -> cell in its place"] = None
-    derive: Annotated[Mapping[str, Derived] | None, "column -> public rule that makes it out of its cells"] = None
+    derive: Annotated[Mapping[str, Derived] | None, "column -> public rule that makes it out of its cells or of others'"] = None
     deduplicate: Annotated[bool, "whether equal rows are copies, of which one is kept"] = False
     leak_by: Annotated[Sequence[str] | None, "columns of a profile; the share of test rows with a training row's is told"] = None
     same_rows_as: Annotated[str | None, "the data set whose rows these are too; ranks count them once"] = None

@@ -6,10 +6,13 @@ import io
 
 import pandas as pd
 
+from dpdsyn.cells import canonical
 from experiments.console import Say
-from experiments.data.description import PublishedTable
+from experiments.data.description import Derived, PublishedTable
 from experiments.data.errors import DataError
 from experiments.data.fetch import locate, read_bytes
+
+_BETWEEN = "\x1f"  # ASCII's unit separator, which stands in no cell
 
 
 def read_frame(dataset: PublishedTable, say: Say, rows: int | None = None) -> pd.DataFrame:
@@ -25,8 +28,18 @@ def read_frame(dataset: PublishedTable, say: Say, rows: int | None = None) -> pd
             raise DataError(f"{path} ({name}) is not the table that its description says: {error}") from error
     frame = pd.concat(frames, ignore_index=True).replace(dataset.replace or {})
     for column, rule in (dataset.derive or {}).items():
-        frame[column] = _first_characters(frame[column], rule.prefix)
+        frame[column] = _derived(dataset.name, frame, column, rule)
     return frame.drop_duplicates(ignore_index=True) if dataset.deduplicate else frame
+
+
+def _derived(name: str, frame: pd.DataFrame, column: str, rule: Derived) -> pd.Series:
+    needed = [column] if rule.join is None else list(rule.join)
+    if lacking := [part for part in needed if part not in frame]:
+        raise DataError(f"{name}: derive.{column} is made of {', '.join(lacking)}, which the files do not have")
+    if rule.prefix is not None:
+        return _first_characters(frame[column], rule.prefix)
+    parts = [frame[part].map(canonical, na_action="ignore").fillna("") for part in needed]
+    return pd.Series(map(_BETWEEN.join, zip(*parts, strict=True)), index=frame.index, dtype="str")
 
 
 def _first_characters(cells: pd.Series, count: int) -> pd.Series:

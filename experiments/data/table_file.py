@@ -233,6 +233,8 @@ def _parquet(path: Path) -> Any:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    from dpdsyn.parquet import utf8
+
     table = pq.ParquetFile(path).read()
     names = [str(name).strip() for name in table.column_names]
     _check_names(path, names)
@@ -244,7 +246,7 @@ def _parquet(path: Path) -> Any:
                 "out of the file"
             )
         known = pc.is_valid(column) if not pa.types.is_floating(column.type) else pc.invert(pc.is_null(column, nan_is_null=True))
-        texts = pc.if_else(known, column.cast(pa.string()), pa.scalar(None, pa.string()))
+        texts = pc.if_else(known, utf8(column.cast(pa.string())).cast(pa.string()), pa.scalar(None, pa.string()))
         columns.append(texts.dictionary_encode())
     return pa.table(columns, names=names)
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from dpdsyn.column import SchemaError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.rows import Rows
 from dpdsyn.synthesizer import draw, find
 from experiments.configuration import options, read_option
 from experiments.data import datasets, fetch
@@ -203,6 +204,32 @@ def test_columns_are_derived_by_public_rules_and_copies_dropped_only_where_asked
     assert len(once) == len(changed.drop_duplicates()) < 1200
 
 
+def test_a_person_is_told_by_several_columns_together(toy: dict) -> None:
+    person = {"derive": {"who": {"join": ["colour", "age"]}}}
+    schema = {**toy["schema"], "person": "who", "max_rows_per_person": 3, "rows_public": 300}
+    frame = datasets.read_frame(described({**toy, **person}))
+    assert frame["who"].nunique() == len(frame[["colour", "age"]].drop_duplicates()) and frame["who"].notna().all()
+    split = load(described({**toy, **person, "schema": schema}), 0)
+    assert split.persons is not None and np.bincount(split.persons).max() == 3
+    sides = [{tuple(row) for row in side[:, [0, 2]].tolist()} for side in (split.train, split.test)]
+    assert len(split.train) and len(split.test) and sides[0]
+    with pytest.raises(DataError, match=r"toy: derive.who is made of weight, which the files do not have"):
+        datasets.read_frame(described({**toy, "derive": {"who": {"join": ["colour", "weight"]}}}))
+
+
+def test_the_patients_of_liver_are_the_privacy_unit_and_on_one_side_each() -> None:
+    dataset = here("liver_patients")
+    split, rows = load(datasets.resolved(dataset.raw), 0), load(datasets.resolved(here("liver").raw), 0)
+    assert split.persons is not None and split.schema.unit == "person" and split.leak == 0
+    counts = np.bincount(split.persons)
+    assert counts.max() == 8 and np.mean(counts == 8) > 0.8 and 480 < len(counts) < 580
+    assert abs(len(split.train) - split.schema.rows_public) < 500 and split.schema.columns == rows.schema.columns
+    labels, values = split.train[:, -1], split.train[:, 2:-1]
+    for person in range(0, len(counts), 25):
+        own = split.persons == person
+        assert len(np.unique(values[own], axis=0)) == 1 and len(np.unique(labels[own])) == 1
+
+
 def test_smaller_tables_are_nested_and_keep_the_test_rows(toy: dict) -> None:
     whole = load(described(toy), 3)
     parts = [load(datasets.resolved({**toy, "train_rows": rows}), 3) for rows in (100, 400, 900)]
@@ -265,11 +292,11 @@ def test_a_wild_row_changes_no_domain_and_an_unseen_category_is_never_sampled(na
     others = [i for i, column in enumerate(schema.columns) if column.other_code is not None]
     if len(longer) > len(plain):  # the row is kept unless a missing cell drops it
         assert [longer[-1, i] for i in others] == [schema.columns[i].other_code for i in others]
-    private = PrivateTable(longer, schema, Ledger(Budget(1.0, 1e-6)), rng)
+    rows = Rows(longer, np.arange(len(longer)), schema.max_rows_per_person or 1)
     for method in ("independent", "real"):
+        private = PrivateTable(rows, schema, Ledger(Budget(1.0, 1e-6)), rng)
         encoded = draw(find(method)().fit(private, rng), schema, 500, rng)
         assert all((encoded[:, i] != schema.columns[i].other_code).all() for i in others)
-        private = PrivateTable(longer, schema, Ledger(Budget(1.0, 1e-6)), rng)
 
 
 def test_the_leak_of_the_published_liver_split_is_measured() -> None:

@@ -42,8 +42,11 @@ def test_every_data_set_of_ours_is_described_as_its_kind_says(name: str) -> None
         ({"sources": [{"urll": "x", "file": "a"}]}, "no key sources[0].urll (did you mean url?); accepted: url, wheel, members"),
         ({"sources": [{"url": "x"}]}, "sources[0]: a source has url; accepted: url and members, url and file"),
         ({"replace": {"age": 3}}, "replace.age is 3; needed: mapping"),
-        ({"derive": {"age": {"prefx": 1}}}, "no key derive.age.prefx (did you mean prefix?); accepted: prefix"),
-        ({"derive": {"age": {}}}, "derive.age.prefix is missing"),
+        ({"derive": {"age": {"prefx": 1}}}, "no key derive.age.prefx (did you mean prefix?); accepted: prefix, join"),
+        ({"derive": {"age": {}}}, "derive.age: a rule has one key; accepted: prefix, join"),
+        ({"derive": {"age": {"prefix": 1, "join": ["a", "b"]}}}, "derive.age: a rule has one key; accepted: prefix, join"),
+        ({"derive": {"age": {"join": ["a"]}}}, "derive.age: join is ['a']; at least two columns are needed"),
+        ({"derive": {"age": {"join": "colour"}}}, "derive.age.join is 'colour'; needed: list, each: text or null"),
         ({"schema": ["age"]}, "schema is ['age']; needed: mapping"),
     ],
 )
