@@ -1,0 +1,138 @@
+"""One trial: a copy of the tree, a fault planted in it, and the tests that are expected to tell of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mutants.fault import Fault
+from mutants.preloaded import pytest_in
+
+TREE = ("dpdsyn", "baselines", "experiments", "conf", "tests", "pyproject.toml")
+CHECK_SECONDS = 300
+_FAILED = re.compile(r"^(?:FAILED|ERROR) tests/(\S+?\.py(?:::\S.*?)?)(?: - .*)?$", re.MULTILINE)
+_NO_TEST_FAILED, _SOME_FAILED = 0, 1
+
+
+class Mistaken(RuntimeError):
+    """A trial says nothing: the tests could not be run, or not those of the copy."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """by: what told of the fault, or None if nothing did. seconds: until then."""
+
+    by: str | None
+    seconds: float
+
+
+@contextmanager
+def copied(root: Path, folder: Path) -> Iterator[Path]:
+    """A copy of what tests need, without compiled files: Python would take those of an equal size and second for the fault's."""
+    ignored = shutil.ignore_patterns("__pycache__", ".*")
+    for name in TREE:
+        (shutil.copytree if (root / name).is_dir() else shutil.copy)(
+            root / name, folder / name, **({"ignore": ignored} if (root / name).is_dir() else {})
+        )
+    code, said, _ = _run(folder, [sys.executable, "-c", "import dpdsyn; print(dpdsyn.__file__)"], 60)
+    if code or not said.strip().startswith(str(folder)):
+        raise Mistaken(f"the copy in {folder} is not what is imported: {said.strip()[-300:]}")
+    yield folder
+
+
+class Trials:
+    """Trials in one copy after another. seconds: how long the tests of one fault may take.
+
+    anyway: tests that fail without a fault too, and so tell of none; they are found when they fail with one.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.anyway: set[str] = set()
+        self._sound: set[str] = set()
+
+    def tests(self, copy: Path, fault: Fault) -> Outcome:
+        """What tells of the fault. Raises NotThere or Mistaken."""
+        while True:
+            with planted(copy, fault):
+                left_out = [f"--deselect=tests/{test}" for test in sorted(self.anyway)]
+                code, said, spent = _pytest(copy, fault.tests, self.seconds, "-x", *left_out)
+            if code is None:
+                return Outcome(f"no end within {self.seconds:g} s", spent)
+            if code == _NO_TEST_FAILED:
+                return Outcome(None, spent)
+            found = _FAILED.findall(said)
+            if code != _SOME_FAILED or not found:
+                raise Mistaken(f"{fault.name}: pytest ended with {code}: {said.strip()[-400:]}")
+            if self._is_sound(copy, found[0]):
+                return Outcome(found[0], spent)
+
+    def check(self, copy: Path, fault: Fault) -> Outcome:
+        """What `dpdsyn check` calls broken of the fault's method, None if nothing."""
+        assert fault.check is not None
+        with planted(copy, fault):
+            code, said, spent = _run(copy, [sys.executable, "-m", "experiments.cli.main", "check", fault.check], CHECK_SECONDS)
+        broken = [
+            line.removeprefix("BROKEN ").partition(":")[0].strip() for line in said.splitlines() if line.startswith("BROKEN")
+        ]
+        if code is None:
+            return Outcome(f"no end within {CHECK_SECONDS} s", spent)
+        if bool(code) != bool(broken):
+            raise Mistaken(f"{fault.name}: the check ended with {code}: {said.strip()[-400:]}")
+        return Outcome("; ".join(broken) or None, spent)
+
+    def _is_sound(self, copy: Path, test: str) -> bool:
+        """Whether the test passes without a fault."""
+        if test not in self._sound | self.anyway:
+            code, _, _ = _pytest(copy, [test], self.seconds)
+            (self._sound if code == _NO_TEST_FAILED else self.anyway).add(test)
+        return test in self._sound
+
+
+@contextmanager
+def planted(copy: Path, fault: Fault) -> Iterator[None]:
+    """The fault in its files, which are as they were afterwards. Raises NotThere."""
+    texts = fault.planted(copy)
+    former = {name: (copy / name).read_text(encoding="utf-8") for name in texts}
+    try:
+        for name, text in texts.items():
+            (copy / name).write_text(text, encoding="utf-8")
+        yield
+    finally:
+        for name, text in former.items():
+            (copy / name).write_text(text, encoding="utf-8")
+
+
+def _pytest(copy: Path, tests: Sequence[str], seconds: float, *more: str) -> tuple[int | None, str, float]:
+    quiet = ["-q", "-n", "0", "-p", "no:cacheprovider", "--tb=no", "-W", "ignore"]
+    return pytest_in(copy, [*quiet, *more, *(f"tests/{test}" for test in tests)], _environment(copy), seconds)
+
+
+def _environment(copy: Path) -> dict[str, str]:
+    return {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "CI": "1", "COLUMNS": "400"}
+
+
+def _run(copy: Path, command: Sequence[str], seconds: float) -> tuple[int | None, str, float]:
+    """Exit status (None if time was up), output, seconds. Whatever it started ends with it."""
+    environment = {**os.environ, **_environment(copy)}
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        said, _ = process.communicate(timeout=seconds)
+        code: int | None = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        said, _ = process.communicate()
+        code = None
+    return code, said, time.monotonic() - begun
