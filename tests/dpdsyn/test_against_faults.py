@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import dp_accounting
 import numpy as np
@@ -14,16 +15,18 @@ from dp_accounting.pld import PLDAccountant
 from scipy import stats
 
 from dpdsyn import DPDSyn, api, privacy, private_table, small_delta, zcdp
+from dpdsyn.checks import InputError
 from dpdsyn.composition import compose, gaussian_epsilon
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.entropy import fresh
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.preflight import PreflightError
-from dpdsyn.privacy import Ledger
+from dpdsyn.privacy import Budget, BudgetExceeded, Ledger, calibrate
 from dpdsyn.private_table import Grid, PrivateTable
 from dpdsyn.rows import Rows
 from dpdsyn.small_delta import OnGrid
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, SampledGaussian
+from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian
+from experiments.cli.main import main
 
 SCHEMA = toy_schema()
 ENCODED = toy_encoded(SCHEMA, 200)
@@ -140,6 +143,13 @@ def test_a_table_that_is_refused_has_spent_nothing(monkeypatch: pytest.MonkeyPat
         DPDSyn().fit(pd.DataFrame({"ward": ["a", "?", "b"], "ill": ["a", "b", "a"]}), WARD)
 
 
+def test_a_file_that_is_refused_has_spent_nothing(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people.write_text("patient;age;ward;seen;note;ill\np1;30;north;2020-01-01;x;no\np2;thirty;north;2020-01-01;x;no\n")
+    monkeypatch.setattr(DPDSyn, "fit", lambda *_, **__: pytest.fail("the budget was opened"))
+    files = ["--schema", str(people.with_suffix(".yaml")), "--output", str(people.with_name("made.csv"))]
+    assert main(["synthesize", str(people), *files, "--epsilon", "1", "--encoding", "latin-1"]) == 2
+
+
 # --- accounting ------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +173,39 @@ def test_all_that_a_ledger_lets_pass_is_paid_for() -> None:
         assert compose([Gaussian(noise)], 1e-6) > gaussian_epsilon(Gaussian(noise).rho * float(privacy._WITH_ROUNDING), 1e-6)
         assert compose([ZCDP(1 / noise)], 1e-6) > zcdp.epsilon_of(float(privacy._WITH_ROUNDING) / noise, 1e-6)
     assert privacy._ROUNDING == 1e-9
+
+
+@pytest.mark.parametrize("allowance", [Budget(1.0, 1e-6), Budget(0.02, 1e-9), ZCDP(0.3), GaussianCap(7.0)])
+def test_no_plan_above_its_allowance_is_opened(allowance: Budget | ZCDP | GaussianCap) -> None:
+    noise = calibrate(lambda noise: [Gaussian(noise)], allowance)
+    assert allowance.excess([Gaussian(noise)]) <= 0
+    Ledger(allowance).open([Gaussian(noise)])
+    with pytest.raises(BudgetExceeded, match="costs more"):
+        Ledger(allowance).open([Gaussian(noise * (1 - 1e-3))])
+    if isinstance(allowance, Budget):
+        assert -1e-7 < allowance.excess([ZCDP(allowance.rho)]) <= 0
+
+
+@dataclass(frozen=True)
+class Free:
+    """What only behaves like a spend."""
+
+    rho: float = 0.0
+
+
+def test_nothing_but_a_spend_is_planned_or_charged() -> None:
+    with pytest.raises(InputError, match="is no spend"):
+        Ledger(ZCDP(1.0)).open([Free()])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="is no spend"):
+        table().ledger.charge(Free(), "for nothing")  # type: ignore[arg-type]
+
+
+def test_what_is_left_over_counts_as_spent() -> None:
+    """A method may stop early because of what it saw of the rows, so only the plan says what it has cost."""
+    ledger = Ledger(Budget(1.0, 1e-6))
+    ledger.open([Gaussian(20.0)])
+    ledger.charge(Gaussian(40.0), "a quarter")
+    assert ledger.spent == ledger.allowance.spent([Gaussian(20.0)]) > ledger.allowance.spent([Gaussian(40.0)])  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("rho", [1e-4, 0.05, 3.0])

@@ -29,6 +29,8 @@ _LEDGER = _of(
     "no_adaptive_sequence_exceeds_a_cap",
     "many_sampled_steps_leave_no_room_for_a_crumb",
 )
+_AGAINST = "dpdsyn/test_against_faults.py"
+
 FAULTS: tuple[Fault, ...] = (
     fault(
         "one sampled step fewer is composed",
@@ -36,6 +38,7 @@ FAULTS: tuple[Fault, ...] = (
         "tuple((*kind, count) for kind",
         "tuple((*kind, max(1, count - 1)) for kind",
         *_COSTS,
+        f"{_AGAINST}::test_few_sampled_steps_cost_what_dp_accounting_says",
     ),
     fault(
         "sampled steps are composed at half their rate", _COMPOSITION, "sampling_prob=rate)", "sampling_prob=rate / 2)", *_COSTS
@@ -70,6 +73,7 @@ FAULTS: tuple[Fault, ...] = (
         "isinstance(spend, SampledGaussian) and spend.rate < 1:",
         "isinstance(spend, SampledGaussian):",
         *_COSTS,
+        f"{_AGAINST}::test_plans_cost_the_same_however_they_are_written",
     ),
     fault(
         "equal sampled steps are composed once",
@@ -77,6 +81,7 @@ FAULTS: tuple[Fault, ...] = (
         "steps[spend.rate, spend.noise_multiplier] += spend.count",
         "steps[spend.rate, spend.noise_multiplier] = spend.count",
         *_COSTS,
+        f"{_AGAINST}::test_plans_cost_the_same_however_they_are_written",
     ),
     fault(
         "sums of charges are not paid for where they exceed a plan by rounding",
@@ -84,6 +89,7 @@ FAULTS: tuple[Fault, ...] = (
         "_PAID = 1 + 1e-8",
         "_PAID = 1.0",
         *_COSTS,
+        f"{_AGAINST}::test_all_that_a_ledger_lets_pass_is_paid_for",
     ),
     fault(
         "a Gaussian's zCDP is half of what it is",
@@ -114,6 +120,7 @@ FAULTS: tuple[Fault, ...] = (
         "above * (rho * (above + 1) - epsilons)",
         "above * (rho * above - epsilons)",
         *_COSTS,
+        f"{_AGAINST}::test_the_curve_of_zcdp_and_its_epsilon_are_the_best_over_all_orders",
     ),
     fault(
         "where delta is tiny, chances of infinite losses are left out",
@@ -121,6 +128,7 @@ FAULTS: tuple[Fault, ...] = (
         "goal = delta * (1 - _ALLOWED) - never",
         "goal = delta * (1 - _ALLOWED)",
         *_COSTS,
+        f"{_AGAINST}::test_sums_of_losses_at_tiny_deltas_are_those_of_gaussians",
     ),
     fault(
         "where delta is tiny, one loss fewer is summed",
@@ -128,6 +136,7 @@ FAULTS: tuple[Fault, ...] = (
         "spectrum *= rfft(ring) ** part.count",
         "spectrum *= rfft(ring) ** max(1, part.count - 1)",
         *_COSTS,
+        f"{_AGAINST}::test_sums_of_losses_at_tiny_deltas_are_those_of_gaussians",
     ),
     fault(
         "calibration stops on the wrong side",
@@ -142,6 +151,7 @@ FAULTS: tuple[Fault, ...] = (
         "    while excess(x) > 0:\n        x *= 1 - tolerance / 2\n",
         "    x *= 1 + tolerance\n",
         *_COSTS,
+        f"{_AGAINST}::test_no_plan_above_its_allowance_is_opened",
     ),
     fault(
         "charges may exceed a plan by a thousandth",
@@ -156,6 +166,7 @@ FAULTS: tuple[Fault, ...] = (
         "if not self.allowance.excess(plan) <= _ROUNDING:",
         "if not self.allowance.excess(plan) <= 0.01:",
         *_LEDGER,
+        f"{_AGAINST}::test_no_plan_above_its_allowance_is_opened",
     ),
     fault(
         "a second plan takes the place of the first",
@@ -191,6 +202,7 @@ FAULTS: tuple[Fault, ...] = (
         "return self.allowance.spent(self._plan) if self._plan and self._charges else 0.0",
         "return self.allowance.spent([spend for _, spend in self._charges])",
         *_LEDGER,
+        f"{_AGAINST}::test_what_is_left_over_counts_as_spent",
     ),
     fault(
         "rows exposed by a nested method leave its parent's guarantee as it is",
@@ -206,5 +218,6 @@ FAULTS: tuple[Fault, ...] = (
         "if type(spend) not in get_args(Spend):",
         "if not hasattr(spend, 'rho'):",
         *_LEDGER,
+        f"{_AGAINST}::test_nothing_but_a_spend_is_planned_or_charged",
     ),
 )

@@ -75,7 +75,8 @@ FAULTS: tuple[Fault, ...] = (
         "dpdsyn/column.py",
         "        return self.settled(self.read(cells))\n",
         "        codes = self.read(cells)\n        if (codes == UNREADABLE).any():\n"
-        '            raise SchemaError(f"column {self.name!r} has a cell that cannot be read")\n        return self.settled(codes)\n',
+        '            raise SchemaError(f"column {self.name!r} has a cell that cannot be read")\n'
+        "        return self.settled(codes)\n",
         "dpdsyn/test_cells.py",
         "dpdsyn/test_api.py",
     ),
@@ -104,13 +105,15 @@ FAULTS: tuple[Fault, ...] = (
         (
             Edit(
                 "experiments/cli/synthesize.py",
-                "    if request.preflight:\n        held_against(request.table, table, schema, request.reading, request.show_cells)\n",
+                "    if request.preflight:\n"
+                "        held_against(request.table, table, schema, request.reading, request.show_cells)\n",
                 "",
             ),
             Edit(
                 "experiments/cli/synthesize.py",
                 "    del table\n",
-                "    if request.preflight:\n        held_against(request.table, table, schema, request.reading, request.show_cells)\n    del table\n",
+                "    if request.preflight:\n"
+                "        held_against(request.table, table, schema, request.reading, request.show_cells)\n    del table\n",
             ),
         ),
         ("experiments/cli/test_synthesize.py",),

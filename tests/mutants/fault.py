@@ -45,7 +45,7 @@ class Fault:
         return texts
 
     def key(self, root: Path) -> str:
-        """Changes with the fault, with the files that it changes and with its tests; a trial of the same key need not be repeated."""
+        """Changes with the fault, the files that it changes and its tests; a trial of the same key need not be made again."""
         digest = hashlib.sha256(repr((self.edits, self.tests, self.check)).encode())
         for name in sorted({edit.file for edit in self.edits} | {f"tests/{test.partition('::')[0]}" for test in self.tests}):
             digest.update((root / name).read_bytes())

@@ -42,6 +42,7 @@ _SAMPLES = _of(
     "all_planned_steps_are_drawn_in_one_pass",
     "samples_of_streamed_rows_are_independent_trials_of_every_row_in_every_step",
 )
+_AGAINST = "dpdsyn/test_against_faults.py"
 _CHECK = "dpdsyn.candidates:Independent"
 
 FAULTS: tuple[Fault, ...] = (
@@ -57,8 +58,10 @@ FAULTS: tuple[Fault, ...] = (
         "marginals that are asked together share one draw where their shapes are equal",
         _TABLE,
         "noise = [rounded_gaussian(sigma * most, counts.size, self.__rng) for counts",
-        "drawn: dict = {}\n        noise = [drawn.setdefault(counts.shape, rounded_gaussian(sigma * most, counts.size, self.__rng)) for counts",
+        "drawn: dict = {}\n"
+        "        noise = [drawn.setdefault(counts.shape, rounded_gaussian(sigma * most, counts.size, self.__rng)) for counts",
         *_MARGINALS,
+        f"{_AGAINST}::test_no_two_answers_share_their_noise",
         check=_CHECK,
     ),
     fault(
@@ -82,6 +85,7 @@ FAULTS: tuple[Fault, ...] = (
         "(2 * sensitivity * (1 + _SLACK))",
         "(2 * sensitivity)",
         *_CHOICES,
+        f"{_AGAINST}::test_choices_are_flatter_by_what_floating_point_may_move",
     ),
     fault(
         "sums are cast to single precision before they are put on the grid",
@@ -89,6 +93,7 @@ FAULTS: tuple[Fault, ...] = (
         "exact = sum(grid.steps(part) for part in parts)",
         "exact = sum(grid.steps(part.astype(np.float32)) for part in parts)",
         *_SUMS,
+        f"{_AGAINST}::test_sums_of_many_rows_are_as_exact_as_their_grid",
     ),
     fault(
         "sums of large batches are added up in floating point",
@@ -96,6 +101,7 @@ FAULTS: tuple[Fault, ...] = (
         "exact = sum(grid.steps(part) for part in parts)",
         "exact = grid.steps(np.sum(parts, axis=0))",
         *_SUMS,
+        f"{_AGAINST}::test_sums_of_many_rows_are_as_exact_as_their_grid",
     ),
     fault(
         "the grid of sums follows the sum",
@@ -117,6 +123,7 @@ FAULTS: tuple[Fault, ...] = (
         "rounded_gaussian(sigma * most, counts.size",
         "rounded_gaussian(sigma, counts.size",
         *_PERSONS,
+        f"{_AGAINST}::test_persons_of_several_rows_have_the_noise_that_is_charged_for",
     ),
     fault(
         "persons: rows weigh 1 instead of 1/k in marginals",
@@ -229,6 +236,7 @@ FAULTS: tuple[Fault, ...] = (
         "return self._encoded[poisson_sample(len(self._encoded), rate, rng)]",
         "return self._encoded[poisson_sample(len(self._encoded), rate, np.random.default_rng(0))]",
         *_SAMPLES,
+        f"{_AGAINST}::test_no_batch_is_that_of_an_earlier_step",
         check=_CHECK,
     ),
     fault(
@@ -261,6 +269,7 @@ FAULTS: tuple[Fault, ...] = (
         "self.schema.select(columns), ledger, apart(self.__rng))",
         "self.schema.select(columns), ledger, __import__('copy').deepcopy(self.__rng))",
         *_REFUSALS,
+        f"{_AGAINST}::test_no_two_answers_share_their_noise",
         check=_CHECK,
     ),
     fault(
@@ -269,7 +278,9 @@ FAULTS: tuple[Fault, ...] = (
         "self.schema.select(columns), ledger, apart(self.__rng))",
         "self.schema.select(columns), ledger, self.__rng)",
         *_REFUSALS,
+        f"{_AGAINST}::test_no_two_answers_share_their_noise",
         check=_CHECK,
+        harmless="no two answers share a number, and nobody but the two tables holds the stream",
     ),
     fault(
         "what is reserved for a child is not charged to its parent",
@@ -293,6 +304,7 @@ FAULTS: tuple[Fault, ...] = (
         "self.ledger.hand_over(promise)",
         "pass",
         *_LEAKS,
+        f"{_AGAINST}::test_rows_that_a_library_has_been_given_are_under_its_promise_only",
     ),
     fault(
         "the public number of rows is the true one",

@@ -83,7 +83,8 @@ FAULTS: tuple[Fault, ...] = (
         "the guide begins where the rows' first moments point",
         _GUIDE,
         "        flat = self.network.initial(rng)\n        velocity",
-        "        flat = self.network.initial(rng)\n        flat[0] += private._PrivateTable__rows.together().mean()\n        velocity",
+        "        flat = self.network.initial(rng)\n"
+        "        flat[0] += private._PrivateTable__rows.together().mean()\n        velocity",
         "baselines/test_mechanisms_only.py",
         "dpdsyn/test_contract.py::test_every_method_keeps_the_contract[guide_only]",
         check=_GUIDE_ONLY,
@@ -149,10 +150,12 @@ FAULTS: tuple[Fault, ...] = (
                 "        clique = clique_of[query]\n        if told is not None:\n            told[:] = [float(exact.sum())]\n",
             ),
             Edit(_AIM, "worth, steepness, epsilon)", "worth, steepness, epsilon, self._told())"),
+            Edit(_AIM, "        self.model_ = model\n", "        self.model_ = model\n        del self.told\n"),
             Edit(
                 _AIM,
                 "    def _fitted(self,",
-                "    def _told(self) -> list:\n        self.told = getattr(self, 'told', [])\n        return self.told\n\n    def _fitted(self,",
+                "    def _told(self) -> list:\n        self.told = getattr(self, 'told', [])\n"
+                "        return self.told\n\n    def _fitted(self,",
             ),
             Edit(
                 _AIM,

@@ -14,6 +14,7 @@ _FRESH = (
 )
 _KEPT = ("dpdsyn/test_api.py",)
 _CHECK = "dpdsyn.candidates:Independent"
+_AGAINST = "dpdsyn/test_against_faults.py"
 
 FAULTS: tuple[Fault, ...] = (
     fault(
@@ -131,10 +132,11 @@ FAULTS: tuple[Fault, ...] = (
                 _API,
                 "return secrets.token_bytes(_KEY_BYTES), fresh(), fresh(), fresh()",
                 "noise = fresh()\n            key = int(noise.integers(2**63))\n"
-                "            return secrets.token_bytes(_KEY_BYTES), noise, fresh(), np.random.Generator(type(noise.bit_generator)(key=key))",
+                "            rows = np.random.Generator(type(noise.bit_generator)(key=key))\n"
+                "            return secrets.token_bytes(_KEY_BYTES), noise, fresh(), rows",
             ),
         ),
-        _KEPT,
+        (*_KEPT, f"{_AGAINST}::test_noise_and_published_rows_have_streams_of_their_own_and_bounding_a_key_of_its_own"),
     ),
     fault(
         "a fitted model keeps the stream of its noise, through pickle too",
@@ -171,5 +173,6 @@ FAULTS: tuple[Fault, ...] = (
         "return bytes(_KEY_BYTES), fresh()",
         *_KEPT,
         "dpdsyn/test_contribution_bounding.py",
+        f"{_AGAINST}::test_noise_and_published_rows_have_streams_of_their_own_and_bounding_a_key_of_its_own",
     ),
 )
