@@ -8,6 +8,7 @@ _API = "dpdsyn/api.py"
 _BOUNDING = "dpdsyn/contribution_bounding.py"
 _PERSONS = ("dpdsyn/test_contribution_bounding.py",)
 _CELLS = ("dpdsyn/test_cells.py", "dpdsyn/test_schema.py")
+_AGAINST = "dpdsyn/test_against_faults.py"
 
 FAULTS: tuple[Fault, ...] = (
     fault(
@@ -98,7 +99,7 @@ FAULTS: tuple[Fault, ...] = (
                 "        if preflight:\n            held_against(table, public)\n        self.schema_ = public\n",
             ),
         ),
-        ("dpdsyn/test_preflight.py", "dpdsyn/test_api.py"),
+        ("dpdsyn/test_preflight.py", f"{_AGAINST}::test_a_table_that_is_refused_has_spent_nothing"),
     ),
     Fault(
         "the command holds the rows against the schema after the fit",
@@ -116,7 +117,7 @@ FAULTS: tuple[Fault, ...] = (
                 "        held_against(request.table, table, schema, request.reading, request.show_cells)\n    del table\n",
             ),
         ),
-        ("experiments/cli/test_synthesize.py",),
+        (f"{_AGAINST}::test_a_file_that_is_refused_has_spent_nothing",),
     ),
     fault(
         "messages of the preflight quote cells that nobody asked for",
@@ -144,7 +145,13 @@ FAULTS: tuple[Fault, ...] = (
         "experiments/cli/synthesize.py",
         "if schema.drafted and not request.draft:",
         "if False:",
-        "experiments/cli/test_synthesize.py",
+        "experiments/cli/test_synthesize.py::test_a_draft_is_refused_unless_it_is_meant",
     ),
-    fault("a saved model holds its seed", _API, 'if key != "random_state"}', "}", "dpdsyn/test_api.py"),
+    fault(
+        "a saved model holds its seed",
+        _API,
+        'if key != "random_state"}',
+        "}",
+        "dpdsyn/test_api.py::test_a_saved_model_samples_the_same_distribution",
+    ),
 )

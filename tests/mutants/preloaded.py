@@ -1,4 +1,4 @@
-"""Tests in a process that is forked off one where slow imports are done, for these take longer than most tests.
+"""Programs in a process that is forked off one where slow imports are done, for these take longer than most tests.
 
 Nothing of ours is among them: what is forked imports that from the copy with the fault.
 """
@@ -43,11 +43,16 @@ if (
             importlib.import_module(_name)
 
 
-def pytest_in(copy: Path, arguments: Sequence[str], environment: dict[str, str], seconds: float) -> tuple[int | None, str, float]:
-    """Exit status (None if time was up), output, seconds. Whatever the tests started ends with them."""
+def forked(
+    copy: Path, program: str, arguments: Sequence[str], environment: dict[str, str], seconds: float
+) -> tuple[int | None, str, float]:
+    """`pytest` or `dpdsyn` with these arguments: exit status (None if time was up), output, seconds.
+
+    Whatever it started ends with it.
+    """
     begun = time.monotonic()
     told = copy / "told.txt"
-    process = _CONTEXT.Process(target=_tests, args=(str(copy), list(arguments), environment, str(told)))
+    process = _CONTEXT.Process(target=_program, args=(str(copy), program, list(arguments), environment, str(told)))
     process.start()
     process.join(seconds)
     code = process.exitcode
@@ -59,7 +64,7 @@ def pytest_in(copy: Path, arguments: Sequence[str], environment: dict[str, str],
     return code, said, time.monotonic() - begun
 
 
-def _tests(copy: str, arguments: list[str], environment: dict[str, str], told: str) -> None:
+def _program(copy: str, program: str, arguments: list[str], environment: dict[str, str], told: str) -> None:
     os.setsid()
     out = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(out, 1)
@@ -68,12 +73,17 @@ def _tests(copy: str, arguments: list[str], environment: dict[str, str], told: s
     os.environ.update(environment)
     sys.dont_write_bytecode = True
     sys.path.insert(0, copy)
-    import pytest
-
     import dpdsyn
 
     if not str(dpdsyn.__file__).startswith(copy):
         raise RuntimeError(f"{dpdsyn.__file__} is not of the copy")
-    code = int(pytest.main(arguments))
+    if program == "pytest":
+        import pytest
+
+        code = int(pytest.main(arguments))
+    else:
+        from experiments.cli.main import main
+
+        code = main(arguments)
     sys.stdout.flush()
     os._exit(code)

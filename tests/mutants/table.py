@@ -48,7 +48,7 @@ def _row(told: Told) -> str:
         return f"| {fault.name} | {files} | not tried | | |\n"
     nothing = f"nothing: {fault.harmless}" if fault.harmless else "**nothing**"
     by = f"`{_short(told.tests['by'])}`" if told.tests["by"] else nothing
-    check = "" if told.check is None else told.check["by"] or "nothing"
+    check = ("not asked" if fault.check else "") if told.check is None else told.check["by"] or "nothing"
     return f"| {fault.name} | {files} | {by} | {told.tests['seconds']:.0f} | {check} |\n"
 
 

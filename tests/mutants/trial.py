@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mutants.fault import Fault
-from mutants.preloaded import pytest_in
+from mutants.preloaded import forked
 
 TREE = ("dpdsyn", "baselines", "experiments", "conf", "tests", "pyproject.toml")
 CHECK_SECONDS = 300
@@ -43,9 +38,6 @@ def copied(root: Path, folder: Path) -> Iterator[Path]:
         (shutil.copytree if (root / name).is_dir() else shutil.copy)(
             root / name, folder / name, **({"ignore": ignored} if (root / name).is_dir() else {})
         )
-    code, said, _ = _run(folder, [sys.executable, "-c", "import dpdsyn; print(dpdsyn.__file__)"], 60)
-    if code or not said.strip().startswith(str(folder)):
-        raise Mistaken(f"the copy in {folder} is not what is imported: {said.strip()[-300:]}")
     yield folder
 
 
@@ -80,7 +72,7 @@ class Trials:
         """What `dpdsyn check` calls broken of the fault's method, None if nothing."""
         assert fault.check is not None
         with planted(copy, fault):
-            code, said, spent = _run(copy, [sys.executable, "-m", "experiments.cli.main", "check", fault.check], CHECK_SECONDS)
+            code, said, spent = forked(copy, "dpdsyn", ["check", fault.check], _environment(copy), CHECK_SECONDS)
         broken = [
             line.removeprefix("BROKEN ").partition(":")[0].strip() for line in said.splitlines() if line.startswith("BROKEN")
         ]
@@ -114,25 +106,9 @@ def planted(copy: Path, fault: Fault) -> Iterator[None]:
 
 def _pytest(copy: Path, tests: Sequence[str], seconds: float, *more: str) -> tuple[int | None, str, float]:
     quiet = ["-q", "-n", "0", "-p", "no:cacheprovider", "--tb=no", "-W", "ignore"]
-    return pytest_in(copy, [*quiet, *more, *(f"tests/{test}" for test in tests)], _environment(copy), seconds)
+    return forked(copy, "pytest", [*quiet, *more, *(f"tests/{test}" for test in tests)], _environment(copy), seconds)
 
 
 def _environment(copy: Path) -> dict[str, str]:
+    """What tests that start programs hand on to them."""
     return {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "CI": "1", "COLUMNS": "400"}
-
-
-def _run(copy: Path, command: Sequence[str], seconds: float) -> tuple[int | None, str, float]:
-    """Exit status (None if time was up), output, seconds. Whatever it started ends with it."""
-    environment = {**os.environ, **_environment(copy)}
-    begun = time.monotonic()
-    process = subprocess.Popen(
-        command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        said, _ = process.communicate(timeout=seconds)
-        code: int | None = process.returncode
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        said, _ = process.communicate()
-        code = None
-    return code, said, time.monotonic() - begun
