@@ -15,9 +15,10 @@ from dp_accounting.pld import PLDAccountant
 from scipy import stats
 
 from dpdsyn import DPDSyn, api, privacy, private_table, small_delta, zcdp
+from dpdsyn.candidates import Independent
 from dpdsyn.checks import InputError
 from dpdsyn.composition import compose, gaussian_epsilon
-from dpdsyn.contract import toy_encoded, toy_schema
+from dpdsyn.contract import NOTHING_LEFT, outcomes, toy_encoded, toy_schema
 from dpdsyn.entropy import fresh
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.preflight import PreflightError
@@ -232,3 +233,22 @@ def test_sums_of_losses_at_tiny_deltas_are_those_of_gaussians(count: int, delta:
     infinite = [OnGrid(int(steps[0]), chances, delta / (2 * count), count)]
     assert small_delta.epsilon_of(infinite, step, delta) > epsilon * (1 + 1e-4)
     assert small_delta.epsilon_of([replace(infinite[0], infinite=2 * delta / count)], step, delta) == math.inf
+
+
+# --- the check itself ------------------------------------------------------------------------------------------
+
+
+class Recodes(Independent):
+    """Looks at its table through a view, which copies the rows' object."""
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> Recodes:
+        private.recode({"age": np.array([0, 0, 1, 1, 1])})
+        super().fit(private, rng)
+        return self
+
+
+def test_what_python_notes_of_a_class_that_is_copied_is_nothing_left_behind() -> None:
+    """`copy` keeps the names of a class's slots in the class itself, the first time."""
+    if "__slotnames__" in vars(Rows):
+        del Rows.__slotnames__  # type: ignore[attr-defined]
+    assert [outcome.fault for outcome in outcomes(Recodes, [NOTHING_LEFT])] == [None]
