@@ -44,12 +44,16 @@ def test_the_table_counts_what_is_told_and_names_survivors() -> None:
     faults = [fault(name, "a.py", "x", "y", harmless=why) for name, why in (("f", None), ("g", None), ("h", "it is nothing"))]
     by = [{"by": "dpdsyn/test_a.py::test_x[1]", "seconds": 2.4}, {"by": None, "seconds": 9.0}, {"by": None, "seconds": 1.0}]
     rows = [
-        Told(one, line, check) for one, line, check in zip(faults, by, [{"by": "noise", "seconds": 1.0}, None, None], strict=True)
+        Told(one, line, check)
+        for one, line, check in zip(faults, by, [{"by": "noise; plan; rows", "seconds": 1.0}, None, None], strict=True)
     ]
     text = written({"Some": rows}, ["test_b.py::test_y"])
     assert (
         "3 faults: tests tell of 1, and 1 of the others take nothing from privacy. `dpdsyn check` was asked of 1 and tells of 1."
         in text
     )
-    assert "| f | `a.py` | `test_a.py::test_x` | 2 | noise |" in text and "| g | `a.py` | **nothing** | 9 |  |" in text
+    assert (
+        "| f | `a.py` | `test_a.py::test_x` | 2 | noise; plan; and 1 more |" in text
+        and "| g | `a.py` | **nothing** | 9 |  |" in text
+    )
     assert "| h | `a.py` | nothing: it is nothing | 1 |  |" in text and "too: `test_b.py::test_y`" in text

@@ -48,7 +48,7 @@ def _row(told: Told) -> str:
         return f"| {fault.name} | {files} | not tried | | |\n"
     nothing = f"nothing: {fault.harmless}" if fault.harmless else "**nothing**"
     by = f"`{_short(told.tests['by'])}`" if told.tests["by"] else nothing
-    check = ("not asked" if fault.check else "") if told.check is None else told.check["by"] or "nothing"
+    check = ("not asked" if fault.check else "") if told.check is None else _few(told.check["by"] or "nothing")
     return f"| {fault.name} | {files} | {by} | {told.tests['seconds']:.0f} | {check} |\n"
 
 
@@ -56,3 +56,9 @@ def _short(test: str) -> str:
     """Without the folder, and without the parameters of a parametrised test, which may be long."""
     file, _, name = test.partition("::")
     return f"{file.rpartition('/')[2]}::{name.partition('[')[0]}" if name else test
+
+
+def _few(requirements: str, most: int = 2) -> str:
+    """The first of the requirements that are broken, and how many more there are."""
+    each = requirements.split("; ")
+    return "; ".join(each[:most]) + (f"; and {len(each) - most} more" if len(each) > most else "")

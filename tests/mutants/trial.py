@@ -44,13 +44,13 @@ def copied(root: Path, folder: Path) -> Iterator[Path]:
 class Trials:
     """Trials in one copy after another. seconds: how long the tests of one fault may take.
 
-    anyway: tests that fail without a fault too, and so tell of none; they are found when they fail with one.
+    anyway, sound: of the tests that failed with a fault, those that fail without it too, and so tell of none, and the others.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.anyway: set[str] = set()
-        self._sound: set[str] = set()
+        self.sound: set[str] = set()
 
     def tests(self, copy: Path, fault: Fault) -> Outcome:
         """What tells of the fault. Raises NotThere or Mistaken."""
@@ -84,10 +84,10 @@ class Trials:
 
     def _is_sound(self, copy: Path, test: str) -> bool:
         """Whether the test passes without a fault."""
-        if test not in self._sound | self.anyway:
+        if test not in self.sound | self.anyway:
             code, _, _ = _pytest(copy, [test], self.seconds)
-            (self._sound if code == _NO_TEST_FAILED else self.anyway).add(test)
-        return test in self._sound
+            (self.sound if code == _NO_TEST_FAILED else self.anyway).add(test)
+        return test in self.sound
 
 
 @contextmanager
