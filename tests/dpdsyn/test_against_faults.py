@@ -1,4 +1,4 @@
-"""What tests elsewhere did not tell of: each of these fails with a fault that `tests/mutants` plants and no other test saw."""
+"""Tests made against faults that `tests/mutants` plants, of which the quick tests of the same mechanism did not tell."""
 
 from __future__ import annotations
 
