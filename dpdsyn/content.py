@@ -20,7 +20,16 @@ from dpdsyn.private_table import PrivateTable
 
 _SELF_EVIDENT = (bool, int, str, bytes, complex, type(None), type(Ellipsis), type(NotImplemented))
 _BY_NAME = (types.ModuleType, logging.Logger, property, staticmethod, classmethod, types.GenericAlias, types.UnionType)
-_OF_EVERY_CLASS = ("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__", "__annotations__")
+_OF_EVERY_CLASS = (
+    "__dict__",
+    "__weakref__",
+    "__doc__",
+    "__module__",
+    "__qualname__",
+    "__firstlineno__",
+    "__annotations__",
+    "__slotnames__",
+)
 _ADDRESSED = (types.FunctionType, types.MethodType, types.BuiltinMethodType)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _CACHE = type(functools.lru_cache(lambda: None))

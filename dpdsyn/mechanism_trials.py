@@ -62,7 +62,7 @@ def _ask(private: PrivateTable, everything: bool) -> None:
     private.noisy_marginals(pairs, [3.0] * len(pairs))
     private.noisy_scores([(name,) for name in names * 40], lambda counts, _: float(counts.flat[0]), 1.0, 2.0)
     for rate in (1.0, 0.5, 0.5):
-        private.noisy_sum(_first_codes, rate, 2.0, 1.0)
+        private.noisy_sum(_first_codes, rate, 2.0, 0.25)
     part, other = (private.child(ZCDP(1e6), names) for _ in range(2))
     part.ledger.cap()
     deeper = part.child(ZCDP(1e3), names)

@@ -1,0 +1,157 @@
+"""Faults of how a table is read, bounded, refused, encoded and released."""
+
+from __future__ import annotations
+
+from mutants.fault import Edit, Fault, fault
+
+_API = "dpdsyn/api.py"
+_BOUNDING = "dpdsyn/contribution_bounding.py"
+_PERSONS = ("dpdsyn/test_contribution_bounding.py",)
+_CELLS = ("dpdsyn/test_cells.py", "dpdsyn/test_schema.py")
+_AGAINST = "dpdsyn/test_against_faults.py"
+
+FAULTS: tuple[Fault, ...] = (
+    fault(
+        "bounding keeps each person's first rows",
+        _BOUNDING,
+        "order = np.lexsort((found[:, 1], found[:, 0], places))",
+        'order = np.argsort(places, kind="stable")',
+        *_PERSONS,
+    ),
+    fault(
+        "rows are chosen before those to be dropped are dropped",
+        _BOUNDING,
+        "    encoded, used = encoded[persons[kept] >= 0], kept & (persons >= 0)\n",
+        "    told = pd.util.hash_pandas_object(frame.astype(str), index=False)\n"
+        '    early = (told.groupby(persons).rank(method="first") <= (schema.max_rows_per_person or 1)).to_numpy()\n'
+        "    encoded, used = encoded[(early & (persons >= 0))[kept]], kept & early & (persons >= 0)\n",
+        *_PERSONS,
+    ),
+    fault(
+        "which rows are kept does not depend on the key",
+        _BOUNDING,
+        "places], codes])), key)",
+        "places], codes])), bytes(16))",
+        *_PERSONS,
+    ),
+    fault(
+        "one row more than stated is kept of each person",
+        _BOUNDING,
+        "chosen[rows[order[ranks < most]]] = True",
+        "chosen[rows[order[ranks <= most]]] = True",
+        *_PERSONS,
+    ),
+    fault(
+        "a person who is written in two ways is two",
+        _BOUNDING,
+        'unicodedata.normalize("NFC", canonical(value))',
+        "str(value)",
+        *_PERSONS,
+    ),
+    fault(
+        "cells that are equal in Python are read as one, whatever they say",
+        "dpdsyn/cells.py",
+        "    if _one_equality(cells):",
+        "    if True:",
+        *_CELLS,
+    ),
+    fault(
+        "a column of text and numbers is read as text if its first cell is one",
+        "dpdsyn/cells.py",
+        "    return len(kinds) <= 1\n",
+        "    return len(kinds) <= 1 or type(cells[0]) is str\n",
+        *_CELLS,
+    ),
+    fault(
+        "bins run from the least to the greatest number of the rows",
+        "dpdsyn/column.py",
+        "            codes = np.clip(np.searchsorted(self.edges, found.values,",
+        "            seen = found.values[np.isfinite(found.values)]\n"
+        "            edges = np.linspace(seen.min(), seen.max() + 1, self.bins + 1) if len(seen) else self.edges\n"
+        "            codes = np.clip(np.searchsorted(edges, found.values,",
+        *_CELLS,
+    ),
+    fault(
+        "a cell that contradicts its schema stops a fit without preflight",
+        "dpdsyn/column.py",
+        "        return self.settled(self.read(cells))\n",
+        "        codes = self.read(cells)\n        if (codes == UNREADABLE).any():\n"
+        '            raise SchemaError(f"column {self.name!r} has a cell that cannot be read")\n'
+        "        return self.settled(codes)\n",
+        "dpdsyn/test_cells.py",
+        "dpdsyn/test_api.py",
+    ),
+    fault(
+        "categories that nobody declared are published",
+        "dpdsyn/synthesizer.py",
+        "        if undeclared.any():",
+        "        if False:",
+        "dpdsyn/test_synthesizers.py::test_undeclared_categories_are_never_published",
+        check="dpdsyn.candidates:Independent",
+    ),
+    Fault(
+        "the preflight looks at the rows after the budget was spent",
+        (
+            Edit(_API, "rows = _rows(table, public, key, preflight)", "rows = _rows(table, public, key, False)"),
+            Edit(
+                _API,
+                "        self.schema_ = public\n",
+                "        if preflight:\n            held_against(table, public)\n        self.schema_ = public\n",
+            ),
+        ),
+        ("dpdsyn/test_preflight.py", f"{_AGAINST}::test_a_table_that_is_refused_has_spent_nothing"),
+    ),
+    Fault(
+        "the command holds the rows against the schema after the fit",
+        (
+            Edit(
+                "experiments/cli/synthesize.py",
+                "    if request.preflight:\n"
+                "        held_against(request.table, table, schema, request.reading, request.show_cells)\n",
+                "",
+            ),
+            Edit(
+                "experiments/cli/synthesize.py",
+                "    del table\n",
+                "    if request.preflight:\n"
+                "        held_against(request.table, table, schema, request.reading, request.show_cells)\n    del table\n",
+            ),
+        ),
+        (f"{_AGAINST}::test_a_file_that_is_refused_has_spent_nothing",),
+    ),
+    fault(
+        "messages of the preflight quote cells that nobody asked for",
+        "dpdsyn/preflight.py",
+        'named = self.cell if show_cells else "a cell"',
+        "named = self.cell",
+        "dpdsyn/test_preflight.py",
+    ),
+    fault(
+        "the mark of a draft is ignored by tables",
+        "dpdsyn/private_table.py",
+        "        if schema.drafted:\n",
+        "        if False:\n",
+        "dpdsyn/test_api.py::test_the_guarantee_says_what_was_spent_and_on_whom",
+    ),
+    fault(
+        "marks of what was read off the rows are ignored in a file",
+        "dpdsyn/schema.py",
+        "drafted=schema.drafted or bool(marked_lines(path))",
+        "drafted=schema.drafted",
+        "dpdsyn/test_schema.py",
+    ),
+    fault(
+        "the command takes a draft without being told to",
+        "experiments/cli/synthesize.py",
+        "if schema.drafted and not request.draft:",
+        "if False:",
+        "experiments/cli/test_synthesize.py::test_a_draft_is_refused_unless_it_is_meant",
+    ),
+    fault(
+        "a saved model holds its seed",
+        _API,
+        'if key != "random_state"}',
+        "}",
+        "dpdsyn/test_api.py::test_a_saved_model_samples_the_same_distribution",
+    ),
+)

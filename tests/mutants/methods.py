@@ -1,0 +1,193 @@
+"""Faults of the guide, of candidates and of the methods beside ours."""
+
+from __future__ import annotations
+
+from mutants.fault import Edit, Fault, fault
+
+_GUIDE = "dpdsyn/guide.py"
+_MST = "baselines/mst.py"
+_SELECTION = "baselines/marginal/selection.py"
+_AIM = "baselines/aim.py"
+_GRADIENTS = (
+    "dpdsyn/test_guide.py::test_no_row_adds_more_than_its_clip",
+    "dpdsyn/test_guide.py::test_a_row_without_a_finite_gradient_adds_nothing",
+    "dpdsyn/test_guide.py::test_what_a_row_adds_is_the_same_bit_for_bit_whatever_rows_are_beside_it",
+    "dpdsyn/test_guide.py::test_clipped_sums_equal_those_of_naive_per_row_gradients",
+)
+_GUIDE_ONLY = "baselines.references:GuideOnly"
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        "the guide divides by the true size of the batch, which its closure has seen",
+        (
+            Edit(_GUIDE, "        def gradient_sum(", "        sizes: list[int] = []\n\n        def gradient_sum("),
+            Edit(
+                _GUIDE,
+                "            return self.network.clipped_gradient_sum(flat, self.network.index(batch[:, features])",
+                "            sizes.append(len(batch))\n"
+                "            return self.network.clipped_gradient_sum(flat, self.network.index(batch[:, features])",
+            ),
+            Edit(_GUIDE, "noisy / self.expected_batch", "noisy / max(1, sizes[-1])"),
+        ),
+        ("dpdsyn/test_contract.py::test_every_method_keeps_the_contract[guide_only]",),
+        _GUIDE_ONLY,
+    ),
+    fault(
+        "the guide clips to twice the norm",
+        _GUIDE,
+        "np.minimum(1, clip / np.sqrt",
+        "np.minimum(1, 2 * clip / np.sqrt",
+        *_GRADIENTS,
+        check=_GUIDE_ONLY,
+    ),
+    fault(
+        "the norm of a row's gradient forgets the output layer",
+        _GUIDE,
+        "_squares(back) + _squares(hidden) * _squares(error)",
+        "_squares(back)",
+        *_GRADIENTS,
+        check=_GUIDE_ONLY,
+    ),
+    fault(
+        "the norm of a row's gradient forgets the bias",
+        _GUIDE,
+        "square = index.shape[1] * _squares(back)",
+        "square = (index.shape[1] - 1) * _squares(back)",
+        *_GRADIENTS,
+        check=_GUIDE_ONLY,
+    ),
+    fault(
+        "rows without a finite gradient are not left out",
+        _GUIDE,
+        "        if not known.all():\n",
+        "        if False:\n",
+        *_GRADIENTS,
+    ),
+    fault(
+        "a row's gradient depends on the rows beside it",
+        _GUIDE,
+        "        scale = np.minimum(1, clip / np.sqrt(square + 1e-300))",
+        "        scale = np.minimum(1, clip / np.sqrt(np.maximum(square, np.median(square)) + 1e-300))",
+        *_GRADIENTS,
+        check=_GUIDE_ONLY,
+    ),
+    fault(
+        "gradients are summed in single precision",
+        _GUIDE,
+        "total = np.empty(self.parameters, dtype=flat.dtype)",
+        "total = np.empty(self.parameters, dtype=np.float32)",
+        *_GRADIENTS,
+        check=_GUIDE_ONLY,
+    ),
+    fault(
+        "the guide begins where the rows' first moments point",
+        _GUIDE,
+        "        flat = self.network.initial(rng)\n        velocity",
+        "        flat = self.network.initial(rng)\n"
+        "        flat[0] += private._PrivateTable__rows.together().mean()\n        velocity",
+        "baselines/test_mechanisms_only.py",
+        "dpdsyn/test_contract.py::test_every_method_keeps_the_contract[guide_only]",
+        check=_GUIDE_ONLY,
+    ),
+    fault(
+        "the guide charges one step fewer than it takes",
+        _GUIDE,
+        "return SampledGaussian(self.rate, noise, self.settings.steps)",
+        "return SampledGaussian(self.rate, noise, max(1, self.settings.steps - 1))",
+        "dpdsyn/test_guide.py::test_one_guide_labels_several_targets_for_one_price",
+        check=_GUIDE_ONLY,
+    ),
+    fault(
+        "the source of candidates gets its share and the guide the whole budget",
+        "dpdsyn/method.py",
+        "else [cap, guide.spend(noise)]",
+        "else [guide.spend(noise)]",
+        "dpdsyn/test_synthesizers.py::test_the_method_charges_candidates_and_guide_together",
+    ),
+    fault(
+        "permuted columns are taken without a word to the ledger",
+        "dpdsyn/candidates.py",
+        'private.unprotected("raw columns are permuted and released")',
+        "private._PrivateTable__rows.together()",
+        "dpdsyn/test_synthesizers.py::test_the_method_as_published_has_no_guarantee_because_it_publishes_exact_columns",
+        "baselines/test_mechanisms_only.py",
+        check="dpdsyn.candidates:Permuted",
+    ),
+    Fault(
+        "MST is told the exact number of rows by the score of a choice",
+        (
+            Edit(_MST, "for m in one_way], total, third)", "for m in one_way], total, third, told := [])"),
+            Edit(_MST, "total: float, rho: float) ->", "total: float, rho: float, told: list) ->"),
+            Edit(
+                _MST,
+                "            return float(np.abs(exact - np.outer",
+                "            told.append(float(exact.sum()))\n            return float(np.abs(exact - np.outer",
+            ),
+            Edit(_MST, "one_way + two_way, total, self.iterations)", "one_way + two_way, told[-1], self.iterations)"),
+        ),
+        ("dpdsyn/test_contract.py::test_every_method_keeps_the_contract[mst]",),
+        "baselines.mst:MST",
+    ),
+    fault(
+        "MST states half of its scores' sensitivity",
+        _MST,
+        "sensitivity=1.0",
+        "sensitivity=0.5",
+        "baselines/test_sensitivity.py::test_one_row_moves_no_score_further_than_stated[mst]",
+        check="baselines.mst:MST",
+    ),
+    Fault(
+        "AIM is told the exact number of rows by the score of a choice",
+        (
+            Edit(
+                _SELECTION,
+                "    epsilon: float,\n) -> Clique:",
+                "    epsilon: float,\n    told: list | None = None,\n) -> Clique:",
+            ),
+            Edit(
+                _SELECTION,
+                "        clique = clique_of[query]\n",
+                "        clique = clique_of[query]\n        if told is not None:\n            told[:] = [float(exact.sum())]\n",
+            ),
+            Edit(_AIM, "worth, steepness, epsilon)", "worth, steepness, epsilon, self._told())"),
+            Edit(_AIM, "        self.model_ = model\n", "        self.model_ = model\n        del self.told\n"),
+            Edit(
+                _AIM,
+                "    def _fitted(self,",
+                "    def _told(self) -> list:\n        self.told = getattr(self, 'told', [])\n"
+                "        return self.told\n\n    def _fitted(self,",
+            ),
+            Edit(
+                _AIM,
+                "measurements, estimate_total(measurements), self",
+                "measurements, *(getattr(self, 'told', None) or [estimate_total(measurements)]), self",
+            ),
+        ),
+        ("dpdsyn/test_contract.py::test_every_method_keeps_the_contract[aim]",),
+        "baselines.aim:AIM",
+    ),
+    fault(
+        "AIM states its least score's sensitivity for all",
+        _AIM,
+        "steepness = max(candidates[c] for c in allowed)",
+        "steepness = min(candidates[c] for c in allowed)",
+        "baselines/test_sensitivity.py::test_one_row_moves_no_score_further_than_stated[aim]",
+        check="baselines.aim:AIM",
+    ),
+    fault(
+        "PrivSyn states half of its scores' sensitivity",
+        "baselines/privsyn.py",
+        "sensitivity = _SENSITIVITY * math.sqrt(len(pairs))",
+        "sensitivity = _SENSITIVITY / 2 * math.sqrt(len(pairs))",
+        "baselines/test_privsyn.py::test_scores_have_the_noise_of_their_sensitivity_and_large_marginals_more_budget",
+        check="baselines.privsyn:PrivSyn",
+    ),
+    fault(
+        "distances are told as if they moved one by one",
+        "baselines/marginal/measured_model.py",
+        "sensitivity = math.sqrt(len(candidates))",
+        "sensitivity = 1.0",
+        "baselines/test_sensitivity.py::test_one_row_moves_no_score_further_than_stated[privmrf]",
+        "baselines/test_sensitivity.py::test_one_row_moves_no_score_further_than_stated[privpetal]",
+    ),
+)
