@@ -30,7 +30,9 @@ _RELATIVE_ERROR = 2.0**-48  # of a few operations in double precision
 _BLOCK = 1 << 14  # numbers drawn at once; so many stay in the processor's cache
 _WIDEST = 2.0**40  # so that noise, up to 38 times as wide, fits into 64 bits beside the answer
 
-Survival = Callable[[int], Any]  # of j, the probability (as an mpmath number) that the number drawn is above j
+_RAREST = 2.0**-50  # the lowest rate: gaps of rarer successes would not fit beside each other in 64 bits
+
+Survival = Callable[[Any, int], Any]  # of j, in mpmath's numbers of a context, the probability that the number drawn is above j
 
 
 def words(size: int, rng: np.random.Generator) -> np.ndarray:
@@ -66,10 +68,10 @@ def _gaussian_block(scale: float, size: int, rng: np.random.Generator) -> np.nda
 def gaps(rate: float, size: int, rng: np.random.Generator) -> np.ndarray:
     """Geometric numbers, shape (size,), int64, at least 1: the distances of successes in trials of probability `rate`.
 
-    A gap above k has probability (1 - rate)^k. Raises ValueError unless 0 < rate < 1.
+    A gap above k has probability (1 - rate)^k. Raises ValueError unless 2^-50 <= rate < 1.
     """
-    if not 0 < rate < 1:
-        raise ValueError(f"rate is {rate!r}; a number between 0 and 1 is needed")
+    if not _RAREST <= rate < 1:
+        raise ValueError(f"rate is {rate!r}; a number from {_RAREST:.1g} to 1 is needed")
     drawn = words(size, rng)
     failing = math.log1p(-rate)
     trials = np.log((drawn + 0.5) * 2.0**-_WORD) / failing
@@ -127,7 +129,10 @@ class Digits:
     """A uniform number whose binary digits are drawn as they are needed."""
 
     def __init__(self, word: int, rng: np.random.Generator) -> None:
+        import mpmath
+
         self._digits, self._bits, self._rng = word, _WORD, rng
+        self._numbers = mpmath.mp.clone()  # with a precision of its own: mpmath's is shared by all threads
 
     def more(self) -> None:
         self._digits = (self._digits << _WORD) | int(words(1, self._rng)[0])
@@ -138,24 +143,20 @@ class Digits:
 
     def below(self, survival: Survival, j: int) -> bool:
         """Whether it lies below survival(j)."""
-        import mpmath
-
         while True:
-            with mpmath.workprec(self._bits + 128):
-                bound = mpmath.ldexp(survival(j), self._bits)
-                slack = mpmath.ldexp(abs(bound), -self._bits - 64)  # far more than the last digits of a computation this precise
-                if bound - slack >= self._digits + 1:
-                    return True
-                if bound + slack <= self._digits:
-                    return False
+            self._numbers.prec = self._bits + 128
+            bound = self._numbers.ldexp(survival(self._numbers, j), self._bits)
+            slack = self._numbers.ldexp(abs(bound), -self._bits - 64)  # far more than the last digits of numbers this precise
+            if bound - slack >= self._digits + 1:
+                return True
+            if bound + slack <= self._digits:
+                return False
             self.more()
 
 
 def _gaussian_tail(scale: float) -> Survival:
     """Of |round(Z)|: half the probability that it is above j. U has a sign beside it and runs to 1/2 only."""
-    import mpmath
-
-    return lambda j: mpmath.erfc((mpmath.mpf(j) + 0.5) / (mpmath.mpf(scale) * mpmath.sqrt(2))) / 2
+    return lambda numbers, j: numbers.erfc((numbers.mpf(j) + 0.5) / (numbers.mpf(scale) * numbers.sqrt(2))) / 2
 
 
 def _gaussian_guess(scale: float) -> Callable[[float], int]:
@@ -165,9 +166,7 @@ def _gaussian_guess(scale: float) -> Callable[[float], int]:
 
 
 def _geometric_survival(rate: float) -> Survival:
-    import mpmath
-
-    return lambda j: (1 - mpmath.mpf(rate)) ** (j + 1)
+    return lambda numbers, j: (1 - numbers.mpf(rate)) ** (j + 1)
 
 
 def _geometric_guess(rate: float) -> Callable[[float], int]:
@@ -175,11 +174,9 @@ def _geometric_guess(rate: float) -> Callable[[float], int]:
 
 
 def _choice_survival(logits: np.ndarray) -> Survival:
-    import mpmath
-
-    def survival(j: int) -> Any:
-        top = mpmath.mpf(float(logits.max()))
-        weights = [mpmath.exp(mpmath.mpf(float(logit)) - top) for logit in logits]
-        return mpmath.fsum(weights[j + 1 :]) / mpmath.fsum(weights)
+    def survival(numbers: Any, j: int) -> Any:
+        top = numbers.mpf(float(logits.max()))
+        weights = [numbers.exp(numbers.mpf(float(logit)) - top) for logit in logits]
+        return numbers.fsum(weights[j + 1 :]) / numbers.fsum(weights)
 
     return survival

@@ -103,7 +103,7 @@ class Network:
             part = logits[head]
             part -= part.max(axis=0)
             np.exp(part, out=part)
-            part /= part.sum(axis=0)
+            part /= _added(part)
         return hidden.T, logits.T
 
     def clipped_gradient_sum(self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
@@ -151,7 +151,15 @@ def _product(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 def _squares(columns: np.ndarray) -> np.ndarray:
     """The squared norm of each column."""
-    return np.square(columns).sum(axis=0)
+    return _added(np.square(columns))
+
+
+def _added(columns: np.ndarray) -> np.ndarray:
+    """The sum of each column, made in one order; numpy's own order depends on how many columns there are."""
+    total = np.zeros(columns.shape[1], dtype=columns.dtype)
+    for values in columns:
+        total += values
+    return total
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ OFTEN = 0.05  # a larger share of cells in no category is worth a word
 _LEAST_ROWS = 2
 _LONGEST_CELL = 60  # characters
 _NOBODY = "no person is named; name one or drop the row"
+_SEVERAL = "an id of 2^53 or more in floating point may be several people's; read the column as text"
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
             _note(found, column.name, "unreadable", codes == UNREADABLE, rows, _says(column, cells))
         if schema.person is not None:
             persons, _ = whose(frame[schema.person])
-            _note(found, schema.person, "person", persons < 0, rows, lambda row: (_NOBODY, ""))
+            _note(found, schema.person, "person", persons < 0, rows, partial(_unnamed, frame[schema.person]))
             per_person = np.bincount(persons[kept & (persons >= 0)], minlength=1)
             usable += int(np.minimum(per_person, schema.max_rows_per_person or 1).sum())
         else:
@@ -146,6 +148,10 @@ def _note(
         row = int(where.argmax())
         saying, cell = says(row)
         found[column, kind] = Fault(column, kind, cells, before + row, saying, cell)
+
+
+def _unnamed(cells: pd.Series, row: int) -> tuple[str, str]:
+    return _SEVERAL if isinstance(cells.iloc[row], float) and cells.iloc[row] == cells.iloc[row] else _NOBODY, ""
 
 
 def _says(column: Column, cells: pd.Series) -> Callable[[int], tuple[str, str]]:

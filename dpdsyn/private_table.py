@@ -32,11 +32,12 @@ ClippedSum = Callable[[np.ndarray, float], np.ndarray]
 
 _CLIP_ROUNDING = 1e-9  # by which a vector made in double precision may exceed its clip
 _STEP = 2.0**-14  # of the grid of real answers, over the sensitivity and the root of how many answers there are
-_PIECE = 1 << 17  # rows that are summed in floating point; sums of pieces are added on the grid
+_PIECE = 1 << 17  # rows that are summed at once
 # By how much more noise real answers have than their sensitivity asks for, as a share. Rounding to the grid takes _STEP of it. A
 # sum of n vectors of norm at most C in double precision, in any order, is off by at most n^2 2^-53 C (Higham 2002, "Accuracy and
-# stability of numerical algorithms", section 4.2), so in pieces by n 2^-36 C, which is 2^-14 C for a batch of 4 million rows.
-# A score that sums up the counts of n rows is off by far less, and so is a norm from its clip.
+# stability of numerical algorithms", section 4.2), so in pieces by about n 2^-36 C; neighbouring tables are off each, so that two
+# answers move apart by n 2^-35 C, which is 2^-14 C for a batch of 2 million rows. A score that sums up the counts of n rows is
+# off by far less, and so is a norm from its clip.
 _SLACK = 2.0**-13
 
 
@@ -100,8 +101,8 @@ class PrivateTable:
     def select(self, queries: Sequence[Query], score: Score, sensitivity: float, epsilon: float) -> int:
         """The exponential mechanism: an index into queries, each with probability ~ exp(epsilon score / (2 sensitivity)).
 
-        score: of an exact marginal and its query; one unit, which adds a mass of 1 to a marginal, moves it by at most
-        `sensitivity`. Charges Exponential(epsilon).
+        score: of an exact marginal and its query; one unit, which adds a mass of at most 1 to a marginal, in up to k cells if it
+        may have k rows, moves it by at most `sensitivity`. Charges Exponential(epsilon).
         """
         positive("sensitivity", sensitivity)
         self.ledger.charge(Exponential(epsilon), "selection")
@@ -114,7 +115,7 @@ class PrivateTable:
         """
         positive("l2_sensitivity", l2_sensitivity)
         self.ledger.charge(Gaussian(sigma / l2_sensitivity), "noisy scores")
-        return self.__noisy(Grid.of(l2_sensitivity, len(queries)), [self.__scores(queries, score)], sigma)
+        return self.__noisy(self.__scores(queries, score), l2_sensitivity, sigma)
 
     def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
         """f(batch, clip) of a Poisson sample of the rows, plus N(0, sigma^2 clip^2), rounded, in each coordinate.
@@ -130,15 +131,15 @@ class PrivateTable:
         batch, most = self.__rows.batch(rate, left, self.__rng), self.__rows.most
         pieces = [f(batch[i : i + _PIECE], clip) for i in range(0, max(1, len(batch)), _PIECE)]
         _check_numbers(pieces)
+        total = np.sum(pieces, axis=0)
         if self.__verify:
-            _check_clipped_sum(f, batch, clip, np.sum(pieces, axis=0))
-        grid = Grid.of(clip, pieces[0].size)
-        return self.__noisy(grid, [piece / most for piece in pieces], sigma * clip).reshape(pieces[0].shape)
+            _check_clipped_sum(f, batch, clip, total)
+        return self.__noisy(total / most, clip, sigma * clip).reshape(total.shape)
 
-    def __noisy(self, grid: Grid, parts: Sequence[np.ndarray], sigma: float) -> np.ndarray:
-        """The sum of real answers plus noise, on the grid, flat."""
-        exact = sum(grid.steps(part) for part in parts)
-        return (exact + rounded_gaussian(sigma * (1 + _SLACK) / grid.step, parts[0].size, self.__rng)) * grid.step
+    def __noisy(self, exact: np.ndarray, sensitivity: float, sigma: float) -> np.ndarray:
+        """Real answers, rounded once to their grid, plus noise on it, flat."""
+        grid = Grid.of(sensitivity, exact.size)
+        return (grid.steps(exact) + rounded_gaussian(sigma * (1 + _SLACK) / grid.step, exact.size, self.__rng)) * grid.step
 
     # --- ways out without our guarantee ------------------------------------------------------------------------
 
@@ -166,10 +167,12 @@ class PrivateTable:
         """The same rows and ledger with some columns' values merged.
 
         mappings: for a column, the new code of each old code, shape (size,); new codes run from 0 without gaps.
-        A mapping may depend on noisy answers, never on rows.
+        A mapping may depend on noisy answers, never on rows. Raises ValueError for one of another shape or with gaps.
         """
         columns = list(self.schema.columns)
         changes = {self.schema.position(name): np.asarray(mapping) for name, mapping in mappings.items()}
+        for position, mapping in changes.items():  # here, for later only rows with such a value would stumble over it
+            _check_mapping(mapping, columns[position].size)
         for name, mapping in mappings.items():
             columns[self.schema.position(name)] = Column(name, "categorical", categories=tuple(range(int(np.max(mapping)) + 1)))
         schema = Schema(tuple(columns), None, self.schema.rows_public)
@@ -228,6 +231,15 @@ def marginal(encoded: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
     for position, size in zip(schema.positions(query), shape, strict=True):
         cells = cells * size + encoded[:, position]
     return np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
+
+
+def _check_mapping(mapping: np.ndarray, size: int) -> None:
+    if (
+        mapping.shape != (size,)
+        or mapping.dtype.kind not in "iu"
+        or not np.array_equal(np.unique(mapping), np.arange(mapping.max() + 1))
+    ):
+        raise ValueError(f"a mapping of {size} values has {size} whole numbers from 0 without gaps; given is {mapping.tolist()}")
 
 
 def _check_numbers(sums: Sequence[np.ndarray]) -> None:

@@ -21,6 +21,8 @@ class Rows:
     """
 
     def __init__(self, encoded: np.ndarray, persons: np.ndarray | None = None, most: int = 1) -> None:
+        if persons is None and most > 1:
+            raise ValueError(f"a person may have {most} rows, and nothing says whose each is")
         counts = np.ones(len(encoded), dtype=np.int64) if persons is None else np.bincount(persons)
         if persons is not None and len(persons) != len(encoded):
             raise ValueError(f"{len(encoded)} rows and the persons of {len(persons)}")

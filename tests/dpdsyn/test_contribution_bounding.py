@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dpdsyn.column import SchemaError
 from dpdsyn.contribution_bounding import bounded, used_rows
+from dpdsyn.preflight import PreflightError, preflight
 from dpdsyn.schema import Schema
 
 COLUMNS = {
@@ -92,6 +93,17 @@ def test_a_row_without_a_person_is_left_out_and_without_a_person_column_every_ro
     with pytest.raises(SchemaError, match="the data lack the column 'who'"):
         bounded(frame[["visit", "ward"]], schema(1), bytes(16))
     assert len(used_rows(frame.head(0), schema(2), bytes(16))[0]) == 0
+
+
+def test_large_ids_that_floating_point_has_blurred_are_nobodys() -> None:
+    """One missing id makes pandas keep all as doubles, in which many of 19 digits are the same number."""
+    ids = 10**18 + np.arange(40)
+    frame = pd.DataFrame({"who": [*ids, None], "visit": "1", "ward": "n"})
+    assert frame["who"].dtype == float and bounded(frame.head(40).assign(who=ids), schema(1), bytes(16)).used.all()
+    assert not bounded(frame, schema(1), bytes(16)).used.any()
+    with pytest.raises(PreflightError, match=r"row 1: an id of 2\^53 or more .* read the column as text \(41 such cells"):
+        preflight(frame, schema(1))
+    assert bounded(frame.assign(who=[*range(40), None]), schema(1), bytes(16)).used.sum() == 40
 
 
 def test_a_short_key_is_a_mistake() -> None:

@@ -131,6 +131,19 @@ def test_choices_come_as_often_as_their_weights_say(rng: np.random.Generator) ->
     assert stats.chisquare(drawn, 30_000 * np.exp(logits) / np.exp(logits).sum()).pvalue > 1e-4
 
 
+def test_numbers_of_any_precision_are_each_draws_own() -> None:
+    """mpmath's own precision is shared by all threads: whoever lowers it must not change what is drawn."""
+    with mpmath.workprec(10):
+        for (first, *further), above in around(tail(3.7, 2)):
+            assert (rounded_gaussian(3.7, 1, Told([first << 1, *further]))[0] > 2) == above
+
+
+@pytest.mark.parametrize("wrong", [1e-19, 2.0**-51])
+def test_rates_whose_gaps_would_not_fit_are_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match="rate is"):
+        gaps(wrong, 1, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf, 2.0**41])
 def test_noise_that_cannot_be_drawn_is_refused(wrong: float) -> None:
     with pytest.raises(ValueError, match="scale is"):

@@ -226,12 +226,20 @@ def test_persons_enter_a_batch_whole_and_independently(rng: np.random.Generator)
     assert together[~np.eye(80, dtype=bool)] == pytest.approx(np.full(80 * 79, 0.04), abs=0.025)
 
 
+@pytest.mark.parametrize("mapping", [[0, 1, 1], [0, 0, 0, 0, -1], [0, 0, 0, 0, 2], [0.0, 1.0, 1.0, 1.0, 0.0]])
+def test_a_mapping_that_only_some_rows_would_stumble_over_is_refused(mapping: list[float]) -> None:
+    with pytest.raises(ValueError, match="a mapping of 5 values has 5 whole numbers from 0 without gaps"):
+        table([Gaussian(1.0)]).recode({"age": np.array(mapping)})
+
+
 def test_rows_that_are_not_bounded_as_the_schema_says_are_refused() -> None:
     with pytest.raises(ValueError, match="more than the 3 rows"):
         Rows(ENCODED[:180], PERSONS, 3)
     with pytest.raises(ValueError, match="180 rows and the persons of 179"):
         Rows(ENCODED[:180], PERSONS[1:], 4)
     schema = replace(SCHEMA, person="who", max_rows_per_person=4)
+    with pytest.raises(ValueError, match="nothing says whose each is"):
+        Rows(ENCODED, None, 4)
     for rows in (ENCODED, Rows(ENCODED), Rows(ENCODED[:180], PERSONS, 5)):
         with pytest.raises(ValueError, match="may have 4 rows"):
             PrivateTable(rows, schema, Ledger(ZCDP(1.0)), np.random.default_rng(0))

@@ -67,8 +67,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "the noise of sums is not multiplied by the clip",
         _TABLE,
-        "[piece / most for piece in pieces], sigma * clip)",
-        "[piece / most for piece in pieces], sigma)",
+        "self.__noisy(total / most, clip, sigma * clip)",
+        "self.__noisy(total / most, clip, sigma)",
         *_SUMS,
         check=_CHECK,
     ),
@@ -90,24 +90,24 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "sums are cast to single precision before they are put on the grid",
         _TABLE,
-        "exact = sum(grid.steps(part) for part in parts)",
-        "exact = sum(grid.steps(part.astype(np.float32)) for part in parts)",
+        "(grid.steps(exact) + rounded",
+        "(grid.steps(exact.astype(np.float32)) + rounded",
         *_SUMS,
         f"{_AGAINST}::test_sums_of_many_rows_are_as_exact_as_their_grid",
     ),
     fault(
-        "sums of large batches are added up in floating point",
+        "the pieces of a sum are rounded each by itself, which no noise pays for",
         _TABLE,
-        "exact = sum(grid.steps(part) for part in parts)",
-        "exact = grid.steps(np.sum(parts, axis=0))",
+        "total = np.sum(pieces, axis=0)",
+        "total = sum(np.rint(piece * 2.0**15) for piece in pieces) * 2.0**-15",
         *_SUMS,
         f"{_AGAINST}::test_sums_of_many_rows_are_as_exact_as_their_grid",
     ),
     fault(
         "the grid of sums follows the sum",
         _TABLE,
-        "grid = Grid.of(clip, pieces[0].size)",
-        "grid = Grid.of(max(clip, float(np.abs(pieces[0]).max())), pieces[0].size)",
+        "grid = Grid.of(sensitivity, exact.size)",
+        "grid = Grid.of(max(sensitivity, float(np.abs(exact).max())), exact.size)",
         *_SUMS,
     ),
     fault(
@@ -135,8 +135,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "persons: rows weigh 1 instead of 1/k in sums",
         _TABLE,
-        "[piece / most for piece in pieces], sigma * clip)",
-        "pieces, sigma * clip)",
+        "self.__noisy(total / most, clip, sigma * clip)",
+        "self.__noisy(total, clip, sigma * clip)",
         *_PERSONS,
     ),
     fault(

@@ -86,8 +86,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "choices: numbers of any precision leave out the one at hand",
         _NOISE,
-        "mpmath.fsum(weights[j + 1 :])",
-        "mpmath.fsum(weights[j:])",
+        "numbers.fsum(weights[j + 1 :])",
+        "numbers.fsum(weights[j:])",
         *_EXACT,
     ),
     fault(
