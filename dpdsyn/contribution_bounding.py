@@ -64,7 +64,7 @@ def whose(cells: pd.Series) -> tuple[np.ndarray, list[str]]:
 
 def _blurred(value: Any) -> bool:
     """Whether a number in floating point is so large that it may stand for several ids."""
-    return isinstance(value, float | np.floating) and not abs(value) < 2.0**53
+    return isinstance(value, float | np.floating) and not abs(float(value)) < 2.0**53
 
 
 def _chosen(persons: np.ndarray, names: list[str], encoded: np.ndarray, most: int, key: bytes) -> np.ndarray:
