@@ -138,6 +138,7 @@ def test_a_sound_control_is_bounded_within_what_power_allows(tmp_path: Path) -> 
         assert reachable - 0.35 < bounds[attack] <= _EPSILON
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("control", ["HalvedNoise", "ForgottenSensitivity", "NoiseUsedTwice", "FixedSeed", "ShuffledBatches"])
 def test_a_broken_control_is_caught(tmp_path: Path, control: str) -> None:
     bounds = audited(tmp_path, config_of(f"builders.broken_methods.{control}", _EPSILON, _DELTA, _RUNS))

@@ -42,6 +42,7 @@ def audit_of(target: str, runs: int, epsilon: float = 1.0, delta: float = 1e-6, 
     return replace(Audit.of(json.loads(json.dumps(config))), rows_of_canary=person)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "runs", "by"),
     [
@@ -76,12 +77,14 @@ def test_mechanisms_that_are_broken_from_within_are_convicted_in_forty_runs(tmp_
     assert first.calibration.by == by and first.calibration.p < 1e-3
 
 
+@pytest.mark.slow
 def test_a_guarantee_for_replaced_rows_on_noise_for_added_ones_is_convicted(tmp_path: Path) -> None:
     told, first = verdict(tmp_path, audit_of(_METHODS + "PlainGaussian", 2000, epsilon=3.2, relation="replace"))
     assert "noisy answers" in told and "sensitivity" in told, (told, first)
     assert first.calibration.moved == pytest.approx(2**0.5)
 
 
+@pytest.mark.slow
 def test_a_forgotten_bound_on_a_persons_rows_is_convicted(tmp_path: Path) -> None:
     told, first = verdict(tmp_path, audit_of(_METHODS + "PlainGaussian", 400, rows_of_canary=3))
     assert "noisy answers" in told and "sensitivity" in told, (told, first)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -143,3 +145,22 @@ def test_a_ledger_shows_its_plan() -> None:
     capped = PlannedLedger(Budget(1.0, 1e-6))
     rho = capped.cap()
     assert [spend.rho for spend in capped.planned] == [rho]
+
+
+@pytest.mark.parametrize("worst_case", [False, True])
+@pytest.mark.parametrize("present", [False, True])
+def test_a_person_with_as_many_rows_as_may_be_moves_answers_by_one(worst_case: bool, present: bool) -> None:
+    schema, others, row, instead = tables()
+    schema = replace(schema, person="who", max_rows_per_person=4)
+    person = Canary(np.repeat(row, 4, axis=0), instead[:0], worst_case)
+    ledger = PlannedLedger(Budget(50.0, 1e-6))
+    ledger.open([Gaussian(5.0, 2), SampledGaussian(0.5, 5.0, 30)])
+    private = WatchedTwin.with_canary(others, person, present, schema, ledger, np.random.default_rng(3))
+    private.noisy_marginals([_QUERY], [5.0])
+    private.noisy_scores([_QUERY], lambda counts, _: float(counts.sum()), 1.0, 5.0)
+    for _ in range(30):
+        private.noisy_sum(lambda batch, clip: np.array([clip * len(batch), 0.0]), 0.5, 5.0, 2.0)
+    assert [call.moved / call.stated for call in private.calls] == pytest.approx([1.0] * 32)
+    watch = private.watch
+    assert watch.draws == 30 and 0.3 < watch.squares / watch.numbers < 2.5
+    assert (5 < watch.drawn < 25) if present else watch.drawn == 0
