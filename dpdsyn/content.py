@@ -88,7 +88,8 @@ def _atomic(value: Any) -> bool:
     """Whether it is no matter if two such things are one and the same."""
     if isinstance(value, tuple):
         return all(type(part) in _SELF_EVIDENT for part in value)
-    return isinstance(value, float | np.generic | type)
+    scalar = type(value).__module__.startswith("pandas._libs.tslibs")  # never changes, and pandas shares some of them
+    return scalar or isinstance(value, float | np.generic | type)
 
 
 def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
