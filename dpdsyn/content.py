@@ -88,8 +88,7 @@ def _atomic(value: Any) -> bool:
     """Whether it is no matter if two such things are one and the same."""
     if isinstance(value, tuple):
         return all(type(part) in _SELF_EVIDENT for part in value)
-    scalar = type(value).__module__.startswith("pandas._libs.tslibs")  # never changes, and pandas shares some of them
-    return scalar or isinstance(value, float | np.generic | type)
+    return isinstance(value, float | np.generic | type)
 
 
 def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
@@ -97,6 +96,10 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     if isinstance(value, float):
         return value.hex(), ()
+    if type(value).__module__.startswith(
+        "pandas._libs.tslibs"
+    ):  # moments and periods never change, but note what was asked of them
+        return f"{kind} {value!r}", ()
     if isinstance(value, np.ndarray | np.generic):
         return _array(value)
     if isinstance(value, type):
