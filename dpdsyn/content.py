@@ -15,6 +15,8 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from pandas.tseries.offsets import BaseOffset
 
 from dpdsyn.private_table import PrivateTable
 
@@ -96,9 +98,7 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     if isinstance(value, float):
         return value.hex(), ()
-    if type(value).__module__.startswith(
-        "pandas._libs.tslibs"
-    ):  # moments and periods never change, but note what was asked of them
+    if isinstance(value, pd.Period | pd.Timestamp | pd.Timedelta | BaseOffset):  # never change, but note what was asked of them
         return f"{kind} {value!r}", ()
     if isinstance(value, np.ndarray | np.generic):
         return _array(value)

@@ -19,6 +19,7 @@ from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw
+from dpdsyn.twin import with_person
 from experiments import machine
 from experiments.audit import attacks as audit_attacks
 from experiments.audit import family
@@ -180,7 +181,7 @@ class Audit:
         noise, sampling, coins = (np.random.default_rng(seed) for seed in seeds)
 
         def fit(rows: np.ndarray) -> np.ndarray:
-            private = PrivateTable(rows, cut.schema, Ledger(self.run.budget), noise)
+            private = PrivateTable(with_person(rows, rows[:0], cut.schema), cut.schema, Ledger(self.run.budget), noise)
             fitted = self._method().fit(private, np.random.default_rng(0))
             return draw(fitted, cut.schema, RELEASED * self.rows, sampling)
 
