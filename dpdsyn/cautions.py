@@ -24,8 +24,8 @@ def cautions(epsilon: float, delta: float, rows_public: int) -> tuple[Caution, .
     """What to say of a budget for a table of about `rows_public` rows, nothing if it is a sound one.
 
     With delta at 1 / rows, publishing one row, drawn at random, as it stands is (0, delta)-private: delta has to be well below
-    (Dwork and Roth 2014, section 2.3). An epsilon up to 1 is strong, up to 10 common and reasonable, beyond that weak
-    (Ponomareva and others 2023, "How to DP-fy ML", section 5.2).
+    (Dwork and Roth 2014). An epsilon up to 1 is strong, up to 10 common and reasonable, beyond that weak
+    (Ponomareva and others 2023, "How to DP-fy ML").
     """
     said = []
     if delta >= 1 / rows_public:
@@ -48,7 +48,7 @@ def cautions(epsilon: float, delta: float, rows_public: int) -> tuple[Caution, .
         said.append(
             Caution(
                 f"epsilon {epsilon:g} is above {MOST_EPSILON:g}: a guarantee that weak protects little by itself "
-                "(Ponomareva and others 2023, How to DP-fy ML, section 5.2)",
+                "(Ponomareva and others 2023, How to DP-fy ML)",
                 True,
             )
         )
