@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -132,10 +133,16 @@ def test_choices_come_as_often_as_their_weights_say(rng: np.random.Generator) ->
 
 
 def test_numbers_of_any_precision_are_each_draws_own() -> None:
-    """mpmath's own precision is shared by all threads: whoever lowers it must not change what is drawn."""
-    with mpmath.workprec(10):
-        for (first, *further), above in around(tail(3.7, 2)):
-            assert (rounded_gaussian(3.7, 1, Told([first << 1, *further]))[0] > 2) == above
+    """mpmath's own precision is shared by all threads: another that lowers it in the middle must not change what is drawn."""
+    exact = exact_noise._gaussian_tail(3.7)
+
+    def disturbed(numbers: Any, j: int) -> Any:
+        mpmath.mp.prec = 5
+        return exact(numbers, j)
+
+    for (first, *further), above in around(tail(3.7, 2)):
+        with mpmath.workprec(53):
+            assert exact_noise.Digits(first, Told(further)).below(disturbed, 2) == above
 
 
 @pytest.mark.parametrize("wrong", [1e-19, 2.0**-51])
