@@ -81,8 +81,9 @@ class DPDSyn:
         """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
 
         schema: a Schema, what a schema file holds, or the path of one. If it names a person (frames only), at most
-        `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that contradict the schema
-        (`dpdsyn.preflight`); without it every cell is encoded as the schema's rules say, and no row raises anything.
+        `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
+        contradict the schema (`dpdsyn.preflight`); without it every cell is encoded as the schema's rules say, and no row raises
+        anything.
         Raises ValueError if a parameter, the schema or the table cannot be meant. Warns of a budget that promises little.
         """
         public = with_target(_schema_of(schema), self.target)
