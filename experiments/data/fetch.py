@@ -120,9 +120,11 @@ def _contents(source: Source, cache: Path, brought: Path | None = None) -> dict[
 
 
 def _unpacked(member: str, content: bytes) -> bytes:
-    if member.endswith(".bz2"):
-        return bz2.decompress(content)
-    return gzip.decompress(content) if member.endswith(".gz") else content
+    unpack = {".bz2": bz2.decompress, ".gz": gzip.decompress}.get(Path(member).suffix, bytes)
+    try:
+        return unpack(content)
+    except (OSError, EOFError, ValueError) as error:  # what the two raise for what is not whole
+        raise DataError(f"{member} cannot be unpacked ({error})") from error
 
 
 def _downloaded(source: Source, cache: Path) -> bytes:
