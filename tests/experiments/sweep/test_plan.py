@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,11 +70,11 @@ def test_what_lacks_a_metric_is_judged_again_where_its_rows_are_kept() -> None:
         record(metrics={"logistic": {**ours, "auroc": None}}),
         record(metrics={"logistic": ours, "mlp": {"auroc": 0.5}}),
     )
-    kept = {"has_fit": lambda fit_id: fit_id == whole.fit_id}
-    assert not due(planned("a"), whole, **kept) and due(planned("a"), older, **kept)
+    due_with_rows = partial(due, has_fit=lambda fit_id: fit_id == whole.fit_id)
+    assert not due_with_rows(planned("a"), whole) and due_with_rows(planned("a"), older)
     assert not due(planned("a"), older) and not due(planned("a"), older, has_fit=lambda fit_id: fit_id != older.fit_id)
-    assert not due(planned("a"), older, retried=set(), **kept)
-    assert not due(planned("a"), record(status="failed", metrics={"logistic": {}}), **kept)
+    assert not due_with_rows(planned("a"), older, retried=set())
+    assert not due_with_rows(planned("a"), record(status="failed", metrics={"logistic": {}}))
 
 
 @pytest.mark.parametrize("wrong", [{"timeout": 0}, {"memory": -1}, {"threads": 0}, {"timeout": "long"}, {"workers": 0}])
