@@ -113,7 +113,7 @@ def positive_class(dataset: Dataset, schema: Schema, column: str) -> int:
 def identity(dataset: Dataset) -> dict[str, Any]:
     """Everything of the configuration that decides which encoded rows come out, as it was configured."""
     if isinstance(dataset, SimulatedTable):
-        generator = dict(dataset.raw["generator"])
+        generator = {key: value for key, value in dataset.raw["generator"].items() if value is not None}  # null: as if left out
         return {"version": [VERSION, simulated.VERSION], "name": dataset.name, "generator": generator}
     cut = {} if dataset.kept_share is None else {"kept_share": dataset.kept_share}
     return {"version": VERSION, **split_version(dataset), **{key: dataset.raw.get(key) for key in _IDENTITY}, **cut}

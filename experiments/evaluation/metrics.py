@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from experiments.evaluation.calibration import FLOOR, calibration_slope
+
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
 
@@ -45,11 +47,19 @@ def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.mean(areas))
 
 
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean negative log of the probability that the true class was given, where that is below `FLOOR` of `FLOOR`."""
+    given = np.asarray(probabilities, dtype=float)[np.arange(len(labels)), labels.astype(np.int64)]
+    return float(-np.log(np.clip(given, FLOOR, 1.0)).mean())
+
+
 METRICS: Mapping[str, Metric] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "macro_f1": macro_f1,
     "auroc": auroc,
+    "log_loss": log_loss,
+    "calibration_slope": calibration_slope,
 }
 
 

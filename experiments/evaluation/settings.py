@@ -24,7 +24,7 @@ class Settings:
     evaluators: Annotated[Sequence[str], "models trained on synthetic rows: logistic, forest, boosting, mlp, or module:function"]
     repeats: Annotated[int, "seeds of each model, averaged inside one fit"]
     target: Annotated[str | None, "null: the schema's target is predicted; offtask: the data set's off-task column"] = None
-    metrics: Annotated[Sequence[str], "metrics besides the four that are always there, each as module:function"] = ()
+    metrics: Annotated[Sequence[str], "metrics besides those that are always there, each as module:function"] = ()
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Settings:

@@ -129,7 +129,7 @@ class Fidelity(Part):
 
 @dataclass(frozen=True)
 class Evaluation(Part):
-    """As configured; column: what was predicted where that is not the target. metrics: those besides the four."""
+    """As configured; column: what was predicted where that is not the target. metrics: those besides ours."""
 
     name: str = "standard"
     evaluators: tuple[str, ...] = ()

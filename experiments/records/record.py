@@ -24,7 +24,7 @@ from experiments.records.parts import (
     refuse_other_types,
 )
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "log_loss", "calibration_slope")  # 0.1.0 had the first four
 EVALUATORS = ("logistic", "forest", "boosting", "mlp")
 DIRECT = "guide"  # the name under which a method that predicts by itself is scored
 
@@ -130,6 +130,11 @@ class Record:
         """Mean of a metric over evaluators."""
         values = [value for scores in self.metrics.values() if (value := scores.get(metric)) is not None]
         return fmean(values) if values else None
+
+    @property
+    def lacks_metrics(self) -> bool:
+        """Whether it was judged before some metric was there that every run is judged by now."""
+        return self.status == "ok" and any(metric not in scores for scores in self.metrics.values() for metric in METRICS)
 
     def best(self, metric: str) -> float | None:
         """The best evaluator's value of a metric."""

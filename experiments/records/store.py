@@ -116,6 +116,10 @@ class Store:
             path.replace(aside)
             return None
 
+    def has_fit(self, fit_id: str) -> bool:
+        """Whether a fit is cached, so that a run of it fits nothing."""
+        return (self.fits / f"{fit_id}.npz").is_file()
+
     def read_fit(self, fit_id: str) -> Fit | None:
         """A cached fit, or None if there is none that can be read whole."""
         import numpy as np

@@ -22,11 +22,12 @@ class Summary:
 
     kind: `ranked` takes part in comparisons; `reference`; `unverified` and `none` by their guarantee; `apart` for what is under
     our guarantee and not compared (inspired methods, special settings); by the method's runs elsewhere if none of these ended
-    well, and `unknown` if none did anywhere. evaluators: the models that accuracy, best, auroc, positive_rate and tvd2 are over,
+    well, and `unknown` if none did anywhere. evaluators: the models that accuracy, best, auroc, ..., tvd2 are over,
     the largest set that any run here was judged by; runs judged by others count for time alone. of_real: accuracy as a share of
     that on real rows; contest: the lead over DPDSyn by which it may be called best, None if it may not; both on the seeds that
     are shared. seconds: of fit and sample, median; a lower bound if `at_least`. alone: whether they had the machine to
     themselves; times and memory of other runs then do not count. memory: MB, median. rows: training rows, the public number.
+    log_loss, slope (of calibration): None where records are older than these metrics.
     """
 
     group: Group
@@ -37,6 +38,8 @@ class Summary:
     contest: float | None
     best: float | None
     auroc: float | None
+    log_loss: float | None
+    slope: float | None
     positive_rate: float | None
     tvd2: float | None
     seconds: float | None
@@ -124,6 +127,8 @@ def _summary(ended: View, group: Group, kind: str) -> Summary:
         contest=contest(ended, judged),
         best=mean_of(judged.runs, best_accuracy),
         auroc=mean_of(judged.runs, metric("auroc")),
+        log_loss=mean_of(judged.runs, metric("log_loss")),
+        slope=mean_of(judged.runs, metric("calibration_slope")),
         positive_rate=mean_of(judged.runs, lambda record: record.positive_rate),
         tvd2=mean_of(judged.runs, lambda record: record.fidelity.tvd2),
         seconds=seconds,

@@ -30,9 +30,15 @@ _ROUNDS_WITHOUT_PROGRESS = 3
 _CARRIED = ("DPDSYN_RESULTS", "DPDSYN_DATA", "XDG_CACHE_HOME", "MLFLOW_TRACKING_URI")  # to processes on other machines
 
 
-def due(planned: Planned, record: Record | None, retried: set[str] | None = None) -> bool:
+def due(
+    planned: Planned,
+    record: Record | None,
+    retried: set[str] | None = None,
+    has_fit: Callable[[str], bool] = lambda fit_id: False,
+) -> bool:
     """Whether a run is due: it has no record, or one that may be replaced.
 
+    One that lacks a metric is judged anew where `has_fit` knows its synthetic rows, so that nothing is fitted for it.
     retried: ask instead whether it failed and is not among these.
     """
     from experiments.sweep.supervisor import Limits
@@ -41,8 +47,10 @@ def due(planned: Planned, record: Record | None, retried: set[str] | None = None
         return retried is None
     if retried is not None:
         return record.failed and planned.run_id not in retried
-    if record.status in ("ok", "skipped"):
-        return record.status == "skipped"  # asking again costs nothing, and what was lacking may be there by now
+    if record.status == "skipped":
+        return True  # asking again costs nothing, and what was lacking may be there by now
+    if record.status == "ok":
+        return record.lacks_metrics and has_fit(record.fit_id)
     return planned.compute["retry"] or Limits.of(planned.compute).raised_since(record)
 
 

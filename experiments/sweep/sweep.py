@@ -45,7 +45,7 @@ def sweep(request: Request, retried: set[str] | None = None) -> Outcome:
     with planning() as progress:
         plan, examples = plan_of(request, plans, progress)
     records = launch.records_of(plan, store)
-    todo = [planned for planned in plan.runs if launch.due(planned, records.get(planned.run_id), retried)]
+    todo = [planned for planned in plan.runs if launch.due(planned, records.get(planned.run_id), retried, store.has_fit)]
     if retried is not None:
         retried |= {planned.run_id for planned in todo}
     if todo:

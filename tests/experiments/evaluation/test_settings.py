@@ -78,6 +78,7 @@ def test_our_settings_are_accepted(name: str) -> None:
         ({"evaluators": ["judged_by_me:number"]}, "'judged_by_me:number' is 3; a function or a class is needed"),
         ({"evaluators": ["judged_by_me:forest"]}, "judged_by_me:forest is called like one of ours; give it another name than"),
         ({"metrics": ["judged_by_me:auroc"]}, "judged_by_me:auroc is called like one of ours"),
+        ({"metrics": ["sklearn.metrics:log_loss"]}, "sklearn.metrics:log_loss is called like one of ours"),
         ({"metrics": ["acuracy"]}, "no metric is called acuracy (did you mean accuracy?); there are accuracy, balanced_accuracy"),
         ({"metrics": ["judged_by_me:brier", "judged_by_me.brier"]}, "two metrics are called brier"),
         ({"metrcs": []}, "evaluation: there is no key metrcs (did you mean metrics?); accepted: name, evaluators, repeats"),
@@ -91,7 +92,7 @@ def test_what_is_misspelt_is_refused_with_what_is_accepted(own: None, change: di
     assert message in str(caught.value)
 
 
-def test_a_metric_of_one_s_own_stands_beside_the_four(own: None) -> None:
+def test_a_metric_of_one_s_own_stands_beside_ours(own: None) -> None:
     labels, chance = np.array([0, 1]), np.array([[0.75, 0.25], [0.5, 0.5]])
     result = scores(labels, chance, metrics(["judged_by_me:brier"]))
     assert list(result) == [*METRICS, "brier"] and result["brier"] == pytest.approx((2 * 0.25**2 + 2 * 0.5**2) / 2)

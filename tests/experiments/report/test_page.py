@@ -74,6 +74,19 @@ def test_a_row_has_its_numbers_its_ledger_and_its_command() -> None:
     assert rows[stopped]["values"][4] == "" and "≥ 600.00" in text and "1 of 1 timeout" in text
 
 
+def test_log_loss_and_slope_have_columns_where_a_record_has_them() -> None:
+    honest = {"accuracy": 0.85, "auroc": 0.9, "log_loss": 0.4125, "calibration_slope": 0.5}
+    more = [changed(r, metrics={"logistic": honest}) if r.method.name == "dpdsyn" else r for r in few()]
+    text, former = page(more), page(few())
+    assert "of calibration: 1 is right" in text and ">slope<" in text and ">0.412<" in text and ">0.50<" in text
+    assert "of calibration" not in former and ">slope<" not in former and ">log loss<" not in former
+    with_them, without = Rows(text).rows, Rows(former).rows
+    assert {len(row["values"]) for row in without} == {14} and {len(row["values"]) for row in with_them} == {16}
+    assert {row["values"][9] for row in with_them if row["values"][0] == "dpdsyn"} == {"0.4125"}
+    assert {row["values"][10] for row in with_them if row["values"][0] == "mst"} == {""}  # a record from before
+    assert all(row["values"][:9] == r["values"][:9] for row, r in zip(with_them, without, strict=True))
+
+
 def test_only_what_is_compared_is_called_best() -> None:
     rows = Rows(page(few())).rows
     best = {(row["values"][0], how) for row in rows for how, column in row["stressed"] if column == 4}

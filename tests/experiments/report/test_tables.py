@@ -86,6 +86,21 @@ def test_what_to_know_of_the_data_stands_beside_their_numbers() -> None:
     assert all(note in markdown(made) and note in as_csv([made]) for note in made.notes)
 
 
+def test_log_loss_and_slope_of_calibration_are_shown_where_records_have_them() -> None:
+    newer = {"accuracy": 0.8, "auroc": 0.9, "log_loss": 0.4, "calibration_slope": 0.5}
+    records = [changed(r, metrics={"logistic": newer, "mlp": {**newer, "calibration_slope": None}}) for r in many()[:2]]
+    (former,), (made,) = tables("accuracy", many()), tables("accuracy", [*records, *many()[2:]])
+    assert set(made.columns) - set(former.columns) == {"log_loss", "calibration_slope"}
+    table = {row[0]: dict(zip(made.columns, row, strict=True)) for row in made.rows}
+    assert (table["dpdsyn"]["log_loss"], table["dpdsyn"]["calibration_slope"]) == ("0.400 ± 0.000", "0.500 ± 0.000")
+    assert (table["mst"]["log_loss"], table["mst"]["calibration_slope"]) == ("-", "-")
+    known = [changed(r, dataset={"name": "toy", "ceiling": 0.95}) for r in records]
+    (beside,) = tables("accuracy", known)
+    assert {len(row) for row in beside.rows} == {len(beside.columns)} and beside.rows[0][0] == "best possible"
+    flat = records[0].flat()
+    assert (flat["log_loss"], flat["calibration_slope.logistic"], flat["calibration_slope.mlp"]) == (0.4, 0.5, None)
+
+
 def chosen(run_id: str, method: dict | None = None, generator: dict | None = None, accuracy: float = 0.8, **evaluation: object):
     """A record of dpdsyn on simulated rows with settings of its own."""
     parameters = {"labels": "sample", "guide": {"hidden": 16}, **(method or {})}
@@ -125,6 +140,12 @@ def test_settings_beside_the_default_have_a_table_of_their_own(tmp_path: Path) -
     assert made.columns == ["settings", "seeds", "accuracy at 1", "auroc at 1", "positive rate at 1", "mean 2-way TVD at 1"]
     assert [row[:3] for row in made.rows] == [["default", "1", "0.700"], ["guide.hidden=0", "1", "0.600"]]
     assert made.rows[0][3:] == ["0.900", "0.250", "0.200"]
+    newer = [
+        changed(each, metrics={"logistic": {"accuracy": 0.6, "log_loss": 0.4, "calibration_slope": 0.5}}) for each in records
+    ]
+    (beside,) = tables("settings", newer)
+    assert beside.columns[2:5] == ["accuracy at 1", "log loss at 1", "calibration slope at 1"]
+    assert beside.rows[0][2:5] == ["0.600", "0.400", "0.500"]
     assert [View.of(some).plain.records for some in (records, records[2:])] == [tuple(records[:2]), tuple(records[2:])]
     write(View.of(records), tmp_path)
     assert "hidden" not in (tmp_path / "accuracy.md").read_text() and "hidden=0" in (tmp_path / "settings.csv").read_text()

@@ -144,7 +144,7 @@ def test_what_can_change_the_table_changes_the_fit_and_nothing_else_does() -> No
         assert identifiers("synthesizer=dpdsyn", change)[0] != base[0], change
     for change in ("compute.threads=2", "compute.workers=1", "compute.retry=true", "dataset.title=x", "dataset.sources=[]"):
         assert identifiers("synthesizer=dpdsyn", change) == base, change
-    own = "+evaluation.metrics=[sklearn.metrics:log_loss]"  # a fit is judged again, not made again
+    own = "+evaluation.metrics=[sklearn.metrics:d2_log_loss_score]"  # a fit is judged again, not made again
     for change in ("evaluation.repeats=2", "evaluation.evaluators=[forest]", own):
         fit, run = identifiers("synthesizer=dpdsyn", change)
         assert fit == base[0] and run != base[1], change

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from builders.records import record
 
 from experiments.records.export import write_export
+from experiments.records.record import METRICS
 from experiments.records.store import Store
 from experiments.sweep.launch import due, records_of, time_left
 from experiments.sweep.merge import merge
@@ -60,6 +62,19 @@ def test_what_is_due() -> None:
     assert due(planned("a"), record(status="skipped"))  # what it lacked may be there by now
     assert due(planned("a"), record(status="failed"), retried=set()) and not due(planned("a"), timeout, retried={"a"})
     assert not due(planned("a"), None, retried=set()) and not due(planned("a"), record(), retried=set())
+
+
+def test_what_lacks_a_metric_is_judged_again_where_its_rows_are_kept() -> None:
+    ours = dict.fromkeys(METRICS, 0.5)
+    whole, older = (
+        record(metrics={"logistic": {**ours, "auroc": None}}),
+        record(metrics={"logistic": ours, "mlp": {"auroc": 0.5}}),
+    )
+    due_with_rows = partial(due, has_fit=lambda fit_id: fit_id == whole.fit_id)
+    assert not due_with_rows(planned("a"), whole) and due_with_rows(planned("a"), older)
+    assert not due(planned("a"), older) and not due(planned("a"), older, has_fit=lambda fit_id: fit_id != older.fit_id)
+    assert not due_with_rows(planned("a"), older, retried=set())
+    assert not due_with_rows(planned("a"), record(status="failed", metrics={"logistic": {}}))
 
 
 @pytest.mark.parametrize("wrong", [{"timeout": 0}, {"memory": -1}, {"threads": 0}, {"timeout": "long"}, {"workers": 0}])

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,23 @@ def test_limits_and_crashes_are_records_and_the_sweep_goes_on(dpdsyn: Dpdsyn, tm
     assert retried.returncode == 1 and "2 computed now, 2 done before, 2 not ok" in retried.stderr, retried.stderr
     shown = dpdsyn("status").stdout
     assert "4 runs, 1 failed, 2 ok, 1 out_of_memory" in shown and "toy crashing epsilon=1 seed=0: failed: the process" in shown
+
+
+def test_a_metric_that_records_lack_is_computed_without_a_fit(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+    marks, store = tmp_path / "marks", Store(tmp_path / "results")
+    marks.mkdir()
+    call = ("run", "-m", *ONE, "synthesizer=instant", "seed=0,1")
+    assert dpdsyn(*call, TOY_MARKS=str(marks)).returncode == 0
+    whole = records(tmp_path)
+    for record in whole:
+        known = {"logistic": {name: value for name, value in record.metrics["logistic"].items() if name != "log_loss"}}
+        store.write(replace(record, metrics=known))
+    (store.fits / f"{whole[1].fit_id}.npz").unlink()
+    again = dpdsyn(*call, TOY_MARKS=str(marks))
+    assert again.returncode == 0 and "2 runs: 1 computed now, 1 done before" in again.stderr, again.stderr
+    judged, kept = records(tmp_path)
+    assert judged.metrics == whole[0].metrics and judged.run_id == whole[0].run_id and "log_loss" not in kept.metrics["logistic"]
+    assert len(list(marks.iterdir())) == 2  # a fit for each seed, the first time
 
 
 @pytest.mark.slow
