@@ -119,22 +119,18 @@ class _Tried:
             self.refuse("using it changes its parameters or buffers, and what they hold then tells of rows")
 
     def gradients(self, ghost: bool) -> None:
-        """Opacus's beside torch's own, of each row alone and of all together. Raises _Differs or what Opacus raises."""
+        """Sums of Opacus's beside sums of torch's own, of each row alone. Raises _Differs or what Opacus raises."""
         for moved in _WEIGHTS:
             plain, flat = self._placed(moved)
             rows = list(self._gradients_one_by_one(plain))
             norms = np.linalg.norm(rows, axis=1)
             if not np.isfinite(norms).all():
                 self.refuse("its gradients are not finite")
-            clip = float(np.median(norms)) / 2 + 1e-9
             ours = RowGradients(self.build(), self.heads, ghost)
-            ours.block = min(ours.block, 2 * _ROWS)
-            for i, row in enumerate(rows):
-                own = ours.clipped_sum(flat, self.features[i : i + 1], self.labels[i : i + 1], 1e12)
-                _hold(own, row, norms.max())
-            together = ours.clipped_sum(flat, self.features, self.labels, clip)
-            expected = [row * min(1.0, clip / (norm + 1e-300)) for row, norm in zip(rows, norms, strict=True)]
-            _hold(together, np.sum(expected, axis=0), clip)
+            ours.block = min(ours.block, 2 * _ROWS)  # rows without weight are beside them, as in training
+            for clip in (2 * norms.max() + 1e-9, np.median(norms) / 2 + 1e-9):
+                expected = [row * min(1.0, clip / (norm + 1e-300)) for row, norm in zip(rows, norms, strict=True)]
+                _hold(ours.clipped_sum(flat, self.features, self.labels, float(clip)), np.sum(expected, axis=0), norms.max())
 
     def _gradients_one_by_one(self, module: nn.Module) -> Iterator[np.ndarray]:
         own = [parameter for parameter in module.parameters() if parameter.requires_grad]

@@ -79,16 +79,17 @@ class Tied(OneTable):
 
 
 class WithConstants(Plain):
-    """With a random projection that is a buffer, weights that are frozen, and a layer that nothing goes through."""
+    """A random projection is a buffer, weights are frozen; one layer is never used, and nothing comes of another."""
 
     def __init__(self, sizes: Sequence[int], classes: int) -> None:
         super().__init__(sizes, classes)
         self.register_buffer("projection", torch.randn(8, 8))
         self.embeddings[0].weight.requires_grad_(False)
         self.hidden.weight.requires_grad_(False)
-        self.unused = nn.Linear(2, 2)
+        self.unused, self.vain = nn.Linear(2, 2), nn.Linear(8, 2)
 
     def between(self, hidden: torch.Tensor) -> torch.Tensor:
+        self.vain(hidden)
         return hidden @ self.projection
 
 

@@ -236,6 +236,9 @@ def test_state_comes_back(kind: type) -> None:
     again = guide_of(kind).restore(state)
     assert np.array_equal(again.predict_proba(rows), guide.predict_proba(rows))
     assert content({"state": again.state()}).difference(content({"state": state})) is None
+    for key in guide.constants_:
+        again.constants_[key] = 0 * again.constants_[key]
+        assert not np.array_equal(again.predict_proba(rows), guide.predict_proba(rows)), key
 
 
 def _shorter(state: dict[str, np.ndarray]) -> None:
