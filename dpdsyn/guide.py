@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -174,6 +174,8 @@ class GuideSettings:
     learning_rate: its upper limit. momentum: of heavy-ball SGD on the noisy sum divided by the expected batch size.
     clip: L2 norm to which each row's gradient is scaled down.
     average: share of the last steps whose parameters are averaged (free: it is post-processing).
+    module: a torch module in place of the built-in network, "module:Class" or what makes it; options: its own
+    (`dpdsyn.module_guide`).
     """
 
     hidden: int = 16
@@ -184,6 +186,8 @@ class GuideSettings:
     momentum: float = 0.8
     clip: float = 1.0
     average: float = 0.5
+    module: str | Callable[..., Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         whole_number("hidden", self.hidden, least=0)
@@ -192,15 +196,21 @@ class GuideSettings:
             positive(name, getattr(self, name))
         if not 0 <= self.momentum < 1 or self.average > 1:
             raise InputError(f"momentum is {self.momentum!r} and average {self.average!r}; both are shares of 1")
+        if self.module is not None and not isinstance(self.module, str) and not callable(self.module):
+            raise InputError(f"module is {self.module!r}; MODULE:CLASS is needed, a class of torch modules, or None")
+        if not isinstance(self.options, Mapping):
+            raise InputError(f"options is {self.options!r}; values by name are needed")
 
     @classmethod
-    def of(cls, given: GuideSettings | Mapping[str, Any] | None) -> GuideSettings:
-        """Settings from a mapping (as configuration files give it), from settings, or the defaults."""
+    def of(cls, given: GuideSettings | Mapping[str, Any] | Callable[..., Any] | None) -> GuideSettings:
+        """Settings from a mapping (as configuration files give it), from settings, of a module's class, or the defaults."""
         if isinstance(given, GuideSettings):
             return given
+        if callable(given):
+            return cls(module=given)
         if given is not None and not isinstance(given, Mapping):
             raise InputError(f"guide is {given!r}; settings by name are needed, or None for the defaults")
-        unknown = sorted(set(given or {}) - {field.name for field in fields(cls)})
+        unknown = sorted(set(given or {}) - {own.name for own in fields(cls)})
         if unknown:
             raise InputError(f"the guide has no setting {', '.join(unknown)}; it has {', '.join(f.name for f in fields(cls))}")
         return cls(**(given or {}))
