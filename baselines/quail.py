@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from dpdsyn.checks import InputError, positive
-from dpdsyn.guide import GUIDE_IMPORTS, Guide, GuideSettings
+from dpdsyn.guide import Guide, GuideSettings, guide_imports
 from dpdsyn.privacy import Allowance, Budget, Ledger, calibrate
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -60,7 +60,7 @@ class Quail(Synthesizer):
         self._source()
 
     def imports(self) -> tuple[str, ...]:
-        return (*GUIDE_IMPORTS, *self._source().imports())
+        return (*guide_imports(self._settings()), *self._source().imports())
 
     def foreign_versions(self) -> dict[str, int | str]:
         source = self._source()

@@ -25,10 +25,9 @@ Random numbers come from the generator that is given, through a seed for torch: 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -41,12 +40,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-MODULE_GUIDE_IMPORTS = ("torch", "opacus", "dpdsyn.module_checks")
-_CHUNK = 65536  # rows predicted at once
-_PRETRAINING_STEPS = 300
-_PRETRAINING_BATCH = 1024
-_PRETRAINING_RATE = 0.01  # of AdamW at the first step; it falls to 0 as a cosine does
-_PRETRAINING_DECAY = 0.01
+    from dpdsyn.row_gradients import RowGradients
+
+_NEEDED = ("torch", "opacus")
 
 
 def load_module(given: str | Callable[..., Any]) -> Callable[..., Any]:
@@ -55,7 +51,7 @@ def load_module(given: str | Callable[..., Any]) -> Callable[..., Any]:
     A name can stand in a file that somebody sent, so it names a class of torch modules and nothing else that could be called.
     Raises InputError if there is no such class, or if torch or Opacus is missing.
     """
-    for needed in MODULE_GUIDE_IMPORTS[:2]:
+    for needed in _NEEDED:
         try:
             import_module(needed)
         except ModuleNotFoundError as error:
@@ -103,12 +99,13 @@ class ModuleGuide(Guide):
     of the module's state by its names.
     """
 
+    pretraining_batch: ClassVar[int] = 1024
+
     def __init__(self, schema: Schema, settings: GuideSettings, other_targets: Sequence[str] = ()) -> None:
         super().__init__(schema, settings, other_targets)
-        self._columns = schema.positions(self.features), schema.positions(self.targets)
         self._make = load_module(settings.module or "")
         self._name = settings.module if isinstance(settings.module, str) else getattr(self._make, "__name__", "the module")
-        self._start: np.ndarray | None = None
+        self._gradients: RowGradients | None = None
         self.constants_: dict[str, np.ndarray] = {}
         from dpdsyn.module_checks import examined
         from dpdsyn.row_gradients import apart
@@ -116,88 +113,23 @@ class ModuleGuide(Guide):
         with apart():
             self._ghost = examined(self._name, lambda: self._built(0).double(), self.network.sizes, self.slices)
 
-    @property
-    def slices(self) -> list[slice]:
-        """Where each head's classes stand."""
-        return self.network.slices
-
-    @property
-    def classes(self) -> int:
-        """How many classes all heads have together."""
-        return self.network.classes
-
     def pretrain(self, encoded: np.ndarray, rng: np.random.Generator) -> Self:
-        """Train without noise on rows that are not private, encoded, shape (rows, all columns of the schema).
+        """As the built-in guide's."""
+        try:
+            return super().pretrain(encoded, rng)
+        finally:
+            self._gradients = None
 
-        By AdamW (Loshchilov and Hutter 2019), in single precision. `fit` begins where this ends.
-        """
-        import torch
-
-        from dpdsyn.row_gradients import apart, loss_sum
-
-        flat = self._drawn(rng)
-        features, labels = (torch.from_numpy(encoded[:, columns].astype(np.int64)) for columns in self._columns)
-        with apart(int(rng.integers(2**63)), torch.float32):
-            module = self._placed(flat, torch.float32).train()
-            own = [parameter for parameter in module.parameters() if parameter.requires_grad]
-            optimizer = torch.optim.AdamW(own, lr=_PRETRAINING_RATE, weight_decay=_PRETRAINING_DECAY)
-            for step in range(_PRETRAINING_STEPS if len(encoded) else 0):
-                optimizer.param_groups[0]["lr"] = _PRETRAINING_RATE * (1 + math.cos(math.pi * step / _PRETRAINING_STEPS)) / 2
-                batch = torch.from_numpy(rng.integers(len(encoded), size=_PRETRAINING_BATCH))
-                optimizer.zero_grad()
-                (loss_sum(module(features[batch]), labels[batch], self.slices) / len(batch)).backward()
-                optimizer.step()
-            self.parameters_ = _flat(module)
-        self._start = self.parameters_.astype(np.float64)
-        return self
-
-    def fit(self, private: PrivateTable, noise: float, rng: np.random.Generator) -> Self:
-        """Train through `private.noisy_sum`; every use of the rows is inside that mechanism."""
-        from dpdsyn.row_gradients import RowGradients, apart
-
-        features, targets = self._columns
-        flat = self._drawn(rng) if self._start is None else self._start
-        with apart():
-            gradients = RowGradients(self._placed(flat), self.slices, self._ghost)
-
-        def gradient_sum(batch: np.ndarray, clip: float) -> np.ndarray:
-            with apart(), np.errstate(all="ignore"):  # a warning would tell of a row
-                return gradients.clipped_sum(flat, batch[:, features], batch[:, targets], clip)
-
-        velocity, mean = np.zeros_like(flat), np.zeros_like(flat)
-        steps, learning_rate = self.settings.steps, self.learning_rate(noise)
-        averaged = max(1, round(steps * self.settings.average))
-        for step in range(steps):
-            noisy = private.noisy_sum(gradient_sum, self.rate, noise, self.settings.clip)
-            velocity = self.settings.momentum * velocity + noisy / self.expected_batch
-            flat = flat - learning_rate * velocity
-            if step >= steps - averaged:
-                mean += flat
-        self.parameters_ = (mean / averaged).astype(np.float32)
-        return self
-
-    def predict_all(self, features: np.ndarray) -> list[np.ndarray]:
-        """Class probabilities of each target, float32."""
-        if self.parameters_ is None:
-            raise RuntimeError("the guide has not been fitted")
-        import torch
-
-        from dpdsyn.row_gradients import apart
-
-        parts = [np.empty((0, self.classes), dtype=np.float32)]
-        with apart(dtype=torch.float32), torch.no_grad():
-            module = self._placed(self.parameters_, torch.float32).eval()
-            for start in range(0, len(features), _CHUNK):
-                logits = module(torch.from_numpy(features[start : start + _CHUNK].astype(np.int64)))
-                parts.append(torch.cat([logits[:, head].softmax(dim=1) for head in self.slices], dim=1).numpy())
-        together = np.concatenate(parts)
-        return [together[:, head] for head in self.slices]
+    def fit(self, private: PrivateTable, noise: float, rng: np.random.Generator, rows: float | None = None) -> Self:
+        """As the built-in guide's."""
+        try:
+            return super().fit(private, noise, rng, rows)
+        finally:
+            self._gradients = None
 
     def state(self) -> dict[str, np.ndarray]:
         """What was learnt, as arrays, for saving."""
-        if self.parameters_ is None:
-            raise RuntimeError("the guide has not been fitted")
-        return {"parameters": self.parameters_, **{f"constant.{key}": value for key, value in self.constants_.items()}}
+        return {**super().state(), **{f"constant.{key}": value for key, value in self.constants_.items()}}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> Self:
         """Take back what `state` gave. Raises ValueError if the module is another by now."""
@@ -212,7 +144,7 @@ class ModuleGuide(Guide):
         )
         if not alike or parameters.shape != _flat(module).shape or not np.isfinite(parameters).all():
             raise ValueError(f"the saved guide does not fit its schema and {self._name}")
-        self.parameters_, self.constants_, self._start = parameters, found, None
+        self.parameters_, self.constants_ = parameters, found
         return self
 
     def _built(self, seed: int) -> nn.Module:
@@ -234,11 +166,52 @@ class ModuleGuide(Guide):
             raise InputError(f"{self._name} gives a {type(module).__name__}; a torch.nn.Module is needed")
         return module.to("cpu", torch.float32)
 
-    def _drawn(self, rng: np.random.Generator) -> np.ndarray:
+    def _initial(self, rng: np.random.Generator) -> np.ndarray:
         """New weights, flat, in double precision; what else the module draws becomes its constants."""
         module = self._built(int(rng.integers(2**63)))
         self.constants_ = _constants(module)
         return _flat(module).astype(np.float64)
+
+    def _clipped_sum(self, flat: np.ndarray, features: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
+        from dpdsyn.row_gradients import apart
+
+        with apart():
+            return self._rows(flat).clipped_sum(flat, features, labels, clip)
+
+    def _rows(self, flat: np.ndarray) -> RowGradients:
+        """What takes gradients apart row by row, made once for a training."""
+        from dpdsyn.row_gradients import RowGradients
+
+        if self._gradients is None:
+            self._gradients = RowGradients(self._placed(flat), self.slices, self._ghost)
+        return self._gradients
+
+    def _probabilities(self, features: np.ndarray) -> np.ndarray:
+        import torch
+
+        from dpdsyn.row_gradients import apart
+
+        with apart(dtype=torch.float32), torch.no_grad():
+            logits = self._placed(self._fitted(), torch.float32).eval()(torch.from_numpy(features.astype(np.int64)))
+            return torch.cat([logits[:, head].softmax(dim=1) for head in self.slices], dim=1).numpy()
+
+    def _corrected(self, features: np.ndarray) -> np.ndarray:
+        """Each class's own, divided by what a row with that label would be scaled down by; other heads have their likeliest."""
+        from dpdsyn.row_gradients import RowGradients, apart
+
+        flat, given = self._fitted(), self._probabilities(features)
+        likeliest = np.stack([given[:, head].argmax(axis=1) for head in self.slices], axis=1)
+        result = np.empty_like(given)
+        with apart():
+            rows = RowGradients(self._placed(flat), self.slices, self._ghost)
+            for place, head in enumerate(self.slices):
+                labels = likeliest.copy()
+                for k in range(head.stop - head.start):
+                    labels[:, place] = k
+                    norms = rows.norms(flat, features, labels)
+                    result[:, head.start + k] = given[:, head.start + k] * np.maximum(1, norms / self.settings.clip)
+                result[:, head] /= result[:, head].sum(axis=1, keepdims=True)
+        return result
 
     def _placed(self, flat: np.ndarray, dtype: torch.dtype | None = None) -> nn.Module:
         """The module with these weights and its constants, in double precision unless another is asked for."""

@@ -102,6 +102,21 @@ class RowGradients:
             total += self._block_sum(features[start : start + self.block], labels[start : start + self.block], clip)
         return total.numpy()
 
+    def norms(self, flat: np.ndarray, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The norm of each row's gradient, shape (rows,); of shapes as in `clipped_sum`."""
+        with torch.no_grad():
+            nn.utils.vector_to_parameters(torch.from_numpy(flat.astype(np.float64)), self.parameters)
+        blocks = [slice(start, start + self.block) for start in range(0, len(features), self.block)]
+        return np.concatenate([np.zeros(0), *(self._block_norms(features[block], labels[block]) for block in blocks)])
+
+    def _block_norms(self, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        try:
+            loss_sum(self.module(_filled(features, self.block)), _filled(labels, self.block), self.heads).backward()
+            square = sum((part.square for part in self._parts(self.block).values()), torch.zeros(self.block, dtype=torch.float64))
+            return square.sqrt().numpy()[: len(features)]
+        finally:
+            self._forget()
+
     def _block_sum(self, features: np.ndarray, labels: np.ndarray, clip: float) -> torch.Tensor:
         there = torch.arange(self.block) < len(features)
         try:

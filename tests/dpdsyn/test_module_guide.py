@@ -20,14 +20,14 @@ from dpdsyn.content import content
 from dpdsyn.contract import outcomes, toy_encoded, toy_schema
 from dpdsyn.guide import Guide, GuideSettings
 from dpdsyn.module_guide import ModuleGuide, load_module, module_name
-from dpdsyn.networks import Crosses
+from dpdsyn.crosses import Crosses
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.spends import ZCDP
 
 EPSILON = 4.0
-CROSSES = "dpdsyn.networks:Crosses"
+CROSSES = "dpdsyn.crosses:Crosses"
 
 
 def xor_table(rows: int = 20_000) -> tuple[Schema, np.ndarray]:
@@ -313,7 +313,7 @@ def test_modules_that_cannot_be_guides_are_refused_before_anything_is_spent(modu
 
 def test_options_are_the_modules_own() -> None:
     assert toy_fit(CROSSES, options={"width": 3}).parameters_.size < toy_fit(CROSSES).parameters_.size
-    with pytest.raises(ValueError, match=r"dpdsyn.networks:Crosses cannot be made of .*'depth': 3.* unexpected keyword argument"):
+    with pytest.raises(ValueError, match=r"dpdsyn.crosses:Crosses cannot be made of .*'depth': 3.* unexpected keyword argument"):
         guide_of(CROSSES, options={"depth": 3})
     with pytest.raises(ValueError, match="width is 0; a whole number of at least 1 is needed"):
         guide_of(CROSSES, options={"width": 0})

@@ -16,7 +16,7 @@ from torch import nn
 
 import dpdsyn.row_gradients
 from dpdsyn.content import content
-from dpdsyn.networks import Crosses
+from dpdsyn.crosses import Crosses
 from dpdsyn.row_gradients import RowGradients, apart, loss_sum
 
 SIZES, HEADS = (3, 5, 2, 4), [slice(0, 3), slice(3, 5)]
