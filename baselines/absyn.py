@@ -7,17 +7,16 @@ from typing import Self
 
 import numpy as np
 
-from baselines.marginal.inference import fit_model
+from baselines.marginal.fitting import Engine, ModelSynthesizer, fit, known_engine
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import estimate_total, measure
 from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_noise
 from baselines.marginal.workload import affordable, cells_of, workload
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.synthesizer import Synthesizer
 
 
-class BatchAdaptive(Synthesizer):
+class BatchAdaptive(ModelSynthesizer):
     """All one-way marginals, then a few rounds that each choose a batch of two-way marginals and fit once.
 
     What is known of ABSyn is that it selects a batch of marginals at a time, adaptively. The rest is ours: a tenth of
@@ -27,6 +26,7 @@ class BatchAdaptive(Synthesizer):
 
     batch: null for a quarter of the columns, rounded up. max_model_size: megabytes of the junction tree in the last
     round, in proportion before. max_cells: larger marginals are never chosen.
+    engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
     """
 
     version = 2
@@ -38,12 +38,14 @@ class BatchAdaptive(Synthesizer):
         max_model_size: float = 25,
         max_cells: int = 10_000,
         iterations: int = 1000,
+        engine: Engine = "own",
     ) -> None:
         self.rounds = rounds
         self.batch = batch
         self.max_model_size = max_model_size
         self.max_cells = max_cells
         self.iterations = iterations
+        self.engine = known_engine(engine)
         whole_number("rounds", rounds, least=1)
         if batch is not None:
             whole_number("batch", batch, least=1)
@@ -58,7 +60,7 @@ class BatchAdaptive(Synthesizer):
         batch = self.batch or math.ceil(len(columns) / 4)
         measurements = measure(private, columns, math.sqrt(len(columns) / (2 * 0.1 * rho)))
         sigma, epsilon = round_noise(0.9 * rho / self.rounds / batch)
-        model = fit_model(schema.sizes, measurements, estimate_total(measurements), self.iterations)
+        model = fit(self.engine, schema.sizes, measurements, estimate_total(measurements), self.iterations)
 
         def worth(clique: Clique, off: float) -> float:
             return off - MEAN_NOISE * sigma * cells_of(schema.sizes, clique)
@@ -71,10 +73,7 @@ class BatchAdaptive(Synthesizer):
                 allowed = affordable(schema.sizes, left, known, self.max_model_size * i / self.rounds) or columns
                 chosen.append(choose_worst(private, allowed, model, worth, 1.0, epsilon))
             measurements += measure(private, chosen, sigma)
-            model = fit_model(schema.sizes, measurements, estimate_total(measurements), self.iterations, model)
+            model = fit(self.engine, schema.sizes, measurements, estimate_total(measurements), self.iterations, model)
             self.report(f"round {i} of {self.rounds}")
         self.model_ = model
         return self
-
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        return self.model_.sample(n, rng)

@@ -8,14 +8,14 @@ from typing import Self
 
 import numpy as np
 
-from baselines.marginal.inference import Model, fit_model
+from baselines.marginal.fitting import Engine, ModelSynthesizer, fit, known_engine
+from baselines.marginal.inference import Model
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import Measurement, estimate_total, measure
 from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_cost, round_noise
 from baselines.marginal.workload import WORKLOADS, Workload, affordable, cells_of, weights, workload
 from dpdsyn.checks import one_of, positive, whole_number
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.synthesizer import Synthesizer
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Round:
     iterations: int
 
 
-class AIM(Synthesizer):
+class AIM(ModelSynthesizer):
     """Round after round, measure the marginal that the model of all earlier answers gets most wrong.
 
     Algorithm 2 of the paper, with the numbers of its reference implementation (private-pgm, mechanisms/aim.py):
@@ -44,6 +44,7 @@ class AIM(Synthesizer):
     max_model_size: megabytes at 8 bytes a cell; 80 is the authors' setting for official comparisons.
     max_cells: marginals with more cells are no part of the workload.
     iterations: of belief propagation in one fit, at most.
+    engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
 
     What differs: the number of rows is estimated from all answers, and a fit ends when it gains no more (`fit_model`)
     instead of after 1,000 steps; answers of different noise are weighted by their variances.
@@ -52,12 +53,18 @@ class AIM(Synthesizer):
     version = 2
 
     def __init__(
-        self, workload: Workload = "all_2way", max_model_size: float = 80, max_cells: int = 10_000, iterations: int = 1000
+        self,
+        workload: Workload = "all_2way",
+        max_model_size: float = 80,
+        max_cells: int = 10_000,
+        iterations: int = 1000,
+        engine: Engine = "own",
     ) -> None:
         self.workload = one_of("workload", workload, WORKLOADS)
         self.max_model_size = max_model_size
         self.max_cells = max_cells
         self.iterations = iterations
+        self.engine = known_engine(engine)
         positive("max_model_size", max_model_size)
         whole_number("max_cells", max_cells, least=1)
         whole_number("iterations", iterations, least=1)
@@ -95,10 +102,7 @@ class AIM(Synthesizer):
         return self
 
     def _fitted(self, sizes: tuple[int, ...], measurements: list[Measurement], start: Model | None) -> Model:
-        return fit_model(sizes, measurements, estimate_total(measurements), self.iterations, start)
-
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        return self.model_.sample(n, rng)
+        return fit(self.engine, sizes, measurements, estimate_total(measurements), self.iterations, start)
 
 
 def _worth(weight: dict[Clique, float], sizes: tuple[int, ...], sigma: float) -> Callable[[Clique, float], float]:

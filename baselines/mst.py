@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from baselines.marginal.inference import fit_model
+from baselines.marginal.fitting import Engine, ModelSynthesizer, fit, known_engine
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import (
     estimate_total,
@@ -21,10 +21,9 @@ from baselines.marginal.marginals import (
 )
 from dpdsyn.checks import whole_number
 from dpdsyn.private_table import PrivateTable, Query
-from dpdsyn.synthesizer import Synthesizer
 
 
-class MST(Synthesizer):
+class MST(ModelSynthesizer):
     """A third of the zCDP budget each for one-way marginals, choosing a tree, and the tree's two-way marginals.
 
     Steps, after the paper and its reference implementation (private-pgm, mechanisms/mst.py):
@@ -37,12 +36,14 @@ class MST(Synthesizer):
 
     What differs: xhat is the exact solution of the one-way problem instead of 2,500 steps towards it, and step 5 ends when
     it gains no more (`fit_model`). iterations: of belief propagation in step 5, at most.
+    engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
     """
 
     version = 3
 
-    def __init__(self, iterations: int = 10_000) -> None:
+    def __init__(self, iterations: int = 10_000, engine: Engine = "own") -> None:
         self.iterations = iterations
+        self.engine = known_engine(engine)
         whole_number("iterations", iterations, least=1)
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
@@ -58,7 +59,7 @@ class MST(Synthesizer):
 
         edges = self._select_tree(merged, [nearest_marginal(m, total) for m in one_way], total, third)
         two_way = measure(merged, edges, sigma * math.sqrt(len(edges)))
-        self.model_ = fit_model(merged.schema.sizes, one_way + two_way, total, self.iterations)
+        self.model_ = fit(self.engine, merged.schema.sizes, one_way + two_way, total, self.iterations)
         return self
 
     def _select_tree(self, private: PrivateTable, one_way: list[np.ndarray], total: float, rho: float) -> list[Clique]:

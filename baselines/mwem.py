@@ -6,16 +6,16 @@ from typing import Self
 
 import numpy as np
 
-from baselines.marginal.inference import fit_model, uniform_model
+from baselines.marginal.fitting import Engine, ModelSynthesizer, fit, known_engine
+from baselines.marginal.inference import uniform_model
 from baselines.marginal.marginals import Measurement, estimate_total, measure
 from baselines.marginal.selection import choose_worst, round_noise
 from baselines.marginal.workload import affordable, cells_of, workload
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.synthesizer import Synthesizer
 
 
-class MWEM(Synthesizer):
+class MWEM(ModelSynthesizer):
     """As many rounds as columns: choose the two-way marginal that the model has most wrong, measure it, fit again.
 
     The original keeps a weight for every possible row, which no table of this benchmark allows; as in its
@@ -25,6 +25,7 @@ class MWEM(Synthesizer):
 
     rounds: null for the number of columns. max_model_size: megabytes at 8 bytes a cell that the junction tree may take in
     the last round, and in proportion before. max_cells: larger marginals are never chosen.
+    engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
 
     What differs: the first model needs the number of rows, which is private here. It is uniform with the public row
     count; from the first answer on, the number is estimated from the answers.
@@ -33,12 +34,18 @@ class MWEM(Synthesizer):
     version = 2
 
     def __init__(
-        self, rounds: int | None = None, max_model_size: float = 25, max_cells: int = 10_000, iterations: int = 1000
+        self,
+        rounds: int | None = None,
+        max_model_size: float = 25,
+        max_cells: int = 10_000,
+        iterations: int = 1000,
+        engine: Engine = "own",
     ) -> None:
         self.rounds = rounds
         self.max_model_size = max_model_size
         self.max_cells = max_cells
         self.iterations = iterations
+        self.engine = known_engine(engine)
         if rounds is not None:
             whole_number("rounds", rounds, least=1)
         positive("max_model_size", max_model_size)
@@ -59,9 +66,6 @@ class MWEM(Synthesizer):
             clique = choose_worst(private, allowed, self.model_, lambda c, off: off - cells_of(schema.sizes, c), 1.0, epsilon)
             measurements += measure(private, [clique], sigma)
             total = estimate_total(measurements)
-            self.model_ = fit_model(schema.sizes, measurements, total, self.iterations, self.model_)
+            self.model_ = fit(self.engine, schema.sizes, measurements, total, self.iterations, self.model_)
             self.report(f"round {i} of {rounds}")
         return self
-
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        return self.model_.sample(n, rng)

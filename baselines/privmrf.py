@@ -20,16 +20,16 @@ from baselines.marginal.attribute_graph import (
     triangulate,
     without_contained,
 )
+from baselines.marginal.fitting import Engine, ModelSynthesizer, known_engine
 from baselines.marginal.measured_model import MeasuredModel, fitting_together
 from baselines.marginal.selection import MEAN_NOISE
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.synthesizer import Synthesizer
 
 SCORE_SHARE, MARGINAL_SHARE, NORM_SHARE = 0.1, 0.8, 0.1  # of rho; reference implementation, main.py: beta1, the rest, beta3
 
 
-class PrivMRF(Synthesizer):
+class PrivMRF(ModelSynthesizer):
     """Marginals within the cliques of a graph of dependent columns, some chosen by that graph, some by what the model lacks.
 
     Steps, after the paper and its reference implementation (caicre/PrivMRF), whose files are named; d columns:
@@ -57,6 +57,7 @@ class PrivMRF(Synthesizer):
 
     theta: how many times a useful marginal's mean cell is larger than its mean noise.
     iterations: at most, of every fit.
+    engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
     """
 
     version = 2
@@ -71,6 +72,7 @@ class PrivMRF(Synthesizer):
         model_cells: float = 1e6,
         size_penalty: float = 1e-7,
         iterations: int = 3000,
+        engine: Engine = "own",
     ) -> None:
         self.theta = theta
         self.extra_marginals = extra_marginals
@@ -80,6 +82,7 @@ class PrivMRF(Synthesizer):
         self.model_cells = model_cells
         self.size_penalty = size_penalty
         self.iterations = iterations
+        self.engine = known_engine(engine)
         for name in ("theta", "extra_marginals", "clique_cells", "model_cells"):
             positive(name, getattr(self, name))
         for name in ("queries", "most_columns", "iterations"):
@@ -102,13 +105,10 @@ class PrivMRF(Synthesizer):
         candidates = {marginal: weight for marginal, weight in candidates.items() if columns_of(marginal) not in initial}
         extra = min(extra, len(candidates))
         sigma = _sigma(len(initial) + extra, MARGINAL_SHARE * rho)
-        growing = MeasuredModel(private, initial, sigma, self.iterations, self.model_cells)
+        growing = MeasuredModel(private, initial, sigma, self.iterations, self.model_cells, self.engine)
         self._descend(growing, candidates, extra, sigma, NORM_SHARE * rho, rng)
         self.model_ = growing.model
         return self
-
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        return self.model_.sample(n, rng)
 
     def _grow(self, cells: Cells, shares: np.ndarray) -> Neighbours:
         """The graph of step 2."""

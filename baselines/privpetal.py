@@ -18,17 +18,17 @@ from baselines.marginal.attribute_graph import (
     triangulate,
     without_contained,
 )
+from baselines.marginal.fitting import Engine, ModelSynthesizer, known_engine
 from baselines.marginal.measured_model import MeasuredModel, fitting_together
 from baselines.marginal.selection import MEAN_NOISE
 from dpdsyn.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.synthesizer import Synthesizer
 
 SCORE_SHARE = 0.05  # of rho; reference implementation, PrivPetal.py: R_score_budget
 MARGINAL_SHARE, NORM_SHARE = 0.9 * 0.95, 0.1 * 0.95  # of rho; PrivPetal.py, function PrivMRF, applied to all the rest
 
 
-class PrivPetal(Synthesizer):
+class PrivPetal(ModelSynthesizer):
     """Single-table adaptation: how PrivPetal models the columns of one table, without what joins two tables.
 
     PrivPetal synthesizes two tables joined by a key, first the attributes within each (its function PrivMRF), then
@@ -54,6 +54,7 @@ class PrivPetal(Synthesizer):
     the measured ones too large are left out.
 
     theta: how many times a candidate's mean cell is larger than its mean noise. iterations: at most, of every fit.
+    engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
     """
 
     version = 2
@@ -68,6 +69,7 @@ class PrivPetal(Synthesizer):
         clique_cells: float = 2e5,
         model_cells: float = 1e6,
         iterations: int = 1000,
+        engine: Engine = "own",
     ) -> None:
         self.theta = theta
         self.extra_marginals = extra_marginals
@@ -77,6 +79,7 @@ class PrivPetal(Synthesizer):
         self.clique_cells = clique_cells
         self.model_cells = model_cells
         self.iterations = iterations
+        self.engine = known_engine(engine)
         for name in ("theta", "extra_marginals", "most_marginal_cells", "clique_cells", "model_cells"):
             positive(name, getattr(self, name))
         for name in ("queries", "most_columns", "iterations"):
@@ -101,7 +104,7 @@ class PrivPetal(Synthesizer):
         extra = min(extra, len(candidates))
         sigma = math.sqrt((len(initial) + extra) / (2 * MARGINAL_SHARE * rho))
 
-        growing = MeasuredModel(private, initial, sigma, self.iterations, self.model_cells)
+        growing = MeasuredModel(private, initial, sigma, self.iterations, self.model_cells, self.engine)
         rounds = min(extra, 10)
         for taken in range(rounds):
             self.report(f"round {taken + 1} of {rounds}")
@@ -113,9 +116,6 @@ class PrivPetal(Synthesizer):
                 candidates = [m for m in candidates if columns_of(m) not in chosen]
         self.model_ = growing.model
         return self
-
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        return self.model_.sample(n, rng)
 
     def _grow(self, cells: Cells, shares: np.ndarray) -> Neighbours:
         """The graph of step 2."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from dpdsyn.candidates import uniform_rows
-from dpdsyn.guide import GUIDE_IMPORTS, Guide, GuideSettings
+from dpdsyn.guide import GuideSettings, guide_imports, guide_of
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 
@@ -59,10 +59,10 @@ class GuideOnly(Synthesizer):
         GuideSettings.of(guide)
 
     def imports(self) -> tuple[str, ...]:
-        return GUIDE_IMPORTS
+        return guide_imports(GuideSettings.of(self.guide))
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
-        guide = Guide(private.schema, GuideSettings.of(self.guide))
+        guide = guide_of(private.schema, GuideSettings.of(self.guide))
         noise = private.ledger.open_calibrated(lambda noise: [guide.spend(noise)])
         self.guide_ = guide.fit(private, noise, rng)
         self.schema_ = private.schema

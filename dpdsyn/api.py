@@ -6,7 +6,7 @@ import inspect
 import os
 import secrets
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,10 +42,10 @@ class DPDSyn:
 
     epsilon, delta: the budget for everything that is read from the table. target: the column that models are to
     predict; it may stand in the schema instead. other_targets: more columns to predict, served by the same release.
-    candidates: the source of candidate rows, the name of any Synthesizer (`class_conditional`, `independent`, `mst`,
-    ...); candidate_share: its share of the budget. labels: "sample" draws them from the guide's probabilities,
-    "argmax" takes the likeliest, "toward_shares" draws with rare classes less rare (for candidates="mst"; see
-    `dpdsyn.method`). guide: settings that are to differ (`dpdsyn.guide.GuideSettings`).
+    candidates: the source of candidate rows, the name of any Synthesizer (`swift`, `class_conditional`, `mst`, ...);
+    candidate_share: its share of the budget. labels: "calibrated" draws them from honest probabilities; "sample",
+    "argmax" and "toward_shares" are told of in `dpdsyn.method`. guide: settings that are to differ
+    (`dpdsyn.guide.GuideSettings`), or the class of a torch module (`dpdsyn.module_guide`).
     random_state: None takes the operating system's entropy; a whole number makes the result reproducible, and is
     not private against whoever knows it. Copies (pickle, joblib, deepcopy, forked processes) draw rows of their own,
     unless it is given.
@@ -58,11 +58,11 @@ class DPDSyn:
         epsilon: float = 1.0,
         delta: float = 1e-6,
         target: str | None = None,
-        candidates: str = "class_conditional",
-        candidate_share: float = 0.2,
-        labels: str = "sample",
+        candidates: str = "swift",
+        candidate_share: float = 0.7,
+        labels: str = "calibrated",
         other_targets: Sequence[str] = (),
-        guide: GuideSettings | Mapping[str, Any] | None = None,
+        guide: GuideSettings | Mapping[str, Any] | Callable[..., Any] | None = None,
         random_state: int | None = None,
     ) -> None:
         self.epsilon = epsilon
@@ -128,23 +128,33 @@ class DPDSyn:
     def save(self, path: str | Path) -> None:
         """Write the fitted model, which is as private as the rows it samples, to one file, whole or not at all.
 
-        Raises ValueError if its source of candidates cannot be saved, FileError if the file cannot be written.
+        Raises ValueError if its source of candidates cannot be saved, or its guide's class not found again by name; FileError if
+        the file cannot be written.
         """
         method = self._fitted().method_
         parameters = {key: value for key, value in self.get_params().items() if key != "random_state"}
         meta = {
-            "parameters": {**parameters, "guide": vars(method.guide_.settings)},
+            "parameters": {**parameters, "guide": method.guide_.settings.to_mapping()},
             "schema": self.schema_.to_mapping(),
             "guarantee": self.guarantee_.to_mapping(),
         }
         saved.write(Path(path), meta, method.state())
 
     @classmethod
-    def load(cls, path: str | Path, random_state: int | None = None) -> DPDSyn:
-        """A model that `save` wrote. Raises ValueError for a file that is none, or has been altered."""
+    def load(cls, path: str | Path, random_state: int | None = None, guide: Callable[..., Any] | None = None) -> DPDSyn:
+        """A model that `save` wrote. Raises ValueError for a file that is none, or has been altered.
+
+        guide: the class of the torch module that its guide was made of, where that is not one of ours: a file runs no code of
+        another's by naming it.
+        """
         meta, arrays = saved.read(Path(path))
         try:
-            model = cls(**meta["parameters"], random_state=random_state)
+            settings = dict(meta["parameters"]["guide"])
+            if settings["module"] is not None and not str(settings["module"]).startswith("dpdsyn."):
+                if guide is None:
+                    raise InputError(f"{path} has a guide of {settings['module']}: give that class, load(path, guide=...)")
+                settings["module"] = guide
+            model = cls(**{**meta["parameters"], "guide": settings}, random_state=random_state)
             Budget(model.epsilon, model.delta)
             model.schema_ = Schema.from_mapping(meta["schema"])
             model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])

@@ -1,165 +1,34 @@
 """The guide: a small network that predicts the target (or several), trained by DP-SGD (Abadi et al. 2016).
 
-Rows are encoded as integers, so the first layer is a sum of one table row per column, and the norm of each row's
-gradient has a closed form (Goodfellow 2015): the norm of a layer's input times that of the error it sends back.
-No per-row gradient and no one-hot matrix is ever made. With m columns (a constant one included), hidden values h
-and errors e (output) and e1 (hidden), the squared norm is m (|e1|^2 + |e|^2) + |h|^2 |e|^2.
+It may be *pretrained*, without noise and for free, on rows that are already public (those of the source of candidates), and then
+begins its private training where that ended.
 
-Training is in double precision, and what a row adds is computed by operations on each row in the same order, whatever rows are
-beside it: bit for bit a function of the row alone. A matrix product would make it depend on where the row stands.
+**What clipping does to probabilities, and how it is undone.** Let a row of features x have the label k with probability q_k, and
+let w_k be the factor by which the gradient of a row (x, k) is scaled down to the clip. What such rows send back to the logits is
+w_k (p - e_k), and the mean of that is zero where p sum_j(q_j w_j) = q_k w_k in each class k: not at p = q, but where q_k is
+proportional to p_k / w_k. Rows with a rare label are further off, so scaled down more, so that p leans to the common classes and
+claims too much (of two classes, where p is below c = clip / |gradient for an error of 1|: p = c q / (1 - q)). `Guide.corrected`
+gives q, which is free: it is made of parameters alone. Pretraining clips as well, so that p means the same all the way.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from dpdsyn.checks import InputError, positive, whole_number
+from dpdsyn.network import Network
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.spends import SampledGaussian
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-GUIDE_IMPORTS = ("scipy.sparse",)
 _CHUNK = 65536  # rows predicted at once
-
-
-@dataclass(frozen=True)
-class Network:
-    """Shapes and arithmetic of the guide: a linear path and, beside it, one hidden ReLU layer.
-
-    sizes: domain size of each feature column; heads: number of classes of each target; hidden: units, 0 for plain
-    (multinomial) logistic regression. Parameters are one flat vector, float64 in training and float32 when kept: the table of
-    encoded values, shape (1 + sum(sizes), hidden + classes), whose row 0 is the bias, then the output weights, shape (hidden,
-    classes), with the classes of all heads side by side.
-    """
-
-    sizes: tuple[int, ...]
-    heads: tuple[int, ...]
-    hidden: int
-
-    @property
-    def classes(self) -> int:
-        """How many classes all heads have together."""
-        return sum(self.heads)
-
-    @property
-    def slices(self) -> list[slice]:
-        """Where each head's classes stand."""
-        ends = list(itertools.accumulate(self.heads))
-        return [slice(end - size, end) for end, size in zip(ends, self.heads, strict=True)]
-
-    @property
-    def rows(self) -> int:
-        """Rows of the table of encoded values, that of the bias included."""
-        return 1 + sum(self.sizes)
-
-    @property
-    def parameters(self) -> int:
-        """Length of the flat vector."""
-        return self.rows * (self.hidden + self.classes) + self.hidden * self.classes
-
-    def split(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Views of the table of encoded values and the output weights."""
-        cut = self.rows * (self.hidden + self.classes)
-        return flat[:cut].reshape(self.rows, -1), flat[cut:].reshape(self.hidden, self.classes)
-
-    def initial(self, rng: np.random.Generator) -> np.ndarray:
-        """He-scaled hidden layer; the linear path and the output weights start at zero and small."""
-        flat = np.zeros(self.parameters)
-        table, output = self.split(flat)
-        table[:, : self.hidden] = rng.normal(0, math.sqrt(2 / (len(self.sizes) + 1)), (self.rows, self.hidden))
-        output[:] = rng.normal(0, 1 / math.sqrt(max(self.hidden, 1)), output.shape)
-        return flat
-
-    def index(self, features: np.ndarray) -> np.ndarray:
-        """Rows of the table of encoded values that each row of encoded features adds up, shape (rows, 1 + columns), int64."""
-        offsets = np.cumsum([1, *self.sizes[:-1]])
-        index = np.zeros((len(features), 1 + len(self.sizes)), dtype=np.int64)
-        np.add(features, offsets, out=index[:, 1:], casting="unsafe")
-        return index
-
-    def picks(self, index: np.ndarray, dtype: np.dtype) -> csr_array:
-        """The matrix, shape (rows, rows of the table), that has a one for every row of the table which a row adds up."""
-        from scipy.sparse import csr_array
-
-        starts = np.arange(0, index.size + 1, index.shape[1])
-        return csr_array((np.ones(index.size, dtype), index.ravel(), starts), shape=(len(index), self.rows))
-
-    def forward(self, flat: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden values, shape (rows, hidden), and class probabilities, those of all heads together of shape (rows, classes)."""
-        table, output = self.split(flat)
-        sums = np.ascontiguousarray((self.picks(index, flat.dtype) @ table).T)  # operations along rows are the fast ones
-        hidden = np.maximum(sums[: self.hidden], 0)
-        logits = sums[self.hidden :] + _product(output.T, hidden)
-        for head in self.slices:
-            part = logits[head]
-            part -= part.max(axis=0)
-            np.exp(part, out=part)
-            part /= _added(part)
-        return hidden.T, logits.T
-
-    def clipped_gradient_sum(self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
-        """Sum over rows of the gradient of all heads' cross-entropies, each row's scaled down to norm `clip`.
-
-        labels: shape (rows, heads). Shape of the sum: (parameters,), of the type of `flat`. A row adds nothing if its gradient
-        has no finite norm.
-        """
-        back, hidden, error = self.clipped_parts(flat, index, labels, clip)
-        total = np.empty(self.parameters, dtype=flat.dtype)
-        table_total, output_total = self.split(total)
-        table_total[:] = self.picks(index, flat.dtype).T @ np.ascontiguousarray(back)
-        output_total[:] = hidden.T @ error
-        return total
-
-    def clipped_parts(
-        self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What makes up each row's gradient, scaled down to norm `clip`.
-
-        First what it adds to each of its rows of the table, shape (rows, hidden + classes); then, of shapes (rows, hidden) and
-        (rows, classes), the two whose outer product it adds to the output weights.
-        """
-        _, output = self.split(flat)
-        hidden, error = (part.T for part in self.forward(flat, index))
-        for head, own in zip(self.slices, labels.T, strict=True):
-            error[head.start + own.astype(np.int64), np.arange(len(labels))] -= 1
-        back = np.concatenate([_product(output, error) * (hidden > 0), error])
-        square = index.shape[1] * _squares(back) + _squares(hidden) * _squares(error)
-        known = np.isfinite(square)
-        if not known.all():
-            square = np.where(known, square, 1)
-            back, hidden, error = (np.where(known, part, 0) for part in (back, hidden, error))
-        scale = np.minimum(1, clip / np.sqrt(square + 1e-300)).astype(flat.dtype)
-        return (back * scale).T, hidden.T, (error * scale).T
-
-
-def _product(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """matrix @ columns, the sums of each column made in one order."""
-    product = np.zeros((len(matrix), columns.shape[1]), dtype=columns.dtype)
-    for weights, values in zip(matrix.T, columns, strict=True):
-        product += weights[:, None] * values
-    return product
-
-
-def _squares(columns: np.ndarray) -> np.ndarray:
-    """The squared norm of each column."""
-    return _added(np.square(columns))
-
-
-def _added(columns: np.ndarray) -> np.ndarray:
-    """The sum of each column, made in one order; numpy's own order depends on how many columns there are."""
-    total = np.zeros(columns.shape[1], dtype=columns.dtype)
-    for values in columns:
-        total += values
-    return total
+_PRETRAINING_RATE = 0.02  # of Adam; from half of the steps on it falls to 0
+_PRETRAINED_SHARE = 0.25  # of the last steps of pretraining, whose parameters are averaged
 
 
 @dataclass(frozen=True)
@@ -171,43 +40,78 @@ class GuideSettings:
     steps: how many, fixed beforehand whatever the number of rows.
     wander: how far noise alone may carry each parameter, as the standard deviation of its random walk. The learning
     rate follows from it and from the noise, so that a large budget or table learns fast and a small one carefully.
+    pull: parameters are drawn back to where they began, so that by the end e^-pull is left of a step that no gradient
+    renews; what the rows say little of stays as pretrained.
     learning_rate: its upper limit. momentum: of heavy-ball SGD on the noisy sum divided by the expected batch size.
     clip: L2 norm to which each row's gradient is scaled down.
     average: share of the last steps whose parameters are averaged (free: it is post-processing).
+    pretraining: steps of Adam without noise on synthetic rows; 0 for none.
+    module: a torch module in place of the built-in network, "module:Class" or what makes it; options: its own
+    (`dpdsyn.module_guide`).
     """
 
     hidden: int = 16
     batch: int = 4096
     steps: int = 200
     wander: float = 0.7
+    pull: float = 0.0
     learning_rate: float = 8.0
     momentum: float = 0.8
     clip: float = 1.0
     average: float = 0.5
+    pretraining: int = 0
+    module: str | Callable[..., Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         whole_number("hidden", self.hidden, least=0)
         whole_number("steps", self.steps, least=1)
+        whole_number("pretraining", self.pretraining, least=0)
         for name in ("batch", "wander", "learning_rate", "clip", "average"):
             positive(name, getattr(self, name))
+        if self.pull != 0:
+            positive("pull", self.pull)
         if not 0 <= self.momentum < 1 or self.average > 1:
             raise InputError(f"momentum is {self.momentum!r} and average {self.average!r}; both are shares of 1")
+        if self.module is not None and not isinstance(self.module, str) and not callable(self.module):
+            raise InputError(f"module is {self.module!r}; MODULE:CLASS is needed, a class of torch modules, or None")
+        if not isinstance(self.options, Mapping):
+            raise InputError(f"options is {self.options!r}; values by name are needed")
 
     @classmethod
-    def of(cls, given: GuideSettings | Mapping[str, Any] | None) -> GuideSettings:
-        """Settings from a mapping (as configuration files give it), from settings, or the defaults."""
+    def of(
+        cls, given: GuideSettings | Mapping[str, Any] | Callable[..., Any] | None, default: GuideSettings | None = None
+    ) -> GuideSettings:
+        """Settings from settings, from a mapping of those that differ from `default`, or of a module's class."""
+        default = cls() if default is None else default
         if isinstance(given, GuideSettings):
             return given
+        if callable(given):
+            given = {"module": given}
         if given is not None and not isinstance(given, Mapping):
             raise InputError(f"guide is {given!r}; settings by name are needed, or None for the defaults")
-        unknown = sorted(set(given or {}) - {field.name for field in fields(cls)})
+        unknown = sorted(set(given or {}) - {own.name for own in fields(cls)})
         if unknown:
             raise InputError(f"the guide has no setting {', '.join(unknown)}; it has {', '.join(f.name for f in fields(cls))}")
-        return cls(**(given or {}))
+        return cls(**{own.name: getattr(default, own.name) for own in fields(cls)} | dict(given or {}))
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Names and plain values, from which `of` makes the same settings. Raises InputError for a module without a name."""
+        values = {own.name: getattr(self, own.name) for own in fields(self)} | {"options": dict(self.options)}
+        if self.module is None:
+            return values
+        from dpdsyn.module_guide import module_name
+
+        return values | {"module": module_name(self.module)}
+
+
+PRETRAINED = GuideSettings(hidden=8, wander=0.3, pull=2.0, pretraining=300)  # where candidates say something of the labels
 
 
 class Guide:
     """A network for the schema's target and, beside it, `other_targets`; and its private training."""
+
+    pretraining_batch: ClassVar[int] = 4096  # rows
 
     def __init__(self, schema: Schema, settings: GuideSettings, other_targets: Sequence[str] = ()) -> None:
         if schema.target is None:
@@ -219,38 +123,83 @@ class Guide:
             raise InputError(f"targets are {', '.join(self.targets)}; different columns are needed, and one more to learn from")
         self.network = Network(schema.shape(self.features), schema.shape(self.targets), settings.hidden)
         self.rate = min(1.0, settings.batch / schema.rows_public)
-        self.expected_batch = self.rate * schema.rows_public
+        self.rows_public = schema.rows_public
         self.parameters_: np.ndarray | None = None
+        self._columns = schema.positions(self.features), schema.positions(self.targets)
+        self._start: np.ndarray | None = None
+
+    @property
+    def slices(self) -> list[slice]:
+        """Where each head's classes stand."""
+        return self.network.slices
+
+    @property
+    def classes(self) -> int:
+        """How many classes all heads have together."""
+        return self.network.classes
 
     def spend(self, noise: float) -> SampledGaussian:
         """What training costs with noise of `noise` times the clip."""
         return SampledGaussian(self.rate, noise, self.settings.steps)
 
-    def learning_rate(self, noise: float) -> float:
+    def expected_batch(self, rows: float | None = None) -> float:
+        """Rows of a Poisson sample of so many (`rows_public` if None)."""
+        return self.rate * max(1.0, self.rows_public if rows is None else rows)
+
+    def learning_rate(self, noise: float, rows: float | None = None) -> float:
         """The rate at which the noise of all steps together moves a parameter by `wander`, or the limit if that is lower."""
         settings = self.settings
-        step = noise * settings.clip / self.expected_batch  # of the mean gradient's noise, in each coordinate
+        step = noise * settings.clip / self.expected_batch(rows)  # of the mean gradient's noise, in each coordinate
         return min(settings.learning_rate, settings.wander * (1 - settings.momentum) / (step * math.sqrt(settings.steps)))
 
-    def fit(self, private: PrivateTable, noise: float, rng: np.random.Generator) -> Guide:
-        """Train through `private.noisy_sum`; every use of the rows is inside that mechanism."""
-        features = private.schema.positions(self.features)
-        targets = private.schema.positions(self.targets)
-        flat = self.network.initial(rng)
-        velocity = np.zeros_like(flat)
-        mean = np.zeros(flat.shape)
-        steps, learning_rate = self.settings.steps, self.learning_rate(noise)
-        averaged = max(1, round(steps * self.settings.average))
+    def pretrain(self, encoded: np.ndarray, rng: np.random.Generator) -> Self:
+        """Train without noise on rows that are not private, encoded, shape (rows, all columns of the schema).
+
+        By Adam (Kingma and Ba 2015) on gradients that are clipped as `fit` clips them; `fit` begins where this ends.
+        """
+        flat: np.ndarray = self._initial(rng).astype(np.float32)
+        features, labels = (encoded[:, columns] for columns in self._columns)
+        mean, first, second = np.zeros_like(flat), np.zeros_like(flat), np.zeros_like(flat)
+        steps = self.settings.pretraining if len(encoded) else 0
+        size, order, place = self.pretraining_batch, np.arange(len(encoded)), len(encoded)
+        averaged = max(1, round(steps * _PRETRAINED_SHARE))
+        for step in range(1, steps + 1):
+            if place + size > len(order):
+                place, order = 0, rng.permutation(len(order))
+            batch, place = order[place : place + size], place + size
+            gradient = self._clipped_sum(flat, features[batch], labels[batch], self.settings.clip) / np.float32(len(batch))
+            first += 0.1 * (gradient - first)
+            second += 0.01 * (np.square(gradient) - second)
+            rate = _PRETRAINING_RATE * min(1.0, 2 * (1 - step / (steps + 1)))
+            flat = flat - rate * first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
+            if step > steps - averaged:
+                mean += flat
+        self.parameters_ = (mean / averaged if steps else flat).astype(np.float32)
+        self._start = self.parameters_.astype(np.float64)
+        return self
+
+    def fit(self, private: PrivateTable, noise: float, rng: np.random.Generator, rows: float | None = None) -> Self:
+        """Train through `private.noisy_sum`; every use of the rows is inside that mechanism.
+
+        rows: about how many there are, from a mechanism's answer (`rows_public` if None). It scales what has been answered, and
+        decides neither what is asked nor what that costs.
+        """
+        features, targets = self._columns
+        flat = begin = self._initial(rng) if self._start is None else self._start
+        velocity, mean = np.zeros_like(flat), np.zeros_like(flat)
+        settings, rate, expected = self.settings, self.learning_rate(noise, rows), self.expected_batch(rows)
+        averaged = max(1, round(settings.steps * settings.average))
+        pull = settings.pull * (1 - settings.momentum) / (rate * settings.steps)
 
         def gradient_sum(batch: np.ndarray, clip: float) -> np.ndarray:
             with np.errstate(all="ignore"):  # a warning would tell of a row
-                return self.network.clipped_gradient_sum(flat, self.network.index(batch[:, features]), batch[:, targets], clip)
+                return self._clipped_sum(flat, batch[:, features], batch[:, targets], clip)
 
-        for step in range(steps):
-            noisy = private.noisy_sum(gradient_sum, self.rate, noise, self.settings.clip)
-            velocity = self.settings.momentum * velocity + noisy / self.expected_batch
-            flat = flat - learning_rate * velocity
-            if step >= steps - averaged:
+        for step in range(settings.steps):
+            noisy = private.noisy_sum(gradient_sum, self.rate, noise, settings.clip)
+            velocity = settings.momentum * velocity + noisy / expected + pull * (flat - begin)
+            flat = flat - rate * velocity
+            if step >= settings.steps - averaged:
                 mean += flat
         self.parameters_ = (mean / averaged).astype(np.float32)
         return self
@@ -260,12 +209,63 @@ class Guide:
         return self.predict_all(features)[0]
 
     def predict_all(self, features: np.ndarray) -> list[np.ndarray]:
-        """Class probabilities of each target."""
+        """Class probabilities of each target, as the network has them."""
+        return self._in_chunks(features, self._probabilities)
+
+    def corrected(self, features: np.ndarray) -> list[np.ndarray]:
+        """Class probabilities of each target without what clipping did to them."""
+        return self._in_chunks(features, self._corrected)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What was learnt, as arrays, for saving."""
+        return {"parameters": self._fitted()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> Self:
+        """Take back what `state` gave. Raises ValueError if it does not fit the schema."""
+        parameters = np.asarray(state["parameters"], dtype=np.float32)
+        if parameters.shape != (self.network.parameters,) or not np.isfinite(parameters).all():
+            raise ValueError("the saved guide does not fit its schema")
+        self.parameters_ = parameters
+        return self
+
+    def _in_chunks(self, features: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
+        self._fitted()
+        parts = [probabilities(features[i : i + _CHUNK]) for i in range(0, len(features), _CHUNK)]
+        together = np.concatenate(parts) if parts else np.empty((0, self.classes), dtype=np.float32)
+        return [together[:, head] for head in self.slices]
+
+    def _fitted(self) -> np.ndarray:
         if self.parameters_ is None:
             raise RuntimeError("the guide has not been fitted")
-        parts = [
-            self.network.forward(self.parameters_, self.network.index(features[i : i + _CHUNK]))[1]
-            for i in range(0, len(features), _CHUNK)
-        ]
-        together = np.concatenate(parts) if parts else np.empty((0, self.network.classes), dtype=np.float32)
-        return [together[:, head] for head in self.network.slices]
+        return self.parameters_
+
+    # --- what depends on the network ----------------------------------------------------------------------------
+
+    def _initial(self, rng: np.random.Generator) -> np.ndarray:
+        return self.network.initial(rng)
+
+    def _clipped_sum(self, flat: np.ndarray, features: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
+        return self.network.clipped_gradient_sum(flat, self.network.index(features), labels, clip)
+
+    def _probabilities(self, features: np.ndarray) -> np.ndarray:
+        return self.network.forward(self._fitted(), self.network.index(features))[1]
+
+    def _corrected(self, features: np.ndarray) -> np.ndarray:
+        return self.network.corrected(self._fitted(), self.network.index(features), self.settings.clip)
+
+
+def guide_imports(settings: GuideSettings) -> tuple[str, ...]:
+    """Modules that such a guide imports while it works."""
+    if settings.module is None:
+        return ("scipy.sparse",)
+    own = settings.module.replace(":", ".").rpartition(".")[0] if isinstance(settings.module, str) else settings.module.__module__
+    return ("torch", "opacus", "dpdsyn.module_checks", own)
+
+
+def guide_of(schema: Schema, settings: GuideSettings, other_targets: Sequence[str] = ()) -> Guide:
+    """A guide with the built-in network, or with the settings' own module. Raises InputError if that cannot be one."""
+    if settings.module is None:
+        return Guide(schema, settings, other_targets)
+    from dpdsyn.module_guide import ModuleGuide
+
+    return ModuleGuide(schema, settings, other_targets)

@@ -1,29 +1,33 @@
 """DPDSyn's own method: a differentially private guide labels candidate rows from a differentially private source.
 
 After arXiv 2604.15660. Secondary notes describe its candidate rows as the columns of the raw rows, each permuted, which is not
-private. Here they come from a source that pays from the same budget.
+private. Here they come from a source that pays from the same budget, by default a tree of marginals measured at once, and the
+guide is pretrained on the source's own rows, which is free, before it reads a private one. That one budget trains a classifier
+and a synthesizer, and that the classifier labels the synthesizer's rows, is QUAIL's idea (Rosenblatt et al. 2020, arXiv
+2011.05537); there the two know nothing of each other.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from dpdsyn.checks import InputError
-from dpdsyn.guide import GUIDE_IMPORTS, Guide, GuideSettings
+from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports, guide_of
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.spends import ZCDP, GaussianCap, Nothing, Spend
 from dpdsyn.synthesizer import Synthesizer, draw, find
 
-Labels = Literal["sample", "argmax", "toward_shares"]
+Labels = Literal["calibrated", "sample", "argmax", "toward_shares"]
 _PROBE = 20_000  # candidate rows on which the guide's class shares are held against the candidates' own
-_WAY = 0.5  # how far, in log-odds, labels go from the guide's shares to those of the candidates
+_WAY = {"calibrated": 1.0, "toward_shares": 0.5}  # how far, in log-odds, labels go from the guide's shares to the candidates'
+_LESSON = 60_000  # candidate rows that the guide is pretrained on
 
 
 class GuidedSynthesizer(Synthesizer):
@@ -32,24 +36,29 @@ class GuidedSynthesizer(Synthesizer):
     candidates: entry-point name of the source, a Synthesizer of the feature columns; candidate_parameters are
     its own. candidate_share: the share of the budget, in zCDP, that the source gets (none if it spends nothing);
     the guide gets what then still fits into (epsilon, delta), composed jointly.
-    labels: "sample" draws each label from the guide's probabilities, "argmax" takes the likeliest; "toward_shares" draws
-    too, after moving the odds of each class by a constant, half of the way to where the classes would be as common as
-    in a label column of the candidates, which the source then measures too. Clipping makes a guide lean to the common
-    classes; this takes half of it back.
+    labels: "calibrated" draws each label from the guide's probabilities without what clipping did to them (`dpdsyn.guide`), after
+    moving the odds of each class by a constant, to where the classes are as common as in the candidates' own label column.
+    "sample" draws from the guide's probabilities as they are, "argmax" takes the likeliest; "toward_shares" draws from them with
+    odds moved half of the way.
     other_targets: further columns that the guide is to label, so that one release serves several tasks.
-    guide: settings of the guide (`dpdsyn.guide.GuideSettings`), or a mapping of those that are to differ.
+    guide: settings of the guide (`dpdsyn.guide.GuideSettings`), a mapping of those that are to differ from
+    `dpdsyn.guide.PRETRAINED`, or the class of a torch module. A guide is pretrained on the candidates' rows, labels included,
+    where they come of private rows at all.
+
+    The source's number of rows, which is a mechanism's answer, scales the guide's gradients where the source has one (`rows_`);
+    rates, steps and noise follow `rows_public`.
     """
 
-    version = 3
+    version = 4
 
     def __init__(
         self,
-        candidates: str = "class_conditional",
-        candidate_share: float = 0.2,
+        candidates: str = "swift",
+        candidate_share: float = 0.7,
         candidate_parameters: Mapping[str, Any] | None = None,
-        labels: Labels = "sample",
+        labels: Labels = "calibrated",
         other_targets: Sequence[str] = (),
-        guide: GuideSettings | Mapping[str, Any] | None = None,
+        guide: GuideSettings | Mapping[str, Any] | Callable[..., Any] | None = None,
     ) -> None:
         self.candidates = candidates
         self.candidate_share = candidate_share
@@ -60,12 +69,15 @@ class GuidedSynthesizer(Synthesizer):
         self._check()
 
     def imports(self) -> tuple[str, ...]:
-        return (*GUIDE_IMPORTS, *self._source().imports())
+        return (*guide_imports(self._settings()), *self._source().imports())
 
     def foreign_versions(self) -> dict[str, int | str]:
         source = self._source()
         own = type(source).__module__.startswith("dpdsyn.")
         return source.foreign_versions() | ({} if own else {self.candidates: source.version})
+
+    def _settings(self) -> GuideSettings:
+        return GuideSettings.of(self.guide, PRETRAINED)
 
     def _source(self) -> Synthesizer:
         return find(self.candidates)(**(self.candidate_parameters or {}))
@@ -79,7 +91,7 @@ class GuidedSynthesizer(Synthesizer):
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
         schema = private.schema
         source = self._source()
-        guide = Guide(schema, GuideSettings.of(self.guide), self.other_targets)
+        guide = guide_of(schema, self._settings(), self.other_targets)
         cap = self._cap(source, private.ledger.allowance)
 
         def plan(noise: float) -> Sequence[Spend]:
@@ -89,29 +101,44 @@ class GuidedSynthesizer(Synthesizer):
         columns = self._columns(source, schema)
         self.source_ = source.fit(private.child(cap, columns), rng)
         self.source_schema_ = schema.select(columns)
-        self.guide_ = guide.fit(private, noise, rng)
+        if self._taught(source):
+            guide.pretrain(draw(self.source_, self.source_schema_, _LESSON, rng), rng)
+        self.guide_ = guide.fit(private, noise, rng, getattr(self.source_, "rows_", None))
         self.schema_ = schema
         self.odds_ = self._odds(rng)
         return self
 
+    def _taught(self, source: Synthesizer) -> bool:
+        """Whether the guide is pretrained: rows that come of no private ones have nothing to teach."""
+        return self._settings().pretraining > 0 and source.spends != "nothing"
+
+    def _moved(self, source: Synthesizer) -> bool:
+        """Whether labels go to shares that the source measures."""
+        return self.labels in _WAY and source.spends != "nothing"
+
     def _columns(self, source: Synthesizer, schema: Schema) -> tuple[str, ...]:
         """What the source sees."""
-        return schema.names if source.uses_target or self.labels == "toward_shares" else schema.features
+        with_labels = source.uses_target or self._moved(source) or self._taught(source)
+        return schema.names if with_labels else schema.features
+
+    def _probabilities(self, features: np.ndarray) -> list[np.ndarray]:
+        """Of each target's classes, before odds are moved."""
+        return self.guide_.corrected(features) if self.labels == "calibrated" else self.guide_.predict_all(features)
 
     def _odds(self, rng: np.random.Generator) -> np.ndarray:
         """What each head's class probabilities are multiplied by before a label is drawn, shape (classes of all heads,).
 
         Made of candidates and the guide alone: no row is read.
         """
-        network = self.guide_.network
-        odds = np.ones(network.classes, dtype=np.float32)
-        if self.labels != "toward_shares":
+        guide = self.guide_
+        odds = np.ones(guide.classes, dtype=np.float32)
+        if not self._moved(self.source_):
             return odds
         candidates = draw(self.source_, self.source_schema_, _PROBE, rng)
-        heads = self.guide_.predict_all(candidates[:, self.source_schema_.positions(self.guide_.features)])
-        for target, head, probabilities in zip(self.guide_.targets, network.slices, heads, strict=True):
+        heads = self._probabilities(candidates[:, self.source_schema_.positions(guide.features)])
+        for target, head, probabilities in zip(guide.targets, guide.slices, heads, strict=True):
             own = np.bincount(candidates[:, self.source_schema_.position(target)], minlength=probabilities.shape[1]) + 1
-            odds[head] = class_weights(probabilities, own / own.sum()) ** _WAY
+            odds[head] = class_weights(probabilities, own / own.sum()) ** _WAY[self.labels]
         return odds
 
     def _cap(self, source: Synthesizer, allowance: Allowance) -> ZCDP | GaussianCap | Nothing:
@@ -129,7 +156,7 @@ class GuidedSynthesizer(Synthesizer):
             raise InputError(f"labels is 'toward_shares', and {self.candidates} measures no shares; choose other candidates")
         if isinstance(self.other_targets, str) or not isinstance(self.other_targets, Sequence):
             raise InputError(f"other_targets is {self.other_targets!r}; a list of column names is needed")
-        GuideSettings.of(self.guide)
+        self._settings()
         self._source()
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -138,27 +165,24 @@ class GuidedSynthesizer(Synthesizer):
         features = candidates[:, self.source_schema_.positions(self.guide_.features)]
         encoded = np.empty((n, len(schema.columns)), dtype=schema.dtype)
         encoded[:, schema.positions(self.guide_.features)] = features
-        heads = zip(self.guide_.targets, self.guide_.network.slices, self.guide_.predict_all(features), strict=True)
+        heads = zip(self.guide_.targets, self.guide_.slices, self._probabilities(features), strict=True)
         for target, head, probabilities in heads:
             encoded[:, schema.position(target)] = self._label(probabilities * self.odds_[head], rng)
         return encoded
 
     def state(self) -> dict[str, np.ndarray]:
         source = {f"source.{key}": value for key, value in self.source_.state().items()}
-        return {**source, "guide": np.asarray(self.guide_.parameters_), "odds": self.odds_}
+        guide = {f"guide.{key}": value for key, value in self.guide_.state().items()}
+        return {**source, **guide, "odds": self.odds_}
 
     def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
         self.schema_ = schema
         source = self._source()
         self.source_schema_ = schema.select(self._columns(source, schema))
-        self.source_ = source.restore(self.source_schema_, {k[7:]: v for k, v in state.items() if k.startswith("source.")})
-        self.guide_ = Guide(schema, GuideSettings.of(self.guide), self.other_targets)
-        parameters = np.asarray(state["guide"], dtype=np.float32)
-        if parameters.shape != (self.guide_.network.parameters,) or not np.isfinite(parameters).all():
-            raise ValueError("the saved guide does not fit its schema")
-        self.guide_.parameters_ = parameters
+        self.source_ = source.restore(self.source_schema_, _part(state, "source."))
+        self.guide_ = guide_of(schema, self._settings(), self.other_targets).restore(_part(state, "guide."))
         self.odds_ = np.asarray(state["odds"], dtype=np.float32)
-        if self.odds_.shape != (self.guide_.network.classes,) or not (np.isfinite(self.odds_) & (self.odds_ > 0)).all():
+        if self.odds_.shape != (self.guide_.classes,) or not (np.isfinite(self.odds_) & (self.odds_ > 0)).all():
             raise ValueError("the saved odds do not fit their schema")
         return self
 
@@ -168,6 +192,10 @@ class GuidedSynthesizer(Synthesizer):
         thresholds = np.cumsum(probabilities, axis=1)
         draws = rng.random((len(probabilities), 1)) * thresholds[:, -1:]
         return np.minimum((draws >= thresholds).sum(axis=1), probabilities.shape[1] - 1)
+
+
+def _part(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 def class_weights(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:

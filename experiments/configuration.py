@@ -65,11 +65,14 @@ def content_hash(path: Path) -> str:
 
 
 def _base(group: str, base: str | dict[str, str], extra: Path | None) -> dict:
-    """An entry of `defaults`: an option of the same group, or `/group@key: name`, which stands under that key."""
+    """An entry of `defaults`: an option of the same group, or `/group@key: name`, which stands under that key.
+
+    `override` before it says that an option of that group comes instead; those in use name all keys, so laying it over will do.
+    """
     if isinstance(base, str):
         return read_option(group, base, extra)
     (where, name), *_ = base.items()
-    other, _, key = where.removeprefix("/").partition("@")
+    other, _, key = where.removeprefix("override ").removeprefix("/").partition("@")
     return {key: read_option(other, name, extra)} if key else {}
 
 

@@ -119,7 +119,7 @@ class Run:
             {
                 **({"foreign": foreign} if foreign else {}),
                 "data": datasets.identity(self.dataset),
-                "method": [name, target, dict(self.parameters), self.synthesizer.version],
+                "method": [name, target, former.parameters(self.parameters), self.synthesizer.version],
                 "privacy": None if ignores_budget else self._budget,
                 "n_synth": self.n_synth,
                 "seed": self.seed,

@@ -1,4 +1,4 @@
-"""What the marginal-based methods share: measuring, the number of rows, merging rare values, and private-pgm's own engine.
+"""What the marginal-based methods share: measuring, the number of rows, and merging rare values.
 
 Columns are named by their positions, so that no step depends on the order in which Python hashes strings.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -80,26 +79,3 @@ def nearest_marginal(measurement: Measurement, total: float) -> np.ndarray:
     levels = (np.cumsum(centre[order]) - total) / np.cumsum(slope[order])  # what is taken off if these and no others stay above 0
     level = levels[np.flatnonzero(centre[order] / slope[order] > levels)[-1]]
     return np.maximum(centre - level * slope, 0)
-
-
-def fit_with_mbi(sizes: Sequence[int], measurements: Sequence[Measurement], total: float, iterations: int) -> Any:
-    """A model fitted by private-pgm itself (`mbi`, mirror descent in double precision), to hold `fit_model` against.
-
-    It compiles a program for every new set of cliques, so methods use `baselines.marginal.inference`.
-    """
-    import jax
-    from mbi import Domain, LinearMeasurement, WeightedQuery, estimation
-
-    domain = Domain(tuple(range(len(sizes))), tuple(sizes))
-    with jax.enable_x64(True):
-        return estimation.MirrorDescent().estimate(
-            domain,
-            [
-                LinearMeasurement(m.values.ravel(), m.clique, stddev=m.sigma)
-                if m.weights is None
-                else LinearMeasurement(m.values.ravel(), m.clique, stddev=m.sigma, query=WeightedQuery(m.weights.ravel()))
-                for m in measurements
-            ],
-            known_total=total,
-            iters=iterations,
-        )

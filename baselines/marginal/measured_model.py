@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from baselines.marginal.inference import Model, fit_model
+from baselines.marginal.fitting import Engine, fit
+from baselines.marginal.inference import Model
 from baselines.marginal.junction_tree import Clique, tree_cells
 from baselines.marginal.marginals import estimate_total, measure, named
 from dpdsyn.private_table import PrivateTable, Query
@@ -31,15 +32,23 @@ class MeasuredModel:
 
     cliques: column positions of the first measurements; sigma: standard deviation of their noise.
     iterations: the most that a fit may take. most_cells: of the junction tree that all measured cliques imply.
+    engine: what fits, `own` or `mbi`.
     """
 
     def __init__(
-        self, private: PrivateTable, cliques: Sequence[Clique], sigma: float, iterations: int, most_cells: float
+        self,
+        private: PrivateTable,
+        cliques: Sequence[Clique],
+        sigma: float,
+        iterations: int,
+        most_cells: float,
+        engine: Engine = "own",
     ) -> None:
         self._private = private
         self.columns = len(private.schema.names)
         self._iterations = iterations
         self._most_cells = most_cells
+        self._engine = engine
         self.measurements = measure(private, cliques, sigma)
         self.model = self._fit(None)
 
@@ -73,4 +82,4 @@ class MeasuredModel:
 
     def _fit(self, start: Model | None) -> Model:
         total = estimate_total(self.measurements)
-        return fit_model(self._private.schema.sizes, self.measurements, total, iterations=self._iterations, start=start)
+        return fit(self._engine, self._private.schema.sizes, self.measurements, total, self._iterations, start)

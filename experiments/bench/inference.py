@@ -20,7 +20,8 @@ import numpy as np
 
 from baselines.marginal.inference import Model, fit_model
 from baselines.marginal.junction_tree import Clique, JunctionTree, calibrated, tree_cells
-from baselines.marginal.marginals import Measurement, fit_with_mbi
+from baselines.marginal.marginals import Measurement
+from baselines.marginal.private_pgm import fit_with_mbi
 from dpdsyn.files import write_whole
 from dpdsyn.private_table import marginal
 from dpdsyn.schema import Schema

@@ -38,7 +38,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     make.add_argument("--epsilon", type=float, required=True)
     make.add_argument("--delta", type=float, default=1e-6)
     make.add_argument("--rows", type=int, help="how many to make; rows_public of the schema by default")
-    make.add_argument("--candidates", default="class_conditional", metavar="NAME", help="source of candidate rows")
+    make.add_argument("--candidates", default="swift", metavar="NAME", help="source of candidate rows")
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
     make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
     make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")

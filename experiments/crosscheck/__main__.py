@@ -41,6 +41,7 @@ from experiments.crosscheck.reference_implementations import REFERENCES
 from experiments.crosscheck.rows import Row, RowsError, append, by_round, line, read, summary
 from experiments.data.errors import DataError
 from experiments.paths import results_dir
+from experiments.records import former
 from experiments.sweep import worker
 
 DELTA = 1e-6
@@ -134,7 +135,7 @@ def _settings(method: str, side: str, changed: Mapping[str, Any]) -> dict[str, A
     if side == "reference":
         own = REFERENCES[method].settings
         return {**own, **{key: value for key, value in changed.items() if key in own}}
-    return default_parameters("synthesizer", method)
+    return former.parameters(default_parameters("synthesizer", method))  # rows are found again by what they say
 
 
 def _text(settings: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Former spellings: identities are computed from the first one, and what was stored under it is read in today's words.
 
-Renaming a method, moving a class or rewording an experiment's file is no reason to compute anything again.
+Renaming a method, moving a class, adding a parameter that by default changes nothing, or rewording an experiment's file is no
+reason to compute anything again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ METHODS = {  # today's name: its first
 TARGETS = {  # where a class is today: where it was first
     "baselines.foreign.isolated.Isolated": "baselines.isolated.Isolated",
     "baselines.rdp_gan.RDPGANAsPublished": "baselines.rdp_gan.RDPGANAsPrinted",
+}
+PARAMETERS: dict[str, Any] = {  # added since, with the value that stands for what was done before there was such a parameter
+    "engine": "own",
 }
 GUARANTEES = {"unverified": "claimed"}
 EXPERIMENTS: dict[str, str] = {  # hash that an experiment's file had, its bytes being hashed: that of what it says now
@@ -31,6 +35,11 @@ EXPERIMENTS: dict[str, str] = {  # hash that an experiment's file had, its bytes
     "f22b2ba5b5c1865e": "9f1a67252f54d332",  # scalability_acs
     "f3bf47631b584c4e": "d1ec880d865a26ac",  # scalability_simulated
 }
+
+
+def parameters(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a method that identities are computed from: an added one counts where it changes what is done."""
+    return {key: value for key, value in chosen.items() if key not in PARAMETERS or value != PARAMETERS[key]}
 
 
 def first(name: str, spellings: Mapping[str, str]) -> str:

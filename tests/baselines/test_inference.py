@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from baselines.marginal.drawing import systematic_draw
 from baselines.marginal.inference import Model, _Kept, fit_model, uniform_model
 from baselines.marginal.junction_tree import Clique, JunctionTree, calibrated, tree_cells
-from baselines.marginal.marginals import Measurement, fit_with_mbi
+from baselines.marginal.marginals import Measurement
+from baselines.marginal.private_pgm import fit_with_mbi
 
 
 @st.composite

@@ -12,12 +12,12 @@ from scipy.optimize import minimize_scalar
 from baselines.marginal.marginals import (
     Measurement,
     estimate_total,
-    fit_with_mbi,
     merge_rare,
     merged_measurement,
     nearest_marginal,
     unmerge,
 )
+from baselines.marginal.private_pgm import fit_with_mbi
 from baselines.mst import MST
 from dpdsyn.candidates import ClassConditional, Independent, Permuted, as_distribution
 from dpdsyn.column import Column

@@ -198,6 +198,13 @@ def test_more_runs_are_the_same_audit_and_other_settings_another() -> None:
     assert len({identity(), identity(rows=60), identity(canary="row"), identity(relation="replace")}) == 4
 
 
+def test_an_audit_of_before_there_was_a_choice_of_engine_is_found() -> None:
+    def identity(**parameters: object) -> str:
+        return Audit.of(config_of("baselines.mst.MST", 1.0, 1e-6, 100, **parameters)).audit_id
+
+    assert identity() == identity(engine="own") != identity(engine="mbi")
+
+
 def test_the_command_audits_resumes_and_exports(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
     command = ("audit", "dataset=simulated", "synthesizer=real", "audit.rows=60", "audit.columns=3", "compute.workers=1")
     first = dpdsyn(*command, "audit.runs=200")

@@ -81,6 +81,11 @@ def test_words_and_places_that_have_changed(then: dict[str, str], now: tuple[str
     assert getattr(record.method, now[0]) == now[1]
 
 
+def test_an_added_parameter_counts_where_it_changes_what_is_done() -> None:
+    assert former.parameters({"iterations": 50, "engine": "own"}) == former.parameters({"iterations": 50}) == {"iterations": 50}
+    assert former.parameters({"engine": "mbi", "rounds": None}) == {"engine": "mbi", "rounds": None}
+
+
 def test_committed_records_say_in_todays_words_what_they_said() -> None:
     for method, guarantee in (("dpdsyn_as_published", "none"), ("dpmm_mst", "unverified"), ("mst", "dp")):
         raw = next(line for line in lines_of(method) if line["status"] == "ok")

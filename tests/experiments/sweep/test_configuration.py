@@ -151,6 +151,13 @@ def test_what_can_change_the_table_changes_the_fit_and_nothing_else_does() -> No
     assert "metrics" not in Run.of(composed("dataset=adult", "synthesizer=dpdsyn")).evaluation
 
 
+@pytest.mark.parametrize("synthesizer", ["mst", "aim", "aim_3way", "aim_target", "mwem", "privmrf", "privpetal", "absyn"])
+def test_the_engine_is_part_of_the_fit_and_runs_of_before_there_was_a_choice_are_found(synthesizer: str) -> None:
+    base, chosen = identifiers(f"synthesizer={synthesizer}"), identifiers(f"synthesizer={synthesizer}", "synthesizer.engine=mbi")
+    assert base == identifiers(f"synthesizer={synthesizer}", "~synthesizer.engine")
+    assert base[0] != chosen[0] and base[1] != chosen[1]
+
+
 def test_the_off_task_column_is_judged_on_the_same_fit() -> None:
     base, other = identifiers("synthesizer=dpdsyn"), identifiers("synthesizer=dpdsyn", "evaluation=offtask")
     assert base[0] == other[0] and base[1] != other[1]
