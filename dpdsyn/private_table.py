@@ -186,10 +186,14 @@ class PrivateTable:
 
     def __counts(self, queries: Sequence[Query]) -> list[np.ndarray]:
         """How many rows there are of each combination, int64, in one pass over the rows."""
-        exact = [np.zeros(self.schema.shape(query), dtype=np.int64) for query in queries]
+        names = {name for query in queries for name in query}
+        place = {name: self.schema.position(name) for name in names}  # once, for there may be thousands of queries
+        sizes = self.schema.sizes
+        columns = [[place[name] for name in query] for query in queries]
+        exact = [np.zeros([sizes[column] for column in own], dtype=np.int64) for own in columns]
         for encoded in self.__rows.chunks() if queries else ():
-            for counts, query in zip(exact, queries, strict=True):
-                counts += marginal(encoded, self.schema, query)
+            for counts, own in zip(exact, columns, strict=True):
+                counts += _counted(encoded, own, counts.shape)
         return exact
 
     def __scores(self, queries: Sequence[Query], score: Score) -> np.ndarray:
@@ -226,9 +230,12 @@ def _check_encoded(encoded: np.ndarray, schema: Schema) -> None:
 
 def marginal(encoded: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
     """Exact counts of every combination of values of the query's columns, shape `schema.shape(query)`, int64."""
-    shape = schema.shape(query)
+    return _counted(encoded, schema.positions(query), schema.shape(query))
+
+
+def _counted(encoded: np.ndarray, columns: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
     cells = np.zeros(len(encoded), dtype=np.int64)
-    for position, size in zip(schema.positions(query), shape, strict=True):
+    for position, size in zip(columns, shape, strict=True):
         cells = cells * size + encoded[:, position]
     return np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
 

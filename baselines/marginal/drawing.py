@@ -17,14 +17,17 @@ def systematic_draw(table: np.ndarray, group: np.ndarray, rng: np.random.Generat
     is taken as uniform.
     """
     shuffled = rng.permutation(len(group))
-    rows = shuffled[np.argsort(group[shuffled], kind="stable")]
-    present, starts, counts = np.unique(group[rows], return_index=True, return_counts=True)
+    few = group.astype(np.min_scalar_type(max(1, len(table) - 1)))  # short integers are sorted several times as fast
+    rows = shuffled[np.argsort(few[shuffled], kind="stable")]
+    counts = np.bincount(group, minlength=len(table))
+    present = np.flatnonzero(counts)
+    counts = counts[present]
     lines = np.maximum(table[present], 0)
     lines[lines.sum(axis=1) <= 0] = 1
     shares = np.cumsum(lines, axis=1)
     shares /= shares[:, -1:]
     of_row = np.repeat(np.arange(len(present)), counts)
-    places = (np.arange(len(rows)) - starts[of_row] + rng.random(len(present))[of_row]) / counts[of_row]
+    places = (np.arange(len(rows)) - (np.cumsum(counts) - counts)[of_row] + rng.random(len(present))[of_row]) / counts[of_row]
     # all lines one after the other: line g lies between g and g + 1
     at = np.searchsorted((shares + np.arange(len(present))[:, None]).ravel(), places + of_row, side="right")
     encoded = np.empty(len(group), dtype=np.int64)

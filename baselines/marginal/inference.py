@@ -50,7 +50,7 @@ class Model:
         Given the columns before it, a column's values are a systematic sample of its distribution: their counts are
         the expected ones rounded up or down at random, so that marginals of the sample stay next to the model's.
         """
-        encoded = np.zeros((n, len(self.tree.sizes)), dtype=np.int64)
+        encoded = np.zeros((len(self.tree.sizes), n), dtype=np.int64).T  # a column lies side by side while it is drawn
         for i, (clique, separator) in enumerate(zip(self.tree.cliques, self.tree.separators, strict=True)):
             given = separator
             for column in sorted(set(clique) - set(separator)):
@@ -59,7 +59,7 @@ class Model:
                 table = np.moveaxis(joint, at, -1).reshape(-1, self.tree.sizes[column])
                 encoded[:, column] = systematic_draw(table, _joint_code(encoded, given, self.tree.sizes), rng)
                 given = tuple(c for c in clique if c in given or c == column)
-        return encoded
+        return np.ascontiguousarray(encoded)
 
     def _mask(self, i: int) -> int:
         return sum(1 << c for c in self.tree.cliques[i])

@@ -79,7 +79,15 @@ class JunctionTree:
     @classmethod
     def of(cls, sizes: Sequence[int], cliques: Iterable[Clique]) -> JunctionTree:
         """The tree over all columns in which each of `cliques` lies within a clique."""
-        masks = elimination_cliques(sizes, cliques)
+        return cls._spanning(sizes, elimination_cliques(sizes, cliques))
+
+    @classmethod
+    def spanning(cls, sizes: Sequence[int], cliques: Iterable[Clique]) -> JunctionTree:
+        """The tree whose cliques are these, the maximal ones of a chordal graph over all columns."""
+        return cls._spanning(sizes, [sum(1 << column for column in clique) for clique in cliques])
+
+    @classmethod
+    def _spanning(cls, sizes: Sequence[int], masks: Sequence[int]) -> JunctionTree:
         first = max(range(len(masks)), key=lambda i: (_log_cells(masks[i], [math.log(s) for s in sizes]), -i))
         order, parents = [first], [-1]
         best = {i: ((masks[i] & masks[first]).bit_count(), 0) for i in range(len(masks)) if i != first}

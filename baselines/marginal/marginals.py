@@ -29,7 +29,8 @@ class Measurement:
 
 def named(schema: Schema, cliques: Sequence[tuple[int, ...]]) -> list[Query]:
     """The same sets of columns by their names, as mechanisms ask for them."""
-    return [tuple(schema.names[column] for column in clique) for clique in cliques]
+    names = schema.names
+    return [tuple(names[column] for column in clique) for clique in cliques]
 
 
 def measure(private: PrivateTable, cliques: Sequence[tuple[int, ...]], sigma: float) -> list[Measurement]:
@@ -74,8 +75,7 @@ def nearest_marginal(measurement: Measurement, total: float) -> np.ndarray:
     """
     weights = np.ones_like(measurement.values) if measurement.weights is None else measurement.weights
     centre, slope = measurement.values / weights, 1 / weights**2
-    low, high = (centre / slope).min() - total / slope.min(), (centre / slope).max()
-    for _ in range(200):
-        middle = (low + high) / 2
-        low, high = (middle, high) if np.maximum(centre - middle * slope, 0).sum() > total else (low, middle)
-    return np.maximum(centre - high * slope, 0)
+    order = np.argsort(-centre / slope, kind="stable")
+    levels = (np.cumsum(centre[order]) - total) / np.cumsum(slope[order])  # what is taken off if these and no others stay above 0
+    level = levels[np.flatnonzero(centre[order] / slope[order] > levels)[-1]]
+    return np.maximum(centre - level * slope, 0)

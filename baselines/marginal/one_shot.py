@@ -1,0 +1,135 @@
+"""Which marginals to measure, all at once, and with how much of the budget each: decided by noisy distances alone.
+
+Of a marginal with c cells that is measured with the zCDP budget b (times two), noise is wrong by c sqrt(2 / pi) / sqrt(b) in
+L1. For a set of marginals a budget B is divided best in proportion to y = (c sqrt(2 / pi))^(2/3), and what is gained by
+measuring them, in L1 distance from the rows, is then expected to be sum of distances - (sum of y)^1.5 / sqrt(B). This is the
+allocation of SWIFT (google/dpsynth, `swift_utils.py`).
+
+A marginal can only be used if a model holds it, so sets of columns are joined in a chordal graph whose cliques have few cells.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from baselines.marginal.attribute_graph import Cells
+from baselines.marginal.chordal import ChordalGraph
+from baselines.marginal.junction_tree import Clique
+from baselines.marginal.selection import MEAN_NOISE
+from baselines.marginal.workload import Workload, cells_of
+from dpdsyn.schema import Schema
+
+_POWERS = (1.0, 0.75, 0.5, 0.25, 0.0)  # of the cost in the order in which a graph takes its candidates; several graphs, one wins
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A marginal that may be measured. distance: noisy, in rows, from what is known of it; cost: y, its part of a budget."""
+
+    columns: Clique
+    distance: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """sizes: of all columns. budget: twice the zCDP of the measuring. caution: by what the expected error of noise is
+    multiplied when it is held against distances. max_cells: of all cliques of the graph together.
+    """
+
+    sizes: tuple[int, ...]
+    budget: float
+    caution: float
+    max_cells: int
+
+    def gain(self, distance: float, cost: float) -> float:
+        """What is gained by marginals of these distances and costs in all, in rows."""
+        return distance - self.caution * cost**1.5 / math.sqrt(self.budget)
+
+
+def candidates(schema: Schema, workload: Workload, max_cells: int) -> list[Clique]:
+    """Every pair of columns, and with `target` the triples with the target among them, with `all_3way` all triples.
+
+    Those of more than `max_cells` cells are left out. Without a target, `target` is `all_2way`.
+    """
+    sizes = schema.sizes
+    columns = range(len(sizes))
+    found: Iterable[Clique] = itertools.combinations(columns, 2)
+    if workload == "all_3way" or (workload == "target" and schema.target is not None):
+        fixed = set() if workload == "all_3way" else {schema.target_position}
+        found = [*found, *(c for c in itertools.combinations(columns, 3) if fixed.issubset(c))]
+    return [c for c in found if cells_of(sizes, c) <= max_cells]
+
+
+def cost(cells: int) -> float:
+    """y of a marginal with so many cells."""
+    return (cells * MEAN_NOISE) ** (2 / 3)
+
+
+def chosen(
+    offered: Sequence[Candidate], wanted: Sequence[Clique], limits: Limits
+) -> tuple[tuple[Clique, ...], list[Clique]]:
+    """(the maximal cliques of a chordal graph over all columns, the marginals within them to be measured).
+
+    A graph takes candidates greedily, by distance over a power of the cost, as long as the expected gain rises. Of the
+    graphs for several powers that with the most to gain wins; what is measured of it is the best of all candidates that it
+    holds, by distance over cost. wanted: measured whatever their distance, where the graph can hold them too.
+    """
+    cells = Cells(limits.sizes)
+    best, graph = 0.0, ChordalGraph.of(len(limits.sizes))
+    measured: list[Clique] = []
+    promising = [c for c in offered if limits.gain(c.distance, c.cost) > 0]
+    for power in _POWERS:
+        grown = _grown(sorted(promising, key=lambda c: -c.distance / c.cost**power), cells, limits)
+        within = [c for c in promising if grown.holds(c.columns)]
+        gain, subset = _best_subset(within, limits)
+        if gain > best:
+            best, graph, measured = gain, grown, subset
+    for columns in wanted:
+        if columns in measured:
+            continue
+        larger = graph.joined(columns)
+        if larger is not None and (larger is graph or larger.cells(cells) <= limits.max_cells):
+            graph = larger
+            measured.append(columns)
+    return graph.sets, measured
+
+
+def _grown(ordered: Sequence[Candidate], cells: Cells, limits: Limits) -> ChordalGraph:
+    """The graph of all candidates that are worth it and fit in, in order.
+
+    One that no graph could take yet is tried again when others have been added; costs only rise, so that one that is not worth it
+    never will be.
+    """
+    graph = ChordalGraph.of(len(limits.sizes))
+    distance = spent = gain = 0.0
+    left, added = list(ordered), True
+    while left and added:
+        waiting, added = [], False
+        for candidate in left:
+            raised = limits.gain(distance + candidate.distance, spent + candidate.cost)
+            if raised <= gain:
+                continue
+            larger = graph.joined(candidate.columns)
+            if larger is None:
+                waiting.append(candidate)
+            elif larger is graph or larger.cells(cells) <= limits.max_cells:
+                graph, gain, added = larger, raised, True
+                distance, spent = distance + candidate.distance, spent + candidate.cost
+        left = waiting
+    return graph
+
+
+def _best_subset(within: Sequence[Candidate], limits: Limits) -> tuple[float, list[Clique]]:
+    """(expected gain, marginals) of the candidates with the most to gain together."""
+    distance = spent = gain = 0.0
+    subset = []
+    for candidate in sorted(within, key=lambda c: -c.distance / c.cost):
+        raised = limits.gain(distance + candidate.distance, spent + candidate.cost)
+        if raised > gain:
+            subset.append(candidate.columns)
+            distance, spent, gain = distance + candidate.distance, spent + candidate.cost, raised
+    return gain, subset
