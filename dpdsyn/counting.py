@@ -22,7 +22,7 @@ import numpy as np
 
 from dpdsyn.rows import Chunks
 
-Columns = tuple[int, ...]  # positions, those of the fewest values first
+Columns = tuple[int, ...]  # positions, in the order that `_ordered` gives to their set
 
 _PIECE = 1 << 17  # rows numbered at once
 _MOST_CELLS = 1 << 25  # of all tables that are held at once; a single one may have more
@@ -43,7 +43,7 @@ def counted(chunks: Chunks, sizes: Sequence[int], queries: Sequence[Sequence[int
     rows; no more than these, as many cells of blocks, and a piece of the rows are held.
     Raises ValueError, which quotes no row, if one has a value that its column does not have.
     """
-    sets = [_sorted(query, sizes) for query in queries]
+    sets = [_ordered(query, sizes, rows_public) for query in queries]
     for first, end in _runs([math.prod(sizes[c] for c in columns) for columns in sets], sets):
         tables = _tables(chunks, sizes, list(dict.fromkeys(sets[first:end])), rows_public)
         for columns, query in zip(sets[first:end], queries[first:end], strict=True):
@@ -51,8 +51,11 @@ def counted(chunks: Chunks, sizes: Sequence[int], queries: Sequence[Sequence[int
         del tables  # before the next are made
 
 
-def _sorted(query: Iterable[int], sizes: Sequence[int]) -> Columns:
-    return tuple(sorted(set(query), key=lambda column: (sizes[column], column)))
+def _ordered(query: Iterable[int], sizes: Sequence[int], rows: int) -> Columns:
+    """Each column once: those of few values first, which is fast to sum, or as they stand in the rows if nothing is summed."""
+    columns = tuple(sorted(set(query)))
+    summed = math.prod(sizes[c] for c in columns) <= rows
+    return tuple(sorted(columns, key=lambda column: sizes[column])) if summed else columns
 
 
 def _runs(cells: Sequence[int], sets: Sequence[Columns]) -> Iterator[tuple[int, int]]:
@@ -122,9 +125,8 @@ def blocks(sizes: Sequence[int], sets: Sequence[Columns], rows: int) -> list[Blo
         waiting[answered] = False
         left -= size if len(columns) > len(sets[first]) else 0
         answers = tuple(sets[i] for i in sorted(answered, key=lambda i: -cells[i]))
-        found.append(Block(_sorted(columns, sizes), answers))
-    ranks = {column: rank for rank, column in enumerate(_sorted(range(len(sizes)), sizes))}
-    return sorted(found, key=lambda block: [ranks[column] for column in block.columns])
+        found.append(Block(_ordered(columns, sizes, rows), answers))
+    return sorted(found, key=lambda block: [(sizes[column], column) for column in block.columns])
 
 
 # --- counting, and summing -------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def test_rows_may_lie_in_memory_in_any_way(layout: str) -> None:
 @given(cases())
 def test_every_set_of_columns_is_answered_once_from_a_table_that_holds_it(case: dict[str, Any]) -> None:
     sizes, rows = case["sizes"], case["rows_public"]
-    sets = list({counting._sorted(query, sizes) for query in case["queries"]})
+    sets = list({counting._ordered(query, sizes, rows) for query in case["queries"]})
     planned = blocks(sizes, sets, rows)
     assert sorted(answer for block in planned for answer in block.answers) == sorted(sets)
     for block in planned:
@@ -128,7 +128,7 @@ def test_few_tables_are_counted_where_there_are_many_rows() -> None:
 def test_all_together_have_no_more_cells_than_may_be_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "_MOST_CELLS", 50_000)
     sizes = [8] * 12 + [2]
-    sets = [counting._sorted(query, sizes) for query in pairs_and_triples(13)]
+    sets = [counting._ordered(query, sizes, 10**7) for query in pairs_and_triples(13)]
     cells = [math.prod(sizes[c] for c in block.columns) for block in blocks(sizes, sets, 10**7) if block.columns not in sets]
     assert 0 < sum(cells) <= 50_000
 
@@ -150,6 +150,8 @@ def test_memory_is_bounded_however_many_cells_there_are(monkeypatch: pytest.Monk
     tracemalloc.stop()
     assert total == 66 * 300 and len(passes) == 14
     assert peak < 1.5 * 8 * 50_000 + 200_000
+    monkeypatch.setattr(counting, "_MOST_SETS", 3)
+    assert len(list(counted(chunks, sizes, [(i,) for i in range(12)] * 2, 300))) == 24 and len(passes) == 14 + 8
 
 
 def test_no_query_reads_no_row() -> None:

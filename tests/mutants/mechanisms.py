@@ -196,7 +196,7 @@ FAULTS: tuple[Fault, ...] = (
         "marginals are counted before they are charged for",
         _TABLE,
         "        if queries:\n            total = sum",
-        "        self.__counts(queries)\n        if queries:\n            total = sum",
+        "        list(self.__counts(queries))\n        if queries:\n            total = sum",
         *_REFUSALS,
     ),
     fault(
