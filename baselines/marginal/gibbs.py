@@ -116,9 +116,7 @@ class Gibbs:
         self.slices = _side_by_side([cells_of(sizes, columns) for columns in sets])
         self.beliefs = [np.zeros([sizes[c] for c in clique]) for clique in tree.cliques]
         self._to_parent = [Summed.of(q, s, sizes) for q, s in zip(tree.cliques, tree.separators, strict=True)]
-        self._messages = [
-            _Message(s, np.zeros([sizes[c] for c in s]), np.zeros([sizes[c] for c in s])) for s in tree.separators
-        ]
+        self._messages = [_Message(s, np.zeros([sizes[c] for c in s]), np.zeros([sizes[c] for c in s])) for s in tree.separators]
         places: list[tuple[int, Clique, list[int], list[_Message]]] = []
         home = [tree.home(columns) for columns in sets]
         for i, clique in enumerate(tree.cliques):
