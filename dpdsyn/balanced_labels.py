@@ -1,9 +1,9 @@
 """Labels drawn so that every small group of rows has as many of each class as was expected of it.
 
 Labels drawn row by row have the noise of coins on top of their probabilities, as real ones do. Synthetic ones need not: which
-rows get the rarer class is ours to choose. Starting from such a draw, rows are offered a second one, and take it where that brings
+rows get the rarer class is ours to choose. Starting from such a draw, rows are offered another, and take it where that brings
 the groups that they belong to nearer to their expected counts: all rows, the rows of each value of each column, and of each pair
-of values of two columns. A row's two draws have its own probabilities, so none gets a label that it could not have had; what
+of values of two columns. All draws of a row have its own probabilities, so none gets a label that it could not have had; what
 models learn of the rows is what the probabilities say, with less noise. It is free: no private row is read.
 """
 
@@ -52,8 +52,8 @@ def _balance(
     beyond = -probabilities.astype(float)
     beyond[np.arange(len(labels)), labels] += 1
     each = groups.shape[1]
-    excess = np.stack([np.bincount(groups.ravel(), np.repeat(own, each), minlength=count) for own in beyond.T], axis=1)
-    excess *= weight[:, None]
+    sums = [np.bincount(groups.ravel(), np.repeat(own, each), minlength=count) for own in beyond.T[:-1]]
+    excess = weight[:, None] * np.stack([*sums, -np.sum(sums, axis=0)], axis=1)  # a row's own add up to zero
     block = max(_SMALLEST_BLOCK, -(-len(labels) // _BLOCKS))
     for _ in range(_PASSES):
         offered, order = drawn(probabilities, rng), rng.permutation(len(labels))
