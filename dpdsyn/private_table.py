@@ -189,7 +189,9 @@ class PrivateTable:
 
     def __counts(self, queries: Sequence[Query]) -> Iterator[np.ndarray]:
         """How many rows there are of each combination, int64, query by query. Rows are read when the first is asked for."""
-        positions = [self.schema.positions(query) for query in queries]
+        names = list(dict.fromkeys(name for query in queries for name in query))
+        place = dict(zip(names, self.schema.positions(names), strict=True))
+        positions = [[place[name] for name in query] for query in queries]
         return counted(self.__rows.chunks, self.schema.sizes, positions, self.schema.rows_public)
 
     def __scores(self, queries: Sequence[Query], score: Score) -> np.ndarray:
