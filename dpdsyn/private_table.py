@@ -189,8 +189,9 @@ class PrivateTable:
 
     def __counts(self, queries: Sequence[Query]) -> Iterator[np.ndarray]:
         """How many rows there are of each combination, int64, query by query. Rows are read when the first is asked for."""
-        place = {name: position for position, name in enumerate(self.schema.names)}  # once: there may be thousands of queries
-        positions = [tuple(place[name] for name in query) for query in queries]
+        names = list(dict.fromkeys(name for query in queries for name in query))
+        place = dict(zip(names, self.schema.positions(names), strict=True))
+        positions = [[place[name] for name in query] for query in queries]
         return counted(self.__rows.chunks, self.schema.sizes, positions, self.schema.rows_public)
 
     def __scores(self, queries: Sequence[Query], score: Score) -> np.ndarray:
@@ -227,12 +228,9 @@ def _check_encoded(encoded: np.ndarray, schema: Schema) -> None:
 
 def marginal(encoded: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
     """Exact counts of every combination of values of the query's columns, shape `schema.shape(query)`, int64."""
-    return _counted(encoded, schema.positions(query), schema.shape(query))
-
-
-def _counted(encoded: np.ndarray, columns: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
+    shape = schema.shape(query)
     cells = np.zeros(len(encoded), dtype=np.int64)
-    for position, size in zip(columns, shape, strict=True):
+    for position, size in zip(schema.positions(query), shape, strict=True):
         cells = cells * size + encoded[:, position]
     return np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
 
