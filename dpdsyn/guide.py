@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from dpdsyn.checks import InputError, positive, whole_number
+from dpdsyn.named_module import module_name
 from dpdsyn.network import Network
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -98,11 +99,7 @@ class GuideSettings:
     def to_mapping(self) -> dict[str, Any]:
         """Names and plain values, from which `of` makes the same settings. Raises InputError for a module without a name."""
         values = {own.name: getattr(self, own.name) for own in fields(self)} | {"options": dict(self.options)}
-        if self.module is None:
-            return values
-        from dpdsyn.module_guide import module_name
-
-        return values | {"module": module_name(self.module)}
+        return values if self.module is None else values | {"module": module_name(self.module)}
 
 
 PRETRAINED = GuideSettings(hidden=8, wander=0.3, pull=2.0, pretraining=300)  # where candidates say something of the labels
@@ -260,12 +257,3 @@ def guide_imports(settings: GuideSettings) -> tuple[str, ...]:
         return ("scipy.sparse",)
     own = settings.module.replace(":", ".").rpartition(".")[0] if isinstance(settings.module, str) else settings.module.__module__
     return ("torch", "opacus", "dpdsyn.module_checks", own)
-
-
-def guide_of(schema: Schema, settings: GuideSettings, other_targets: Sequence[str] = ()) -> Guide:
-    """A guide with the built-in network, or with the settings' own module. Raises InputError if that cannot be one."""
-    if settings.module is None:
-        return Guide(schema, settings, other_targets)
-    from dpdsyn.module_guide import ModuleGuide
-
-    return ModuleGuide(schema, settings, other_targets)

@@ -17,7 +17,8 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from dpdsyn.checks import InputError
-from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports, guide_of
+from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports
+from dpdsyn.module_guide import guide_of
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -103,7 +104,7 @@ class GuidedSynthesizer(Synthesizer):
         self.source_schema_ = schema.select(columns)
         if self._taught(source):
             guide.pretrain(draw(self.source_, self.source_schema_, _LESSON, rng), rng)
-        self.guide_ = guide.fit(private, noise, rng, getattr(self.source_, "rows_", None))
+        self.guide_ = guide.fit(private, noise, rng, _counted(self.source_))
         self.schema_ = schema
         self.odds_ = self._odds(rng)
         return self
@@ -192,6 +193,12 @@ class GuidedSynthesizer(Synthesizer):
         thresholds = np.cumsum(probabilities, axis=1)
         draws = rng.random((len(probabilities), 1)) * thresholds[:, -1:]
         return np.minimum((draws >= thresholds).sum(axis=1), probabilities.shape[1] - 1)
+
+
+def _counted(source: Synthesizer) -> float | None:
+    """The number of rows that a fitted source has from a mechanism's answer; others keep rows themselves under that name."""
+    rows = getattr(source, "rows_", None)
+    return float(rows) if isinstance(rows, Real) else None
 
 
 def _part(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -18,9 +18,9 @@ from dpdsyn.column import Column
 from dpdsyn.composition import compose
 from dpdsyn.content import content
 from dpdsyn.contract import outcomes, toy_encoded, toy_schema
+from dpdsyn.crosses import Crosses
 from dpdsyn.guide import Guide, GuideSettings
 from dpdsyn.module_guide import ModuleGuide, load_module, module_name
-from dpdsyn.crosses import Crosses
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
