@@ -106,7 +106,10 @@ PRETRAINED = GuideSettings(hidden=8, wander=0.3, pull=2.0, pretraining=300)  # w
 
 
 class Guide:
-    """A network for the schema's target and, beside it, `other_targets`; and its private training."""
+    """A network for the schema's target and, beside it, `other_targets`; and its private training.
+
+    After `fit` or `pretrain`: `parameters_`, flat, float32. After `fit`: `begin_`, those that private training began with.
+    """
 
     pretraining_batch: ClassVar[int] = 4096  # rows
 
@@ -122,6 +125,7 @@ class Guide:
         self.rate = min(1.0, settings.batch / schema.rows_public)
         self.rows_public = schema.rows_public
         self.parameters_: np.ndarray | None = None
+        self.begin_: np.ndarray | None = None
         self._columns = schema.positions(self.features), schema.positions(self.targets)
         self._start: np.ndarray | None = None
 
@@ -185,6 +189,7 @@ class Guide:
         flat = begin = self._initial(rng) if self._start is None else self._start
         velocity, mean = np.zeros_like(flat), np.zeros_like(flat)
         settings, rate, expected = self.settings, self.learning_rate(noise, rows), self.expected_batch(rows)
+        self.begin_ = begin
         averaged = max(1, round(settings.steps * settings.average))
         pull = settings.pull * (1 - settings.momentum) / (rate * settings.steps)
 

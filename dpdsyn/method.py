@@ -103,7 +103,7 @@ class GuidedSynthesizer(Synthesizer):
         self.source_ = source.fit(private.child(cap, columns), rng)
         self.source_schema_ = schema.select(columns)
         if self._taught(source):
-            guide.pretrain(draw(self.source_, self.source_schema_, _LESSON, rng), rng)
+            guide.pretrain(self._lesson(rng), rng)
         self.guide_ = guide.fit(private, noise, rng, _counted(self.source_))
         self.schema_ = schema
         self.odds_ = self._odds(rng)
@@ -112,6 +112,10 @@ class GuidedSynthesizer(Synthesizer):
     def _taught(self, source: Synthesizer) -> bool:
         """Whether the guide is pretrained: rows that come of no private ones have nothing to teach."""
         return self._settings().pretraining > 0 and source.spends != "nothing"
+
+    def _lesson(self, rng: np.random.Generator) -> np.ndarray:
+        """Rows that the guide is pretrained on, encoded, shape (rows, columns): made of the fitted source alone."""
+        return draw(self.source_, self.source_schema_, _LESSON, rng)
 
     def _moved(self, source: Synthesizer) -> bool:
         """Whether labels go to shares that the source measures."""
