@@ -144,8 +144,8 @@ class Guide:
         return SampledGaussian(self.rate, noise, self.settings.steps)
 
     def expected_batch(self, rows: float | None = None) -> float:
-        """Rows of a Poisson sample of so many (`rows_public` if None)."""
-        return self.rate * max(1.0, self.rows_public if rows is None else rows)
+        """Rows of a Poisson sample of so many, one at least (`rows_public` if None, or no number)."""
+        return self.rate * max(1.0, self.rows_public if rows is None or not math.isfinite(rows) else rows)
 
     def learning_rate(self, noise: float, rows: float | None = None) -> float:
         """The rate at which the noise of all steps together moves a parameter by `wander`, or the limit if that is lower."""
