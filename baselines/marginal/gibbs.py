@@ -75,16 +75,17 @@ class _Message:
 
 @dataclass(frozen=True)
 class _Meeting:
-    """A table over part of a clique's columns, in which potentials meet. messages: those of child cliques, and how to sum to them.
+    """A table over part of a clique's columns, in which potentials meet.
 
-    potential, counts: this table's part of flat arrays that hold all meetings.
+    potential, counts: this table's part of flat arrays that hold all meetings. onto: its shape on the clique's axes. repeated:
+    the same, with so many of the last axes at full length as make a long run. messages: of child cliques, and how to sum to them.
     """
 
     columns: Clique
     potential: np.ndarray
     counts: np.ndarray
-    onto: tuple[int, ...]  # its shape on the clique's axes
-    repeated: tuple[int, ...]  # the same, with so many of the last axes at full length as make a long run
+    onto: tuple[int, ...]
+    repeated: tuple[int, ...]
     from_clique: Summed
     messages: tuple[tuple[_Message, Summed], ...]
 
@@ -116,9 +117,7 @@ class Gibbs:
         self.slices = _side_by_side([cells_of(sizes, columns) for columns in sets])
         self.beliefs = [np.zeros([sizes[c] for c in clique]) for clique in tree.cliques]
         self._to_parent = [Summed.of(q, s, sizes) for q, s in zip(tree.cliques, tree.separators, strict=True)]
-        self._messages = [
-            _Message(s, np.zeros([sizes[c] for c in s]), np.zeros([sizes[c] for c in s])) for s in tree.separators
-        ]
+        self._messages = [_Message(s, np.zeros([sizes[c] for c in s]), np.zeros([sizes[c] for c in s])) for s in tree.separators]
         places: list[tuple[int, Clique, list[int], list[_Message]]] = []
         home = [tree.home(columns) for columns in sets]
         for i, clique in enumerate(tree.cliques):

@@ -69,9 +69,7 @@ def cost(cells: int) -> float:
     return (cells * MEAN_NOISE) ** (2 / 3)
 
 
-def chosen(
-    offered: Sequence[Candidate], wanted: Sequence[Clique], limits: Limits
-) -> tuple[tuple[Clique, ...], list[Clique]]:
+def chosen(offered: Sequence[Candidate], wanted: Sequence[Clique], limits: Limits) -> tuple[tuple[Clique, ...], list[Clique]]:
     """(the maximal cliques of a chordal graph over all columns, the marginals within them to be measured).
 
     A graph takes candidates greedily, by distance over a power of the cost, as long as the expected gain rises. Of the
