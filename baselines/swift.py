@@ -16,6 +16,7 @@ from baselines.marginal.one_shot import Candidate, Limits, candidates, chosen, c
 from baselines.marginal.workload import WORKLOADS, Workload, cells_of
 from dpdsyn.checks import InputError, one_of, positive, whole_number
 from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.row_count import RowCount
 from dpdsyn.schema import Schema
 from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer
@@ -111,6 +112,8 @@ class Swift(Synthesizer):
 
         measurements = one_way + _measured(private, subset or columns, limits.budget)
         total = estimate_total(measurements)
+        count = RowCount.of_marginals([m.values for m in measurements], [m.sigma for m in measurements])
+        self.noisy_rows_, self.noisy_rows_sd_ = count.rows, count.sd
         self.model_ = fit_maximum_entropy(schema.sizes, measurements, total, self.trust, self.iterations, cliques=cliques)
         self.chosen_ = subset
         self.dtype_ = schema.dtype

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn import saved
-from dpdsyn.cautions import WeakGuaranteeWarning, cautions
+from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
 from dpdsyn.checks import InputError
 from dpdsyn.column import SchemaError
 from dpdsyn.contribution_bounding import used_rows
@@ -26,6 +26,7 @@ from dpdsyn.parquet import stream
 from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.row_count import RowCount, RowCountWarning
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import draw
@@ -50,8 +51,11 @@ class DPDSyn:
     not private against whoever knows it. Copies (pickle, joblib, deepcopy, forked processes) draw rows of their own,
     unless it is given.
 
-    After `fit`: `schema_` and `guarantee_`. Parameters follow the conventions of scikit-learn.
+    After `fit`: `schema_`, `guarantee_`, and `row_count_`, the noisy number of rows, if the method knows one. Parameters follow
+    the conventions of scikit-learn.
     """
+
+    row_count_: RowCount | None = None  # which models of earlier versions do not have
 
     def __init__(
         self,
@@ -84,7 +88,8 @@ class DPDSyn:
         `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
         contradict the schema (`dpdsyn.preflight`); without it every cell is encoded as the schema's rules say, and no row raises
         anything.
-        Raises ValueError if a parameter, the schema or the table cannot be meant. Warns of a budget that promises little.
+        Raises ValueError if a parameter, the schema or the table cannot be meant. Warns of a budget that promises little, and of
+        a schema whose `rows_public` is far from the noisy number of rows.
         """
         public = with_target(_schema_of(schema), self.target)
         method = self._method()
@@ -104,7 +109,10 @@ class DPDSyn:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
         self.schema_ = public
         self.guarantee_ = Guarantee.of(ledger, budget, public.unit)
+        self.row_count_ = RowCount.of(self.method_, public.max_rows_per_person or 1)
         self._sampling, self._process = sampling, os.getpid()
+        for caution in self._of_row_count():
+            warnings.warn(caution.text, RowCountWarning, stacklevel=2)
         return self
 
     def sample(self, n: int | None = None) -> pd.DataFrame:
@@ -125,6 +133,18 @@ class DPDSyn:
         """Epsilon, delta, what is protected and every spend; print it."""
         return self._fitted().guarantee_
 
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        """What to say of the budget and of the schema's number of rows; as public as the guarantee."""
+        allowed = self.guarantee
+        return cautions(allowed.epsilon, allowed.delta, self.schema_.rows_public) + self._of_row_count()
+
+    def _of_row_count(self) -> tuple[Caution, ...]:
+        """Nothing unless the count was measured under our guarantee: see `dpdsyn.row_count`."""
+        if self.row_count_ is None or self.guarantee_.kind != "dp":
+            return ()
+        return self.row_count_.cautions(self.schema_.rows_public, self.guarantee_.delta)
+
     def save(self, path: str | Path) -> None:
         """Write the fitted model, which is as private as the rows it samples, to one file, whole or not at all.
 
@@ -137,6 +157,7 @@ class DPDSyn:
             "parameters": {**parameters, "guide": method.guide_.settings.to_mapping()},
             "schema": self.schema_.to_mapping(),
             "guarantee": self.guarantee_.to_mapping(),
+            "row_count": None if self.row_count_ is None else vars(self.row_count_),
         }
         saved.write(Path(path), meta, method.state())
 
@@ -158,6 +179,7 @@ class DPDSyn:
             Budget(model.epsilon, model.delta)
             model.schema_ = Schema.from_mapping(meta["schema"])
             model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
+            model.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
             model.method_ = model._method().restore(model.schema_, arrays)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error

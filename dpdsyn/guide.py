@@ -111,7 +111,7 @@ PRETRAINED = GuideSettings(hidden=8, wander=0.3, pull=2.0, pretraining=300)  # w
 class Guide:
     """A network for the schema's target and, beside it, `other_targets`; and its private training."""
 
-    pretraining_batch: ClassVar[int] = 4096  # rows
+    pretraining_batch: ClassVar[int] = 2048  # rows
 
     def __init__(self, schema: Schema, settings: GuideSettings, other_targets: Sequence[str] = ()) -> None:
         if schema.target is None:

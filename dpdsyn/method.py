@@ -16,10 +16,12 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from dpdsyn.balanced_labels import balanced, drawn
 from dpdsyn.checks import InputError
 from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports, guide_of
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.row_count import RowCount
 from dpdsyn.schema import Schema
 from dpdsyn.spends import ZCDP, GaussianCap, Nothing, Spend
 from dpdsyn.synthesizer import Synthesizer, draw, find
@@ -37,7 +39,8 @@ class GuidedSynthesizer(Synthesizer):
     its own. candidate_share: the share of the budget, in zCDP, that the source gets (none if it spends nothing);
     the guide gets what then still fits into (epsilon, delta), composed jointly.
     labels: "calibrated" draws each label from the guide's probabilities without what clipping did to them (`dpdsyn.guide`), after
-    moving the odds of each class by a constant, to where the classes are as common as in the candidates' own label column.
+    moving the odds of each class by a constant, to where the classes are as common as in the candidates' own label column, and
+    with less noise than coins have (`dpdsyn.balanced_labels`).
     "sample" draws from the guide's probabilities as they are, "argmax" takes the likeliest; "toward_shares" draws from them with
     odds moved half of the way.
     other_targets: further columns that the guide is to label, so that one release serves several tasks.
@@ -45,8 +48,8 @@ class GuidedSynthesizer(Synthesizer):
     `dpdsyn.guide.PRETRAINED`, or the class of a torch module. A guide is pretrained on the candidates' rows, labels included,
     where they come of private rows at all.
 
-    The source's number of rows, which is a mechanism's answer, scales the guide's gradients where the source has one (`rows_`);
-    rates, steps and noise follow `rows_public`.
+    The source's count of rows, a mechanism's answer, scales the guide's gradients where the source has one (`noisy_rows_`); rates,
+    steps and noise follow `rows_public`.
     """
 
     version = 4
@@ -103,7 +106,10 @@ class GuidedSynthesizer(Synthesizer):
         self.source_schema_ = schema.select(columns)
         if self._taught(source):
             guide.pretrain(draw(self.source_, self.source_schema_, _LESSON, rng), rng)
-        self.guide_ = guide.fit(private, noise, rng, getattr(self.source_, "rows_", None))
+        count = RowCount.of(self.source_)
+        if count is not None:
+            self.noisy_rows_, self.noisy_rows_sd_ = count.rows, count.sd
+        self.guide_ = guide.fit(private, noise, rng, None if count is None else count.rows)
         self.schema_ = schema
         self.odds_ = self._odds(rng)
         return self
@@ -167,7 +173,7 @@ class GuidedSynthesizer(Synthesizer):
         encoded[:, schema.positions(self.guide_.features)] = features
         heads = zip(self.guide_.targets, self.guide_.slices, self._probabilities(features), strict=True)
         for target, head, probabilities in heads:
-            encoded[:, schema.position(target)] = self._label(probabilities * self.odds_[head], rng)
+            encoded[:, schema.position(target)] = self._labels(probabilities * self.odds_[head], features, rng)
         return encoded
 
     def state(self) -> dict[str, np.ndarray]:
@@ -186,12 +192,13 @@ class GuidedSynthesizer(Synthesizer):
             raise ValueError("the saved odds do not fit their schema")
         return self
 
-    def _label(self, probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _labels(self, probabilities: np.ndarray, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if self.labels == "argmax":
             return probabilities.argmax(axis=1)
-        thresholds = np.cumsum(probabilities, axis=1)
-        draws = rng.random((len(probabilities), 1)) * thresholds[:, -1:]
-        return np.minimum((draws >= thresholds).sum(axis=1), probabilities.shape[1] - 1)
+        if self.labels == "calibrated":
+            own = probabilities / probabilities.sum(axis=1, keepdims=True)
+            return balanced(own, features, self.schema_.shape(self.guide_.features), rng)
+        return drawn(probabilities, rng)
 
 
 def _part(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

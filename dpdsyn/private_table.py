@@ -12,13 +12,14 @@ are computed in double precision, which moves them by at most what `_SLACK` says
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dpdsyn.checks import positive
 from dpdsyn.column import Column
+from dpdsyn.counting import counted
 from dpdsyn.entropy import apart
 from dpdsyn.exact_noise import exponential_choice, rounded_gaussian
 from dpdsyn.privacy import DRAFTED, Ledger
@@ -94,9 +95,11 @@ class PrivateTable:
         if queries:
             total = sum(Gaussian(sigma).rho for sigma in sigmas)
             self.ledger.charge(Gaussian(1 / math.sqrt(2 * total)), f"{len(queries)} noisy marginals")
-        exact, most = self.__counts(queries), self.__rows.most
-        noise = [rounded_gaussian(sigma * most, counts.size, self.__rng) for counts, sigma in zip(exact, sigmas, strict=True)]
-        return [(counts + added.reshape(counts.shape)) / most for counts, added in zip(exact, noise, strict=True)]
+        most = self.__rows.most
+        return [
+            (counts + rounded_gaussian(sigma * most, counts.size, self.__rng).reshape(counts.shape)) / most
+            for counts, sigma in zip(self.__counts(queries), sigmas, strict=True)
+        ]
 
     def select(self, queries: Sequence[Query], score: Score, sensitivity: float, epsilon: float) -> int:
         """The exponential mechanism: an index into queries, each with probability ~ exp(epsilon score / (2 sensitivity)).
@@ -184,22 +187,17 @@ class PrivateTable:
         """The rows after a change that treats each alone, behind mechanisms of the same kind."""
         return type(self)(self.__rows.changed(change), schema, ledger, rng, self.__verify)
 
-    def __counts(self, queries: Sequence[Query]) -> list[np.ndarray]:
-        """How many rows there are of each combination, int64, in one pass over the rows."""
-        names = {name for query in queries for name in query}
-        place = {name: self.schema.position(name) for name in names}  # once, for there may be thousands of queries
-        sizes = self.schema.sizes
-        columns = [[place[name] for name in query] for query in queries]
-        exact = [np.zeros([sizes[column] for column in own], dtype=np.int64) for own in columns]
-        for encoded in self.__rows.chunks() if queries else ():
-            for counts, own in zip(exact, columns, strict=True):
-                counts += _counted(encoded, own, counts.shape)
-        return exact
+    def __counts(self, queries: Sequence[Query]) -> Iterator[np.ndarray]:
+        """How many rows there are of each combination, int64, query by query. Rows are read when the first is asked for."""
+        names = list(dict.fromkeys(name for query in queries for name in query))
+        place = dict(zip(names, self.schema.positions(names), strict=True))
+        positions = [[place[name] for name in query] for query in queries]
+        return counted(self.__rows.chunks, self.schema.sizes, positions, self.schema.rows_public)
 
     def __scores(self, queries: Sequence[Query], score: Score) -> np.ndarray:
         """Of exact marginals, each row weighing what its unit has for it. Raises ValueError for scores that are not finite."""
-        exact = (counts / self.__rows.most for counts in self.__counts(queries))
-        scores = np.array([score(counts, query) for counts, query in zip(exact, queries, strict=True)], dtype=float)
+        most, exact = self.__rows.most, self.__counts(queries)
+        scores = np.array([score(counts / most, query) for counts, query in zip(exact, queries, strict=True)], dtype=float)
         if not np.isfinite(scores).all():
             raise ValueError("a score is not finite; scores have to be finite for every table")
         return scores
@@ -230,12 +228,9 @@ def _check_encoded(encoded: np.ndarray, schema: Schema) -> None:
 
 def marginal(encoded: np.ndarray, schema: Schema, query: Query) -> np.ndarray:
     """Exact counts of every combination of values of the query's columns, shape `schema.shape(query)`, int64."""
-    return _counted(encoded, schema.positions(query), schema.shape(query))
-
-
-def _counted(encoded: np.ndarray, columns: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
+    shape = schema.shape(query)
     cells = np.zeros(len(encoded), dtype=np.int64)
-    for position, size in zip(columns, shape, strict=True):
+    for position, size in zip(schema.positions(query), shape, strict=True):
         cells = cells * size + encoded[:, position]
     return np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
 

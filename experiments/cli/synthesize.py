@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,8 +88,9 @@ class Request:
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
     from dpdsyn.api import DPDSyn, SeededNoiseWarning
-    from dpdsyn.cautions import WeakGuaranteeWarning
+    from dpdsyn.cautions import WeakGuaranteeWarning, cautions
     from dpdsyn.privacy import Budget
+    from dpdsyn.row_count import RowCountWarning
     from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
 
@@ -106,8 +107,8 @@ def synthesize(request: Request) -> int:
         candidates=request.candidates,
         random_state=request.seed,
     )
-    for caution in _cautions(request, schema):
-        say(f"{'CAUTION' if caution.grave else 'note'}: {caution.text}")
+    said = cautions(request.epsilon, request.delta, schema.rows_public)
+    _caution(said)
     say(f"reading {request.table}")
     pieces = streamed(request.table, request.reading, schema)
     table = request.table if pieces else read_table(request.table, request.reading, may_be_empty=not request.preflight)
@@ -117,11 +118,13 @@ def synthesize(request: Request) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeededNoiseWarning)
         warnings.simplefilter("ignore", WeakGuaranteeWarning)
+        warnings.simplefilter("ignore", RowCountWarning)
         try:
             model.fit(table, schema, preflight=False)
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
     del table
+    _caution(caution for caution in model.cautions if caution not in said)
     rows = model.schema_.rows_public if request.rows is None else request.rows
     _write(request, model, rows)
     print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")
@@ -156,10 +159,9 @@ def _schema(request: Request) -> Schema:
     return schema
 
 
-def _cautions(request: Request, schema: Schema) -> tuple[Caution, ...]:
-    from dpdsyn.cautions import cautions
-
-    return cautions(request.epsilon, request.delta, schema.rows_public)
+def _caution(cautions: Iterable[Caution]) -> None:
+    for caution in cautions:
+        say(f"{'CAUTION' if caution.grave else 'note'}: {caution.text}")
 
 
 def _write(request: Request, model: DPDSyn, rows: int) -> None:
@@ -219,7 +221,7 @@ def _arrow_types(schema: Schema) -> pa.Schema:
 
 
 def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:
-    """Public values only: what was configured, and what the plan spends."""
+    """Public values only: what was configured, what the plan spends, and cautions, of the noisy count of the rows too."""
     from importlib.metadata import version
 
     return {
@@ -228,6 +230,6 @@ def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:
         "method": {"name": "dpdsyn", "version": model.method_.version, "candidates": request.candidates},
         "rows": rows,
         "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
-        "cautions": [caution.text for caution in _cautions(request, model.schema_)],
+        "cautions": [caution.text for caution in model.cautions],
         "schema": model.schema_.to_mapping(),
     }

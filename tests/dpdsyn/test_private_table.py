@@ -268,7 +268,7 @@ def test_batches_may_be_empty_and_larger_than_the_public_count() -> None:
 
 def test_no_row_is_read_by_a_door_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     private = table([Gaussian(100.0)])
-    monkeypatch.setattr("dpdsyn.private_table.marginal", lambda *_: pytest.fail("rows were read"))
+    monkeypatch.setattr("dpdsyn.private_table.counted", lambda *_: pytest.fail("rows were read"))
 
     def never(*_: object) -> float:
         pytest.fail("rows were read")

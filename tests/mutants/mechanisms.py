@@ -54,15 +54,18 @@ FAULTS: tuple[Fault, ...] = (
         *_MARGINALS,
         check=_CHECK,
     ),
-    fault(
+    Fault(
         "marginals that are asked together share one draw where their shapes are equal",
-        _TABLE,
-        "noise = [rounded_gaussian(sigma * most, counts.size, self.__rng) for counts",
-        "drawn: dict = {}\n"
-        "        noise = [drawn.setdefault(counts.shape, rounded_gaussian(sigma * most, counts.size, self.__rng)) for counts",
-        *_MARGINALS,
-        f"{_AGAINST}::test_no_two_answers_share_their_noise",
-        check=_CHECK,
+        (
+            Edit(_TABLE, "        most = self.__rows.most\n", "        most, drawn = self.__rows.most, {}\n"),
+            Edit(
+                _TABLE,
+                "rounded_gaussian(sigma * most, counts.size, self.__rng)",
+                "drawn.setdefault(counts.shape, rounded_gaussian(sigma * most, counts.size, self.__rng))",
+            ),
+        ),
+        (*_MARGINALS, f"{_AGAINST}::test_no_two_answers_share_their_noise"),
+        _CHECK,
     ),
     fault(
         "the noise of sums is not multiplied by the clip",
@@ -128,8 +131,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "persons: rows weigh 1 instead of 1/k in marginals",
         _TABLE,
-        "return [(counts + added.reshape(counts.shape)) / most for counts",
-        "return [counts + added.reshape(counts.shape) / most for counts",
+        "self.__rng).reshape(counts.shape)) / most",
+        "self.__rng).reshape(counts.shape) / most)",
         *_PERSONS,
     ),
     fault(
@@ -142,8 +145,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "persons: rows weigh 1 instead of 1/k in scores",
         _TABLE,
-        "exact = (counts / self.__rows.most for counts in",
-        "exact = (counts / 1 for counts in",
+        "score(counts / most, query)",
+        "score(counts / 1, query)",
         *_PERSONS,
     ),
     fault(
@@ -196,7 +199,7 @@ FAULTS: tuple[Fault, ...] = (
         "marginals are counted before they are charged for",
         _TABLE,
         "        if queries:\n            total = sum",
-        "        self.__counts(queries)\n        if queries:\n            total = sum",
+        "        list(self.__counts(queries))\n        if queries:\n            total = sum",
         *_REFUSALS,
     ),
     fault(

@@ -141,8 +141,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "a fitted model keeps the stream of its noise, through pickle too",
         _API,
-        "        self._sampling, self._process = sampling, os.getpid()\n        return self",
-        "        self._noise = noise\n        self._sampling, self._process = sampling, os.getpid()\n        return self",
+        "        self._sampling, self._process = sampling, os.getpid()\n",
+        "        self._noise = noise\n        self._sampling, self._process = sampling, os.getpid()\n",
         *_KEPT,
     ),
     fault(
