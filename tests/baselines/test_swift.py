@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from builders.columns import schema_of, uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import baselines.swift
-from baselines.marginal import one_shot
-from baselines.marginal.attribute_graph import Cells
-from baselines.marginal.chordal import ChordalGraph
-from baselines.marginal.one_shot import Candidate, Limits, candidates, chosen, cost
+from baselines.marginal.one_shot import Limits, cost
 from baselines.swift import Swift
 from dpdsyn.blind import sight
 from dpdsyn.checks import InputError
-from dpdsyn.column import Column
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.schema import Schema
 from dpdsyn.spends import Gaussian, GaussianCap
 from dpdsyn.synthesizer import draw
-
-
-def schema_of(sizes: Sequence[int], target: bool = True, rows_public: int = 1000) -> Schema:
-    """Columns c0, c1, ... of so many categories; the last one is the target."""
-    columns = tuple(Column(f"c{i}", "categorical", categories=tuple(range(size))) for i, size in enumerate(sizes))
-    return Schema(columns, columns[-1].name if target else None, rows_public)
-
-
-def uniform(schema: Schema, rows: int, rng: np.random.Generator) -> np.ndarray:
-    return np.stack([rng.integers(size, size=rows) for size in schema.sizes], axis=1).astype(schema.dtype)
 
 
 def table(encoded: np.ndarray, schema: Schema, epsilon: float, kind: type[PrivateTable] = PrivateTable) -> PrivateTable:
@@ -155,56 +140,6 @@ def test_every_feature_is_measured_with_the_target_whatever_noise_says(rng: np.r
     assert (2, 3) not in fitted(encoded, schema, 0.001, max_cells=9).chosen_  # 10 cells
 
 
-@pytest.mark.parametrize(
-    "workload, target, expected",
-    [("target", True, 6 + 3), ("target", False, 6), ("all_2way", True, 6), ("all_3way", True, 6 + 4), ("all_3way", False, 10)],
-)
-def test_what_is_offered(workload: Any, target: bool, expected: int) -> None:
-    offered = candidates(schema_of((2, 3, 4, 5), target), workload, 10**6)
-    assert len(offered) == len(set(offered)) == expected
-    assert max(map(len, candidates(schema_of((2, 3, 4, 5), target), workload, 12))) == 2
-
-
-OFFERED = st.lists(st.tuples(st.floats(-50, 200), st.integers(0, 9)), min_size=1, max_size=10, unique_by=lambda pair: pair[1])
-PAIRS = list(itertools.combinations(range(5), 2))
-SIZES = (2, 3, 4, 3, 6)
-
-
-@settings(max_examples=100, deadline=None)
-@given(OFFERED, st.floats(0.001, 10), st.sampled_from([20, 60, 150, 10_000]), st.sets(st.sampled_from(PAIRS), max_size=4))
-def test_the_graph_holds_what_is_measured_and_is_no_larger_than_allowed(
-    drawn: list[tuple[float, int]], budget: float, max_cells: int, wanted: set[tuple[int, int]]
-) -> None:
-    offered = [Candidate(PAIRS[k], distance, cost(SIZES[PAIRS[k][0]] * SIZES[PAIRS[k][1]])) for distance, k in drawn]
-    limits = Limits(SIZES, budget, 0.5, max_cells)
-    cliques, subset = chosen(offered, sorted(wanted), limits)
-    graph = ChordalGraph.of(len(SIZES))
-    assert len(set(subset)) == len(subset) and set(subset) <= {c.columns for c in offered} | wanted
-    assert all(any(set(columns) <= set(clique) for clique in cliques) for columns in subset)
-    assert sum(math.prod(SIZES[c] for c in clique) for clique in cliques) <= max(max_cells, graph.cells(Cells(SIZES)))
-    if max_cells == 10_000:  # every graph fits: nothing that gains is left out, and nothing wanted
-        best = max(
-            limits.gain(sum(c.distance for c in part), sum(c.cost for c in part))
-            for n in range(len(offered) + 1)
-            for part in itertools.combinations(offered, n)
-        )
-        known = {c.columns: c for c in offered}
-        gain = limits.gain(sum(known[c].distance for c in subset if c in known), sum(known[c].cost for c in subset if c in known))
-        assert wanted <= set(subset)
-        if not wanted and best > 0 and _chordal({c.columns for c in offered if c.distance > 0}):
-            assert gain >= 0.9 * best
-
-
-def _chordal(pairs: set[tuple[int, ...]]) -> bool:
-    graph = ChordalGraph.of(len(SIZES))
-    for pair in sorted(pairs):
-        larger = graph.joined(pair)
-        if larger is None:
-            return False
-        graph = larger
-    return True
-
-
 def test_the_budget_is_divided_as_costs_say(rng: np.random.Generator) -> None:
     schema = schema_of((3, 4, 2))
     private = table(uniform(schema, 10, rng), schema, 100.0)
@@ -218,16 +153,6 @@ def test_the_budget_is_divided_as_costs_say(rng: np.random.Generator) -> None:
     # with this division the expected error is (sum of costs)^1.5 / sqrt(budget), as `Limits.gain` has it
     error = math.sqrt(2 / math.pi) * float((cells / np.sqrt(precision)).sum())
     assert -Limits((3, 4, 2), 0.5, 1.0, 100).gain(0.0, sum(map(cost, cells))) == pytest.approx(error)
-
-
-def test_several_orders_compete(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large marginal comes first by distance and shuts two cheap ones out; by distance over cost they come first."""
-    sizes = (2, 30, 3, 3)
-    offered = [Candidate((0, 1), 70.0, cost(60)), Candidate((2, 3), 60.0, cost(9)), Candidate((0, 2), 60.0, cost(6))]
-    limits = Limits(sizes, 10.0, 0.5, 67)  # with the large one and others alone a graph has 66 cells, with the cheap ones 45
-    assert set(chosen(offered, [], limits)[1]) == {(2, 3), (0, 2)}
-    monkeypatch.setattr(one_shot, "_POWERS", (0.0,))
-    assert set(chosen(offered, [], limits)[1]) == {(0, 1)}
 
 
 # --- tables of every kind --------------------------------------------------------------------------------------
@@ -283,9 +208,14 @@ def test_equal_seeds_give_equal_rows_and_large_samples_come_in_pieces(
     one, other = (fitted(encoded, schema, 1.0).sample(1000, np.random.default_rng(2)) for _ in range(2))
     assert np.array_equal(one, other) and one.dtype == schema.dtype
     model = fitted(encoded, schema, 1.0)
-    sizes = []
+    sizes: list[int] = []
     whole = model.model_.sample
-    monkeypatch.setattr(type(model.model_), "sample", lambda _, n, rng: (sizes.append(n), whole(n, rng))[1])
+
+    def noted(_: Any, n: int, rng: np.random.Generator) -> np.ndarray:
+        sizes.append(n)
+        return whole(n, rng)
+
+    monkeypatch.setattr(type(model.model_), "sample", noted)
     monkeypatch.setattr(baselines.swift, "_PIECE", 400)
     pieces = model.sample(1000, rng)
     assert sizes == [400, 400, 200] and pieces.shape == (1000, 6)
@@ -310,100 +240,3 @@ def test_equal_seeds_give_equal_rows_and_large_samples_come_in_pieces(
 def test_what_cannot_be_meant_is_refused(parameters: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=told):
         Swift(**parameters)
-
-
-# --- what is saved ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def saved(rng: np.random.Generator) -> tuple[Schema, Swift]:
-    schema, encoded = planted(500, rng)
-    return schema, fitted(encoded, schema, 1.0)
-
-
-def test_what_was_saved_comes_back(saved: tuple[Schema, Swift]) -> None:
-    schema, model = saved
-    state = model.state()
-    assert all(isinstance(value, np.ndarray) and value.dtype != object for value in state.values())
-    back = Swift().restore(schema, state)
-    assert np.array_equal(back.sample(500, np.random.default_rng(1)), model.sample(500, np.random.default_rng(1)))
-    single = Swift().restore(schema, state | {"beliefs": state["beliefs"].astype(np.float32)})
-    assert single.model_.project((0, 3)) == pytest.approx(model.model_.project((0, 3)), rel=1e-4)
-
-
-def altered(state: dict[str, np.ndarray], how: str) -> dict[str, np.ndarray]:
-    state = {name: value.copy() for name, value in state.items()}
-    if how.startswith("without "):
-        del state[how.removeprefix("without ")]
-    elif how == "negative":
-        state["beliefs"][0] -= 1e6
-    elif how == "not finite":
-        state["beliefs"][0] = np.nan
-    elif how == "one cell less":
-        state["beliefs"] = state["beliefs"][1:]
-    elif how == "of another sum":
-        state["beliefs"] *= 2
-    elif how == "whole numbers":
-        state["beliefs"] = state["beliefs"].astype(int)
-    elif how == "no rows":
-        state["total"] = np.array(0.0)
-    elif how == "several totals":
-        state["total"] = np.ones(2)
-    elif how == "a column too many":
-        state["columns"][0] = 6
-    elif how == "a negative column":
-        state["columns"][0] = -1
-    elif how == "a column twice":
-        state["columns"][1] = state["columns"][0]
-    elif how == "an empty clique":
-        state["lengths"][0] = 0
-    elif how == "two roots":
-        state["parents"][1] = -1
-    elif how == "a child before its parent":
-        state["parents"][1] = len(state["parents"]) - 1
-    elif how == "objects":
-        state["columns"] = state["columns"].astype(object)
-    return state
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        *(f"without {name}" for name in ("columns", "lengths", "parents", "beliefs", "total")),
-        "negative",
-        "not finite",
-        "one cell less",
-        "of another sum",
-        "whole numbers",
-        "no rows",
-        "several totals",
-        "a column too many",
-        "a negative column",
-        "a column twice",
-        "an empty clique",
-        "two roots",
-        "a child before its parent",
-        "objects",
-    ],
-)
-def test_what_was_altered_is_refused(how: str, saved: tuple[Schema, Swift]) -> None:
-    schema, model = saved
-    assert len(model.state()["parents"]) > 1
-    with pytest.raises(ValueError, match="saved"):
-        Swift().restore(schema, altered(model.state(), how))
-
-
-def test_cliques_that_no_tree_has_are_refused(saved: tuple[Schema, Swift]) -> None:
-    """0-1, 1-2 and 0-2 as a path: 0 is in the first and the last and not between."""
-    schema = schema_of((2, 2, 2))
-    state = {
-        "columns": np.array([0, 1, 1, 2, 0, 2]),
-        "lengths": np.array([2, 2, 2]),
-        "parents": np.array([-1, 0, 1]),
-        "beliefs": np.ones(12),
-        "total": np.array(4.0),
-    }
-    with pytest.raises(ValueError, match="no junction tree"):
-        Swift().restore(schema, state)
-    with pytest.raises(ValueError, match="saved"):
-        Swift().restore(schema_of((2, 2)), saved[1].state())
