@@ -43,20 +43,22 @@ class Swift(Synthesizer):
     on it was found. The same: one round; a tenth of the budget on noisy distances from independence; a tree of cliques grown
     greedily from them, several of which compete; the budget's division and the gain that it maximises.
     What differs:
-    - candidates are all pairs, and triples with the target only; SWIFT's workload defaults to every small marginal;
+    - candidates are all pairs, and triples with the target only, all of the same weight; SWIFT's are by default all triples and
+      their parts, weighted by the columns that they share with the workload;
     - the graph grows by whole candidates, triples too, as far as they promise a gain; SWIFT grows it by pairs, until nothing
       fits, and chooses among the marginals within it afterwards;
-    - graphs compete over orders (distance over a power of the cost) and by expected gain; SWIFT's by penalties on size, and by the
-      distances of the pairs that they hold; `max_cells` is of all cliques together, not of the largest;
-    - the expected error of noise is held against a distance with the factor `caution`, one half: a distance that is left out is an
-      error for certain, while consistency with other marginals takes part of the noise away;
+    - graphs compete over orders (distance over a power of the cost) and by expected gain; SWIFT's by penalties on size, and by
+      the distances of the pairs that they hold; `max_cells` is of all cliques together, not of the largest;
+    - the expected error of noise is held against a distance with the factor `caution`, one half: a distance that is left out is
+      an error for certain, while consistency with other marginals takes part of the noise away;
     - (feature, target) pairs are measured as of right;
     - one-way marginals are part of the method; SWIFT takes them from whoever calls it;
     - the fit holds counts as loosely as their noise calls for; SWIFT maximises the likelihood by mirror descent.
 
     workload: `target`, all pairs and every triple with the target (all pairs where there is none); `all_2way`; `all_3way`.
-    max_cells: of the model's cliques together; marginals with more are no candidates. trust: how strongly the fit holds to counts,
-    against independence. iterations: of that fit at most.
+    max_cells: of the model's cliques together; marginals with more are no candidates, and a graph that takes none may have more.
+    first, choosing: shares of the budget. trust: how strongly the fit holds to counts, against independence. iterations: of that
+    fit at most.
     """
 
     version = 1

@@ -1,8 +1,8 @@
 """A chordal graph of columns that grows edge by edge, with its maximal cliques at hand: no junction tree is built to try an edge.
 
 An edge between a and b keeps a chordal graph chordal if and only if the common neighbours of a and b separate them
-(Ibarra 2008, "Fully dynamic algorithms for chordal graphs and split graphs", ACM Transactions on Algorithms 4). It then makes one new maximal
-clique, of a, b and these neighbours. Sets of columns are bit sets: column i is bit 1 << i.
+(Ibarra 2008, "Fully dynamic algorithms for chordal graphs and split graphs", ACM Transactions on Algorithms 4). It then makes
+one new maximal clique, of a, b and these neighbours. Sets of columns are bit sets: column i is bit 1 << i.
 """
 
 from __future__ import annotations
@@ -35,11 +35,7 @@ class ChordalGraph:
         """With these columns joined to each other, edge after edge; None if in every order an edge would break chordality."""
         missing = [pair for pair in itertools.combinations(columns, 2) if not self.near[pair[0]] >> pair[1] & 1]
         for order in itertools.permutations(missing):
-            graph: ChordalGraph | None = self
-            for a, b in order:
-                graph = graph._with(a, b)
-                if graph is None:
-                    break
+            graph = self._with_all(order)
             if graph is not None:
                 return graph
         return None
@@ -52,6 +48,15 @@ class ChordalGraph:
     def sets(self) -> tuple[tuple[int, ...], ...]:
         """The maximal cliques as the columns that are in them, ascending."""
         return tuple(columns_of(clique) for clique in self.cliques)
+
+    def _with_all(self, edges: Sequence[tuple[int, int]]) -> ChordalGraph | None:
+        graph = self
+        for a, b in edges:
+            larger = graph._with(a, b)
+            if larger is None:
+                return None
+            graph = larger
+        return graph
 
     def _with(self, a: int, b: int) -> ChordalGraph | None:
         common = self.near[a] & self.near[b]

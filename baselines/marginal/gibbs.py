@@ -75,16 +75,17 @@ class _Message:
 
 @dataclass(frozen=True)
 class _Meeting:
-    """A table over part of a clique's columns, in which potentials meet. messages: those of child cliques, and how to sum to them.
+    """A table over part of a clique's columns, in which potentials meet.
 
-    potential, counts: this table's part of flat arrays that hold all meetings.
+    potential, counts: this table's part of flat arrays that hold all meetings. onto: its shape on the clique's axes. repeated:
+    the same, with so many of the last axes at full length as make a long run. messages: of child cliques, and how to sum to them.
     """
 
     columns: Clique
     potential: np.ndarray
     counts: np.ndarray
-    onto: tuple[int, ...]  # its shape on the clique's axes
-    repeated: tuple[int, ...]  # the same, with so many of the last axes at full length as make a long run
+    onto: tuple[int, ...]
+    repeated: tuple[int, ...]
     from_clique: Summed
     messages: tuple[tuple[_Message, Summed], ...]
 

@@ -4,11 +4,13 @@ Of all distributions p it is the one that minimises
 
     n KL(p || base) + sum over measured cells i of  trust / (2 sigma_i) (n p_i - y_i)^2,
 
-where base is the product of the one-way estimates, n the number of rows, y_i a noisy count and sigma_i its noise. This is
-maximum entropy with quadratically relaxed constraints (Dudik, Phillips and Schapire 2007, "Maximum entropy density estimation
-with generalized regularization and an application to species distribution modeling", JMLR 8, pages 1217 to 1260). What the
-noisy counts leave open is independent, as the one-way marginals say. A likelihood (`inference.fit_model`), run to its end, instead
-explains noise by dependence, and labels drawn from it are surer than they should be.
+where base is the product of the one-way estimates, n the number of rows, y_i a noisy count, moved so that its table adds up to
+n, and sigma_i its noise. This is maximum entropy with quadratically relaxed constraints (Dudik, Phillips and Schapire 2007,
+"Maximum entropy density estimation with generalized regularization and an application to species distribution modeling", JMLR
+8, pages 1217 to 1260). What the noisy counts leave open is independent, as the one-way marginals say. A likelihood
+(`inference.fit_model`), run to its end, explains noise by dependence instead, and labels drawn from it are surer than they
+should be. The price is that strong dependence is believed a little too weak: a cell whose count is e times that of base
+keeps a distance of sigma / trust from what was measured.
 
 The dual is solved, without constraints: over one multiplier a measured cell,
 
@@ -109,6 +111,6 @@ def together(measurements: Sequence[Measurement]) -> list[Measurement]:
     found = []
     for columns, answers in tables.items():
         precision = [sigma**-2 for _, sigma in answers]
-        mean = sum(p * values for p, (values, _) in zip(precision, answers, strict=True)) / sum(precision)
+        mean = np.average([values for values, _ in answers], axis=0, weights=precision)
         found.append(Measurement(columns, mean, sum(precision) ** -0.5))
     return found

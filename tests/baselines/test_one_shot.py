@@ -1,0 +1,79 @@
+"""Which marginals are measured at once, decided by distances: offers, graphs, subsets."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from builders.columns import schema_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baselines.marginal import one_shot
+from baselines.marginal.chordal import ChordalGraph
+from baselines.marginal.one_shot import Candidate, Limits, candidates, chosen, cost
+
+
+@pytest.mark.parametrize(
+    "workload, target, expected",
+    [("target", True, 6 + 3), ("target", False, 6), ("all_2way", True, 6), ("all_3way", True, 6 + 4), ("all_3way", False, 10)],
+)
+def test_what_is_offered(workload: Any, target: bool, expected: int) -> None:
+    offered = candidates(schema_of((2, 3, 4, 5), target), workload, 10**6)
+    assert len(offered) == len(set(offered)) == expected
+    assert max(map(len, candidates(schema_of((2, 3, 4, 5), target), workload, 12))) == 2
+
+
+OFFERED = st.lists(st.tuples(st.floats(-50, 200), st.integers(0, 9)), min_size=1, max_size=10, unique_by=lambda pair: pair[1])
+PAIRS = list(itertools.combinations(range(5), 2))
+SIZES = (2, 3, 4, 3, 6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(OFFERED, st.floats(0.001, 10), st.sampled_from([20, 60, 150, 10_000]), st.sets(st.sampled_from(PAIRS), max_size=4))
+def test_the_graph_holds_what_is_measured_and_is_no_larger_than_allowed(
+    drawn: list[tuple[float, int]], budget: float, max_cells: int, wanted: set[tuple[int, int]]
+) -> None:
+    offered = [Candidate(PAIRS[k], distance, cost(SIZES[PAIRS[k][0]] * SIZES[PAIRS[k][1]])) for distance, k in drawn]
+    limits = Limits(SIZES, budget, 0.5, max_cells)
+    cliques, subset = chosen(offered, sorted(wanted), limits)
+    assert len(set(subset)) == len(subset) and set(subset) <= {c.columns for c in offered} | wanted
+    assert all(any(set(columns) <= set(clique) for clique in cliques) for columns in subset)
+    assert sum(math.prod(SIZES[c] for c in clique) for clique in cliques) <= max(max_cells, sum(SIZES))
+    graph = ChordalGraph.of(len(SIZES))
+    for clique in cliques:
+        graph = graph.joined(clique) or graph
+    for columns in wanted - set(subset):  # the graph cannot hold them
+        larger = graph.joined(columns)
+        assert larger is None or sum(math.prod(SIZES[c] for c in clique) for clique in larger.sets) > max_cells
+
+
+def test_what_is_measured_gains_nearly_the_most_that_any_subset_could(rng: np.random.Generator) -> None:
+    """On a star, whose every part is chordal."""
+    sizes, ratios = (2, 3, 9, 4, 6, 20, 5), []
+    for _ in range(60):
+        budget = float(rng.choice([0.1, 1.0, 10.0]))
+        limits = Limits(sizes, budget, 0.5, 10**6)
+        distances = rng.gamma(0.5, 30 / math.sqrt(budget), size=6)
+        offered = [Candidate((0, k), float(d), cost(2 * sizes[k])) for k, d in enumerate(distances, start=1)]
+
+        def gain(part: Any, limits: Limits = limits) -> float:
+            return limits.gain(sum(c.distance for c in part), sum(c.cost for c in part))
+
+        best = max(gain(part) for n in range(7) for part in itertools.combinations(offered, n))
+        subset = chosen(offered, [], limits)[1]
+        ratios.append(gain([c for c in offered if c.columns in subset]) / best if best > 0 else float(not subset))
+    assert min(ratios) > 0.9 and np.mean(ratios) > 0.99
+
+
+def test_several_orders_compete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large marginal comes first by distance and shuts two cheap ones out; by distance over cost they come first."""
+    sizes = (2, 30, 3, 3)
+    offered = [Candidate((0, 1), 70.0, cost(60)), Candidate((2, 3), 60.0, cost(9)), Candidate((0, 2), 60.0, cost(6))]
+    limits = Limits(sizes, 10.0, 0.5, 67)  # with the large one and others alone a graph has 66 cells, with the cheap ones 45
+    assert set(chosen(offered, [], limits)[1]) == {(2, 3), (0, 2)}
+    monkeypatch.setattr(one_shot, "_POWERS", (0.0,))
+    assert set(chosen(offered, [], limits)[1]) == {(0, 1)}
