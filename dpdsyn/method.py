@@ -49,8 +49,8 @@ class GuidedSynthesizer(Synthesizer):
     `dpdsyn.guide.PRETRAINED`, or the class of a torch module. A guide is pretrained on the candidates' rows, labels included,
     where they come of private rows at all.
 
-    The source's count of rows, a mechanism's answer, scales the guide's gradients where the source has one (`noisy_rows_`);
-    rates, steps and noise follow `rows_public`.
+    The source's count of rows, a mechanism's answer, scales the guide's gradients where it has one (`noisy_rows_`); rates,
+    steps and noise follow `rows_public`.
     """
 
     version = 4
