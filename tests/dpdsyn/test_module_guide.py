@@ -185,6 +185,7 @@ class OfAModule(GuideOnly):
     """The whole budget on a guide of a module, pretrained on uniform rows."""
 
     def __init__(self, module: Any = Crosses) -> None:
+        super().__init__({"module": module})
         self.module = module
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> OfAModule:
