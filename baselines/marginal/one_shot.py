@@ -86,13 +86,17 @@ def chosen(offered: Sequence[Candidate], wanted: Sequence[Clique], limits: Limit
         gain, subset = _best_subset(within, limits)
         if gain > best:
             best, graph, measured = gain, grown, subset
-    for columns in wanted:
-        if columns in measured:
-            continue
-        larger = graph.joined(columns)
-        if larger is not None and (larger is graph or larger.cells(cells) <= limits.max_cells):
-            graph = larger
-            measured.append(columns)
+    left, added = [columns for columns in wanted if columns not in measured], True
+    while left and added:  # one that the graph cannot take yet it may take when others have been added
+        waiting, added = [], False
+        for columns in left:
+            larger = graph.joined(columns)
+            if larger is None:
+                waiting.append(columns)
+            elif larger is graph or larger.cells(cells) <= limits.max_cells:
+                graph, added = larger, True
+                measured.append(columns)
+        left = waiting
     return graph.sets, measured
 
 
