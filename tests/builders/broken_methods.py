@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from dpdsyn.candidates import uniform_rows
+from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.spends import Gaussian, SampledGaussian
 from dpdsyn.synthesizer import Synthesizer
@@ -99,3 +100,20 @@ class ShuffledBatches(Control):
         exact = np.stack([marginal(rows[part[part < len(rows)]], private.schema, name) for part in parts])
         self.seen_ = exact + noise_of(private).normal(0, scale, exact.shape)
         return self
+
+
+class PretrainedOnRows(GuidedSynthesizer):
+    """The guide is pretrained on the private rows themselves, as if that were as free as it is on candidates.
+
+    All that its fine-tuning and its source answer is charged for, and has the noise that is charged for.
+    """
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> PretrainedOnRows:
+        self.taken = rows_of(private)
+        try:
+            return super().fit(private, rng)
+        finally:
+            del self.taken
+
+    def _lesson(self, rng: np.random.Generator) -> np.ndarray:
+        return self.taken

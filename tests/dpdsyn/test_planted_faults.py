@@ -269,6 +269,19 @@ def test_a_mechanism_of_a_methods_own_is_seen(kind: Any) -> None:
     assert named(methods.PlainGaussian, BLIND, NOISE) == " / "
 
 
+@pytest.mark.parametrize("module", [None, pytest.param("dpdsyn.crosses:Crosses", marks=pytest.mark.slow)])
+def test_pretraining_on_private_rows_is_seen(module: str | None) -> None:
+    """All that its mechanisms answer is as it should be; rows come past them, into where training begins."""
+    settings = {"steps": 3, "pretraining": 10, "module": module}
+
+    def made(kind: type[GuidedSynthesizer]) -> str:
+        return named(lambda: kind("class_conditional", guide=settings), BLIND, PLAN, NOISE)
+
+    found = made(methods.PretrainedOnRows)
+    assert "shows though no answer tells of it: guide_." in found and found.endswith(" /  / ")
+    assert made(GuidedSynthesizer) == " /  / "
+
+
 class PlansByRows(Independent):
     """The number of steps is that of the rows, read past the mechanisms; each is charged for."""
 

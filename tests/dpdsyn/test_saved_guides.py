@@ -106,10 +106,11 @@ def test_a_name_in_a_file_is_not_imported_unless_it_is_ours(
     (tmp_path / "somebodys.py").write_text("raise SystemExit('code of a file was run')\n")
     monkeypatch.syspath_prepend(tmp_path)
     model = fitted(people, {**QUICK, "module": CROSSES, "options": SMALL})
-    whole = api.saved.write
+    whole, named = api.saved.write, [""]
 
     def forged(path: Path, meta: dict[str, Any], arrays: Any) -> None:
-        whole(path, {**meta, "parameters": {**meta["parameters"], "guide": {**meta["parameters"]["guide"], "module": name}}}, arrays)
+        meta["parameters"]["guide"]["module"] = named[0]
+        whole(path, meta, arrays)
 
     monkeypatch.setattr("dpdsyn.api.saved.write", forged)
     for name, told in (
@@ -121,6 +122,7 @@ def test_a_name_in_a_file_is_not_imported_unless_it_is_ours(
         ("dpdsyn.absent:Net", "cannot be imported"),
         (["dpdsyn.crosses"], "give that class"),
     ):
+        named[:] = [name]
         model.save(tmp_path / "model")
         with pytest.raises(ValueError, match=told):
             DPDSyn.load(tmp_path / "model")

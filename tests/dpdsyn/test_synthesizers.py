@@ -7,7 +7,6 @@ import math
 import networkx
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
 
 from baselines.marginal.marginals import (
     Measurement,
@@ -20,9 +19,8 @@ from baselines.marginal.marginals import (
 from baselines.marginal.private_pgm import fit_with_mbi
 from baselines.mst import MST
 from dpdsyn.candidates import ClassConditional, Independent, Permuted, as_distribution
-from dpdsyn.column import Column
 from dpdsyn.contract import fit_toy, toy_encoded, toy_schema
-from dpdsyn.method import GuidedSynthesizer, class_weights
+from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.schema import Schema
@@ -58,16 +56,6 @@ def test_the_method_as_published_has_no_guarantee_because_it_publishes_exact_col
         assert np.array_equal(
             marginal(encoded, schema.select(schema.features), (name,)), marginal(toy_encoded(schema, 80), schema, (name,))
         )
-
-
-def test_labels_follow_the_guide() -> None:
-    schema, rng = toy_schema(classes=3), np.random.default_rng(0)
-    synthesizer, _ = fit_toy(GuidedSynthesizer, schema, 80)
-    probabilities = np.tile([0.2, 0.5, 0.3], (30_000, 1))
-    shares = np.bincount(synthesizer._label(probabilities, rng)) / 30_000
-    assert shares == pytest.approx([0.2, 0.5, 0.3], abs=0.02)
-    synthesizer.labels = "argmax"
-    assert (synthesizer._label(probabilities, rng) == 1).all()
 
 
 def test_a_distribution_is_the_projection_on_the_simplex(rng: np.random.Generator) -> None:
@@ -206,58 +194,3 @@ def test_undeclared_categories_are_never_published() -> None:
     replaced = draw(Fixed(encoded), schema, 1000, np.random.default_rng(0))[:, 0]
     assert set(replaced) == set(range(other))
     assert math.isclose(np.bincount(replaced).min(), 250, abs_tol=60)
-
-
-# --- labels toward the candidates' shares ------------------------------------------------------------------------
-
-
-def test_class_weights_bring_the_mean_probabilities_to_the_shares(rng: np.random.Generator) -> None:
-    probabilities = rng.dirichlet([4.0, 1.0, 0.5], size=5000)
-    shares = np.array([0.5, 0.2, 0.3])
-    weights = class_weights(probabilities, shares)
-    means = np.zeros(3)
-    for row in probabilities:
-        means += row * weights / (row * weights).sum() / len(probabilities)
-    assert means == pytest.approx(shares, abs=2e-5) and weights.sum() == pytest.approx(1)
-    two = rng.beta(0.3, 2.0, 4000)
-
-    def distance(b: float) -> float:
-        return (np.mean(1 / (1 + (1 - two) / two * math.exp(-b))) - 0.4) ** 2
-
-    logit = minimize_scalar(distance, bounds=(-9, 9), method="bounded")
-    first, second = class_weights(np.column_stack([1 - two, two]), np.array([0.6, 0.4]))
-    assert math.log(second / first) == pytest.approx(logit.x, abs=1e-3)
-    equal = class_weights(probabilities, probabilities.mean(axis=0))
-    assert equal == pytest.approx(np.full(3, 1 / 3))
-
-
-def rare_class(rng: np.random.Generator, rows: int) -> tuple[Schema, np.ndarray]:
-    """Two columns that say a little each about a class that one row in eight has."""
-    columns = [Column(f"x{i}", "categorical", categories=tuple(range(6))) for i in range(2)]
-    schema = Schema((*columns, Column("y", "categorical", categories=("no", "yes"))), "y", rows)
-    x = rng.integers(6, size=(rows, 2))
-    return schema, np.column_stack([x, rng.random(rows) < 0.025 * x.sum(axis=1)]).astype(np.uint8)
-
-
-@pytest.mark.parametrize("candidates", ["class_conditional", "independent"])
-def test_labels_go_half_of_the_way_to_the_shares_and_no_row_is_read_for_it(candidates: str, rng: np.random.Generator) -> None:
-    schema, encoded = rare_class(rng, 20_000)
-    share = {}
-    for labels in ("sample", "toward_shares"):
-        synthesizer, ledger = fitted(GuidedSynthesizer(candidates, labels=labels, guide={"clip": 0.05}), encoded, schema, 4.0)
-        assert [entry["mechanism"] for entry in ledger.entries] == ["GaussianCap", "SampledGaussian"] and ledger.spent <= 4.0
-        share[labels] = draw(synthesizer, schema, 50_000, np.random.default_rng(4))[:, -1].mean()
-        back = GuidedSynthesizer(candidates, labels=labels, guide={"clip": 0.05}).restore(schema, synthesizer.state())
-        assert np.array_equal(back.sample(500, np.random.default_rng(5)), synthesizer.sample(500, np.random.default_rng(5)))
-    features = draw(synthesizer.source_, schema, 20_000, np.random.default_rng(6))[:, :2]
-    leaning = synthesizer.guide_.predict_proba(features)[:, 1].mean()
-    weights = synthesizer.odds_[1] / synthesizer.odds_[0]
-    probability = synthesizer.guide_.predict_proba(features)[:, 1]
-    full = (probability * weights**2 / (probability * weights**2 + 1 - probability)).mean()
-    assert full == pytest.approx(encoded[:, -1].mean(), abs=0.01) and weights > 1
-    assert leaning + 0.005 < share["toward_shares"] < full - 0.005
-
-
-def test_labels_toward_shares_need_a_source_that_measures_some() -> None:
-    with pytest.raises(ValueError, match="uniform measures no shares"):
-        GuidedSynthesizer("uniform", labels="toward_shares")

@@ -1,0 +1,207 @@
+"""The method's labels: as common as in the candidates' own column, as honest as the guide can make them, and for free."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+from sklearn.linear_model import LogisticRegression
+
+from dpdsyn.candidates import ClassConditional
+from dpdsyn.column import Column
+from dpdsyn.contract import fit_toy, toy_schema
+from dpdsyn.method import GuidedSynthesizer, class_weights
+from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.schema import Schema
+from dpdsyn.synthesizer import draw
+
+
+def fitted(
+    synthesizer: GuidedSynthesizer, encoded: np.ndarray, schema: Schema, epsilon: float
+) -> tuple[GuidedSynthesizer, Ledger]:
+    ledger = Ledger(Budget(epsilon, 1e-6))
+    return synthesizer.fit(PrivateTable(encoded, schema, ledger, np.random.default_rng(1)), np.random.default_rng(2)), ledger
+
+
+def test_labels_follow_the_guide() -> None:
+    schema, rng = toy_schema(classes=3), np.random.default_rng(0)
+    synthesizer, _ = fit_toy(lambda: GuidedSynthesizer("class_conditional"), schema, 80, verify=False)
+    probabilities = np.tile([0.2, 0.5, 0.3], (30_000, 1))
+    features = draw(synthesizer.source_, schema, 30_000, rng)[:, :4]
+    for labels, near in (("sample", 0.02), ("toward_shares", 0.02), ("calibrated", 0.003)):
+        synthesizer.labels = labels
+        shares = np.bincount(synthesizer._labels(3 * probabilities, features, rng)) / 30_000
+        assert shares == pytest.approx([0.2, 0.5, 0.3], abs=near)
+    synthesizer.labels = "argmax"
+    assert (synthesizer._labels(probabilities, features, rng) == 1).all()
+
+
+# --- calibrated labels -------------------------------------------------------------------------------------------
+
+
+def four_in_a_hundred(rows: int, seed: int) -> tuple[Schema, np.ndarray]:
+    """Six columns; the logit of the rare class is a sum over them."""
+    rng = np.random.default_rng(seed)
+    columns = [Column(f"x{i}", "categorical", categories=tuple(range(5))) for i in range(6)]
+    schema = Schema((*columns, Column("y", "categorical", categories=("no", "yes"))), "y", 20_000)
+    x = rng.integers(5, size=(rows, 6))
+    logit = (x - 2) @ np.array([0.7, 0.5, 0.4, -0.5, 0.3, 0.0]) - 4.15
+    return schema, np.column_stack([x, rng.random(rows) < 1 / (1 + np.exp(-logit))]).astype(np.uint8)
+
+
+@cache
+def at_one(candidates: str, labels: str) -> GuidedSynthesizer:
+    """The method as it comes, at epsilon 1."""
+    schema, encoded = four_in_a_hundred(20_000, 0)
+    synthesizer, ledger = fitted(GuidedSynthesizer(candidates, labels=labels), encoded, schema, 1.0)  # type: ignore[arg-type]
+    assert [entry["mechanism"] for entry in ledger.entries] == ["GaussianCap", "SampledGaussian"] and ledger.spent <= 1.0
+    return synthesizer
+
+
+def log_odds(synthesizer: GuidedSynthesizer, features: np.ndarray) -> np.ndarray:
+    """Of the rare class, as labels are drawn."""
+    weighed = np.clip(synthesizer._probabilities(features)[0] * synthesizer.odds_, 1e-12, None)
+    return np.log(weighed[:, 1] / weighed[:, 0])
+
+
+@pytest.mark.parametrize("candidates", ["swift", "class_conditional"])
+def test_a_rare_class_is_as_common_as_in_the_source_and_its_chances_are_honest(candidates: str) -> None:
+    """Labels drawn from what the guide says come to a quarter of them, and their chances are off by more."""
+    schema, test = four_in_a_hundred(60_000, 1)
+    rate, off, intercept = {}, {}, {}
+    for labels in ("calibrated", "sample"):
+        synthesizer = at_one(candidates, labels)
+        sampled = draw(synthesizer, schema, 20_000, np.random.default_rng(3))
+        rate[labels] = sampled[:, -1].mean()
+        given = log_odds(synthesizer, test[:, :-1])[:, None]
+        recalibrated = LogisticRegression(C=1e6).fit(given, test[:, -1])
+        off[labels], intercept[labels] = abs(recalibrated.coef_[0, 0] - 1), abs(recalibrated.intercept_[0])
+    source = draw(synthesizer.source_, schema, 100_000, np.random.default_rng(4))[:, -1].mean()
+    assert rate["calibrated"] == pytest.approx(source, abs=0.005) and source == pytest.approx(0.041, abs=0.006)
+    assert rate["sample"] < 0.5 * rate["calibrated"]
+    assert off["calibrated"] < 0.15 and off["calibrated"] < off["sample"]
+    assert intercept["calibrated"] < 0.4 and intercept["calibrated"] < intercept["sample"]
+
+
+def test_calibrated_labels_are_what_clipping_left_with_odds_moved_all_the_way() -> None:
+    schema, encoded = four_in_a_hundred(20_000, 2)
+    synthesizer, plain = at_one("class_conditional", "calibrated"), at_one("class_conditional", "sample")
+    features = encoded[:, :-1]
+    assert np.array_equal(synthesizer._probabilities(features)[0], synthesizer.guide_.corrected(features)[0])
+    assert np.array_equal(plain._probabilities(features)[0], plain.guide_.predict_proba(features))
+    assert np.array_equal(plain.odds_, np.ones(2))
+    assert np.array_equal(synthesizer.guide_.parameters_, plain.guide_.parameters_)  # the labels change nothing before them
+    candidates = draw(synthesizer.source_, schema, 50_000, np.random.default_rng(5))
+    weighed = synthesizer._probabilities(candidates[:, :-1])[0] * synthesizer.odds_
+    means = (weighed / weighed.sum(axis=1, keepdims=True)).mean(axis=0)
+    assert means[1] == pytest.approx(candidates[:, -1].mean(), abs=0.003)
+
+
+@pytest.mark.parametrize("labels", ["calibrated", "toward_shares", "sample", "argmax"])
+def test_every_target_has_odds_of_its_own_and_they_come_back(labels: str) -> None:
+    schema, encoded = four_in_a_hundred(4000, 3)
+    guide = {"steps": 20, "pretraining": 50}
+    method = GuidedSynthesizer("class_conditional", labels=labels, other_targets=("x0",), guide=guide)  # type: ignore[arg-type]
+    synthesizer, _ = fitted(method, encoded, schema, 1.0)
+    assert synthesizer.odds_.shape == (7,) and (synthesizer.odds_ > 0).all()
+    assert (synthesizer.odds_ == 1).all() == (labels in ("sample", "argmax"))
+    back = GuidedSynthesizer(**method.parameters()).restore(schema, synthesizer.state())
+    assert np.array_equal(back.sample(500, np.random.default_rng(5)), synthesizer.sample(500, np.random.default_rng(5)))
+    if labels == "calibrated":
+        sampled = draw(synthesizer, schema, 20_000, np.random.default_rng(6))
+        source = draw(synthesizer.source_, schema, 100_000, np.random.default_rng(7))
+        for column, size in ((0, 5), (6, 2)):
+            ours, theirs = (np.bincount(rows[:, column], minlength=size) / len(rows) for rows in (sampled, source))
+            assert np.abs(ours - theirs).max() < 0.015
+
+
+@pytest.mark.parametrize("candidates", ["uniform", "permuted"])
+def test_what_comes_of_no_private_rows_teaches_nothing_and_measures_no_shares(
+    candidates: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is the guide told of rows that the source holds."""
+    monkeypatch.setattr("dpdsyn.guide.Guide.pretrain", lambda *_: pytest.fail("pretrained"))
+    synthesizer, private = fit_toy(lambda: GuidedSynthesizer(candidates), toy_schema(), 80, verify=False)
+    assert synthesizer.source_schema_.names == toy_schema().features and (synthesizer.odds_ == 1).all()
+    assert "SampledGaussian" in [entry["mechanism"] for entry in private.ledger.entries]
+
+
+def test_a_guide_is_taught_the_sources_rows_labels_included_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[np.ndarray] = []
+    monkeypatch.setattr("dpdsyn.guide.Guide.pretrain", lambda self, encoded, rng: given.append(encoded) or self)  # type: ignore[func-returns-value]
+    fit_toy(lambda: GuidedSynthesizer("class_conditional", guide={"pretraining": 0}), toy_schema(), 80, verify=False)
+    assert given == []
+    synthesizer, _ = fit_toy(lambda: GuidedSynthesizer("independent"), toy_schema(), 80, verify=False)
+    assert synthesizer.source_schema_.names == toy_schema().names and [rows.shape for rows in given] == [(60_000, 5)]
+    own = np.bincount(given[0][:, -1], minlength=2) / 60_000
+    assert own == pytest.approx(synthesizer.source_.marginals_[-1], abs=0.01)
+
+
+def test_the_sources_noisy_count_reaches_the_guide_and_no_other_number_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float | None] = []
+    monkeypatch.setattr("dpdsyn.guide.Guide.fit", lambda self, private, noise, rng, rows=None: given.append(rows) or self)  # type: ignore[func-returns-value]
+    monkeypatch.setattr(GuidedSynthesizer, "_odds", lambda self, rng: np.ones(2))
+    counted, _ = fit_toy(lambda: GuidedSynthesizer("swift"), toy_schema(), 80)
+    assert given == [counted.source_.noisy_rows_] and counted.noisy_rows_ == counted.source_.noisy_rows_
+    monkeypatch.setattr(ClassConditional, "rows_", 80, raising=False)
+    fit_toy(lambda: GuidedSynthesizer("class_conditional"), toy_schema(), 80)
+    assert given[1:] == [None]
+
+
+# --- odds --------------------------------------------------------------------------------------------------------
+
+
+def test_class_weights_bring_the_mean_probabilities_to_the_shares(rng: np.random.Generator) -> None:
+    probabilities = rng.dirichlet([4.0, 1.0, 0.5], size=5000)
+    shares = np.array([0.5, 0.2, 0.3])
+    weights = class_weights(probabilities, shares)
+    means = np.zeros(3)
+    for row in probabilities:
+        means += row * weights / (row * weights).sum() / len(probabilities)
+    assert means == pytest.approx(shares, abs=2e-5) and weights.sum() == pytest.approx(1)
+    two = rng.beta(0.3, 2.0, 4000)
+
+    def distance(b: float) -> float:
+        return (np.mean(1 / (1 + (1 - two) / two * math.exp(-b))) - 0.4) ** 2
+
+    logit = minimize_scalar(distance, bounds=(-9, 9), method="bounded")
+    first, second = class_weights(np.column_stack([1 - two, two]), np.array([0.6, 0.4]))
+    assert math.log(second / first) == pytest.approx(logit.x, abs=1e-3)
+    equal = class_weights(probabilities, probabilities.mean(axis=0))
+    assert equal == pytest.approx(np.full(3, 1 / 3))
+
+
+def rare_class(rng: np.random.Generator, rows: int) -> tuple[Schema, np.ndarray]:
+    """Two columns that say a little each about a class that one row in eight has."""
+    columns = [Column(f"x{i}", "categorical", categories=tuple(range(6))) for i in range(2)]
+    schema = Schema((*columns, Column("y", "categorical", categories=("no", "yes"))), "y", rows)
+    x = rng.integers(6, size=(rows, 2))
+    return schema, np.column_stack([x, rng.random(rows) < 0.025 * x.sum(axis=1)]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("candidates", ["class_conditional", "independent"])
+def test_labels_go_half_of_the_way_to_the_shares_and_no_row_is_read_for_it(candidates: str, rng: np.random.Generator) -> None:
+    schema, encoded = rare_class(rng, 20_000)
+    share = {}
+    for labels in ("sample", "toward_shares"):
+        synthesizer, ledger = fitted(GuidedSynthesizer(candidates, labels=labels, guide={"clip": 0.05}), encoded, schema, 4.0)
+        assert [entry["mechanism"] for entry in ledger.entries] == ["GaussianCap", "SampledGaussian"] and ledger.spent <= 4.0
+        share[labels] = draw(synthesizer, schema, 50_000, np.random.default_rng(4))[:, -1].mean()
+        back = GuidedSynthesizer(candidates, labels=labels, guide={"clip": 0.05}).restore(schema, synthesizer.state())
+        assert np.array_equal(back.sample(500, np.random.default_rng(5)), synthesizer.sample(500, np.random.default_rng(5)))
+    features = draw(synthesizer.source_, schema, 20_000, np.random.default_rng(6))[:, :2]
+    leaning = synthesizer.guide_.predict_proba(features)[:, 1].mean()
+    weights = synthesizer.odds_[1] / synthesizer.odds_[0]
+    probability = synthesizer.guide_.predict_proba(features)[:, 1]
+    full = (probability * weights**2 / (probability * weights**2 + 1 - probability)).mean()
+    assert full == pytest.approx(encoded[:, -1].mean(), abs=0.01) and weights > 1
+    assert leaning + 0.005 < share["toward_shares"] < full - 0.005
+
+
+def test_labels_toward_shares_need_a_source_that_measures_some() -> None:
+    with pytest.raises(ValueError, match="uniform measures no shares"):
+        GuidedSynthesizer("uniform", labels="toward_shares")
