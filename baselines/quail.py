@@ -9,6 +9,7 @@ import numpy as np
 
 from dpdsyn.checks import InputError, positive
 from dpdsyn.guide import Guide, GuideSettings, guide_imports
+from dpdsyn.module_guide import guide_of
 from dpdsyn.privacy import Allowance, Budget, Ledger, calibrate
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -73,7 +74,7 @@ class Quail(Synthesizer):
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
         schema, source = private.schema, self._source()
-        classifier = Guide(schema, self._settings())
+        classifier = guide_of(schema, self._settings())
         cap, noise = self._split(source, classifier, private.ledger)
         self.schema_, self.features_ = schema, schema.select(schema.features)
         self.source_ = source.fit(private.child(cap, schema.features), rng)

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from dpdsyn.candidates import uniform_rows
-from dpdsyn.guide import GuideSettings, guide_imports, guide_of
+from dpdsyn.guide import GuideSettings, guide_imports
+from dpdsyn.module_guide import guide_of
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from dpdsyn.checks import InputError, positive, whole_number
+from dpdsyn.named_module import module_name
 from dpdsyn.network import Network
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -98,18 +99,17 @@ class GuideSettings:
     def to_mapping(self) -> dict[str, Any]:
         """Names and plain values, from which `of` makes the same settings. Raises InputError for a module without a name."""
         values = {own.name: getattr(self, own.name) for own in fields(self)} | {"options": dict(self.options)}
-        if self.module is None:
-            return values
-        from dpdsyn.module_guide import module_name
-
-        return values | {"module": module_name(self.module)}
+        return values if self.module is None else values | {"module": module_name(self.module)}
 
 
 PRETRAINED = GuideSettings(hidden=8, wander=0.3, pull=2.0, pretraining=300)  # where candidates say something of the labels
 
 
 class Guide:
-    """A network for the schema's target and, beside it, `other_targets`; and its private training."""
+    """A network for the schema's target and, beside it, `other_targets`; and its private training.
+
+    After `fit` or `pretrain`: `parameters_`, flat, float32. After `fit`: `begin_`, those that private training began with.
+    """
 
     pretraining_batch: ClassVar[int] = 2048  # rows
 
@@ -125,6 +125,7 @@ class Guide:
         self.rate = min(1.0, settings.batch / schema.rows_public)
         self.rows_public = schema.rows_public
         self.parameters_: np.ndarray | None = None
+        self.begin_: np.ndarray | None = None
         self._columns = schema.positions(self.features), schema.positions(self.targets)
         self._start: np.ndarray | None = None
 
@@ -143,8 +144,8 @@ class Guide:
         return SampledGaussian(self.rate, noise, self.settings.steps)
 
     def expected_batch(self, rows: float | None = None) -> float:
-        """Rows of a Poisson sample of so many (`rows_public` if None)."""
-        return self.rate * max(1.0, self.rows_public if rows is None else rows)
+        """Rows of a Poisson sample of so many, one at least (`rows_public` if None, or no number)."""
+        return self.rate * max(1.0, self.rows_public if rows is None or not math.isfinite(rows) else rows)
 
     def learning_rate(self, noise: float, rows: float | None = None) -> float:
         """The rate at which the noise of all steps together moves a parameter by `wander`, or the limit if that is lower."""
@@ -188,6 +189,7 @@ class Guide:
         flat = begin = self._initial(rng) if self._start is None else self._start
         velocity, mean = np.zeros_like(flat), np.zeros_like(flat)
         settings, rate, expected = self.settings, self.learning_rate(noise, rows), self.expected_batch(rows)
+        self.begin_ = begin
         averaged = max(1, round(settings.steps * settings.average))
         pull = settings.pull * (1 - settings.momentum) / (rate * settings.steps)
 
@@ -260,12 +262,3 @@ def guide_imports(settings: GuideSettings) -> tuple[str, ...]:
         return ("scipy.sparse",)
     own = settings.module.replace(":", ".").rpartition(".")[0] if isinstance(settings.module, str) else settings.module.__module__
     return ("torch", "opacus", "dpdsyn.module_checks", own)
-
-
-def guide_of(schema: Schema, settings: GuideSettings, other_targets: Sequence[str] = ()) -> Guide:
-    """A guide with the built-in network, or with the settings' own module. Raises InputError if that cannot be one."""
-    if settings.module is None:
-        return Guide(schema, settings, other_targets)
-    from dpdsyn.module_guide import ModuleGuide
-
-    return ModuleGuide(schema, settings, other_targets)

@@ -18,7 +18,8 @@ import numpy as np
 
 from dpdsyn.balanced_labels import balanced, drawn
 from dpdsyn.checks import InputError
-from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports, guide_of
+from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports
+from dpdsyn.module_guide import guide_of
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.row_count import RowCount
@@ -48,7 +49,7 @@ class GuidedSynthesizer(Synthesizer):
     `dpdsyn.guide.PRETRAINED`, or the class of a torch module. A guide is pretrained on the candidates' rows, labels included,
     where they come of private rows at all.
 
-    The source's count of rows, a mechanism's answer, scales the guide's gradients where the source has one (`noisy_rows_`); rates,
+    The source's count of rows, a mechanism's answer, scales the guide's gradients where it has one (`noisy_rows_`); rates,
     steps and noise follow `rows_public`.
     """
 
@@ -105,7 +106,7 @@ class GuidedSynthesizer(Synthesizer):
         self.source_ = source.fit(private.child(cap, columns), rng)
         self.source_schema_ = schema.select(columns)
         if self._taught(source):
-            guide.pretrain(draw(self.source_, self.source_schema_, _LESSON, rng), rng)
+            guide.pretrain(self._lesson(rng), rng)
         count = RowCount.of(self.source_)
         if count is not None:
             self.noisy_rows_, self.noisy_rows_sd_ = count.rows, count.sd
@@ -117,6 +118,10 @@ class GuidedSynthesizer(Synthesizer):
     def _taught(self, source: Synthesizer) -> bool:
         """Whether the guide is pretrained: rows that come of no private ones have nothing to teach."""
         return self._settings().pretraining > 0 and source.spends != "nothing"
+
+    def _lesson(self, rng: np.random.Generator) -> np.ndarray:
+        """Rows that the guide is pretrained on, encoded, shape (rows, columns): made of the fitted source alone."""
+        return draw(self.source_, self.source_schema_, _LESSON, rng)
 
     def _moved(self, source: Synthesizer) -> bool:
         """Whether labels go to shares that the source measures."""

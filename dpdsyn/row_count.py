@@ -36,7 +36,7 @@ class RowCount:
 
     @classmethod
     def of(cls, fitted: object, most: int = 1) -> Self | None:
-        """What a fitted method knows, by its attributes `noisy_rows_` and `noisy_rows_sd_`; None if it has none, or no finite ones.
+        """What a fitted method knows, by `noisy_rows_` and `noisy_rows_sd_`; None if it has none, or no finite ones.
 
         most: how many rows of one person are used; a method counts a row as 1 / most, and here each counts as 1.
         """

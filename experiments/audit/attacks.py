@@ -5,6 +5,7 @@ Whoever attacks knows the method, its settings, all other rows and the method's 
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 from dpdsyn.schema import Schema
 from experiments.audit.bounds import split
 
-VERSION = 2  # raised when an attack or what it observes changes
+VERSION = 3  # raised when an attack or what it observes changes
 RELEASED = 10  # times as many rows are released as the table has: sampling costs no budget
 _SHRINKAGE = 0.1
 _NEARNESS = 3.0
@@ -97,13 +98,39 @@ def parameters(fitted: Any, schema: Schema, canary: np.ndarray) -> np.ndarray:
 
 
 def _of_guide(guide: Any, schema: Schema, canary: np.ndarray) -> list[float]:
-    """The log-odds of the canary's label, and what each of its codes adds to them on the linear path."""
-    network, label = guide.network, int(canary[0, schema.target_position])
-    features = canary[:, schema.positions(guide.features)]
-    table, _ = network.split(guide.parameters_)
-    linear = table[network.index(features)[0], network.hidden :][:, network.slices[0]]
-    probabilities = np.clip(guide.predict_proba(features)[0].astype(float), 1e-12, 1.0)
-    return [*(linear[:, label] - linear.mean(axis=1)), float(np.log(probabilities[label]) - np.log(probabilities).mean())]
+    """The log-odds of the canary's label, and what each of its codes adds to them; then how far training has moved these.
+
+    Where a guide is pretrained, training begins at another place in every run: on rows that noisy answers decide, so that whoever
+    attacks knows the place.
+    """
+    began = copy.copy(guide)
+    began.parameters_ = guide.begin_.astype(np.float32)
+    after, before = (_said_by(one, schema, canary) for one in (guide, began))
+    return [*after, *(after - before)]
+
+
+def _said_by(guide: Any, schema: Schema, canary: np.ndarray) -> np.ndarray:
+    """What each of the canary's codes adds to the log-odds of its label, those last. Shape (features + 1,) at least.
+
+    Of the built-in network a code adds what it does on the linear path, the bias being one more; of another module, how much
+    less the log-odds are with the next code in its place.
+    """
+    label, features = int(canary[0, schema.target_position]), canary[:, schema.positions(guide.features)]
+    if guide.settings.module is None:
+        table, _ = guide.network.split(guide.parameters_)
+        linear = table[guide.network.index(features)[0], guide.network.hidden :][:, guide.slices[0]]
+        return np.append(linear[:, label] - linear.mean(axis=1), _log_odds(guide, features, label))
+    rows = np.repeat(features, 1 + features.shape[1], axis=0)
+    for column, size in enumerate(schema.shape(guide.features)):
+        rows[column, column] = (rows[column, column] + 1) % size
+    given = _log_odds(guide, rows, label)
+    return np.append(given[-1] - given[:-1], given[-1])
+
+
+def _log_odds(guide: Any, features: np.ndarray, label: int) -> np.ndarray:
+    """Of a label, against the mean of all labels, for each row."""
+    logs = np.log(np.clip(guide.predict_proba(features).astype(float), 1e-12, 1.0))
+    return logs[:, label] - logs.mean(axis=1)
 
 
 def _of_critic(critic: Any, schema: Schema, canary: np.ndarray) -> list[float]:

@@ -70,6 +70,12 @@ def fitted(people: pd.DataFrame) -> DPDSyn:
     return DPDSyn(epsilon=4.0, delta=1e-6, random_state=0).fit(people, SCHEMA)
 
 
+@pytest.fixture(scope="module")
+def conditional(people: pd.DataFrame) -> DPDSyn:
+    guide = {"hidden": 8, "steps": 20, "pretraining": 20}
+    return DPDSyn(epsilon=4.0, candidates="class_conditional", random_state=0, guide=guide).fit(people, SCHEMA)
+
+
 def test_rows_come_back_in_the_types_and_categories_that_went_in(fitted: DPDSyn, people: pd.DataFrame) -> None:
     rows = fitted.sample()
     assert len(rows) == 3000 and list(rows) == list(SCHEMA["columns"])
@@ -174,7 +180,7 @@ def test_parameters_follow_scikit_learn(fitted: DPDSyn) -> None:
         copy.set_params(colour=1)
 
 
-@pytest.mark.parametrize("candidates", ["class_conditional", "independent", "uniform"])
+@pytest.mark.parametrize("candidates", ["swift", "class_conditional", "independent", "uniform"])
 def test_a_saved_model_samples_the_same_distribution(candidates: str, people: pd.DataFrame, tmp_path: Path) -> None:
     model = DPDSyn(candidates=candidates, guide={"hidden": 8}).fit(people, SCHEMA)
     model.save(tmp_path / "model.dpdsyn")
@@ -209,7 +215,8 @@ def test_a_file_that_was_altered_or_is_none_is_refused(fitted: DPDSyn, tmp_path:
     path = tmp_path / "model.dpdsyn"
 
     def flip(parts: dict[str, bytes]) -> None:
-        parts["state.guide.npy"] = parts["state.guide.npy"][:-1] + bytes([parts["state.guide.npy"][-1] ^ 1])
+        own = "state.guide.parameters.npy"
+        parts[own] = parts[own][:-1] + bytes([parts[own][-1] ^ 1])
 
     def state_less(parts: dict[str, bytes]) -> None:
         parts["meta.npy"] = parts["meta.npy"].replace("4.0".encode("utf-32-le"), "0.1".encode("utf-32-le"))
@@ -236,7 +243,8 @@ def test_a_file_that_was_altered_or_is_none_is_refused(fitted: DPDSyn, tmp_path:
         except ValueError as error:
             assert "model.dpdsyn" in str(error)
         else:  # the byte belongs to the container, not to the content
-            assert np.array_equal(loaded.method_.state()["guide"], fitted.method_.state()["guide"])
+            kept, own = (model.method_.state()["guide.parameters"] for model in (loaded, fitted))
+            assert np.array_equal(kept, own)
     np.save(tmp_path / "array.npy", np.zeros(3))
     with pytest.raises(ValueError, match="no saved model"):
         DPDSyn.load(tmp_path / "array.npy")
@@ -247,18 +255,21 @@ def test_a_file_that_was_altered_or_is_none_is_refused(fitted: DPDSyn, tmp_path:
 @pytest.mark.parametrize(
     ("key", "change"),
     [
-        ("guide", lambda array: array * np.nan),
-        ("guide", lambda array: array[1:]),
+        ("guide.parameters", lambda array: array * np.nan),
+        ("guide.parameters", lambda array: array[1:]),
+        ("odds", lambda array: array[1:]),
+        ("odds", lambda array: 0 * array),
+        ("odds", lambda array: array * np.inf),
         ("source.label", lambda array: -array),
         ("source.label", lambda array: np.array(["a", "b"])),
         ("source.0", lambda array: array[:, 1:]),
         ("source.0", lambda array: array * 2),
     ],
 )
-def test_arrays_that_do_not_fit_the_schema_are_refused(fitted: DPDSyn, key: str, change: Callable[[Any], Any]) -> None:
-    state = fitted.method_.state()
+def test_arrays_that_do_not_fit_the_schema_are_refused(conditional: DPDSyn, key: str, change: Callable[[Any], Any]) -> None:
+    state = conditional.method_.state()
     with pytest.raises(ValueError, match=r"do(es)? not fit"):
-        fitted._method().restore(fitted.schema_, state | {key: change(state[key])})
+        conditional._method().restore(conditional.schema_, state | {key: change(state[key])})
 
 
 def changed(**change: Any) -> dict:

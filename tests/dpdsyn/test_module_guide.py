@@ -18,9 +18,11 @@ from dpdsyn.column import Column
 from dpdsyn.composition import compose
 from dpdsyn.content import content
 from dpdsyn.contract import outcomes, toy_encoded, toy_schema
-from dpdsyn.guide import Guide, GuideSettings
-from dpdsyn.module_guide import ModuleGuide, load_module, module_name
 from dpdsyn.crosses import Crosses
+from dpdsyn.guide import Guide, GuideSettings, guide_imports
+from dpdsyn.module_guide import ModuleGuide
+from dpdsyn.module_guide import guide_of as made
+from dpdsyn.named_module import load_module, module_name
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -73,12 +75,10 @@ def test_rates_and_charges_are_those_of_the_built_in_guide() -> None:
     ours, theirs = guide_of(Crosses, schema, **settings), Guide(schema, GuideSettings(**settings))
     for noise in (0.5, 3.0, 80.0):
         assert ours.spend(noise) == theirs.spend(noise) and ours.learning_rate(noise) == theirs.learning_rate(noise)
-    assert (ours.targets, ours.features, ours.rate, ours.expected_batch) == (
-        theirs.targets,
-        theirs.features,
-        theirs.rate,
-        theirs.expected_batch,
-    )
+    assert (ours.targets, ours.features, ours.rate) == (theirs.targets, theirs.features, theirs.rate)
+    for rows in (None, 30, 800.0):
+        assert ours.expected_batch(rows) == theirs.expected_batch(rows)
+        assert ours.learning_rate(3.0, rows) == theirs.learning_rate(3.0, rows)
     assert compose([ours.spend(3.0)], 1e-6) > 0
 
 
@@ -102,11 +102,13 @@ def test_one_guide_serves_several_targets() -> None:
 
 def test_pretraining_is_free_and_fitting_begins_where_it_ends() -> None:
     schema, encoded = xor_table()
-    guide = guide_of(Crosses, schema).pretrain(encoded, np.random.default_rng(3))
+    guide = guide_of(Crosses, schema, pretraining=300).pretrain(encoded, np.random.default_rng(3))
     start = guide.parameters_.copy()
     assert np.mean(guide.predict_proba(encoded[:, :6]).argmax(axis=1) == encoded[:, 6]) > 0.97
     tuned, _ = fitted(
-        guide_of(Crosses, schema, wander=1e-4, steps=10).pretrain(encoded, np.random.default_rng(3)), encoded, schema
+        guide_of(Crosses, schema, wander=1e-4, steps=10, pretraining=300).pretrain(encoded, np.random.default_rng(3)),
+        encoded,
+        schema,
     )
     assert 0 < np.abs(tuned.parameters_ - start).max() < 1e-2
     other, _ = fitted(guide_of(Crosses, schema, wander=1e-4, steps=10), encoded, schema)
@@ -115,14 +117,14 @@ def test_pretraining_is_free_and_fitting_begins_where_it_ends() -> None:
 
 def test_pretraining_on_no_rows_is_no_error() -> None:
     schema = toy_schema()
-    guide = guide_of(Crosses, schema).pretrain(toy_encoded(schema, 0), np.random.default_rng(0))
+    guide = guide_of(Crosses, schema, pretraining=10).pretrain(toy_encoded(schema, 0), np.random.default_rng(0))
     assert np.isfinite(guide.parameters_).all() and guide.predict_proba(np.empty((0, 4), dtype=np.uint8)).shape == (0, 2)
 
 
 def test_rows_are_predicted_alike_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     guide, rows = toy_fit(), toy_encoded(toy_schema(), 500)[:, :4]
     whole = guide.predict_proba(rows)
-    monkeypatch.setattr("dpdsyn.module_guide._CHUNK", 64)
+    monkeypatch.setattr("dpdsyn.guide._CHUNK", 64)
     assert guide.predict_proba(rows) == pytest.approx(whole, abs=1e-6)
     with pytest.raises(RuntimeError, match="not been fitted"):
         guide_of(Crosses).predict_proba(rows)
@@ -135,7 +137,7 @@ def test_all_chance_comes_from_the_generators_that_are_given() -> None:
     schema, public = toy_schema(), toy_encoded(toy_schema(), 50, seed=3)
 
     def parameters(seed: int, pretrain: bool) -> np.ndarray:
-        guide = guide_of(modules.WithConstants, schema, steps=3)
+        guide = guide_of(modules.WithConstants, schema, steps=3, pretraining=5)
         if pretrain:
             guide.pretrain(public, np.random.default_rng([seed, 3]))
         guide = fitted(guide, toy_encoded(schema, 80), schema, seed)[0]
@@ -163,8 +165,11 @@ def test_torch_is_left_as_it_was() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads()
     with torch.no_grad():  # a person's own mode does not keep it from learning
-        guide = guide_of(modules.WithConstants, schema).pretrain(toy_encoded(schema, 50), np.random.default_rng(0))
+        guide = guide_of(modules.WithConstants, schema, pretraining=20).pretrain(
+            toy_encoded(schema, 50), np.random.default_rng(0)
+        )
         fitted(guide, toy_encoded(schema, 80), schema)[0].predict_proba(toy_encoded(schema, 5)[:, :4])
+        guide.corrected(toy_encoded(schema, 5)[:, :4])
         assert not torch.is_grad_enabled()
     assert torch.equal(before[0], torch.get_rng_state()) and before[1:] == (torch.get_default_dtype(), torch.get_num_threads())
 
@@ -180,10 +185,11 @@ class OfAModule(GuideOnly):
     """The whole budget on a guide of a module, pretrained on uniform rows."""
 
     def __init__(self, module: Any = Crosses) -> None:
+        super().__init__({"module": module})
         self.module = module
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> OfAModule:
-        guide = guide_of(self.module, private.schema, steps=4)
+        guide = guide_of(self.module, private.schema, steps=4, pretraining=3)
         noise = private.ledger.open_calibrated(lambda noise: [guide.spend(noise)])
         sizes = private.schema.sizes
         guide.pretrain(np.stack([rng.integers(size, size=30) for size in sizes], axis=1), rng)
@@ -196,7 +202,6 @@ class OfAModule(GuideOnly):
 @pytest.mark.parametrize("module", [Crosses, modules.Normed])
 def test_the_whole_contract_holds(module: type, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blindness, neighbours, charges and noise, what is left behind: all that `dpdsyn check` asks of a method."""
-    monkeypatch.setattr("dpdsyn.module_guide._PRETRAINING_STEPS", 3)
     monkeypatch.setattr("dpdsyn.row_gradients._BLOCK", 64)  # sums are made again row by row, in blocks of this size
     faults = [(outcome.requirement, outcome.fault) for outcome in outcomes(lambda: OfAModule(module)) if outcome.fault]
     assert not faults
@@ -317,6 +322,14 @@ def test_options_are_the_modules_own() -> None:
         guide_of(CROSSES, options={"depth": 3})
     with pytest.raises(ValueError, match="width is 0; a whole number of at least 1 is needed"):
         guide_of(CROSSES, options={"width": 0})
+
+
+def test_settings_make_the_guide_that_they_name() -> None:
+    schema = toy_schema()
+    assert type(made(schema, GuideSettings())) is Guide and type(made(schema, GuideSettings(module=Crosses))) is ModuleGuide
+    imported = guide_imports(GuideSettings(module=CROSSES)), guide_imports(GuideSettings(module=Crosses))
+    assert imported[0] == imported[1] == ("torch", "opacus", "dpdsyn.module_checks", "dpdsyn.crosses")
+    assert guide_imports(GuideSettings()) == ("scipy.sparse",)
 
 
 def test_settings_name_a_module_or_hold_it() -> None:

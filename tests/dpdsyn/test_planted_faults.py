@@ -86,22 +86,15 @@ class DividesByTheBatch(GuideOnly):
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> DividesByTheBatch:
         sizes: list[int] = []
-
-        class TrueMean(Guide):
-            expected_batch = property(lambda self: max(sizes[-1], 1) if sizes else 1.0, lambda self, value: None)
-
-        noisy_sum = private.noisy_sum
+        guide, noisy_sum = Guide(private.schema, GuideSettings.of({"steps": 5})), private.noisy_sum
 
         def watching(f: Any, rate: float, sigma: float, clip: float) -> np.ndarray:
-            return noisy_sum(lambda batch, clip: sizes.append(len(batch)) or f(batch, clip), rate, sigma, clip)  # type: ignore[func-returns-value]
+            answer = noisy_sum(lambda batch, clip: sizes.append(len(batch)) or f(batch, clip), rate, sigma, clip)  # type: ignore[func-returns-value]
+            return answer * guide.expected_batch() / max(sizes[-1], 1)
 
         private.noisy_sum = watching  # type: ignore[method-assign]
-        guide = TrueMean(private.schema, GuideSettings.of({"steps": 5}))
         noise = private.ledger.open_calibrated(lambda noise: [guide.spend(noise)])
-        guide.fit(private, noise, rng)
-        self.guide_ = Guide(private.schema, guide.settings)
-        self.guide_.parameters_ = guide.parameters_
-        self.schema_ = private.schema
+        self.guide_, self.schema_ = guide.fit(private, noise, rng), private.schema
         del private.noisy_sum
         return self
 
