@@ -34,7 +34,7 @@ def altered(state: dict[str, np.ndarray], how: str) -> dict[str, np.ndarray]:
     if how.startswith("without "):
         del state[how.removeprefix("without ")]
     elif how == "negative":
-        state["beliefs"][0] -= 1e6
+        state["beliefs"][:2] += [-1e6, 1e6]  # the same sum
     elif how == "not finite":
         state["beliefs"][0] = np.nan
     elif how == "one cell less":
@@ -91,17 +91,29 @@ def test_what_was_altered_is_refused(how: str, saved: tuple[Schema, Swift]) -> N
         Swift().restore(schema, altered(model.state(), how))
 
 
-def test_cliques_that_no_tree_has_are_refused(saved: tuple[Schema, Swift]) -> None:
-    """0-1, 1-2 and 0-2 as a path: 0 is in the first and the last and not between."""
-    schema = schema_of((2, 2, 2))
+@pytest.mark.parametrize(
+    "columns, lengths, parents, cells, told",
+    [
+        ([0, 1, 1, 2, 0, 2], [2, 2, 2], [-1, 0, 1], 12, "no junction tree"),  # 0 is in the first and the last and not between
+        ([0, 1, 2, 2], [2, 2], [-1, 0], 8, "no junction tree"),  # a column twice
+        ([0, 1, 2], [3, 0], [-1, 0], 9, "no tree of cliques"),  # a clique of nothing
+    ],
+)
+def test_cliques_that_no_tree_has_are_refused(
+    columns: list[int], lengths: list[int], parents: list[int], cells: int, told: str
+) -> None:
     state = {
-        "columns": np.array([0, 1, 1, 2, 0, 2]),
-        "lengths": np.array([2, 2, 2]),
-        "parents": np.array([-1, 0, 1]),
-        "beliefs": np.ones(12),
+        "columns": np.array(columns),
+        "lengths": np.array(lengths),
+        "parents": np.array(parents),
+        "beliefs": np.concatenate([np.full(2**n, 2.0**-n) for n in lengths]) * 4,
         "total": np.array(4.0),
     }
-    with pytest.raises(ValueError, match="no junction tree"):
-        Swift().restore(schema, state)
+    assert len(state["beliefs"]) == cells
+    with pytest.raises(ValueError, match=told):
+        Swift().restore(schema_of((2, 2, 2)), state)
+
+
+def test_a_model_of_other_columns_is_refused(saved: tuple[Schema, Swift]) -> None:
     with pytest.raises(ValueError, match="saved"):
         Swift().restore(schema_of((2, 2)), saved[1].state())

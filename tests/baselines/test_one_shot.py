@@ -75,5 +75,18 @@ def test_several_orders_compete(monkeypatch: pytest.MonkeyPatch) -> None:
     offered = [Candidate((0, 1), 70.0, cost(60)), Candidate((2, 3), 60.0, cost(9)), Candidate((0, 2), 60.0, cost(6))]
     limits = Limits(sizes, 10.0, 0.5, 67)  # with the large one and others alone a graph has 66 cells, with the cheap ones 45
     assert set(chosen(offered, [], limits)[1]) == {(2, 3), (0, 2)}
-    monkeypatch.setattr(one_shot, "_POWERS", (0.0,))
-    assert set(chosen(offered, [], limits)[1]) == {(0, 1)}
+    much = [Candidate((0, 1), 200.0, cost(60)), *offered[1:]]  # more than both, and still less for its cost
+    assert set(chosen(much, [], limits)[1]) == {(0, 1)}
+    for power, taken in [(0.0, {(0, 1)}), (1.0, {(2, 3), (0, 2)})]:
+        monkeypatch.setattr(one_shot, "_POWERS", (power,))
+        assert set(chosen(offered, [], limits)[1]) == set(chosen(much, [], limits)[1]) == taken
+
+
+@pytest.mark.parametrize("as_of_right", [False, True])
+def test_what_a_graph_cannot_take_yet_it_takes_later(as_of_right: bool) -> None:
+    """0-1-2-3 is a path, 0-3 would close a cycle; with 0-2 it does not."""
+    order = [(0, 1), (1, 2), (2, 3), (0, 3), (0, 2)]
+    offered = [Candidate(pair, 100.0 - 5 * k, cost(4)) for k, pair in enumerate(order)]
+    limits = Limits((2, 2, 2, 2), 10.0, 0.5, 1000)
+    _, subset = chosen([] if as_of_right else offered, order if as_of_right else [], limits)
+    assert set(subset) == set(order)
