@@ -1,10 +1,14 @@
-"""Labels drawn so that every small group of rows has as many of each class as was expected of it.
+"""Labels drawn so that groups of rows have about as many of each class as was expected of them.
 
 Labels drawn row by row have the noise of coins on top of their probabilities, as real ones do. Synthetic ones need not: which
 rows get the rarer class is ours to choose. Starting from such a draw, rows are offered another, and take it where that brings
-the groups that they belong to nearer to their expected counts: all rows, the rows of each value of each column, and of each pair
-of values of two columns. All draws of a row have its own probabilities, so none gets a label that it could not have had; what
-models learn of the rows is what the probabilities say, with less noise. It is free: no private row is read.
+the groups that they belong to nearer to their expected counts: all rows, the rows of each value of each column, of each pair of
+values of two columns, and rows of about the same probability. The draws of a row have its own probabilities, so none gets a label
+that it could not have had. A group's count of a class takes part only if a few rows with it and a few without are expected: where
+half a row is expected, none would be nearest. Groups of equal probability count most, for they keep labels from going to the
+likelier class.
+
+It is free: no private row is read.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ _PASSES = 2
 _PIECE = 65_536  # rows that are balanced together
 _MOST_ROWS = 4 * _PIECE  # of more rows the noise of labels is small, and balancing would take long
 _CROSSED = 14  # columns whose pairs are looked at: those that probabilities differ most by
-_ROWS_A_CELL = 8  # a pair of columns is looked at if its table has at least so many rows a cell
+_FEW = 5.0  # rows with a class, and without it, that a group has to expect for its count of them to take part
+_STRATA, _STRATA_WEIGHT = 20, 10.0  # of rows of about the same probability of a class; how many other groups they count for
 _BLOCKS = 256  # of rows that are offered another label at the same time
 _SMALLEST_BLOCK = 32
 
@@ -46,40 +51,56 @@ def balanced(probabilities: np.ndarray, features: np.ndarray, sizes: Sequence[in
 def _balance(
     labels: np.ndarray, probabilities: np.ndarray, features: np.ndarray, sizes: Sequence[int], rng: np.random.Generator
 ) -> None:
-    """In place. `excess` says how many labels of a class a group has beyond what is expected, over how many rows it has."""
-    groups, count = _groups(probabilities, features, sizes)
-    weight = 1 / np.maximum(np.bincount(groups.ravel(), minlength=count), 1)
-    beyond = -probabilities.astype(float)
-    beyond[np.arange(len(labels)), labels] += 1
-    each = groups.shape[1]
-    sums = [np.bincount(groups.ravel(), np.repeat(own, each), minlength=count) for own in beyond.T[:-1]]
-    excess = weight[:, None] * np.stack([*sums, -np.sum(sums, axis=0)], axis=1)  # a row's own add up to zero
+    """In place. `excess` says how many labels of a class a group has beyond what is expected, times the weight of that."""
+    classes = probabilities.shape[1]
+    groups, count, strata = _groups(probabilities, features, sizes)
+    each, flat = groups.shape[1], groups.ravel()
+    expected = np.stack([np.bincount(flat, np.repeat(own, each), minlength=count) for own in probabilities.T], axis=1)
+    rows = expected.sum(axis=1, keepdims=True)
+    weight = np.where(np.minimum(expected, rows - expected) < _FEW, 0.0, 1 / np.maximum(rows, 1))
+    weight[strata:] *= _STRATA_WEIGHT / len(_told_apart(probabilities))
+    if not weight.any():
+        return
+    found = np.bincount(flat.astype(np.int64) * classes + np.repeat(labels, each), minlength=count * classes)
+    excess = weight * (found.reshape(count, classes) - expected)
     block = max(_SMALLEST_BLOCK, -(-len(labels) // _BLOCKS))
     for _ in range(_PASSES):
         offered, order = drawn(probabilities, rng), rng.permutation(len(labels))
         for start in range(0, len(order), block):
-            rows = order[start : start + block]
-            rows = rows[offered[rows] != labels[rows]]
-            own = groups[rows]
-            # by how much the sum over groups of (count - expected)^2 / rows changes, halved
-            change = (excess[own, offered[rows, None]] - excess[own, labels[rows, None]] + weight[own]).sum(axis=1)
-            rows, own = rows[change < 0], own[change < 0].ravel()
-            np.subtract.at(excess, (own, np.repeat(labels[rows], each)), weight[own])
-            np.add.at(excess, (own, np.repeat(offered[rows], each)), weight[own])
-            labels[rows] = offered[rows]
+            chosen = order[start : start + block]
+            chosen = chosen[offered[chosen] != labels[chosen]]
+            own, new, old = groups[chosen], offered[chosen, None], labels[chosen, None]
+            # by how much the sum over groups of weight (count - expected)^2 changes, halved
+            change = (excess[own, new] - excess[own, old] + (weight[own, new] + weight[own, old]) / 2).sum(axis=1)
+            taken = change < 0
+            chosen, own, new, old = chosen[taken], own[taken], new[taken], old[taken]
+            np.subtract.at(excess, (own, old), weight[own, old])
+            np.add.at(excess, (own, new), weight[own, new])
+            labels[chosen] = new[:, 0]
 
 
-def _groups(probabilities: np.ndarray, features: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, int]:
-    """The groups that each row is in, shape (rows, groups of a row), int32, and how many groups there are in all."""
+def _groups(probabilities: np.ndarray, features: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, int, int]:
+    """The groups that each row is in, shape (rows, groups of a row), int32; how many there are in all; the first stratum's."""
     found, count = [np.zeros(len(features), dtype=np.int32)], 1
     for own, size in zip(features.T, sizes, strict=True):
         found.append(own.astype(np.int32) + np.int32(count))
         count += size
     for a, b in itertools.combinations(_most_telling(probabilities, features, sizes), 2):
-        if sizes[a] * sizes[b] * _ROWS_A_CELL <= len(features):
+        if sizes[a] * sizes[b] <= len(features):
             found.append(features[:, a].astype(np.int32) * np.int32(sizes[b]) + features[:, b] + np.int32(count))
             count += sizes[a] * sizes[b]
-    return np.stack(found, axis=1), count
+    first = count
+    for own in _told_apart(probabilities):
+        ranks = np.empty(len(own), dtype=np.int64)
+        ranks[np.argsort(own, kind="stable")] = np.arange(len(own))
+        found.append((ranks * _STRATA // max(1, len(own))).astype(np.int32) + np.int32(count))
+        count += _STRATA
+    return np.stack(found, axis=1), count, first
+
+
+def _told_apart(probabilities: np.ndarray) -> np.ndarray:
+    """The probabilities whose strata are looked at, shape (classes, rows); of two classes one says all."""
+    return probabilities.T[1:] if probabilities.shape[1] == 2 else probabilities.T
 
 
 def _most_telling(probabilities: np.ndarray, features: np.ndarray, sizes: Sequence[int]) -> list[int]:
