@@ -1,7 +1,7 @@
 """A method whose output changes must raise its version: means of a sample from fixed seeds, column by column.
 
 The numbers stand in golden.yaml, one line a method. A method without a line is no failure: a warning says which line to add.
-A guide's labels may have the source's mean whatever the guide is, so their means for each value of the first column are there too.
+A guide's labels may have the source's mean whatever the guide is: their means for each value of the first column are there too.
 """
 
 from __future__ import annotations
