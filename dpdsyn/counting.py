@@ -41,7 +41,7 @@ def counted(chunks: Chunks, sizes: Sequence[int], queries: Sequence[Sequence[int
 
     Memory: the answers of so many queries, one after another, as have 2^25 cells together, are made at once, in one pass over the
     rows; no more than these, as many cells of blocks, and a piece of the rows are held.
-    Raises ValueError, which quotes no row, if one has a value that its column does not have.
+    Values are those that the columns have; for others a ValueError, which quotes no row, or a wrong cell.
     """
     sets = [_ordered(query, sizes, rows_public) for query in queries]
     for first, end in _runs([math.prod(sizes[c] for c in columns) for columns in sets], sets):

@@ -8,7 +8,8 @@ let w_k be the factor by which the gradient of a row (x, k) is scaled down to th
 w_k (p - e_k), and the mean of that is zero where p sum_j(q_j w_j) = q_k w_k in each class k: not at p = q, but where q_k is
 proportional to p_k / w_k. Rows with a rare label are further off, so scaled down more, so that p leans to the common classes and
 claims too much (of two classes, where p is below c = clip / |gradient for an error of 1|: p = c q / (1 - q)). `Guide.corrected`
-gives q, which is free: it is made of parameters alone. Pretraining clips as well, so that p means the same all the way.
+gives q, which is free: it is made of parameters alone. It is as right as the training is at rest; two hundred noisy steps are
+about that. Pretraining clips as well, so that p means the same all the way.
 """
 
 from __future__ import annotations

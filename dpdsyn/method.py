@@ -46,11 +46,12 @@ class GuidedSynthesizer(Synthesizer):
     odds moved half of the way.
     other_targets: further columns that the guide is to label, so that one release serves several tasks.
     guide: settings of the guide (`dpdsyn.guide.GuideSettings`), a mapping of those that are to differ from
-    `dpdsyn.guide.PRETRAINED`, or the class of a torch module. A guide is pretrained on the candidates' rows, labels included,
-    where they come of private rows at all.
+    the defaults, or the class of a torch module. The defaults are `dpdsyn.guide.PRETRAINED`, whose guide is pretrained on the
+    candidates' rows, labels included, where the source is one that models labels (`uses_target`), else those of a guide that
+    begins at nothing.
 
-    The source's count of rows, a mechanism's answer, scales the guide's gradients where it has one (`noisy_rows_`); rates,
-    steps and noise follow `rows_public`.
+    The source's count of rows, a mechanism's answer, scales the guide's gradients where it has one (`noisy_rows_`);
+    sampling rates, steps and noise follow `rows_public`.
     """
 
     version = 4
@@ -81,7 +82,8 @@ class GuidedSynthesizer(Synthesizer):
         return source.foreign_versions() | ({} if own else {self.candidates: source.version})
 
     def _settings(self) -> GuideSettings:
-        return GuideSettings.of(self.guide, PRETRAINED)
+        """Those given, over the defaults of a guide that is pretrained, or of one that begins at nothing."""
+        return GuideSettings.of(self.guide, PRETRAINED if self._source().uses_target else None)
 
     def _source(self) -> Synthesizer:
         return find(self.candidates)(**(self.candidate_parameters or {}))
@@ -214,8 +216,9 @@ def class_weights(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Positive weights by which to multiply class probabilities so that, normalised again, their means are `shares`.
 
     probabilities: shape (rows, classes). shares: shape (classes,), above 0, of sum 1. By iterative scaling, to 1e-5, or as
-    near as 200 rounds come; the weights' sum is 1.
+    near as 200 rounds come; the weights' sum is 1. A class that a row has no chance of counts as one in a billion.
     """
+    probabilities = np.maximum(probabilities, 1e-9)
     weights = np.full(len(shares), 1 / len(shares))
     for _ in range(200):
         scaled = probabilities * weights
@@ -223,5 +226,5 @@ def class_weights(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
         if np.abs(means - shares).max() < 1e-5:
             break
         weights *= shares / np.maximum(means, 1e-12)
-        weights /= weights.sum()
+        weights = np.maximum(weights / weights.sum(), 1e-30)
     return weights

@@ -128,7 +128,7 @@ class Network:
         if not known.all():
             square = np.where(known, square, 1)
             back, hidden, error = (np.where(known, part, 0) for part in (back, hidden, error))
-        scale = np.minimum(1, clip / np.sqrt(square + 1e-300)).astype(flat.dtype)
+        scale = np.minimum(1, clip / np.sqrt(square + np.finfo(flat.dtype).tiny)).astype(flat.dtype)
         return (back * scale).T, hidden.T, (error * scale).T
 
     def corrected(self, flat: np.ndarray, index: np.ndarray, clip: float) -> np.ndarray:

@@ -18,6 +18,7 @@ from typing import Self
 import numpy as np
 
 from dpdsyn.cautions import Caution
+from dpdsyn.checks import InputError
 
 _FACTOR = 1.25  # between the stated and the noisy number of rows, from which on they are far apart
 _SPREAD = 3.0  # standard deviations that may be noise: 1 in 370
@@ -33,6 +34,10 @@ class RowCount:
 
     rows: float
     sd: float
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(number, Real) and math.isfinite(number) for number in (self.rows, self.sd)) or self.sd < 0:
+            raise InputError(f"a count of {self.rows!r} rows, give or take {self.sd!r}: two finite numbers are needed")
 
     @classmethod
     def of(cls, fitted: object, most: int = 1) -> Self | None:

@@ -58,9 +58,6 @@ def toy_fit(module: Any = Crosses, rows: int = 80, seed: int = 0, **settings: An
     return fitted(guide_of(module, schema, **{"steps": 4, **settings}), toy_encoded(schema, rows), schema, seed)[0]
 
 
-# --- learning
-
-
 def test_it_learns_what_no_column_shows_alone_for_the_price_that_is_charged() -> None:
     schema, encoded = xor_table()
     guide, ledger = fitted(guide_of(CROSSES, schema, batch=1024), encoded, schema)

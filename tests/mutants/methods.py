@@ -68,8 +68,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "a row's gradient depends on the rows beside it",
         _NETWORK,
-        "        scale = np.minimum(1, clip / np.sqrt(square + 1e-300))",
-        "        scale = np.minimum(1, clip / np.sqrt(np.maximum(square, np.median(square)) + 1e-300))",
+        "        scale = np.minimum(1, clip / np.sqrt(square + np.finfo(flat.dtype).tiny))",
+        "        scale = np.minimum(1, clip / np.sqrt(np.maximum(square, np.median(square)) + np.finfo(flat.dtype).tiny))",
         *_GRADIENTS,
         check=_GUIDE_ONLY,
     ),
