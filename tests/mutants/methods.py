@@ -123,8 +123,6 @@ FAULTS: tuple[Fault, ...] = (
         "float(len(private._PrivateTable__rows.together())))",
         "baselines/test_mechanisms_only.py",
         "dpdsyn/test_labels.py::test_the_sources_noisy_count_reaches_the_guide_and_no_other_number_does",
-        "dpdsyn/test_contract.py::test_every_method_keeps_the_contract[dpdsyn]",
-        check=_GUIDED,
     ),
     fault(
         "samples are drawn at a rate that follows the noisy count",

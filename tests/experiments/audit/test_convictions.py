@@ -59,6 +59,21 @@ def test_methods_that_charge_for_less_than_they_tell_are_convicted(tmp_path: Pat
     assert told.startswith("violation") and by in first.overspent(), (told, first)
 
 
+QUICK = {"steps": 20, "batch": 40, "pretraining": 50}  # a guide's settings
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("candidates", ["swift", "class_conditional"])
+def test_pretraining_on_private_rows_is_convicted(tmp_path: Path, candidates: str) -> None:
+    """Nothing else is wrong: the same runs of the sound method show nothing."""
+    parameters = {"candidates": candidates, "guide": QUICK}
+    told, first = verdict(tmp_path, audit_of(_METHODS + "PretrainedOnRows", 100, parameters=parameters))
+    assert told == "violation" and "parameters" in first.overspent(), (told, first)
+    assert "noisy answers" not in first.overspent()
+    told, first = verdict(tmp_path, audit_of("dpdsyn.method.GuidedSynthesizer", 100, parameters=parameters))
+    assert told == "bound under the claim" and not first.overspent(), (told, first)
+
+
 @pytest.mark.parametrize(
     ("fault", "by"),
     [
@@ -98,7 +113,12 @@ SOUND = {
     "class_conditional": ("dpdsyn.candidates.ClassConditional", {}),
     "mst": ("baselines.mst.MST", {}),
     "guide": ("baselines.references.GuideOnly", {"guide": {"steps": 50, "batch": 4}}),
-    "dpdsyn": ("dpdsyn.method.GuidedSynthesizer", {"guide": {"steps": 50, "batch": 40}}),
+    "swift": ("baselines.swift.Swift", {}),
+    "dpdsyn": ("dpdsyn.method.GuidedSynthesizer", {"guide": {"steps": 50, "batch": 40, "pretraining": 50}}),
+    "dpdsyn_class_conditional": (
+        "dpdsyn.method.GuidedSynthesizer",
+        {"candidates": "class_conditional", "labels": "sample", "guide": {"steps": 50, "batch": 40, "pretraining": 0}},
+    ),
 }
 
 
