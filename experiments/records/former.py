@@ -20,6 +20,28 @@ TARGETS = {  # where a class is today: where it was first
 PARAMETERS: dict[str, Any] = {  # added since, with the value that stands for what was done before there was such a parameter
     "engine": "own",
 }
+DEFAULTS: dict[str, tuple[int, dict[str, Any]]] = {  # a method's own settings up to a version, where today's are others
+    "dpdsyn": (
+        3,
+        {
+            "candidates": "class_conditional",
+            "candidate_share": 0.2,
+            "candidate_parameters": None,
+            "labels": "sample",
+            "other_targets": [],
+            "guide": {
+                "hidden": 16,
+                "batch": 4096,
+                "steps": 200,
+                "wander": 0.7,
+                "learning_rate": 8.0,
+                "momentum": 0.8,
+                "clip": 1.0,
+                "average": 0.5,
+            },
+        },
+    ),
+}
 GUARANTEES = {"unverified": "claimed"}
 EXPERIMENTS: dict[str, str] = {  # hash that an experiment's file had, its bytes being hashed: that of what it says now
     "d58e62d76f357f0e": "3a548d70209779ca",  # efficiency
@@ -40,6 +62,12 @@ EXPERIMENTS: dict[str, str] = {  # hash that an experiment's file had, its bytes
 def parameters(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a method that identities are computed from: an added one counts where it changes what is done."""
     return {key: value for key, value in chosen.items() if key not in PARAMETERS or value != PARAMETERS[key]}
+
+
+def defaults(method: str, version: int | None) -> dict[str, Any] | None:
+    """What a method's file set at that version of it, or None if that is what it sets today."""
+    last, then = DEFAULTS.get(method, (0, {}))
+    return then if last and (version is None or version <= last) else None
 
 
 def first(name: str, spellings: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.configuration import default_parameters, options
+from experiments.records import former
 from experiments.records.export import sort_key
 from experiments.records.record import Record, settings
 from experiments.report import facts
@@ -172,7 +173,7 @@ def _data_settings(records: Iterable[Record]) -> Callable[[Record], tuple[str, M
 def _chosen(records: list[Record], kind: str, read: Callable[[Record], tuple[str, Mapping[str, Any]]]) -> list[Settings]:
     """For each record those settings of what `read` names that are not its default.
 
-    Defaults are those of the configuration file; without one, what all records of that name share.
+    Defaults are those of the configuration file, as it was at the record's version; without one, what all of that name share.
     """
     named = [(name, settings(chosen)) for name, chosen in map(read, records)]
     usual: dict[str, set[tuple[str, str]]] = {}
@@ -180,7 +181,13 @@ def _chosen(records: list[Record], kind: str, read: Callable[[Record], tuple[str
         usual[name] = usual.get(name, set(chosen.items())) & set(chosen.items())
     for name in set(usual) & set(options(kind)):
         usual[name] = set(settings(default_parameters(kind, name)).items())
+
+    def default(each: Record, name: str) -> set[tuple[str, str]]:
+        then = former.defaults(name, each.method.version) if kind == "synthesizer" else None
+        return usual[name] if then is None else set(settings(then).items())
+
+    defaults = [default(each, name) for each, (name, _) in zip(records, named, strict=True)]
     return [
-        tuple((key.removeprefix("generator."), value) for key, value in chosen.items() if (key, value) not in usual[name])
-        for name, chosen in named
+        tuple((key.removeprefix("generator."), value) for key, value in chosen.items() if (key, value) not in own)
+        for own, (_, chosen) in zip(defaults, named, strict=True)
     ]
