@@ -134,8 +134,9 @@ def test_a_guide_is_taught_the_sources_rows_labels_included_or_nothing(monkeypat
     given: list[np.ndarray] = []
     monkeypatch.setattr("dpdsyn.guide.Guide.pretrain", lambda self, encoded, rng: given.append(encoded) or self)  # type: ignore[func-returns-value]
     fit_toy(lambda: GuidedSynthesizer("class_conditional", guide={"pretraining": 0}), toy_schema(), 80, verify=False)
+    fit_toy(lambda: GuidedSynthesizer("independent"), toy_schema(), 80, verify=False)  # which knows nothing of labels
     assert given == []
-    synthesizer, _ = fit_toy(lambda: GuidedSynthesizer("independent"), toy_schema(), 80, verify=False)
+    synthesizer, _ = fit_toy(lambda: GuidedSynthesizer("independent", guide={"pretraining": 5}), toy_schema(), 80, verify=False)
     assert synthesizer.source_schema_.names == toy_schema().names and [rows.shape for rows in given] == [(60_000, 5)]
     own = np.bincount(given[0][:, -1], minlength=2) / 60_000
     assert own == pytest.approx(synthesizer.source_.marginals_[-1], abs=0.01)

@@ -149,6 +149,8 @@ def test_a_class_is_a_parameter_like_any_other(people: pd.DataFrame) -> None:
     assert clone(copy).guide == copy.guide and pickle.loads(pickle.dumps(copy)).guide == copy.guide
     settings = DPDSyn(guide=Crosses)._method()._settings()
     assert settings == GuideSettings.of({"module": Crosses}, PRETRAINED) and settings.pretraining == PRETRAINED.pretraining
+    bare = DPDSyn(candidates="independent", guide=Crosses)._method()._settings()  # which teaches nothing of labels
+    assert bare == GuideSettings(module=Crosses)
     made = copy.set_params(candidates="class_conditional").fit(people, SCHEMA)
     assert isinstance(made.method_.guide_, ModuleGuide) and made.method_.guide_._make is modules.Plain
     assert made.guarantee.kind == "dp" and made.guarantee.spent <= 1.0

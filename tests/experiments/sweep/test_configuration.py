@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import yaml
 from builders.configuration import composed
 from hydra import initialize_config_dir
 
-from dpdsyn.guide import GuideSettings
+from dpdsyn.guide import PRETRAINED, GuideSettings
+from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.synthesizer import load
 from experiments.configuration import config_dir, options, read_option
 from experiments.run import Run, execute
@@ -55,12 +58,41 @@ def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> 
     assert set(option) == set(defaults)
     option = {key: tuple(value) if isinstance(value, list) else value for key, value in option.items()}
     if "guide" in option:
-        assert GuideSettings(**option.pop("guide")) == GuideSettings()
-        defaults.pop("guide")
+        assert set(option["guide"]) == {own.name for own in fields(GuideSettings)}, "every setting of a guide is written down"
+        assert option["guide"] in [read_option("guide", name) for name in options("guide")]
+        option["guide"], usual = GuideSettings(**option["guide"]), load(target)()
+        defaults["guide"] = usual._settings() if isinstance(usual, GuidedSynthesizer) else GuideSettings.of(usual.guide)
     if role_of(synthesizer) not in OTHER_VALUES:
         assert option == defaults
     elif role_of(synthesizer) == "variant":
         assert option != defaults, "a variant with the values of the method that it varies"
+
+
+@pytest.mark.parametrize("synthesizer", options("synthesizer"))
+def test_files_read_by_themselves_say_what_hydra_makes_of_them(synthesizer: str) -> None:
+    """`defaults` with a group under a key, and `override`, which says that another option of that group comes instead."""
+    there = composed("dataset=adult", f"synthesizer={synthesizer}")["synthesizer"]
+    assert json.loads(json.dumps(read_option("synthesizer", synthesizer))) == json.loads(json.dumps(there))
+
+
+def test_guides_of_the_configuration_are_those_of_the_code() -> None:
+    assert GuideSettings(**read_option("guide", "default")) == GuideSettings()
+    assert GuideSettings(**read_option("guide", "pretrained")) == PRETRAINED
+    assert GuideSettings(**read_option("guide", "crosses")) == replace(PRETRAINED, module="dpdsyn.crosses:Crosses")
+
+
+def test_a_guide_of_ones_own_module_is_named_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the READMEs tell it; another module or option is another table."""
+    (tmp_path / "my_own_guides.py").write_text(
+        "from dpdsyn.crosses import Crosses\nclass Net(Crosses):\n    pass\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    named = ["synthesizer=dpdsyn", "synthesizer.guide.module=my_own_guides:Net", "+synthesizer.guide.options.width=3"]
+    run = Run.of(composed("dataset=adult", *named))
+    settings = run.synthesizer._settings()
+    assert (settings.module, settings.options, settings.pretraining) == ("my_own_guides:Net", {"width": 3}, 300)
+    assert "my_own_guides" in run.synthesizer.imports()
+    assert len({identifiers(*named[:n])[0] for n in (1, 2, 3)}) == 3
 
 
 @pytest.mark.parametrize("experiment", options("experiment"))
