@@ -19,6 +19,10 @@ TARGETS = {  # where a class is today: where it was first
 }
 PARAMETERS: dict[str, Any] = {  # added since, with the value that stands for what was done before there was such a parameter
     "engine": "own",
+    "guide.pull": 0.0,
+    "guide.pretraining": 0,
+    "guide.module": None,
+    "guide.options": {},
 }
 DEFAULTS: dict[str, tuple[int, dict[str, Any]]] = {  # a method's own settings up to a version, where today's are others
     "dpdsyn": (
@@ -59,9 +63,25 @@ EXPERIMENTS: dict[str, str] = {  # hash that an experiment's file had, its bytes
 }
 
 
-def parameters(chosen: Mapping[str, Any]) -> dict[str, Any]:
+def parameters(chosen: Mapping[str, Any], within: str = "") -> dict[str, Any]:
     """Those of a method that identities are computed from: an added one counts where it changes what is done."""
-    return {key: value for key, value in chosen.items() if key not in PARAMETERS or value != PARAMETERS[key]}
+    kept = {}
+    for key, value in chosen.items():
+        name = f"{within}{key}"
+        if name not in PARAMETERS or value != PARAMETERS[name]:
+            kept[key] = parameters(value, f"{name}.") if isinstance(value, Mapping) else value
+    return kept
+
+
+def completed(chosen: Mapping[str, Any], usual: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+    """A record's parameters with those that are in its method's file by now, as they were before there were any."""
+    added = {key: PARAMETERS[f"{within}{key}"] for key in usual if key not in chosen and f"{within}{key}" in PARAMETERS}
+    inner = {
+        key: completed(value, usual[key], f"{within}{key}.")
+        for key, value in chosen.items()
+        if isinstance(value, Mapping) and isinstance(usual.get(key), Mapping)
+    }
+    return {**chosen, **added, **inner}
 
 
 def defaults(method: str, version: int | None) -> dict[str, Any] | None:

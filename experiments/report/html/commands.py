@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from experiments.configuration import options, read_option
+from experiments.records import former
 from experiments.records.record import Record
 
 _OWN_KEYS = ("name", "caution", "title")  # of a data set, not for anybody to set
@@ -37,12 +38,17 @@ def _settings(record: Record) -> tuple[str, ...]:
             {key: value for key, value in sorted(record.dataset.plain().items()) if key in settable},
         ),
         f"synthesizer={record.method.name}",
-        *_changed("synthesizer", record.method.name, record.method.parameters or {}),
+        *_changed("synthesizer", record.method.name, _parameters(record)),
         *_changed("privacy", "default", {"epsilon": record.privacy.epsilon, "delta": record.privacy.delta}, ("epsilon",)),
         *([f"evaluation={evaluation}"] if evaluation != "standard" else []),
         *_changed("evaluation", evaluation, _evaluation(record)),
         *(["compute=alone"] if record.seconds.alone else []),
     )
+
+
+def _parameters(record: Record) -> dict[str, Any]:
+    """Of its method, those too that there were none of when it ran."""
+    return former.completed(record.method.parameters or {}, _default("synthesizer", record.method.name))
 
 
 def _evaluation(record: Record) -> dict[str, Any]:

@@ -84,6 +84,15 @@ def test_words_and_places_that_have_changed(then: dict[str, str], now: tuple[str
 def test_an_added_parameter_counts_where_it_changes_what_is_done() -> None:
     assert former.parameters({"iterations": 50, "engine": "own"}) == former.parameters({"iterations": 50}) == {"iterations": 50}
     assert former.parameters({"engine": "mbi", "rounds": None}) == {"engine": "mbi", "rounds": None}
+    guide = {"hidden": 16, "pull": 0.0, "pretraining": 0, "module": None, "options": {}}
+    assert former.parameters({"guide": guide}) == {"guide": {"hidden": 16}}
+    assert former.parameters({"guide": {**guide, "pull": 2.0}}) == {"guide": {"hidden": 16, "pull": 2.0}}
+
+
+def test_a_record_has_parameters_that_came_later_as_they_were_before() -> None:
+    usual = {"guide": {"hidden": 8, "pull": 2.0}, "engine": "own", "labels": "calibrated"}
+    assert former.completed({"guide": {"hidden": 16}}, usual) == {"guide": {"hidden": 16, "pull": 0.0}, "engine": "own"}
+    assert former.completed({"guide": {"pull": 1.0}}, {}) == {"guide": {"pull": 1.0}}
 
 
 def test_committed_records_say_in_todays_words_what_they_said() -> None:
