@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dpdsyn.guide import GuideSettings, Network
+from dpdsyn.guide import GuideSettings
+from dpdsyn.network import Network
 from experiments.machine import pin_threads
 
 _SIZES = (16, 10, 17, 16, 8, 16, 7, 6, 3, 16, 16, 16, 43)  # the feature columns of Adult
