@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -45,6 +46,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         KeyError,
         TypeError,
         ValueError,
+        SyntaxError,  # numpy reads the shape of an array as Python's own literals
+        tokenize.TokenError,
         EOFError,
         zipfile.BadZipFile,
         zipfile.LargeZipFile,

@@ -129,4 +129,7 @@ def test_a_saved_model_holds_no_generator_and_no_cell(tmp_path: Path) -> None:
     for words in (SECRET, "AESCounter", "Generator", "random_state", "_sampling"):
         assert words not in str(held["meta"]) and not any(words in name for name in held)
     sizes = {name: array.size for name, array in held.items()}
-    assert all(array.dtype.kind in "fU" for array in held.values()), sizes  # neither codes of rows nor words of a generator
+    tree = {f"state.source.{name}" for name in ("columns", "lengths", "parents")}  # which columns its cliques join, by position
+    assert all((held[name] < len(yaml.safe_load(BY_ROW)["columns"])).all() for name in tree)
+    others = {name: array.dtype.kind for name, array in held.items() if name not in tree}
+    assert set(others.values()) <= {"f", "U"}, sizes  # neither codes of rows nor words of a generator
