@@ -15,6 +15,8 @@ from experiments.evaluation.metrics import METRICS, Metric
 from experiments.evaluation.models import MODELS, Builder, own_model
 from experiments.typed import read, suggestion
 
+SPACES = ("encoded", "raw")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -25,12 +27,15 @@ class Settings:
     repeats: Annotated[int, "seeds of each model, averaged inside one fit"]
     target: Annotated[str | None, "null: the schema's target is predicted; offtask: the data set's off-task column"] = None
     metrics: Annotated[Sequence[str], "metrics besides those that are always there, each as module:function"] = ()
+    space: Annotated[str, "encoded: models see codes; raw: decoded rows, tested on real rows as they were read"] = "encoded"
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Settings:
         """Raises InputError in one line for a misspelt key or name, naming the accepted ones."""
         settings = read(cls, raw, "evaluation")
         whole_number("evaluation.repeats", settings.repeats, least=1)
+        if settings.space not in SPACES:
+            raise InputError(f"evaluation.space is {settings.space!r}; accepted: {', '.join(SPACES)}")
         builders(settings.evaluators)
         metrics(settings.metrics)
         return settings
