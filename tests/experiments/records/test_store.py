@@ -109,8 +109,8 @@ def test_a_fit_comes_back_or_is_set_aside(store: Store) -> None:
     assert np.array_equal(back.test_probabilities, fit.test_probabilities) and back.ledger == fit.ledger and back.spent == 0.5  # type: ignore[arg-type]
     assert back.schema is None
     closed = {"columns": {"a": {"kind": "integer"}}}
-    store.write_fit("g", replace(fit, schema=closed))
-    assert store.read_fit("g").schema == closed  # type: ignore[union-attr]
+    store.write_fit("h", replace(fit, schema=closed))
+    assert store.read_fit("h").schema == closed  # type: ignore[union-attr]
     path = store.fits / "f.npz"
     path.write_bytes(path.read_bytes()[:-40])
     assert store.read_fit("f") is None and not path.exists() and store.read_fit("g") is None
