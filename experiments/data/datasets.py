@@ -148,11 +148,17 @@ def judged_column(dataset: Dataset, schema: Schema, target: str | None) -> str:
     return str(dataset.offtask)
 
 
-def positive_class(dataset: Dataset, schema: Schema, column: str) -> int:
-    """The category's code whose rate is reported: for the target `positive`, if given; else the last category."""
-    categories = [canonical(category) for category in schema[column].categories]
+def positive_class(dataset: Dataset, schema: Schema, column: str) -> int | None:
+    """The category whose rate is reported, as its code in a closed schema: for the target `positive`, if given; else the last.
+
+    It is the last that the data set's own schema states. None of numbers, of categories that nobody stated, and of one that was
+    not learnt.
+    """
+    stated = [canonical(category) for category in schema_of(dataset)[column].categories]
+    found = [canonical(category) for category in schema[column].categories] if column in schema.names else []
     positive = dataset.positive if column == schema.target else None
-    return len(categories) - 1 if positive is None else categories.index(canonical(positive))
+    wanted = canonical(positive) if positive is not None else stated[-1] if stated else None
+    return found.index(wanted) if wanted in found else None
 
 
 def identity(dataset: Dataset) -> dict[str, Any]:
@@ -177,21 +183,25 @@ def ceiling(dataset: Dataset) -> float | None:
     return dataset.generator.bayes_accuracy if isinstance(dataset, SimulatedTable) else None
 
 
-def load(dataset: Dataset, seed: int, say: Say = silent, frames: bool = False) -> Split:
+def load(dataset: Dataset, seed: int, say: Say = silent, schema: Schema | None = None, frames: bool = False) -> Split:
     """Read, verify, split and encode a resolved data set. The same seed gives the same split.
 
-    frames: whether to keep the rows as they were read too. Which rows are used, and on which side each is, is decided by the data
-    set's own schema, so that it is the same whatever is learnt later.
+    schema: what a run begins with, if not the data set's own; rows of an open one are not encoded. Which rows are used, and on
+    which side each is, is decided by the data set's own schema, so that it is the same whatever is learnt later.
+    frames: whether to keep the rows as they were read too, as is done anyway where they are not encoded.
     Raises DataError (absent, altered or unreadable file) or SchemaError (rows that contradict the schema).
     """
-    schema = schema_of(dataset)
+    own = schema_of(dataset)
+    begun = own if schema is None else schema
+    frames = frames or begun.is_open
     if isinstance(dataset, SimulatedTable):
         source = dataset.generator
         codes = source.sample(source.rows, seed, simulated.TRAIN), source.sample(source.test_rows, seed, simulated.TEST)
-        return Split(schema, codes, (source.cells(codes[0]), source.cells(codes[1])) if frames else None)
+        read = (source.cells(codes[0]), source.cells(codes[1])) if frames else None
+        return Split(begun, None if begun.is_open else codes, read)
     frame = read_frame(dataset, say)
-    encoded, bounded, _ = _encoded(dataset, schema, frame, seed)
-    groups = (schema.person,) if schema.person else schema.groups
+    encoded, bounded, _ = _encoded(dataset, own, frame, seed)
+    groups = (own.person,) if own.person else own.groups
     test = test_side(frame, groups, dataset.test_share, seed)[bounded.used]
     kept = split.kept(frame, groups, dataset.kept_share, seed)[bounded.used]
     if test.all() or not test.any():
@@ -202,8 +212,8 @@ def load(dataset: Dataset, seed: int, say: Say = silent, frames: bool = False) -
     persons = None if bounded.persons is None else np.unique(bounded.persons[train], return_inverse=True)[1]
     used = frame[bounded.used] if frames else frame[:0]
     return Split(
-        schema,
-        codes=(encoded[train], encoded[test]),
+        begun,
+        codes=None if begun.is_open else (encoded[train], encoded[test]),
         frames=(used[train].reset_index(drop=True), used[test].reset_index(drop=True)) if frames else None,
         leak=leak,
         persons=persons,
@@ -248,10 +258,15 @@ def _encoded(
     try:
         report = examined(frame, schema)
         report.refuse_faults()
-        return *used_rows(frame, schema, seed.to_bytes(32, "little")), report
+        return *used_rows(frame, schema, bounding_key(seed)), report
     except SchemaError as error:
         where = own_table.place(dataset, error.row) if isinstance(dataset, OwnTable) else ", ".join(dataset.files)
         raise SchemaError(f"{where}: {error}", error.row) from error
+
+
+def bounding_key(seed: int) -> bytes:
+    """Of contribution bounding; a seed is no secret, and results of research are not published rows."""
+    return seed.to_bytes(32, "little")
 
 
 def _leak(frame: pd.DataFrame, test: np.ndarray) -> float:
