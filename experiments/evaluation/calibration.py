@@ -10,11 +10,11 @@ scaling with a bias for each class (Guo et al. 2017, "On calibration of modern n
 Kundaje and Shrikumar 2020, arXiv 1901.06852), and b the inverse of the best temperature. With two classes it is Cox's slope.
 
 Expected calibration error. Rows are put into bins by their confidence, the probability of the likeliest class. In each bin the
-mean confidence is held against the share of rows whose likeliest class is the true one, and the error is the mean of the absolute
-differences, bins weighed by their rows (Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using
-Bayesian binning", AAAI; Guo et al. 2017, equation 3). Bins hold equally many rows (Nguyen and O'Connor 2015, "Posterior calibration and
-exploratory analysis for natural language processing models", section 3; the adaptive bins of Nixon et al. 2019, arXiv
-1904.01685), for of bins of equal width the last ones hold nearly all rows. Rows of one confidence lie in one bin.
+mean confidence is held against the share of rows whose likeliest class is the true one, and the error is the mean of the
+absolute differences, bins weighed by their rows (Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities
+using Bayesian binning", AAAI; Guo et al. 2017, equation 3). Bins hold equally many rows (Nguyen and O'Connor 2015, "Posterior
+calibration and exploratory analysis for natural language processing models", section 3; the adaptive bins of Nixon et al. 2019,
+arXiv 1904.01685), for of bins of equal width the last ones hold nearly all rows. Rows of one confidence lie in one bin.
 """
 
 from __future__ import annotations
