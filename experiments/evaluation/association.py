@@ -16,6 +16,8 @@ import numpy as np
 
 from experiments.evaluation.compared import Compared
 
+_DENSE = 2**18  # pairs of categories up to which all are counted; beyond, those that occur
+
 
 def correlation_error(columns: Sequence[Compared]) -> float:
     """The mean absolute difference of associations, synthetic rows against training rows; NaN without a pair."""
@@ -45,7 +47,7 @@ def pearson(a: np.ndarray, b: np.ndarray) -> float:
 def correlation_ratio(number: np.ndarray, codes: np.ndarray) -> float:
     """The root of the share of a number's variance that lies between groups, from 0 to 1; 0 where it does not vary."""
     known = ~np.isnan(number)
-    values, (_, groups) = _standard(number[known]), np.unique(codes[known], return_inverse=True)
+    values, groups = _standard(number[known]), _renumbered(codes[known])
     total = (values**2).sum()
     if not total > 0:
         return 0.0
@@ -55,14 +57,24 @@ def correlation_ratio(number: np.ndarray, codes: np.ndarray) -> float:
 
 def cramers_v(a: np.ndarray, b: np.ndarray) -> float:
     """Cramer's V of two columns of codes, from 0 to 1; 0 where one does not vary. Only cells that occur are looked at."""
-    (_, a), (_, b) = np.unique(a, return_inverse=True), np.unique(b, return_inverse=True)
+    a, b = _renumbered(a), _renumbered(b)
     rows, columns = np.bincount(a), np.bincount(b)
     least = min(len(rows), len(columns)) - 1
     if least < 1:
         return 0.0
-    cells, counts = np.unique(a.astype(np.int64) * len(columns) + b, return_counts=True)
+    places = a * len(columns) + b
+    if len(rows) * len(columns) > _DENSE:
+        cells, counts = np.unique(places, return_counts=True)
+    else:
+        counts = np.bincount(places)
+        cells, counts = np.flatnonzero(counts), counts[counts > 0]
     squared = (counts**2 / (rows[cells // len(columns)] * columns[cells % len(columns)].astype(float))).sum() - 1
     return float(np.sqrt(min(max(squared, 0.0) / least, 1.0)))
+
+
+def _renumbered(codes: np.ndarray) -> np.ndarray:
+    """Codes from 0, each of which occurs, in the same order."""
+    return (np.cumsum(np.bincount(codes) > 0) - 1)[codes]
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

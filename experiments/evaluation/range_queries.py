@@ -26,31 +26,33 @@ def range_queries(columns: Sequence[Compared]) -> float:
     if not columns:
         return float("nan")
     rng = np.random.default_rng(_SEED)
+    known = [np.sort(c.test[~np.isnan(c.test)]) if c.number else np.unique(c.test) for c in columns]
     errors = []
     for _ in range(QUERIES):
         chosen = rng.choice(len(columns), size=min(WAYS, len(columns)), replace=False)
-        inside = [_inside(columns[i], rng) for i in chosen]
+        inside = [_inside(columns[i], known[i], rng) for i in chosen]
         shares = [np.logical_and.reduce([of_both[which] for of_both in inside]).mean() for which in (0, 1)]
         errors.append(abs(shares[0] - shares[1]))
     return float(np.mean(errors))
 
 
-def _inside(column: Compared, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Which synthetic and which training rows lie in a random range of the column."""
+def _inside(column: Compared, known: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Which synthetic and which training rows lie in a random range of the column.
+
+    known: the values of the test rows, rising; of a number as often as they occur, of a category once.
+    """
     if not column.number:
-        chosen = _chosen_values(column, rng)
+        chosen = _chosen_values(column.size, known, rng)
         return chosen[column.synthetic], chosen[column.train]
-    known = np.sort(column.test[~np.isnan(column.test)])
     low, high = np.sort(known[rng.integers(len(known), size=2)]) if len(known) else (-np.inf, np.inf)
     return (low <= column.synthetic) & (column.synthetic <= high), (low <= column.train) & (column.train <= high)
 
 
-def _chosen_values(column: Compared, rng: np.random.Generator) -> np.ndarray:
+def _chosen_values(size: int, present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """By code whether a value is in the random set, which is never empty."""
-    present = np.unique(column.test)
     drawn = rng.random(len(present) + 1) < 0.5  # the last stands for all that no test row has
     if not drawn.any():
         drawn[rng.integers(len(present))] = True
-    chosen = np.full(column.size, drawn[-1])
+    chosen = np.full(size, drawn[-1])
     chosen[present] = drawn[:-1]
     return chosen
