@@ -7,28 +7,24 @@ is cut into classes (`cut_at`) shows numbers in real rows and class names in dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from dpdsyn.cells import canonical, day, each, is_single, number
+from dpdsyn.cells import RESOLUTIONS, canonical, each, is_single, moments, numbers
 from dpdsyn.column import Column
 from dpdsyn.schema import Schema
-
-_MIDNIGHT_TO_MIDNIGHT = 86_400  # seconds
 
 
 def typed(frame: pd.DataFrame, schema: Schema, target: str | None = None, classes: Sequence[str] | None = None) -> pd.DataFrame:
     """The columns of the schema that the frame has, in the schema's order, with a new index from 0.
 
-    Numbers are float64 and dates float64 days since 1970-01-01 (fractions are the time of day as written), NaN where a cell is
-    missing, infinite or says no number or date. Categories are texts (`dpdsyn.cells.canonical`), None where missing. The target
-    (the schema's unless another is named) is a number or, if it is categorical, the code of its class as float64, NaN where it
-    says no class; whoever trains or tests drops such rows. classes: texts that stand for the classes, in order, where the
-    schema lists none.
+    Numbers are float64 and dates float64 days since 1970-01-01 (fractions are the time of day, to the second), NaN where a cell
+    is missing, infinite or says no number or date. Categories are texts (`dpdsyn.cells.canonical`), None where missing. The
+    target (the schema's unless another is named) is a number or, if it is categorical, the code of its class as float64, NaN
+    where it says no class; whoever trains or tests drops such rows. classes: texts that stand for the classes, in order, where
+    the schema lists none.
     """
     judged = schema.target if target is None else target
     read = {
@@ -52,10 +48,10 @@ def classes_of(frames: Sequence[pd.DataFrame], column: Column) -> list[str] | No
 
 
 def _cells(cells: pd.Series, column: Column) -> np.ndarray | pd.Series:
-    if column.kind == "date":
-        return _finite(_moments(cells, column.format))
     if is_numeric(column):
-        return _finite(each(cells, number, np.nan, float))
+        found = moments(cells, column.format) if column.kind == "date" else numbers(cells)
+        values = np.where(np.isfinite(found.values), found.values, np.nan)[found.positions]
+        return values / RESOLUTIONS["day"] if column.kind == "date" else values
     if column.cut_at:
         codes = column.read(cells)
         return pd.Series(np.array([*map(canonical, column.categories), None], dtype=object)[np.maximum(codes, -1)], dtype=object)
@@ -74,37 +70,3 @@ def _codes(cells: pd.Series, column: Column, classes: Sequence[str] | None) -> n
 
 def _texts(cells: pd.Series) -> np.ndarray:
     return each(cells, lambda cell: canonical(cell) if is_single(cell) else None, None, object)
-
-
-def _finite(values: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(values), values, np.nan)
-
-
-def _moments(cells: pd.Series, form: str | None) -> np.ndarray:
-    """Days since 1970-01-01 with the time of day, as written, in whatever time zone."""
-    if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "M":
-        moments = cells.to_numpy().astype("datetime64[ms]")
-        return np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / (1000 * _MIDNIGHT_TO_MIDNIGHT))
-    return each(cells, _moment(form), np.nan, float)
-
-
-def _moment(form: str | None) -> Callable[[Any], float]:
-    def read(cell: Any) -> float:
-        return day(cell, form) + _time_of_day(cell, form) if is_single(cell) else np.nan
-
-    return read
-
-
-def _time_of_day(cell: Any, form: str | None) -> float:
-    """The share of the day that has passed, 0 where a cell tells none."""
-    try:
-        if isinstance(cell, np.datetime64):
-            cell = pd.Timestamp(cell)
-        if isinstance(cell, str):
-            cell = datetime.fromisoformat(cell.strip()) if form is None else datetime.strptime(cell.strip(), form)
-        if isinstance(cell, datetime):
-            seconds = 3600 * cell.hour + 60 * cell.minute + cell.second + cell.microsecond / 1e6
-            return seconds / _MIDNIGHT_TO_MIDNIGHT
-    except (ValueError, OverflowError):  # a text of a day alone, such as 2024/3/1
-        pass
-    return 0.0
