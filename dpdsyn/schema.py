@@ -73,7 +73,7 @@ class Schema:
             raise SchemaError(f"target {self.target!r} has one {'bin' if column.ordered else 'class'}; at least two are needed")
         if column.missing == "own_code" or column.other:
             raise SchemaError(
-                f"target {self.target!r} can have neither `missing: own_code` nor `other`: a label is a declared class or a number"
+                f"target {self.target!r} can have neither `missing: own_code` nor `other`: labels are classes or numbers"
             )
 
     def _check_person(self) -> None:
