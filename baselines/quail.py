@@ -104,7 +104,8 @@ class Quail(Synthesizer):
         allowance, share = ledger.allowance, self.classifier_share
         own: Budget | ZCDP = ZCDP(share**2 * allowance.rho)
         if isinstance(allowance, Budget):
-            own = Budget(share * allowance.epsilon, allowance.delta)
+            left = allowance.left
+            own = Budget(share * left.epsilon, left.delta)
         noise = calibrate(lambda noise: [classifier.spend(noise)], own)
 
         def cap(scale: float) -> ZCDP | GaussianCap:

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+RESOLUTIONS = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}  # seconds of each
+
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 _MIDNIGHT = re.compile(r"^(\d{4}-\d\d-\d\d)[ T]00:00(?::00(?:\.0+)?)?$")
 _LENIENT_DATE = re.compile(r"^(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?$")
@@ -120,6 +122,24 @@ def day(cell: Any, form: str | None = None) -> float:
         if isinstance(cell, np.datetime64):
             return float(cell.astype("datetime64[D]").astype(np.int64))
         return day(canonical(cell), form) if is_single(cell) else np.nan
+    except Exception:  # a text that is no date; dates beyond the calendar
+        return np.nan
+
+
+def moment(cell: Any, form: str | None = None) -> float:
+    """The second that a cell shows, since 1970-01-01 00:00:00, NaN if it shows none; texts are read as by `day`.
+
+    It is the time written down, in whatever time zone; a date alone is its midnight.
+    """
+    try:
+        if isinstance(cell, str):
+            cell = _parsed(str.strip(cell), form)
+        if isinstance(cell, datetime):
+            seconds = (cell.hour * 60 + cell.minute) * 60 + cell.second
+            return float((cell.toordinal() - _EPOCH) * RESOLUTIONS["day"] + seconds)
+        if isinstance(cell, np.datetime64):
+            return float(cell.astype("datetime64[s]").astype(np.int64))
+        return day(cell, form) * RESOLUTIONS["day"]
     except Exception:  # a text that is no date; dates beyond the calendar
         return np.nan
 
@@ -243,13 +263,22 @@ def numbers(cells: pd.Series) -> Different:
 
 def days(cells: pd.Series, form: str | None) -> Different:
     """The days of a column's cells since 1970-01-01, float, NaN where a cell shows none."""
+    return _times(cells, "D", lambda cell: day(cell, form))
+
+
+def moments(cells: pd.Series, form: str | None) -> Different:
+    """The seconds of a column's cells since 1970-01-01 00:00:00, float, NaN where a cell shows none."""
+    return _times(cells, "s", lambda cell: moment(cell, form))
+
+
+def _times(cells: pd.Series, unit: str, reading: Callable[[Any], float]) -> Different:
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
         cells = _as_written(cells, cells.dtype.unit)
     if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "M":
-        dates = cells.to_numpy().astype("datetime64[D]")
-        absent = np.isnat(dates)
-        return Different(np.where(absent, np.nan, dates.astype(np.int64).astype(float)), absent, slice(None))
-    return Different.of(cells, lambda cell: day(cell, form))
+        times = cells.to_numpy().astype(f"datetime64[{unit}]")
+        absent = np.isnat(times)
+        return Different(np.where(absent, np.nan, times.astype(np.int64).astype(float)), absent, slice(None))
+    return Different.of(cells, reading)
 
 
 def _as_written(moments: pd.Series, unit: str) -> pd.Series:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dpdsyn.cells import canonical, days, each, is_single, number, numbers
-from dpdsyn.checks import InputError
+from dpdsyn.cells import RESOLUTIONS, Different, canonical, days, each, is_single, moments, number, numbers
 from dpdsyn.grain import uniform
+from dpdsyn.pieces import Pieces, units_of, values_of
+from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, shortened, truth
 
 KINDS = ("categorical", "integer", "real", "date")
 MISSING_RULES = ("drop", "own_code")
@@ -23,28 +23,32 @@ OTHER_LABEL = "other"
 DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
 COMMA_HINT = "if the comma is a decimal mark, say so where the file is read (`decimal`)"
 ABSENT, UNREADABLE = -1, -2  # what `Column.read` says of a cell that has no code
-KEYS = {"kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"}
-
-
-class SchemaError(InputError):
-    """The schema contradicts itself, or the data contradict the schema.
-
-    row: the first row at fault, counted from 0, where there is one.
-    """
-
-    def __init__(self, message: str, row: int | None = None) -> None:
-        super().__init__(message)
-        self.row = row
+LEARN = "learn"  # what may stand in a schema where it leaves something open
+UNLEARNT = ("leave_out", "noise")
+MOST_DECIMALS = 12
+MOST_BINS = 1000
+_LEARNT = ("pieces", "counts", "count_sds")  # of a column after learning; nothing that a person writes
+KEYS = {
+    *("kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"),
+    *("decimals", "resolution", "unlearnt", *_LEARNT),
+}
 
 
 @dataclass(frozen=True)
 class Column:
     """One column of the domain.
 
-    Encoded values run over the categories (or bins), then there is one for missing cells (rule `own_code`), then one for
-    categories nobody declared (`other`, categorical columns only). A date is the whole number of days since
-    1970-01-01; its time of day is dropped. Its text follows `format` (as of strftime), or ISO 8601 if that is None.
+    Encoded values run over the categories (or bins, or pieces), then there is one for missing cells (rule `own_code`), then one
+    for categories nobody declared (`other`, categorical columns only). A date is the whole number of days since
+    1970-01-01; its time of day is dropped, unless `resolution` is finer. Its text follows `format` (as of strftime), or ISO 8601
+    if that is None.
     A categorical column may be a number cut into classes: `cut_at` holds the highest number of each class but the last.
+
+    A column is *open* where it leaves to be learnt what it may hold: one of numbers or dates without bins and pieces, or a
+    categorical one without categories. `dpdsyn.domain_learning` closes it and states, besides, noisy counts of its encoded values
+    and the standard deviations of their noise (counts, count_sds). unlearnt: what becomes of it if nothing can be learnt:
+    `leave_out` (also None), or `noise`.
+    decimals: of numbers in pieces. resolution: of dates in pieces: day (also None), hour, minute or second.
     """
 
     name: str
@@ -57,6 +61,12 @@ class Column:
     cut_at: tuple[float, ...] = ()
     missing: str | None = None
     other: bool = False
+    decimals: int | None = None
+    resolution: str | None = None
+    unlearnt: str | None = None
+    pieces: Pieces | None = None
+    counts: tuple[float, ...] = ()
+    count_sds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"column {self.name!r}"
@@ -66,6 +76,18 @@ class Column:
             raise SchemaError(f"{where}: missing is {self.missing!r}; accepted: {', '.join(MISSING_RULES)}, or left out")
         if self.format is not None and (self.kind != "date" or not isinstance(self.format, str)):
             raise SchemaError(f"{where}: format is {self.format!r}; it is a text such as %d.%m.%Y and belongs to date columns")
+        if self.unlearnt is not None and self.unlearnt not in UNLEARNT:
+            raise SchemaError(f"{where}: unlearnt is {self.unlearnt!r}; accepted: {', '.join(UNLEARNT)}, or left out")
+        if self.resolution is not None and (self.kind != "date" or self.resolution not in RESOLUTIONS):
+            raise SchemaError(
+                f"{where}: resolution is {self.resolution!r}; accepted for dates: {', '.join(RESOLUTIONS)}, or left out"
+            )
+        if self.decimals is not None and (self.kind != "real" or not is_whole(self.decimals, 0, MOST_DECIMALS)):
+            raise SchemaError(
+                f"{where}: decimals is {self.decimals!r}; a whole number from 0 to {MOST_DECIMALS} belongs to real columns"
+            )
+        if self.counts and not len(self.counts) == len(self.count_sds) == self.size:
+            raise SchemaError(f"{where}: counts and count_sds have one number for each of its {self.size} encoded values")
         if self.kind == "categorical":
             self._check_categories(where)
         else:
@@ -77,19 +99,30 @@ class Column:
         if not isinstance(spec, Mapping):
             raise SchemaError(f"column {name!r}: a description such as {{kind: integer, bounds: [0, 120], bins: 16}} is needed")
         refuse_unknown(spec, KEYS, f"column {name!r}")
+        spec = {key: value for key, value in spec.items() if value != LEARN or key not in ("bounds", "bins", "categories")}
+        for key, needed in (("bins", f"a whole number from 1 to {MOST_BINS}"), ("categories", "a list such as [small, large]")):
+            if key in spec and not spec[key]:
+                raise SchemaError(f"column {name!r}: {key} is {spec[key]!r}; {needed} is needed, or {LEARN}")
         kind, categories = spec.get("kind", ""), spec.get("categories")
+        is_open = not (categories if kind == "categorical" else "bins" in spec or "pieces" in spec)
         if categories is not None and not isinstance(categories, list | tuple):
             raise SchemaError(f"column {name!r}: categories are {categories!r}; a list such as [small, large] is needed")
         return cls(
             name=name,
             kind=kind,
             categories=tuple(categories or ()),
-            bounds=None if spec.get("bounds") is None else _bounds(name, kind, spec["bounds"]),
+            bounds=None if spec.get("bounds") is None else bounds(name, kind, spec["bounds"]),
             bins=spec.get("bins", 0),
             scale=spec.get("scale", "linear"),
             format=spec.get("format"),
-            cut_at=_floats(name, "cut_at", spec["cut_at"]) if "cut_at" in spec else (),
-            missing=spec.get("missing"),
+            cut_at=floats(name, "cut_at", spec["cut_at"]) if "cut_at" in spec else (),
+            missing=spec.get("missing") or (("drop" if is_target else "own_code") if is_open else None),
+            decimals=spec.get("decimals"),
+            resolution=spec.get("resolution"),
+            unlearnt=spec.get("unlearnt"),
+            pieces=pieces(name, spec.get("pieces")),
+            counts=floats(name, "counts", spec.get("counts", ())),
+            count_sds=floats(name, "count_sds", spec.get("count_sds", ())),
             other=truth(
                 spec.get("other", kind == "categorical" and not is_target and "cut_at" not in spec), f"column {name!r}: other"
             ),
@@ -99,17 +132,20 @@ class Column:
         """What `from_mapping` takes to give this column again."""
         raw: dict[str, Any] = {"kind": self.kind}
         if not self.ordered:
-            raw |= {"categories": list(self.categories), "other": self.other} | (
+            raw |= {"categories": list(self.categories) or LEARN, "other": self.other} | (
                 {"cut_at": list(self.cut_at)} if self.cut_at else {}
             )
         else:
             days = [str(np.datetime64("1970-01-01") + int(b)) for b in self.bounds or ()] if self.kind == "date" else self.bounds
-            raw |= {"bounds": list(days or ()), "bins": self.bins, "scale": self.scale}
-        return raw | {key: value for key, value in (("format", self.format), ("missing", self.missing)) if value is not None}
+            cut = {"pieces": self.pieces.to_mapping()} if self.pieces else {"bins": self.bins or LEARN, "scale": self.scale}
+            raw |= {"bounds": list(days) if days else LEARN} | cut
+        raw |= {key: list(getattr(self, key)) for key in ("counts", "count_sds") if getattr(self, key)}
+        rest = {key: getattr(self, key) for key in ("format", "decimals", "resolution", "missing", "unlearnt")}
+        return raw | {key: value for key, value in rest.items() if value is not None}
 
     def _check_categories(self, where: str) -> None:
-        if not self.categories:
-            raise SchemaError(f"{where}: a categorical column needs its list of categories")
+        if not self.categories and self.cut_at:
+            raise SchemaError(f"{where}: `cut_at` needs the names of its classes, in `categories`")
         if any(isinstance(c, bool) for c in self.categories) and not all(isinstance(c, bool) for c in self.categories):
             raise SchemaError(f"{where}: YAML reads unquoted yes/no/on/off as true/false; quote these categories")
         if any(c is None or isinstance(c, list | dict) for c in self.categories):
@@ -136,24 +172,40 @@ class Column:
     def _check_bounds(self, where: str) -> None:
         if self.categories or self.other or self.cut_at:
             raise SchemaError(f"{where}: categories, cut_at and other belong to categorical columns")
-        if self.bounds is None or len(self.bounds) != 2:
-            raise SchemaError(f"{where}: {self.kind} columns need bounds: [lowest, highest]")
+        if self.bounds is None and self.bins:
+            raise SchemaError(f"{where}: {self.kind} columns with bins need bounds: [lowest, highest]")
+        if self.scale not in SCALES or (self.scale != "linear" and not self.bins):
+            raise SchemaError(f"{where}: scale is {self.scale!r}; accepted: {', '.join(SCALES)}, where there are bins")
+        if self.pieces and self.bins:
+            raise SchemaError(f"{where}: it has bins, so there is nothing to be learnt of it; keep bins or pieces")
+        if self.bounds is None:
+            return
         low, high = self.bounds
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise SchemaError(f"{where}: bounds are [{low}, {high}]; the first must be below the second, both finite")
         if self._whole and (low != int(low) or high != int(high)):
             raise SchemaError(f"{where}: bounds [{low}, {high}] of an {self.kind} column must be whole numbers")
-        if self.scale not in SCALES:
-            raise SchemaError(f"{where}: scale is {self.scale!r}; accepted: {', '.join(SCALES)}")
-        if isinstance(self.bins, bool) or not isinstance(self.bins, int) or not 1 <= self.bins <= MOST_BINS:
-            raise SchemaError(f"{where}: bins is {self.bins!r}; a whole number from 1 to {MOST_BINS} is needed")
-        if len(self.edges) != self.bins + 1:
+        if not is_whole(self.bins, 0, MOST_BINS):
+            raise SchemaError(
+                f"{where}: bins is {self.bins!r}; a whole number from 1 to {MOST_BINS} is needed, or {LEARN}, or nothing at all"
+            )
+        if self.bins and len(self.edges) != self.bins + 1:
             raise SchemaError(f"{where}: {self.bins} bins do not fit between {low:g} and {high:g}; use fewer")
 
     @property
     def ordered(self) -> bool:
-        """Whether the column holds numbers or dates, in bins."""
+        """Whether the column holds numbers or dates, in bins or pieces."""
         return self.kind != "categorical"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be learnt what the column may hold."""
+        return not self.values
+
+    @property
+    def is_learnt(self) -> bool:
+        """Whether what it may hold was learnt."""
+        return bool(self.counts)
 
     @property
     def _whole(self) -> bool:
@@ -173,8 +225,8 @@ class Column:
 
     @property
     def values(self) -> int:
-        """Number of encoded values that stand for a declared category or a bin."""
-        return self.bins if self.ordered else len(self.categories)
+        """Number of encoded values that stand for a declared category, a bin or a piece; 0 of an open column."""
+        return (len(self.pieces) if self.pieces else self.bins) if self.ordered else len(self.categories)
 
     @property
     def missing_code(self) -> int | None:
@@ -207,15 +259,23 @@ class Column:
         return np.where(codes < 0, stand_ins.get(self.missing or "", 0), codes)
 
     def read(self, cells: pd.Series) -> np.ndarray:
-        """The code of each cell, int64; ABSENT where it is missing, UNREADABLE where it says nothing of the column's kind."""
+        """The code of each cell, int64; ABSENT where it is missing, UNREADABLE where it says nothing of the column's kind.
+
+        Of an open column 0 for every other cell.
+        """
         if self.ordered:
-            found = days(cells, self.format) if self.kind == "date" else numbers(cells)
-            codes = np.clip(np.searchsorted(self.edges, found.values, side="right") - 1, 0, self.bins - 1)
+            found = self.found(cells)
+            if self.is_open:
+                codes = np.zeros(len(found.values), dtype=np.int64)
+            elif self.pieces:
+                codes = self.pieces.encode(self.units(found.values))
+            else:
+                codes = np.clip(np.searchsorted(self.edges, found.values, side="right") - 1, 0, self.bins - 1)
             codes[np.isnan(found.values)] = UNREADABLE
             codes[found.absent] = ABSENT
             return codes[found.positions]
         index = {canonical(category): code for code, category in enumerate(self.categories)}
-        unknown = UNREADABLE if self.other_code is None else self.other_code
+        unknown = (UNREADABLE if self.other_code is None else self.other_code) if self.categories else 0
 
         def code(cell: Any) -> int:
             if not is_single(cell):
@@ -225,6 +285,19 @@ class Column:
             return index.get(canonical(cell), unknown)
 
         return each(cells, code, ABSENT, np.int64)
+
+    def found(self, cells: pd.Series) -> Different:
+        """What the cells of a column of numbers or dates say: numbers, days, or parts of days where it is read so finely."""
+        if self.kind != "date":
+            return numbers(cells)
+        if self.resolution in (None, "day"):
+            return days(cells, self.format)
+        found = moments(cells, self.format)
+        return replace(found, values=np.floor(found.values / RESOLUTIONS[str(self.resolution)]))
+
+    def units(self, values: np.ndarray) -> np.ndarray:
+        """Values as `found` gives them in units of its pieces, float."""
+        return units_of(values, self.decimals or 0)
 
     def complaint(self, cell: Any, named: str) -> str:
         """Why a cell is at fault, for its owner; `named` stands for the cell."""
@@ -244,19 +317,23 @@ class Column:
         """Cells in the owner's own types, which the schema alone decides; missing cells are NaN.
 
         Whole numbers and dates are uniform inside their bin; real numbers too, among multiples of the largest power of ten that
-        is at most a hundredth of the bin's width (`dpdsyn.grain`).
+        is at most a hundredth of the bin's width (`dpdsyn.grain`). Pieces are decoded as they say. Learnt categories that are
+        numbers have no text for `other`: such cells are missing.
         """
         if not self.ordered:
-            labels = [*self.categories, *([None] if self.missing == "own_code" else [])]
+            labels = [*self.categories, *([None] if self.missing == "own_code" else []), *self._of_other]
             numbered = all(isinstance(category, int) and not isinstance(category, bool) for category in self.categories)
-            whole = numbered and self.missing == "own_code"  # beside a missing cell they would become 1.0 and 2.0
+            whole = numbered and None in labels  # beside a missing cell they would become 1.0 and 2.0
             cells = pd.Series(np.array(labels, dtype=object), dtype="Int64" if whole else object).infer_objects()
-            if (encoded == self.other_code).any():  # never so in a sample
+            if not self.is_learnt and (encoded == self.other_code).any():  # never so in a sample
                 cells = pd.concat([cells.astype(object), pd.Series([OTHER_LABEL], dtype=object)], ignore_index=True)
             return cells.take(encoded).reset_index(drop=True).rename(self.name)
-        edges = self.edges
-        bins = np.minimum(encoded, self.bins - 1)
-        if self._whole:
+        bins = np.minimum(encoded, self.values - 1)
+        edges = self.edges if self.bins else np.empty(0)
+        if self.pieces:
+            units = self.pieces.decode(bins, rng)
+            numbers: Any = values_of(units, self.decimals or 0) if self.kind == "real" else units.astype(float)
+        elif self._whole:
             low, high = edges[bins], edges[bins + 1]
             numbers = np.floor(low + (high - low) * rng.random(len(encoded)))
         else:
@@ -269,55 +346,16 @@ class Column:
             numbers = pd.array(numbers, dtype="Int64" if self.missing_code is not None else "int64")
         return pd.Series(numbers, name=self.name)
 
-    def _dates(self, days: np.ndarray) -> pd.Series:
-        whole = np.where(np.isnan(days), 0, days).astype("timedelta64[D]") + np.datetime64("1970-01-01", "D")
-        dates = pd.Series(whole.astype("datetime64[s]"), name=self.name).mask(np.isnan(days))
+    @property
+    def _of_other(self) -> list[Any]:
+        """What `other` is decoded to where it is published: its text, or nothing among numbers and truth values."""
+        if not (self.is_learnt and self.other):
+            return []
+        if not all(isinstance(category, str) for category in self.categories):
+            return [None]
+        return [OTHER_LABEL if OTHER_LABEL not in self.categories else f"({OTHER_LABEL})"]
+
+    def _dates(self, units: np.ndarray) -> pd.Series:
+        seconds = np.where(np.isnan(units), 0, units).astype(np.int64) * RESOLUTIONS[self.resolution or "day"]
+        dates = pd.Series(seconds.astype("datetime64[s]"), name=self.name).mask(np.isnan(units))
         return dates if self.format is None else dates.dt.strftime(self.format)
-
-
-MOST_BINS = 1000
-
-
-def refuse_unknown(raw: Mapping[Any, Any], known: set[str], where: str) -> None:
-    """Raise SchemaError, naming the accepted keys, if there is one that nobody knows."""
-    unknown = sorted(str(key) for key in raw if key not in known)
-    if unknown:
-        close = get_close_matches(unknown[0], known, n=1, cutoff=0.7)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        raise SchemaError(f"{where}: unknown key {', '.join(unknown)}{hint}; accepted: {', '.join(sorted(known))}")
-
-
-def truth(value: Any, where: str) -> bool:
-    """The value, if it is true or false; else SchemaError."""
-    if not isinstance(value, bool):
-        raise SchemaError(f"{where} is {value!r}; accepted: true, false")
-    return value
-
-
-def shortened(names: Iterable[Any], most: int = 12) -> str:
-    """The first of the names, and how many there are in all."""
-    texts = [str(name) for name in names]
-    return ", ".join(texts[:most]) + (f", ... ({len(texts)} in all)" if len(texts) > most else "")
-
-
-def _bounds(name: str, kind: str, given: Any) -> tuple[float, float]:
-    if kind == "date":
-        given = _days(name, given)
-    numbers = _floats(name, "bounds", given)
-    if len(numbers) != 2:
-        raise SchemaError(f"column {name!r}: bounds are {given!r}; two numbers [lowest, highest] are needed")
-    return numbers[0], numbers[1]
-
-
-def _days(name: str, given: Any) -> list[int]:
-    try:
-        return [int((np.datetime64(str(b), "D") - np.datetime64("1970-01-01", "D")).astype(int)) for b in given]
-    except (TypeError, ValueError, OverflowError):
-        raise SchemaError(f"column {name!r}: bounds are {given!r}; two dates [1990-01-01, 2025-12-31] are needed") from None
-
-
-def _floats(name: str, key: str, given: Any) -> tuple[float, ...]:
-    try:
-        return tuple(float(number) for number in given)
-    except (TypeError, ValueError, OverflowError):
-        raise SchemaError(f"column {name!r}: {key} is {given!r}; a list of numbers is needed") from None

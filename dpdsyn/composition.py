@@ -8,6 +8,9 @@ Neighbouring tables differ by one row more or less. `dp-accounting` composes:
 - all else by privacy loss distributions, rounded pessimistically (Doroshenko et al. 2022, "Connect the dots"): of the Gaussians
   together, of the zCDP together, and of every step on a Poisson sample. All three may be interleaved (see `dpdsyn.zcdp`). Where
   delta is so small that the library's rounding errors would show, its losses are summed here (`dpdsyn.small_delta`).
+
+The deltas of thresholds are taken off before: but for events of that probability, what a threshold lets out is post-processing of
+its noisy counts.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from dpdsyn import small_delta, zcdp
-from dpdsyn.spends import Gaussian, GaussianCap, SampledGaussian, Spend
+from dpdsyn.spends import Gaussian, GaussianCap, SampledGaussian, Spend, Threshold
 
 _PAID = 1 + 1e-8  # a ledger lets sums of charges exceed a plan by 1e-9 of it, for rounding; plans are charged for more than that
 _OF_SPREAD, _OF_STEP = 2e-3, 0.1  # how fine losses are rounded: shares of the standard deviation of all, and of a step's
@@ -35,24 +38,31 @@ _FINEST = 2.0**-27  # below this dp_accounting's differences of deltas are round
 
 @dataclass(frozen=True)
 class Parts:
-    """A plan, sorted. gaussian, capped: the zCDP of what is Gaussian and of the rest; steps: rate, noise multiplier and count."""
+    """A plan, sorted. gaussian, capped: the zCDP of what is Gaussian and of the rest; steps: rate, noise multiplier and count.
+
+    delta: of the thresholds together.
+    """
 
     gaussian: float
     capped: float
     steps: tuple[tuple[float, float, int], ...]
+    delta: float = 0.0
 
     @classmethod
     def of(cls, plan: Sequence[Spend]) -> Parts:
         steps: Counter[tuple[float, float]] = Counter()
-        gaussian, capped = [], []
+        gaussian, capped, deltas = [], [], []
         for spend in plan:
-            if isinstance(spend, SampledGaussian) and spend.rate < 1:
+            if isinstance(spend, Threshold):
+                deltas.append(spend.count * spend.delta)
+            elif isinstance(spend, SampledGaussian) and spend.rate < 1:
                 steps[spend.rate, spend.noise_multiplier] += spend.count
             elif isinstance(spend, Gaussian | GaussianCap | SampledGaussian):
                 gaussian.append(spend.rho)
             else:
                 capped.append(spend.rho)
-        return cls(math.fsum(gaussian) * _PAID, math.fsum(capped) * _PAID, tuple((*kind, count) for kind, count in steps.items()))
+        kinds = tuple((*kind, count) for kind, count in steps.items())
+        return cls(math.fsum(gaussian) * _PAID, math.fsum(capped) * _PAID, kinds, math.fsum(deltas) * _PAID)
 
     @property
     def spread(self) -> float:
@@ -82,6 +92,9 @@ def compose(plan: Sequence[Spend], delta: float, step: float | None = None) -> f
 @lru_cache(maxsize=1024)
 def _compose(plan: tuple[Spend, ...], delta: float, step: float | None) -> float:
     parts = Parts.of(plan)
+    delta -= parts.delta
+    if delta <= 0:
+        return math.inf
     if not parts.steps and not parts.capped:
         return gaussian_epsilon(parts.gaussian, delta)
     if not parts.steps and not parts.gaussian:
@@ -158,4 +171,5 @@ def roughly(plan: Sequence[Spend], delta: float) -> float:
 
     (Bu et al. 2020, "Deep learning with Gaussian differential privacy", say so of sampled steps.)
     """
-    return gaussian_epsilon(Parts.of(plan).spread ** 2 / 2, delta)
+    parts = Parts.of(plan)
+    return gaussian_epsilon(parts.spread**2 / 2, delta - parts.delta) if delta > parts.delta else math.inf

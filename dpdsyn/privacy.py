@@ -12,7 +12,7 @@ from typing import Any, get_args
 from dpdsyn.checks import InputError, positive
 from dpdsyn.composition import compose, roughly
 from dpdsyn.least_noise import BudgetExceeded, largest, narrowed
-from dpdsyn.spends import ZCDP, Gaussian, GaussianCap, Nothing, Repeatable, SampledGaussian, Spend
+from dpdsyn.spends import ZCDP, Gaussian, GaussianCap, Nothing, Repeatable, SampledGaussian, Spend, Threshold
 
 _ROUNDING = (
     1e-9  # share of a plan by which charges may exceed it, for they are rounded; `compose` charges plans for more than that
@@ -23,10 +23,14 @@ _WITH_ROUNDING = 1 + Fraction(_ROUNDING)
 
 @dataclass(frozen=True)
 class Budget:
-    """(epsilon, delta) for adding or removing one row. Raises ValueError unless epsilon > 0 and 0 < delta < 1."""
+    """(epsilon, delta) for adding or removing one row. Raises ValueError unless epsilon > 0 and 0 < delta < 1.
+
+    reserved: what is spent of it besides any plan that it is asked about.
+    """
 
     epsilon: float
     delta: float
+    reserved: tuple[Spend, ...] = ()
 
     def __post_init__(self) -> None:
         positive("epsilon", self.epsilon)
@@ -44,7 +48,29 @@ class Budget:
 
     def spent(self, plan: Sequence[Spend]) -> float:
         """The epsilon of the plan at this delta, never too low."""
-        return compose(plan, float(self.delta))
+        return compose((*self.reserved, *plan), float(self.delta))
+
+    def split(self, share: float) -> tuple[Budget, Budget]:
+        """Two budgets that add up to this one, the first with that share of its epsilon and delta.
+
+        What is done with the second may depend in any way on what came of the first (Dwork and Roth 2014, Theorem 3.16).
+        """
+        return Budget(self.epsilon * share, self.delta * share), Budget(self.epsilon * (1 - share), self.delta * (1 - share))
+
+    @property
+    def left(self) -> Budget:
+        """(epsilon, delta) that add up to this one together with what is reserved, for whoever composes nothing.
+
+        Raises BudgetExceeded if nothing is left.
+        """
+        if not self.reserved:
+            return self
+        thresholds = sum(spend.count * spend.delta for spend in self.reserved if isinstance(spend, Threshold))
+        half = (self.delta - thresholds) / 2
+        epsilon = self.epsilon - compose(self.reserved, thresholds + half) if half > 0 else 0.0
+        if epsilon <= 0:
+            raise BudgetExceeded(f"of {self} nothing is left")
+        return Budget(epsilon, half)
 
 
 Allowance = Budget | ZCDP | GaussianCap | Nothing
@@ -57,7 +83,8 @@ def calibrate(make_plan: Callable[[float], Sequence[Spend]], allowance: Allowanc
     scale will do.
     """
     if isinstance(allowance, Budget):  # composing is costly: begin near the answer
-        near = 1 / largest(lambda x: roughly(make_plan(1 / x), float(allowance.delta)) - allowance.epsilon, 0.003)
+        before, delta = allowance.reserved, float(allowance.delta)
+        near = 1 / largest(lambda x: roughly((*before, *make_plan(1 / x)), delta) - allowance.epsilon, 0.003)
         return narrowed(lambda noise: allowance.excess(make_plan(noise)), near, tolerance)
     return 1 / largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance)
 
@@ -71,16 +98,45 @@ class Ledger:
     A ledger is opened once with a plan: either a fixed one (`open`) or a cap under which everything adaptive
     happens (`cap`). Mechanisms then charge it before they read a row. The guarantee of a result is that of the
     plan: stopping early may depend on the rows, so what was left over is not given back.
+
+    Before that, a part of the budget may be `set_apart`, and a part of the plan `reserve`d, for what is learnt before a method
+    begins.
     """
 
     def __init__(self, allowance: Allowance, parent: Ledger | None = None) -> None:
         self.allowance = allowance
         self._parent = parent
+        self._before: Ledger | None = None
         self._plan: tuple[Spend, ...] | None = None
+        self._planned = _Sums()
         self._charges: list[tuple[str, Spend]] = []
         self._used = _Sums()
         self._exposures: list[str] = []
         self._promises: list[str] = []
+
+    def set_apart(self, share: float) -> Ledger:
+        """A ledger of its own with that share of epsilon and delta; this one keeps the rest, and tells of both.
+
+        For answers on which the parameters of later mechanisms are to depend. Raises BudgetExceeded if it is too late.
+        """
+        if not isinstance(self.allowance, Budget) or self.allowance.reserved or self._before or self._plan is not None:
+            raise BudgetExceeded("only a ledger of an (epsilon, delta) budget that is still whole can set a part of it apart")
+        first, self.allowance = self.allowance.split(share)
+        self._before = Ledger(first)
+        return self._before
+
+    def reserve(self, plan: Sequence[Spend]) -> None:
+        """Fix what is spent before the plan is opened; it takes part in whatever plan that will be.
+
+        Raises BudgetExceeded if the allowance does not cover it, or if a plan is there already.
+        """
+        if not isinstance(self.allowance, Budget) or self.allowance.reserved or self._plan is not None:
+            raise BudgetExceeded("only a ledger of an (epsilon, delta) budget without a plan can reserve, and once")
+        plan = tuple(map(_known, plan))
+        if not self.allowance.excess(plan) <= _ROUNDING:
+            raise BudgetExceeded(f"what is reserved, {_listed(plan)}, costs more than {self.allowance}")
+        self.allowance = replace(self.allowance, reserved=plan)
+        self._planned = _Sums.of(plan)
 
     def open(self, plan: Sequence[Spend]) -> None:
         """Fix what will be spent. Raises BudgetExceeded if the allowance does not cover it."""
@@ -90,7 +146,11 @@ class Ledger:
         if not self.allowance.excess(plan) <= _ROUNDING:
             raise BudgetExceeded(f"the plan {_listed(plan)} costs more than {self.allowance}")
         self._plan = plan
-        self._planned = _Sums.of(plan)
+        self._planned = _Sums.of((*self._reserved, *plan))
+
+    @property
+    def _reserved(self) -> tuple[Spend, ...]:
+        return self.allowance.reserved if isinstance(self.allowance, Budget) else ()
 
     def cap(self) -> float:
         """Open the ledger with one zCDP cap that takes all of the allowance; gives its rho."""
@@ -112,11 +172,12 @@ class Ledger:
         Sampled steps come out of planned steps of the same rate and noise; Gaussians out of the planned Gaussians as one sum
         (their squared inverse multipliers add up exactly), what is over and all else out of the planned zCDP.
         """
-        if self._plan is None:
+        plan = (*self._reserved, *(self._plan or ()))
+        if self._plan is None and not plan:
             raise BudgetExceeded(f"{label}: no plan was opened, so nothing may be spent")
         used = self._used.plus(_known(spend), self._planned)
         if not used.fits(self._planned):
-            raise BudgetExceeded(f"{label}: {spend} does not fit into what is left of the plan {_listed(self._plan)}")
+            raise BudgetExceeded(f"{label}: {spend} does not fit into what is left of the plan {_listed(plan)}")
         self._used = used
         last = self._charges[-1] if self._charges else None
         joined = _joined(last[1], spend) if last and last[0] == label else None
@@ -133,8 +194,11 @@ class Ledger:
 
     @property
     def plan(self) -> list[dict[str, Any]] | None:
-        """Every spend of the plan: mechanism and its numbers; None before there is one."""
-        return None if self._plan is None else [_written(spend) for spend in self._plan]
+        """Every spend of the plan, what was learnt before it included: mechanism and its numbers; None before there is one."""
+        first = (self._before.plan or []) if self._before else []
+        if self._plan is None and not self._reserved:
+            return first or None
+        return first + [_written(spend) for spend in (*self._reserved, *(self._plan or ()))]
 
     def expose(self, why: str) -> None:
         """Record that rows left without protection; nothing built on them has a guarantee."""
@@ -161,21 +225,24 @@ class Ledger:
             raise TypeError("only a ledger with an (epsilon, delta) budget can say its epsilon")
         if self._exposures:
             return None
+        before = (self._before.spent or 0.0) if self._before else 0.0
         if self._promises:
-            return self.allowance.epsilon
-        return self.allowance.spent(self._plan) if self._plan and self._charges else 0.0
+            return before + self.allowance.epsilon
+        return before + (self.allowance.spent(self._plan or ()) if self._charges else 0.0)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
         """Every charge in order: label, mechanism and its numbers; promises and exposures last."""
-        rows = [{"label": label, **_written(spend)} for label, spend in self._charges]
+        rows = self._before.entries if self._before else []
+        rows += [{"label": label, **_written(spend)} for label, spend in self._charges]
         rows += [{"label": why, "mechanism": "HandedOver"} for why in self._promises]
         return rows + [{"label": why, "mechanism": "Unprotected"} for why in self._exposures]
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """What spends add up to, without any rounding: zCDP of Gaussians, zCDP of the rest, and sampled steps of each kind.
+    """What spends add up to, without any rounding: zCDP of Gaussians, zCDP of the rest, sampled steps of each kind, and the
+    deltas of thresholds.
 
     Exact sums, for the errors of a million small ones would add up too.
     """
@@ -183,6 +250,7 @@ class _Sums:
     gaussian: Fraction = Fraction()
     capped: Fraction = Fraction()
     steps: Counter[tuple[float, float]] = field(default_factory=Counter)
+    delta: Fraction = Fraction()
 
     @classmethod
     def of(cls, plan: Sequence[Spend]) -> _Sums:
@@ -196,6 +264,8 @@ class _Sums:
         """With one spend more. planned: where steps of its kind are, it counts as steps, else as zCDP without amplification."""
         if isinstance(spend, SampledGaussian) and planned.steps[_kind(spend)]:
             return replace(self, steps=self.steps + Counter({_kind(spend): spend.count}))
+        if isinstance(spend, Threshold):
+            return replace(self, delta=self.delta + spend.count * Fraction(spend.delta))
         if isinstance(spend, Gaussian | GaussianCap):
             return replace(self, gaussian=self.gaussian + Fraction(spend.rho))
         return replace(self, capped=self.capped + Fraction(spend.rho))
@@ -204,7 +274,7 @@ class _Sums:
         """Whether all this can be taken out of what was planned; both sums of zCDP may be over by a share that is for
         rounding."""
         over = max(Fraction(), self.gaussian - planned.gaussian * _WITH_ROUNDING)
-        within = all(count <= planned.steps[kind] for kind, count in self.steps.items())
+        within = all(count <= planned.steps[kind] for kind, count in self.steps.items()) and self.delta <= planned.delta
         return within and self.capped + over <= planned.capped * _WITH_ROUNDING
 
 

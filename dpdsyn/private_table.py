@@ -25,6 +25,7 @@ from dpdsyn.exact_noise import exponential_choice, rounded_gaussian
 from dpdsyn.privacy import DRAFTED, Ledger
 from dpdsyn.rows import Rows, only, recoded
 from dpdsyn.schema import Schema
+from dpdsyn.schema_values import SchemaError
 from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian
 
 Query = tuple[str, ...]
@@ -59,6 +60,8 @@ class PrivateTable:
     def __init__(
         self, rows: np.ndarray | Rows, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False
     ) -> None:
+        if schema.is_open:
+            raise SchemaError("the schema leaves open what columns hold, or how many rows there are; that has to be learnt first")
         if isinstance(rows, np.ndarray):
             _check_encoded(rows, schema)
             rows = Rows(rows)
@@ -178,7 +181,7 @@ class PrivateTable:
             _check_mapping(mapping, columns[position].size)
         for name, mapping in mappings.items():
             columns[self.schema.position(name)] = Column(name, "categorical", categories=tuple(range(int(np.max(mapping)) + 1)))
-        schema = Schema(tuple(columns), None, self.schema.rows_public)
+        schema = Schema(tuple(columns), self.schema.target, self.schema.rows_public)
         return self._view(recoded(changes), schema, self.ledger, self.__rng)
 
     def _view(

@@ -1,7 +1,7 @@
 """The public description of a table: its columns, its target and its privacy unit.
 
-A schema is public knowledge, written by a person in YAML. Nothing in it is learnt from rows, so neighbouring tables
-have the same domain.
+A schema is public knowledge, written by a person in YAML. It may leave open what columns hold, and how many rows there are; that
+is learnt through mechanisms (`dpdsyn.domain_learning`), and the schema that comes of it is as public as any answer of theirs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.column import Column, SchemaError, refuse_unknown, shortened, truth
+from dpdsyn.column import LEARN, Column, SchemaError, refuse_unknown, shortened, truth
 
 MARK = "READ OFF THE ROWS"  # what `dpdsyn schema draft` computed from the table itself
 _MARKED = re.compile(rf"\s*(?:[^#\s].*{MARK}|#\W*{MARK})", re.IGNORECASE)
@@ -29,7 +29,7 @@ class Schema:
 
     target: the column to be predicted, or None for a table of features alone.
     rows_public: a rounded row count that is not to change when one row is added; every default that depends on
-    the number of rows uses it.
+    the number of rows uses it. 0 where it is still to be learnt.
     groups: rows of one group stay on one side of a split: "rows" (each row alone), "identical_rows", or a tuple
     of column names.
     ignore: columns of the raw data that are known and left out.
@@ -55,8 +55,10 @@ class Schema:
             raise SchemaError("the schema has no columns")
         if len(set(self.names)) < len(self.names):
             raise SchemaError(f"columns given twice: {', '.join(sorted({n for n in self.names if self.names.count(n) > 1}))}")
-        if isinstance(self.rows_public, bool) or not isinstance(self.rows_public, int) or self.rows_public < 1:
-            raise SchemaError(f"rows_public is {self.rows_public!r}; a rounded, public row count of at least 1 is needed")
+        if isinstance(self.rows_public, bool) or not isinstance(self.rows_public, int) or self.rows_public < 0:
+            raise SchemaError(
+                f"rows_public is {self.rows_public!r}; a rounded, public row count of at least 1 is needed, or {LEARN}"
+            )
         if isinstance(self.groups, str) and self.groups not in ("rows", "identical_rows"):
             raise SchemaError(f"groups is {self.groups!r}; accepted: rows, identical_rows, or a list of columns")
         if self.target is not None:
@@ -69,7 +71,7 @@ class Schema:
         column = self[self.target]
         if column.kind != "categorical":
             raise SchemaError(f"target {self.target!r} is {column.kind}; a categorical column is needed")
-        if len(column.categories) < 2:
+        if len(column.categories) == 1:
             raise SchemaError(f"target {self.target!r} has one class; at least two are needed")
         if column.missing == "own_code" or column.other:
             raise SchemaError(
@@ -95,9 +97,10 @@ class Schema:
         if not isinstance(raw, Mapping):
             raise SchemaError("a schema is a mapping with the keys columns, target and rows_public")
         refuse_unknown(raw, KEYS, "schema")
-        missing = {"columns", "rows_public"} - set(raw)
-        if missing:
-            raise SchemaError(f"the schema lacks {', '.join(sorted(missing))}")
+        if "columns" not in raw:
+            raise SchemaError("the schema lacks columns")
+        if raw.get("rows_public", LEARN) in (0, False):
+            raise SchemaError(f"rows_public is {raw['rows_public']!r}; a row count of at least 1 is needed, or {LEARN}")
         if not isinstance(raw["columns"], Mapping):
             raise SchemaError("`columns` is a mapping from column name to its description")
         target = None if raw.get("target") is None else str(raw["target"])
@@ -107,7 +110,7 @@ class Schema:
         return cls(
             columns=tuple(Column.from_mapping(str(name), spec, str(name) == target) for name, spec in raw["columns"].items()),
             target=target,
-            rows_public=raw["rows_public"],
+            rows_public=0 if (rows := raw.get("rows_public", LEARN)) == LEARN else rows,
             groups=groups if isinstance(groups, str) else tuple(map(str, groups)),
             ignore=tuple(map(str, raw.get("ignore") or ())),
             person=None if raw.get("person") is None else str(raw["person"]),
@@ -120,7 +123,7 @@ class Schema:
         """What `from_mapping` takes to give this schema again: plain values, for YAML or JSON."""
         raw = {
             "target": self.target,
-            "rows_public": self.rows_public,
+            "rows_public": self.rows_public or LEARN,
             "groups": list(self.groups) if isinstance(self.groups, tuple) else self.groups,
             "ignore": list(self.ignore),
             "person": self.person,
@@ -141,6 +144,11 @@ class Schema:
             return replace(schema, drafted=schema.drafted or bool(marked_lines(path)))
         except SchemaError as error:
             raise SchemaError(f"{path}: {error}") from error
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be learnt: how many rows there are, or what a column may hold."""
+        return not self.rows_public or any(column.is_open for column in self.columns)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -100,7 +100,24 @@ class GaussianCap:
         return math.fsum(spend.rho for spend in plan) / self.rho - 1
 
 
-Repeatable = Gaussian | SampledGaussian | Exponential
+@dataclass(frozen=True)
+class Threshold:
+    """What noisy counts of values that nobody listed cost beside their noise: with probability `delta` one is published that only
+    a single unit has (Korolova et al. 2009, "Releasing search queries and clicks privately"). No cap covers it.
+    """
+
+    delta: float
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        _keep(self, delta=_number("delta", self.delta), count=_uses(self.count))
+
+    @property
+    def rho(self) -> float:
+        return math.inf
+
+
+Repeatable = Gaussian | SampledGaussian | Exponential | Threshold
 Spend = Repeatable | ZCDP | GaussianCap
 
 

@@ -72,10 +72,11 @@ class Isolated(Synthesizer):
         return self.measured_
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
-        schema, budget = private.schema, private.ledger.allowance
-        if reason := self.skip(schema, budget):
+        schema, allowance = private.schema, private.ledger.allowance
+        if reason := self.skip(schema, allowance):
             raise InputError(reason)
-        assert isinstance(budget, Budget)
+        assert isinstance(allowance, Budget)
+        budget = allowance.left
         name = f"{self.package} {self.method}"
         self.schema_ = schema
         self.process_ = OtherInterpreter(name, self.interpreter(), self.adapter(), self.method, self.report)

@@ -47,18 +47,19 @@ class Parts:
     """A plan, sorted.
 
     gaussian: the sum of squared inverse noise multipliers. steps: (rate, noise multiplier): count. selections: epsilon: count, of
-    exponential mechanisms. rho: of zCDP caps together.
+    exponential mechanisms. rho: of zCDP caps together. delta: of thresholds together.
     """
 
     gaussian: float = 0.0
     steps: Mapping[tuple[float, float], int] = field(default_factory=dict)
     selections: Mapping[float, int] = field(default_factory=dict)
     rho: float = 0.0
+    delta: float = 0.0
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]]) -> Parts:
         """From rows as a ledger writes them. Raises InputError for a mechanism that is not known here."""
-        gaussian = rho = 0.0
+        gaussian = rho = delta = 0.0
         steps: dict[tuple[float, float], int] = {}
         selections: dict[float, int] = {}
         for row in rows:
@@ -75,9 +76,11 @@ class Parts:
                     selections[float(row["epsilon"])] = selections.get(float(row["epsilon"]), 0) + count
                 case "ZCDP":
                     rho += float(row["rho"])
+                case "Threshold":
+                    delta += count * float(row["delta"])
                 case other:
                     raise InputError(f"{other!r} is no mechanism that an accountant knows")
-        return cls(gaussian, steps, selections, rho)
+        return cls(gaussian, steps, selections, rho, delta)
 
 
 def bracket(rows: Sequence[Mapping[str, Any]], delta: float, wanted: float = losses.WANTED) -> Bracket:
@@ -86,6 +89,9 @@ def bracket(rows: Sequence[Mapping[str, Any]], delta: float, wanted: float = los
     wanted: half the width of the bracket, as a share of epsilon, that sampled steps are summed for; less takes longer.
     """
     parts = Parts.of(rows)
+    delta -= parts.delta
+    if delta <= 0:
+        return Bracket(math.inf, math.inf)
     if not parts.steps and not parts.selections:
         low = gaussian_epsilon(parts.gaussian + 2 * parts.rho, delta)
         return Bracket(low * (1 - _RELATIVE), renyi_epsilon(parts, delta) if parts.rho else low * (1 + _RELATIVE))

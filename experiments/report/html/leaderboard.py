@@ -30,6 +30,7 @@ _MECHANISMS = {
     "Exponential": "exponential mechanism",
     "ZCDP": "zCDP cap",
     "GaussianCap": "cap of one Gaussian",
+    "Threshold": "threshold of values that nobody listed",
     "HandedOver": "rows handed to an outside library",
     "Unprotected": "rows without protection",
 }
