@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class BatchAdaptive(ModelSynthesizer):
     """
 
     version = 2
+    most_values: ClassVar[int | None] = 32
 
     def __init__(
         self,

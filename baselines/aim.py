@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -51,6 +51,7 @@ class AIM(ModelSynthesizer):
     """
 
     version = 2
+    most_values: ClassVar[int | None] = 32
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class MST(ModelSynthesizer):
     """
 
     version = 3
+    most_values: ClassVar[int | None] = 32
 
     def __init__(self, iterations: int = 10_000, engine: Engine = "own") -> None:
         self.iterations = iterations

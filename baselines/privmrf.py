@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class PrivMRF(ModelSynthesizer):
     """
 
     version = 2
+    most_values: ClassVar[int | None] = 32
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class PrivPetal(ModelSynthesizer):
     """
 
     version = 2
+    most_values: ClassVar[int | None] = 32
 
     def __init__(
         self,

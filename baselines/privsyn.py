@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class PrivSyn(Synthesizer):
     """
 
     version = 2
+    most_values: ClassVar[int | None] = 32
 
     def __init__(self, cells: int = 5000, iterations: int = 50) -> None:
         self.cells = cells

@@ -62,6 +62,7 @@ class Swift(Synthesizer):
     """
 
     version = 1
+    most_values: ClassVar[int | None] = 32
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "gaussian"
     uses_target: ClassVar[bool] = True
 

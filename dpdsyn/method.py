@@ -19,6 +19,8 @@ import numpy as np
 from dpdsyn.balanced_labels import balanced, drawn
 from dpdsyn.checks import InputError
 from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports
+from dpdsyn.merging import fit as fitted
+from dpdsyn.merging import restored
 from dpdsyn.module_guide import guide_of
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
@@ -105,7 +107,7 @@ class GuidedSynthesizer(Synthesizer):
 
         noise = private.ledger.open_calibrated(plan)
         columns = self._columns(source, schema)
-        self.source_ = source.fit(private.child(cap, columns), rng)
+        self.source_ = fitted(source, private.child(cap, columns), rng)
         self.source_schema_ = schema.select(columns)
         if self._taught(source):
             guide.pretrain(self._lesson(rng), rng)
@@ -192,7 +194,7 @@ class GuidedSynthesizer(Synthesizer):
         self.schema_ = schema
         source = self._source()
         self.source_schema_ = schema.select(self._columns(source, schema))
-        self.source_ = source.restore(self.source_schema_, _part(state, "source."))
+        self.source_ = restored(source, self.source_schema_, _part(state, "source."))
         self.guide_ = guide_of(schema, self._settings(), self.other_targets).restore(_part(state, "guide."))
         self.odds_ = np.asarray(state["odds"], dtype=np.float32)
         if self.odds_.shape != (self.guide_.classes,) or not (np.isfinite(self.odds_) & (self.odds_ > 0)).all():

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dpdsyn.checks import positive
-from dpdsyn.column import Column
 from dpdsyn.counting import counted
 from dpdsyn.entropy import apart
 from dpdsyn.exact_noise import exponential_choice, rounded_gaussian
@@ -175,13 +174,10 @@ class PrivateTable:
         mappings: for a column, the new code of each old code, shape (size,); new codes run from 0 without gaps.
         A mapping may depend on noisy answers, never on rows. Raises ValueError for one of another shape or with gaps.
         """
-        columns = list(self.schema.columns)
         changes = {self.schema.position(name): np.asarray(mapping) for name, mapping in mappings.items()}
         for position, mapping in changes.items():  # here, for later only rows with such a value would stumble over it
-            _check_mapping(mapping, columns[position].size)
-        for name, mapping in mappings.items():
-            columns[self.schema.position(name)] = Column(name, "categorical", categories=tuple(range(int(np.max(mapping)) + 1)))
-        schema = Schema(tuple(columns), self.schema.target, self.schema.rows_public)
+            _check_mapping(mapping, self.schema.columns[position].size)
+        schema = self.schema.recoded(mappings)
         return self._view(recoded(changes), schema, self.ledger, self.__rng)
 
     def _view(

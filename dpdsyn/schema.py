@@ -210,6 +210,14 @@ class Schema:
         target = self.target if self.target in names else None
         return replace(self, columns=tuple(self[name] for name in names), target=target)
 
+    def recoded(self, mappings: Mapping[str, np.ndarray]) -> Schema:
+        """The schema with some columns' values merged; a mapping holds the new code of each old one, from 0 without gaps."""
+        columns = [
+            Column(c.name, "categorical", categories=tuple(range(int(np.max(mappings[c.name])) + 1))) if c.name in mappings else c
+            for c in self.columns
+        ]
+        return Schema(tuple(columns), self.target, self.rows_public)
+
     def check_names(self, names: Sequence[str]) -> None:
         """Raise SchemaError unless there is every column of the schema, none twice, and none that nobody declared."""
         twice = sorted({name for name, count in Counter(names).items() if count > 1})

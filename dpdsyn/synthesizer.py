@@ -29,12 +29,15 @@ class Synthesizer(ABC):
     spends: how the method uses its ledger; "gaussian": only Gaussian noise of a fixed scale; "zcdp": anything
     that a zCDP cap covers; "nothing": no mechanism at all, so that epsilon makes no difference.
     uses_target: whether, as a source of candidates, the method is to see the target column too.
+    most_values: how many codes a learnt column has at most where the method works well; others are merged (`dpdsyn.merging`).
+    None: as many as there are.
     report: what a long fit tells of its progress, one line at a time; set it to hear.
     """
 
     version: ClassVar[int] = 1
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "zcdp"
     uses_target: ClassVar[bool] = False
+    most_values: ClassVar[int | None] = None
     report: Callable[[str], None] = staticmethod(lambda line: None)
 
     @abstractmethod
@@ -144,7 +147,7 @@ def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Genera
         raise ContractError(f"{name} gave values outside the schema's domain")
     encoded = encoded.astype(schema.dtype)
     for position, column in enumerate(schema.columns):
-        if column.other_code is None:
+        if column.other_code is None or column.is_learnt:  # what was learnt of has `other` as a category of its own
             continue
         undeclared = encoded[:, position] == column.other_code
         if undeclared.any():

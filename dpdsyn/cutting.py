@@ -1,0 +1,98 @@
+"""From noisy counts of fine cells to pieces: values that stand out alone, and runs of about equal mass between them.
+
+Everything here is computed from answers of mechanisms and from public values, so none of it costs anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from dpdsyn.grids import Values
+from dpdsyn.noisy_tree import estimated
+from dpdsyn.pieces import Pieces
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How finely a column is cut.
+
+    pieces: that the whole column would have if it held no atoms, at most. atoms: at most. stands_out: standard deviations that a
+    single value's count is above what the largest of so many noises is. least_mass: standard deviations of the noise of a cell
+    that a piece has at least.
+    """
+
+    pieces: int = 32
+    atoms: int = 128
+    stands_out: float = 1.0
+    least_mass: float = 5.0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Pieces, with the noisy counts of each and the standard deviations of their noise, about, shape (pieces,)."""
+
+    pieces: Pieces
+    counts: np.ndarray
+    sds: np.ndarray
+
+
+def cut(grid: Values, noisy: list[np.ndarray], sigma: float, how: Cutting) -> Cut | None:
+    """Cut a grid by noisy counts at each resolution (`dpdsyn.noisy_tree`); None if nothing stands out."""
+    counts, inside = estimated(noisy, sigma)
+    (seen,) = np.nonzero(counts > 0)
+    if counts.sum() < 3 * sigma or not len(seen):
+        return None
+    atoms = _atoms(np.where(inside, noisy[0], 0.0), int(inside.sum()), sigma, how)
+    runs = _runs(counts, (int(seen[0]), int(seen[-1]) + 1), atoms, sigma, how)
+    return _assembled(grid, counts, atoms, runs, sigma)
+
+
+def _atoms(counts: np.ndarray, tested: int, sigma: float, how: Cutting) -> np.ndarray:
+    """Cells that stand out of the noise by themselves, rising."""
+    largest_noise = np.sqrt(2 * np.log(tested + 1))
+    (found,) = np.nonzero(counts > (largest_noise + how.stands_out) * sigma)
+    return np.sort(found[np.argsort(-counts[found], kind="stable")][: how.atoms])
+
+
+def _runs(counts: np.ndarray, ends: tuple[int, int], atoms: np.ndarray, sigma: float, how: Cutting) -> list[tuple[int, int]]:
+    """Runs of cells between atoms that have a code of their own: first cell, and one past the last."""
+    rest = counts.copy()
+    rest[atoms] = 0
+    mass = max(float(rest.sum()) / how.pieces, how.least_mass * sigma)
+    found: list[tuple[int, int]] = []
+    for before, after in pairwise([ends[0] - 1, *(int(atom) for atom in atoms), max(ends[1], ends[0])]):
+        first, end = before + 1, after
+        within = rest[first:end]
+        here = float(within.sum())
+        if first >= end or (here < mass / 2 and len(atoms)):
+            continue  # too little to tell from nothing: it belongs to the atoms beside it
+        parts = max(1, min(round(here / mass), end - first))
+        at = np.searchsorted(np.cumsum(within), np.arange(1, parts) * here / parts, side="left") + 1
+        edges = np.unique([0, *np.clip(at, 0, end - first), end - first])
+        found += [(first + int(a), first + int(b)) for a, b in pairwise(edges)]
+    return found
+
+
+def _assembled(grid: Values, counts: np.ndarray, atoms: np.ndarray, runs: list[tuple[int, int]], sigma: float) -> Cut:
+    """Pieces in order; what lies between two of them belongs to the nearer one."""
+    widths = grid.widths
+    codes = sorted([(int(a), int(a) + 1, True) for a in atoms] + [(first, end, False) for first, end in runs])
+    starts: list[int] = []
+    firsts, lasts, masses, sds = [], [], [], []
+    before = int(grid.starts[0])
+    for first, end, atom in codes:
+        (held,) = np.nonzero(counts[first:end] > 0)  # a run's core is what it holds of cells that are not empty
+        inner = (first, end) if atom or not len(held) else (first + int(held[0]), first + int(held[-1]) + 1)
+        low, high = int(grid.starts[first]), int(grid.starts[end - 1] + widths[end - 1]) - 1
+        starts.append(low if not starts else max(low - (low - before - 1) // 2, before + 1))
+        core = int(grid.starts[inner[0]]), int(grid.starts[inner[1] - 1] + widths[inner[1] - 1]) - 1
+        firsts.append(grid.roundest(first) if atom else core[0])
+        lasts.append(grid.roundest(first) if atom else core[1])
+        masses.append(float(counts[first:end].sum()))
+        sds.append(sigma * float(np.sqrt(min(end - first, 1 + (counts[first:end] > sigma).sum()))))
+        before = high
+    starts[0] = int(grid.starts[0])
+    return Cut(Pieces(tuple(starts), tuple(firsts), tuple(lasts)), np.array(masses), np.array(sds))

@@ -1,0 +1,257 @@
+"""What a schema leaves open, learnt from the rows under differential privacy, at the cost of a part of the budget.
+
+1. If the number of rows is open, a noisy count with a small part of epsilon and delta of its own (`Budget.split`), for what comes
+   later depends on it.
+2. In one pass over the rows: of numbers whose bounds are open a histogram over powers of two, of real ones whose decimals are
+   open one of their decimals, of dates one of their years; of categories that nobody listed noisy counts above a threshold.
+3. In a second pass: of every number and date a histogram of a fine grid, at several resolutions, from which values that stand out
+   get a code of their own, and the rest is cut into runs of about equal mass (`dpdsyn.cutting`).
+
+All noise is Gaussian and fixed before any row is read, so that it composes exactly with whatever follows; the deltas of
+thresholds are taken off before. What comes of it is a closed schema, which is as public as the answers that it was made of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+import numpy as np
+
+from dpdsyn import noisy_tree
+from dpdsyn.cells import RESOLUTIONS, canonical
+from dpdsyn.checks import InputError
+from dpdsyn.column import MOST_DECIMALS, Column
+from dpdsyn.cutting import Cutting, cut
+from dpdsyn.grids import Decimals, Grid, Magnitudes, Values, Years
+from dpdsyn.pieces import Pieces, units_of
+from dpdsyn.privacy import Budget
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.raw_table import RawTable
+from dpdsyn.schema import Schema
+from dpdsyn.schema_values import SchemaError
+from dpdsyn.spends import Gaussian, Threshold
+
+_COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
+_STANDS_OUT = 3.0  # standard deviations of a count of magnitudes, years or decimals
+_FEW = 0.01  # of all numbers, that may have more decimals than are kept
+_WEIGHTS = {Magnitudes: 0.5, Years: 0.5, Decimals: 0.25, Values: 1.0}  # zCDP of each kind of histogram, against the others
+
+
+@dataclass(frozen=True)
+class DomainLearning:
+    """How domains are learnt; one setting for every table and every budget.
+
+    share: of the budget's zCDP, if one histogram of every column were learnt; learning less costs less. threshold_delta: of the
+    budget's delta, for values that nobody listed. cutting: of numbers and dates.
+    """
+
+    share: float = 0.1
+    threshold_delta: float = 0.1
+    cutting: Cutting = field(default_factory=Cutting)
+
+    def __post_init__(self) -> None:
+        for name in ("share", "threshold_delta"):
+            if not 0 < getattr(self, name) < 0.5:
+                raise InputError(f"{name} is {getattr(self, name)!r}; a share above 0 and below .5 is needed")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any] | None) -> Self:
+        """From a mapping of settings that are to differ. Raises InputError for a name that is none."""
+        given = dict(given or {})
+        cutting = given.pop("cutting", None) or {}
+        for kind, values in ((cls, given), (Cutting, cutting)):
+            unknown = sorted(set(values) - {f.name for f in fields(kind)})
+            if unknown:
+                raise InputError(
+                    f"domain learning has no setting {', '.join(unknown)}; there are {[f.name for f in fields(kind)]}"
+                )
+        return cls(**given, cutting=Cutting(**cutting))
+
+    def learn(self, raw: RawTable) -> PrivateTable:
+        """The same rows behind a closed schema, on the same ledger, which has been charged.
+
+        Raises SchemaError if nothing can be learnt of the target, or of any column.
+        """
+        schema = raw.schema
+        if not schema.is_open:
+            return raw.encoded(schema)
+        if not schema.rows_public:
+            schema = replace(schema, rows_public=_counted(raw))
+        return raw.encoded(_Learner(self, raw, schema).closed())
+
+
+def _counted(raw: RawTable) -> int:
+    """About how many rows there are, to two digits, with the part of the budget that is set apart for it."""
+    ledger = raw.ledger.set_apart(_COUNT_SHARE)
+    sigma = ledger.open_calibrated(lambda noise: [Gaussian(noise)])
+    most = raw.schema.max_rows_per_person or 1
+    rows = max(1, round(raw.noisy_count(sigma, ledger) * most))
+    return max(1, round(rows, 2 - len(str(rows))))
+
+
+class _Learner:
+    """One table's domain, as it is learnt."""
+
+    def __init__(self, how: DomainLearning, raw: RawTable, schema: Schema) -> None:
+        self.how = how
+        self.raw = raw
+        self.schema = schema
+        columns = [column for column in schema.columns if column.is_open]
+        self.listed = [column for column in columns if not column.ordered]
+        self.ordered = [column for column in columns if column.ordered]
+        self.first = [grid for column in self.ordered for grid in _first_grids(column)]
+        self.deltas = self._reserve()
+
+    def _reserve(self) -> float:
+        """Fix what is spent: sets the noise of a weight of one, and gives the delta of each listed column."""
+        budget = self.raw.ledger.allowance
+        if not isinstance(budget, Budget):
+            raise InputError("domains are learnt with an (epsilon, delta) budget, not under a cap")
+        weights = [_WEIGHTS[type(grid)] for grid in self.first] + [1.0] * len(self.listed) + [1.0] * len(self.ordered)
+        rho = self.how.share * budget.rho / len(self.schema.columns)
+        self.sigma = math.sqrt(1 / (2 * rho))  # of a weight of one
+        delta = self.how.threshold_delta * budget.delta / max(1, len(self.listed))
+        thresholds = [Threshold(delta, len(self.listed))] if self.listed else []
+        self.raw.ledger.reserve([Gaussian(1 / math.sqrt(2 * rho * math.fsum(weights))), *thresholds] if weights else [])
+        return delta
+
+    def _noise(self, grid: Grid) -> float:
+        """The standard deviation of a grid's counts, whose resolutions share its part."""
+        parts = noisy_tree.levels(grid.size - 1) if isinstance(grid, Values) else 1
+        return self.sigma * math.sqrt(parts / _WEIGHTS[type(grid)])
+
+    def closed(self) -> Schema:
+        closed: dict[str, Column | None] = {column.name: column for column in self.schema.columns}
+        rough: dict[tuple[str, type], np.ndarray] = {}
+        if self.first or self.listed:
+            sigmas = [self._noise(grid) for grid in self.first]
+            names = [column.name for column in self.listed]
+            answers, values = self.raw.histograms(self.first, sigmas, names, self.sigma, self.deltas)
+            rough = {(grid.name, type(grid)): answer[0] for grid, answer in zip(self.first, answers, strict=True)}
+            rows = float(self.schema.rows_public) / (self.schema.max_rows_per_person or 1)
+            closed |= {c.name: _categories(c, told, self.sigma, rows) for c, told in zip(self.listed, values, strict=True)}
+        grids = {column.name: self._grid(column, rough) for column in self.ordered}
+        wanted = [grid for grid in grids.values() if grid is not None]
+        noise = [self._noise(grid) for grid in wanted]
+        found = dict(zip([grid.name for grid in wanted], self.raw.histograms(wanted, noise)[0], strict=True)) if wanted else {}
+        for column in self.ordered:
+            grid = grids[column.name]
+            closed[column.name] = None if grid is None else self._pieces(grid, found[column.name])
+        return _assembled(self.schema, closed)
+
+    def _grid(self, column: Column, rough: Mapping[tuple[str, type], np.ndarray]) -> Values | None:
+        """The fine grid of a column; None if no bounds are given, and none can be told."""
+        low_high = column.bounds
+        if low_high is not None and column.kind == "date":
+            factor = RESOLUTIONS["day"] // RESOLUTIONS[column.resolution or "day"]
+            return Values.between(column, int(low_high[0]) * factor, int(low_high[1] + 1) * factor - 1)
+        if low_high is None:
+            probe: Magnitudes | Years = Years(column) if column.kind == "date" else Magnitudes(column)
+            counts = rough[column.name, type(probe)][:-1]
+            (seen,) = np.nonzero(counts > _STANDS_OUT * self._noise(probe))
+            if not len(seen):
+                return None
+            low_high = probe.ends(int(seen[0]), int(seen[-1]))
+            if column.kind == "date":
+                return self._grid(replace(column, bounds=low_high), rough)
+        decimals = 0
+        if column.kind == "real":
+            decimals = column.decimals if column.decimals is not None else self._decimals(column, low_high, rough)
+            column = replace(column, decimals=decimals)
+        low, high = units_of(np.array(low_high), decimals).astype(int).tolist()
+        return Values.between(column, low, max(high, low))
+
+    def _decimals(self, column: Column, low_high: tuple[float, float], rough: Mapping[tuple[str, type], np.ndarray]) -> int:
+        """As many as all but a few numbers have, and no more than give the column 2^16 cells or so."""
+        probe = Decimals(column)
+        counts, noise = rough[column.name, Decimals][:-1], self._noise(probe)
+        more = np.cumsum(counts[::-1])[::-1]  # numbers with so many decimals or more
+        enough = max(_STANDS_OUT * noise, _FEW * float(counts.sum()))
+        wanted = int(np.flatnonzero(np.append(more, 0.0) <= enough)[0]) - 1  # the most that more than a few have
+        largest = max(abs(low_high[0]), abs(low_high[1]), 1e-300)
+        fine = max(0, 5 - math.floor(math.log10(max(low_high[1] - low_high[0], 1e-300))))
+        exact = math.floor(math.log10(2.0**50 / largest))
+        return max(0, min(MOST_DECIMALS, exact, fine if wanted > MOST_DECIMALS else max(wanted, 0)))
+
+    def _pieces(self, grid: Values, answers: list[np.ndarray]) -> Column | None:
+        column, sigma = grid.column, self._noise(grid)
+        silent, noisy = float(answers[0][-1]), [answers[0][:-1], *answers[1:]]
+        made = cut(grid, noisy, sigma, self.how.cutting)
+        if made is None:
+            return None
+        masses, sds = made.counts.tolist(), made.sds.tolist()
+        if column.missing == "own_code":
+            masses, sds = [*masses, max(silent, 0.0)], [*sds, sigma]
+        bounds = None if column.bounds is None else column.bounds
+        return replace(column, bounds=bounds, pieces=made.pieces, counts=tuple(masses), count_sds=tuple(sds))
+
+
+def _first_grids(column: Column) -> list[Grid]:
+    """What has to be known of a column of numbers or dates before it can have a fine grid."""
+    grids: list[Grid] = [] if column.bounds else [Years(column) if column.kind == "date" else Magnitudes(column)]
+    return grids + ([Decimals(column)] if column.kind == "real" and column.decimals is None else [])
+
+
+def _categories(column: Column, told: Mapping[str | None, float], sigma: float, rows: float) -> Column | None:
+    """Those that were told of, in their order as numbers or texts; None if there are too few to tell anything."""
+    texts = [text for text in told if text is not None and text != ""]
+    if not texts:
+        return None
+    values = _typed(texts)
+    counts = [told[canonical(value)] for value in values]
+    silent = max(told.get(None, 0.0), 0.0)
+    left = max(rows - sum(counts) - silent, 0.0)
+    if column.missing == "own_code":
+        counts.append(silent)
+    if column.other:
+        counts.append(left)
+    return replace(column, categories=tuple(values), counts=tuple(counts), count_sds=(sigma,) * len(counts))
+
+
+def _typed(texts: list[str]) -> list[Any]:
+    """Categories as whole numbers, numbers or truth values if all of their texts are, in the order of their values."""
+    if set(texts) <= {"true", "false"}:
+        return [text == "true" for text in sorted(texts)]
+    for kind in (int, float):
+        try:
+            numbers = [kind(text) for text in texts]
+        except ValueError:
+            continue
+        if all(canonical(number) == text for number, text in zip(numbers, texts, strict=True)) and np.isfinite(numbers).all():
+            return sorted(numbers)
+    return sorted(texts)
+
+
+def _assembled(schema: Schema, closed: Mapping[str, Column | None]) -> Schema:
+    """The closed schema. Columns that nothing was learnt of are left out, or noise, as they say."""
+    known = {c.name: closed[c.name] or (_noise(c) if c.unlearnt == "noise" else None) for c in schema.columns}
+    if schema.target is not None and ((target := closed[schema.target]) is None or target.values < 2):
+        raise SchemaError(
+            f"nothing can be learnt of the target {schema.target!r} with this budget: the noise is above its values' counts; "
+            "list them in the schema (`categories`), or spend more"
+        )
+    columns = tuple(column for column in known.values() if column is not None)
+    if len(columns) < 2:
+        raise SchemaError(
+            "with this budget nothing can be learnt of two columns or more: the noise is above all counts; state in the schema "
+            "what is known of them, or spend more"
+        )
+    gone = tuple(name for name, column in known.items() if column is None)
+    return replace(schema, columns=columns, ignore=(*schema.ignore, *gone))
+
+
+def _noise(column: Column) -> Column:
+    """A column that is published as noise: any value between the bounds that are stated, else 0 or one category alone."""
+    size = 1 + (column.missing == "own_code") + column.other
+    return replace(column, counts=(0.0,) * size, count_sds=(1.0,) * size, **_nothing(column))
+
+
+def _nothing(column: Column) -> dict[str, Any]:
+    if not column.ordered:
+        return {"categories": ("unknown",)}
+    factor = RESOLUTIONS["day"] // RESOLUTIONS[column.resolution or "day"] if column.kind == "date" else 1
+    low, high = units_of(np.array(column.bounds or (0.0, 0.0)), column.decimals or 0).astype(int).tolist()
+    return {"pieces": Pieces((low * factor,), (low * factor,), (high * factor,))}
