@@ -69,13 +69,13 @@ class Schema:
         if self.target not in self.names:
             raise SchemaError(f"target {self.target!r} is not a column; columns: {shortened(self.names)}")
         column = self[self.target]
-        if column.kind != "categorical":
-            raise SchemaError(f"target {self.target!r} is {column.kind}; a categorical column is needed")
-        if len(column.categories) == 1:
-            raise SchemaError(f"target {self.target!r} has one class; at least two are needed")
+        if column.kind == "date":
+            raise SchemaError(f"target {self.target!r} is a date; a categorical, integer or real column is needed")
+        if (column.bins if column.ordered else len(column.categories)) == 1:  # what is to be learnt states none
+            raise SchemaError(f"target {self.target!r} has one {'bin' if column.ordered else 'class'}; at least two are needed")
         if column.missing == "own_code" or column.other:
             raise SchemaError(
-                f"target {self.target!r} can have neither `missing: own_code` nor `other`: a label is a declared class"
+                f"target {self.target!r} can have neither `missing: own_code` nor `other`: a label is a declared class or a number"
             )
 
     def _check_person(self) -> None:

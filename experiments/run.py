@@ -267,6 +267,7 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
 def _judge(run: Run, split: datasets.Split, fit: Fit) -> dict[str, Any]:
     """The record's measured part. A method that predicts by itself is scored directly, and its filler rows are not."""
     schema, evaluation, probabilities = split.schema, run.evaluation, fit.test_probabilities
+    positive = datasets.positive_class(run.dataset, schema, run.judged)
     extra = own_metrics(evaluation.get("metrics") or ())
     if probabilities is None:
         metrics = utility(
@@ -280,7 +281,7 @@ def _judge(run: Run, split: datasets.Split, fit: Fit) -> dict[str, Any]:
         labels = probabilities.argmax(axis=1)
     return {
         "metrics": metrics,
-        "positive_rate": float(np.mean(labels == datasets.positive_class(run.dataset, schema, run.judged))),
+        "positive_rate": None if positive is None else float(np.mean(labels == positive)),
         "fidelity": fidelity,
         "synthetic_sha256": hashlib.sha256(fit.encoded.tobytes()).hexdigest(),
         "seconds": fit.seconds,

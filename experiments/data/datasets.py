@@ -54,8 +54,10 @@ def resolved(raw: Mapping[str, Any]) -> Dataset:
         schema = schema_of(dataset)
     if schema.target is None:
         raise SchemaError(f"schema of {dataset.name}: no target is named; add `target: COLUMN`, or dataset.target=COLUMN")
-    classes = [canonical(category) for category in schema[schema.target].categories]
-    _check_choice(dataset, "positive", dataset.positive, classes)
+    target = schema[schema.target]
+    if target.ordered and dataset.positive is not None:
+        raise InputError(f"dataset.positive is {dataset.positive!r}; {dataset.name} predicts a number, which has no such class")
+    _check_choice(dataset, "positive", dataset.positive, [canonical(category) for category in target.categories])
     _check_choice(dataset, "offtask", dataset.offtask, [name for name in schema.features if not schema[name].ordered])
     return dataset
 
@@ -103,8 +105,13 @@ def judged_column(dataset: Dataset, schema: Schema, target: str | None) -> str:
     return str(dataset.offtask)
 
 
-def positive_class(dataset: Dataset, schema: Schema, column: str) -> int:
-    """The category's code whose rate is reported: for the target `positive`, if given; else the last category."""
+def positive_class(dataset: Dataset, schema: Schema, column: str) -> int | None:
+    """The category's code whose rate is reported: for the target `positive`, if given; else the last category.
+
+    None for a column of numbers, where no value is the positive one.
+    """
+    if schema[column].ordered:
+        return None
     categories = [canonical(category) for category in schema[column].categories]
     positive = dataset.positive if column == schema.target else None
     return len(categories) - 1 if positive is None else categories.index(canonical(positive))

@@ -18,7 +18,8 @@ What is planted, so that tests know what to expect of a published table (shares 
 | remarks | text | every cell is missing |
 | left | yes or no | the target; depends on fee, hours, joined, visits, plan, region and whether the last visit is missing |
 
-The chance of a yes is known (`People.chance`), so the best possible accuracy and AUROC are too; about 28% are yes, and knowing it gives accuracy .80 and AUROC .84.
+The chance of a yes is known (`People.chance`), so the best possible accuracy and AUROC are too; about 28% are yes, and
+knowing the chance gives accuracy .80 and AUROC .84.
 `KINDS` is a schema without bounds, bins and categories, of all columns but the two that are ignored.
 """
 
@@ -66,7 +67,7 @@ _DAYS = 4383  # to 2023-12-31
 
 @dataclass(frozen=True)
 class People:
-    """frame: in the owner's types (dates as numpy's, missing whole numbers none, missing texts None); chance: of a yes, by row."""
+    """frame: in the owner's types, dates as numpy's; chance: of a yes, shape (rows,)."""
 
     frame: pd.DataFrame
     chance: np.ndarray
@@ -76,7 +77,7 @@ def people(rows: int = 12_000, seed: int = 0) -> People:
     """Rows of the table above. The same arguments give the same rows."""
     rng = np.random.default_rng([22, seed])
     joined = _START + np.floor(_DAYS * np.sqrt(rng.random(rows))).astype("timedelta64[D]")
-    joined = np.where(rng.random(rows) < 0.08, np.datetime64(ATOMS["joined"][0], "D"), joined)
+    joined[rng.random(rows) < 0.08] = np.datetime64(str(ATOMS["joined"][0]), "D")
     second = rng.integers(6 * 3600, 22 * 3600, rows) + 86_400 * rng.integers(0, 91, rows)
     last_visit = np.datetime64("2024-01-01T00:00:00", "s") + second.astype("timedelta64[s]")
     fee = _with_atoms(np.exp(rng.normal(3.3, 0.6, rows)).round(2), ATOMS["fee"], (0.12, 0.25, 0.13), rng)
@@ -118,7 +119,7 @@ def people(rows: int = 12_000, seed: int = 0) -> People:
             "balance": np.where(gone["balance"], np.nan, balance),
             "city": np.array(CITIES, dtype=object)[city],
             "plan": np.array(plans, dtype=object)[plan],
-            "region": np.where(gone["region"], None, np.array(REGIONS, dtype=object)[region]),
+            "region": pd.Series(REGIONS)[region].mask(gone["region"], None).to_numpy(dtype=object),
             "remarks": np.full(rows, None, dtype=object),
             TARGET: np.where(rng.random(rows) < chance, "yes", "no").astype(object),
         }
