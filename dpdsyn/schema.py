@@ -20,7 +20,7 @@ from dpdsyn.column import LEARN, Column, SchemaError, refuse_unknown, shortened,
 
 MARK = "READ OFF THE ROWS"  # what `dpdsyn schema draft` computed from the table itself
 _MARKED = re.compile(rf"\s*(?:[^#\s].*{MARK}|#\W*{MARK})", re.IGNORECASE)
-KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted"}
+KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted", "kinds_inferred"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Schema:
     max_rows_per_person rows of each are kept (`dpdsyn.contribution_bounding`) and the guarantee is for one person; without
     it, for one row.
     drafted: parts of the schema were read off the rows, so that no result has a guarantee.
+    kinds_inferred: the kinds of columns were guessed from cells; the guarantee holds if their owner says that they are public.
     """
 
     columns: tuple[Column, ...]
@@ -47,6 +48,7 @@ class Schema:
     person: str | None = None
     max_rows_per_person: int | None = None
     drafted: bool = False
+    kinds_inferred: bool = False
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -114,6 +116,7 @@ class Schema:
             person=None if raw.get("person") is None else str(raw["person"]),
             max_rows_per_person=raw.get("max_rows_per_person"),
             drafted=truth(raw.get("drafted", False), "drafted"),
+            kinds_inferred=truth(raw.get("kinds_inferred", False), "kinds_inferred"),
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -127,6 +130,7 @@ class Schema:
             "max_rows_per_person": self.max_rows_per_person,
             "drafted": self.drafted,
         }
+        raw |= {"kinds_inferred": True} if self.kinds_inferred else {}
         return {**raw, "columns": {column.name: column.to_mapping() for column in self.columns}}
 
     @classmethod
