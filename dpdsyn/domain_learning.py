@@ -36,6 +36,7 @@ from dpdsyn.spends import Gaussian, Threshold
 
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
 _STANDS_OUT = 3.0  # standard deviations of a count of magnitudes, years or decimals
+_LARGEST = 2.0**63  # of categories that are published as numbers; beyond it they stay texts, as ids are
 _FEW = 0.01  # of all numbers, that may have more decimals than are kept
 _WEIGHTS = {
     Magnitudes: 0.5,
@@ -238,7 +239,8 @@ def _typed(texts: list[str]) -> list[Any]:
             numbers = [kind(text) for text in texts]
         except ValueError:
             continue
-        if all(canonical(number) == text for number, text in zip(numbers, texts, strict=True)) and np.isfinite(numbers).all():
+        same = all(canonical(number) == text for number, text in zip(numbers, texts, strict=True))
+        if same and all(math.isfinite(number) and abs(number) < _LARGEST for number in numbers):
             return sorted(numbers)
     return sorted(texts)
 
