@@ -36,6 +36,10 @@ ROWS_COUNTED = "number of rows"  # what a ledger calls it
 LONGEST = 200  # characters of a value that can be told of; longer ones count as `other`
 
 
+class GridError(AssertionError):
+    """A grid does not give every cell one code."""
+
+
 class RawTable:
     """Raw rows that are reached through mechanisms only.
 
@@ -104,7 +108,7 @@ class RawTable:
         values: list[Counter[str | None]] = [Counter({None: 0}) for _ in listed]
         for frame in self.__frames():
             for count, grid in zip(counts, grids, strict=True):
-                count += np.bincount(grid.codes(frame[grid.name]), minlength=grid.size)
+                count += _counted(grid, frame)
             for counter, name in zip(values, listed, strict=True):
                 counter.update(_said(frame[name]))
         answers = [
@@ -115,7 +119,10 @@ class RawTable:
 
     def encoded(self, schema: Schema) -> PrivateTable:
         """The same rows behind the mechanisms of a closed schema, and the same ledger. Each row is encoded by itself."""
-        return PrivateTable(self.__encoded(schema), schema, self.ledger, self.__rng, self.__verify)
+        return self._behind(self.__encoded(schema), schema, self.__rng)
+
+    def _behind(self, rows: Rows, schema: Schema, rng: np.random.Generator) -> PrivateTable:
+        return PrivateTable(rows, schema, self.ledger, rng, self.__verify)
 
     def __noisy(self, counts: np.ndarray, sigma: float) -> np.ndarray:
         return (counts + rounded_gaussian(sigma * self.__most, counts.size, self.__rng)) / self.__most
@@ -145,6 +152,14 @@ def _rhos(grids: Sequence[Grid], sigmas: Sequence[float]) -> list[float]:
         (noisy_tree.levels(grid.size - 1) if isinstance(grid, Values) else 1) * Gaussian(sigma).rho
         for grid, sigma in zip(grids, sigmas, strict=True)
     ]
+
+
+def _counted(grid: Grid, frame: pd.DataFrame) -> np.ndarray:
+    """How many cells have each code. Raises GridError unless each has one: then no unit moves a histogram by more than 1."""
+    codes = grid.codes(frame[grid.name])
+    if codes.shape != (len(frame),) or (len(codes) and not 0 <= codes.min() <= codes.max() < grid.size):
+        raise GridError(f"the grid of column {grid.name!r} does not give each cell one code from 0 to {grid.size - 1}")
+    return np.bincount(codes, minlength=grid.size)
 
 
 def _resolutions(grid: Grid, counts: np.ndarray) -> list[np.ndarray]:
