@@ -4,7 +4,7 @@
    later depends on it.
 2. In one pass over the rows: of numbers whose bounds are open a histogram over powers of two, of real ones whose decimals are
    open one of their decimals, of dates one of their years; of categories that nobody listed noisy counts above a threshold.
-3. In a second pass: of every number and date a histogram of a fine grid, at several resolutions, from which values that stand out
+3. In a second pass: of every number and date a histogram of a fine grid, at two resolutions, from which values that stand out
    get a code of their own, and the rest is cut into runs of about equal mass (`dpdsyn.cutting`).
 
 All noise is Gaussian and fixed before any row is read, so that it composes exactly with whatever follows; the deltas of
@@ -20,7 +20,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from dpdsyn import noisy_tree
 from dpdsyn.cells import RESOLUTIONS, canonical
 from dpdsyn.checks import InputError
 from dpdsyn.column import MOST_DECIMALS, Column
@@ -29,13 +28,14 @@ from dpdsyn.grids import AllRows, Decimals, Grid, Magnitudes, Values, Years
 from dpdsyn.pieces import Pieces, units_of
 from dpdsyn.privacy import Budget
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.raw_table import RawTable
+from dpdsyn.raw_table import RawTable, resolutions
 from dpdsyn.schema import Schema
 from dpdsyn.schema_values import SchemaError
 from dpdsyn.spends import Gaussian, Threshold
 
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
-_STANDS_OUT = 3.0  # standard deviations of a count of magnitudes, years or decimals
+_STANDS_OUT, _SURE = 3.0, 4.5  # standard deviations of the noise of a count
+_NEAR = 3  # powers of two, or years
 _FEW = 0.01  # of all numbers, that may have more decimals than are kept
 _WEIGHTS = {
     Magnitudes: 0.5,
@@ -128,8 +128,7 @@ class _Learner:
 
     def _noise(self, grid: Grid) -> float:
         """The standard deviation of a grid's counts, whose resolutions share its part."""
-        parts = noisy_tree.levels(grid.size - 1) if isinstance(grid, Values) else 1
-        return self.sigma * math.sqrt(parts / _WEIGHTS[type(grid)])
+        return self.sigma * math.sqrt(resolutions(grid) / _WEIGHTS[type(grid)])
 
     def closed(self) -> Schema:
         closed: dict[str, Column | None] = {column.name: column for column in self.schema.columns}
@@ -159,10 +158,10 @@ class _Learner:
         if low_high is None:
             probe: Magnitudes | Years = Years(column) if column.kind == "date" else Magnitudes(column)
             counts = rough[column.name, type(probe)][:-1]
-            (seen,) = np.nonzero(counts > _STANDS_OUT * self._noise(probe))
-            if not len(seen):
+            seen = _hull(counts / self._noise(probe))
+            if seen is None:
                 return None
-            low_high = probe.ends(int(seen[0]), int(seen[-1]))
+            low_high = probe.ends(*seen)
             if column.kind == "date":
                 return self._grid(replace(column, bounds=low_high), rough)
         decimals = 0
@@ -195,6 +194,24 @@ class _Learner:
         if column.missing == "own_code":
             masses, sds = [*masses, max(silent, 0.0)], [*sds, sigma]
         return replace(column, pieces=made.pieces, counts=tuple(masses), count_sds=tuple(sds))
+
+
+def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
+    """The first and the last of neighbouring counts that stand out of the noise, given in its standard deviations.
+
+    Some have to do so by `_SURE`; from these on, others that are near. So no single count of many that is noise makes the bounds
+    of a column wide.
+    """
+    (sure,) = np.nonzero(deviations > _SURE)
+    if not len(sure):
+        return None
+    first, last = int(sure[0]), int(sure[-1])
+    (others,) = np.nonzero(deviations > _STANDS_OUT)
+    for near in others[others > last]:
+        last = int(near) if near - last <= _NEAR else last
+    for near in others[others < first][::-1]:
+        first = int(near) if first - near <= _NEAR else first
+    return first, last
 
 
 def _first_grids(column: Column) -> list[Grid]:
