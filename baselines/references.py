@@ -18,8 +18,12 @@ from dpdsyn.synthesizer import Synthesizer
 
 
 class Real(Synthesizer):
-    """The training rows themselves: the ceiling. No guarantee."""
+    """The training rows themselves: the ceiling. No guarantee.
 
+    judged_as_read: in raw space the training rows are judged as they were read, without being encoded and decoded.
+    """
+
+    judged_as_read: ClassVar[bool] = True
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "nothing"
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
@@ -30,6 +34,12 @@ class Real(Synthesizer):
         """The rows in random order, without replacement until all have been given once."""
         orders = [rng.permutation(len(self.rows_)) for _ in range(-(-n // max(len(self.rows_), 1)))]
         return self.rows_[np.concatenate(orders)[:n]] if orders else self.rows_[:0]
+
+
+class RealEncoded(Real):
+    """The training rows, encoded and decoded: the ceiling of all methods that see encoded rows. No guarantee."""
+
+    judged_as_read: ClassVar[bool] = False
 
 
 class Majority(Synthesizer):

@@ -4,7 +4,7 @@
    later depends on it.
 2. In one pass over the rows: of numbers whose bounds are open a histogram over powers of two, of real ones whose decimals are
    open one of their decimals, of dates one of their years; of categories that nobody listed noisy counts above a threshold.
-3. In a second pass: of every number and date a histogram of a fine grid, at several resolutions, from which values that stand out
+3. In a second pass: of every number and date a histogram of a fine grid, at two resolutions, from which values that stand out
    get a code of their own, and the rest is cut into runs of about equal mass (`dpdsyn.cutting`).
 
 All noise is Gaussian and fixed before any row is read, so that it composes exactly with whatever follows; the deltas of
@@ -20,24 +20,30 @@ from typing import Any, Self
 
 import numpy as np
 
-from dpdsyn import noisy_tree
 from dpdsyn.cells import RESOLUTIONS, canonical
 from dpdsyn.checks import InputError
 from dpdsyn.column import MOST_DECIMALS, Column
 from dpdsyn.cutting import Cutting, cut
-from dpdsyn.grids import Decimals, Grid, Magnitudes, Values, Years
+from dpdsyn.grids import AllRows, Decimals, Grid, Magnitudes, Values, Years
 from dpdsyn.pieces import Pieces, units_of
 from dpdsyn.privacy import Budget
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.raw_table import RawTable
+from dpdsyn.raw_table import RawTable, resolutions
 from dpdsyn.schema import Schema
 from dpdsyn.schema_values import SchemaError
 from dpdsyn.spends import Gaussian, Threshold
 
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
-_STANDS_OUT = 3.0  # standard deviations of a count of magnitudes, years or decimals
+_STANDS_OUT, _SURE = 3.0, 4.5  # standard deviations of the noise of a count
+_NEAR = 3  # powers of two, or years
 _FEW = 0.01  # of all numbers, that may have more decimals than are kept
-_WEIGHTS = {Magnitudes: 0.5, Years: 0.5, Decimals: 0.25, Values: 1.0}  # zCDP of each kind of histogram, against the others
+_WEIGHTS = {
+    Magnitudes: 0.5,
+    Years: 0.5,
+    Decimals: 0.25,
+    AllRows: 0.25,
+    Values: 1.0,
+}  # zCDP of each kind of histogram, against the others
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ class _Learner:
         self.listed = [column for column in columns if not column.ordered]
         self.ordered = [column for column in columns if column.ordered]
         self.first = [grid for column in self.ordered for grid in _first_grids(column)]
+        if self.listed:
+            self.first.append(AllRows(self.listed[0]))
         self.deltas = self._reserve()
 
     def _reserve(self) -> float:
@@ -120,8 +128,7 @@ class _Learner:
 
     def _noise(self, grid: Grid) -> float:
         """The standard deviation of a grid's counts, whose resolutions share its part."""
-        parts = noisy_tree.levels(grid.size - 1) if isinstance(grid, Values) else 1
-        return self.sigma * math.sqrt(parts / _WEIGHTS[type(grid)])
+        return self.sigma * math.sqrt(resolutions(grid) / _WEIGHTS[type(grid)])
 
     def closed(self) -> Schema:
         closed: dict[str, Column | None] = {column.name: column for column in self.schema.columns}
@@ -131,8 +138,8 @@ class _Learner:
             names = [column.name for column in self.listed]
             answers, values = self.raw.histograms(self.first, sigmas, names, self.sigma, self.deltas)
             rough = {(grid.name, type(grid)): answer[0] for grid, answer in zip(self.first, answers, strict=True)}
-            rows = float(self.schema.rows_public) / (self.schema.max_rows_per_person or 1)
-            closed |= {c.name: _categories(c, told, self.sigma, rows) for c, told in zip(self.listed, values, strict=True)}
+            total = answers[-1][0][0], self._noise(self.first[-1])
+            closed |= {c.name: _categories(c, told, self.sigma, *total) for c, told in zip(self.listed, values, strict=True)}
         grids = {column.name: self._grid(column, rough) for column in self.ordered}
         wanted = [grid for grid in grids.values() if grid is not None]
         noise = [self._noise(grid) for grid in wanted]
@@ -151,10 +158,10 @@ class _Learner:
         if low_high is None:
             probe: Magnitudes | Years = Years(column) if column.kind == "date" else Magnitudes(column)
             counts = rough[column.name, type(probe)][:-1]
-            (seen,) = np.nonzero(counts > _STANDS_OUT * self._noise(probe))
-            if not len(seen):
+            seen = _hull(counts / self._noise(probe))
+            if seen is None:
                 return None
-            low_high = probe.ends(int(seen[0]), int(seen[-1]))
+            low_high = probe.ends(*seen)
             if column.kind == "date":
                 return self._grid(replace(column, bounds=low_high), rough)
         decimals = 0
@@ -183,10 +190,28 @@ class _Learner:
         if made is None:
             return None
         masses, sds = made.counts.tolist(), made.sds.tolist()
+        column = replace(column, missing=_rule(column, silent, sigma))
         if column.missing == "own_code":
             masses, sds = [*masses, max(silent, 0.0)], [*sds, sigma]
-        bounds = None if column.bounds is None else column.bounds
-        return replace(column, bounds=bounds, pieces=made.pieces, counts=tuple(masses), count_sds=tuple(sds))
+        return replace(column, pieces=made.pieces, counts=tuple(masses), count_sds=tuple(sds))
+
+
+def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
+    """The first and the last of neighbouring counts that stand out of the noise, given in its standard deviations.
+
+    Some have to do so by `_SURE`; from these on, others that are near. So no single count of many that is noise makes the bounds
+    of a column wide.
+    """
+    (sure,) = np.nonzero(deviations > _SURE)
+    if not len(sure):
+        return None
+    first, last = int(sure[0]), int(sure[-1])
+    (others,) = np.nonzero(deviations > _STANDS_OUT)
+    for near in others[others > last]:
+        last = int(near) if near - last <= _NEAR else last
+    for near in others[others < first][::-1]:
+        first = int(near) if first - near <= _NEAR else first
+    return first, last
 
 
 def _first_grids(column: Column) -> list[Grid]:
@@ -195,19 +220,29 @@ def _first_grids(column: Column) -> list[Grid]:
     return grids + ([Decimals(column)] if column.kind == "real" and column.decimals is None else [])
 
 
-def _categories(column: Column, told: Mapping[str | None, float], sigma: float, rows: float) -> Column | None:
-    """Those that were told of, in their order as numbers or texts; None if there are too few to tell anything."""
+def _rule(column: Column, silent: float, sigma: float) -> str | None:
+    """The rule for missing cells: without one they get a code of their own if there are more than noise makes of none."""
+    return column.missing or ("own_code" if silent > _STANDS_OUT * sigma else None)
+
+
+def _categories(column: Column, told: Mapping[str | None, float], sigma: float, rows: float, rows_sd: float) -> Column | None:
+    """Those that were told of, in their order as numbers or texts, None if there are none.
+
+    What is left is published as `other` if it is more than noise makes of nothing.
+    """
     texts = [text for text in told if text is not None and text != ""]
     if not texts:
         return None
     values = _typed(texts)
     counts = [told[canonical(value)] for value in values]
     silent = max(told.get(None, 0.0), 0.0)
-    left = max(rows - sum(counts) - silent, 0.0)
+    left = rows - sum(counts) - silent
+    many = left > _STANDS_OUT * math.hypot(rows_sd, sigma * math.sqrt(len(told)))
+    column = replace(column, missing=_rule(column, silent, sigma), emit_other=column.other and many)
     if column.missing == "own_code":
         counts.append(silent)
     if column.other:
-        counts.append(left)
+        counts.append(max(left, 0.0))
     return replace(column, categories=tuple(values), counts=tuple(counts), count_sds=(sigma,) * len(counts))
 
 

@@ -112,7 +112,7 @@ def examined(table: pd.DataFrame | str | Path, schema: Schema) -> Report:
 
 def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
     found: dict[tuple[str, str], Fault] = {}
-    others = {column.name: 0 for column in schema.columns if column.other_code is not None}
+    others = {column.name: 0 for column in schema.columns if column.other_code is not None and not column.is_open}
     rows = usable = 0
     for frame in frames:
         kept = np.ones(len(frame), dtype=bool)
@@ -122,7 +122,7 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
             kept &= column.settled(codes) >= 0
             if column.name in others:
                 others[column.name] += int((codes == column.other_code).sum())
-            if column.missing is None:
+            if column.missing is None and not column.is_open:
                 _note(found, column.name, "missing", codes == ABSENT, rows, _says(column, cells))
             _note(found, column.name, "unreadable", codes == UNREADABLE, rows, _says(column, cells))
         if schema.person is not None:

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dpdsyn import noisy_tree
 from dpdsyn.cells import canonical, distinct, is_single
 from dpdsyn.contribution_bounding import Bounded, bounded
 from dpdsyn.exact_noise import rounded_gaussian
 from dpdsyn.grids import Grid, Values
+from dpdsyn.noisy_tree import coarser
 from dpdsyn.parquet import pieces, stream
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
@@ -89,7 +89,7 @@ class RawTable:
     ) -> tuple[list[list[np.ndarray]], list[dict[str | None, float]]]:
         """Noisy counts of every cell of each grid, and of the values of other columns that are above a threshold, in one pass.
 
-        Of each grid one answer, or for a grid of values one for each resolution (`dpdsyn.noisy_tree`), with N(0, sigma^2) in each
+        Of each grid one answer, or for a grid of many values two (`dpdsyn.noisy_tree`), with N(0, sigma^2) in each
         cell, the code of cells that say nothing in the finest. Of each column in `listed` its values (`canonical`) above the
         threshold with their noisy counts, in the order of the texts, and under None that of cells that say nothing. Charges all
         of it together as one Gaussian, and a threshold of `listed_delta` for each column. Raises BudgetExceeded before any row
@@ -108,7 +108,7 @@ class RawTable:
             for counter, name in zip(values, listed, strict=True):
                 counter.update(_said(frame[name]))
         answers = [
-            [self.__noisy(part, sigma) for part in _resolutions(grid, count)]
+            [self.__noisy(part, sigma) for part in _answered(grid, count)]
             for grid, count, sigma in zip(grids, counts, sigmas, strict=True)
         ]
         return answers, [self.__above(counter, listed_sigma, listed_delta) for counter in values]
@@ -141,15 +141,17 @@ def threshold(sigma: float, delta: float, most: int = 1) -> float:
 
 def _rhos(grids: Sequence[Grid], sigmas: Sequence[float]) -> list[float]:
     """zCDP of each grid's answers: one for each resolution."""
-    return [
-        (noisy_tree.levels(grid.size - 1) if isinstance(grid, Values) else 1) * Gaussian(sigma).rho
-        for grid, sigma in zip(grids, sigmas, strict=True)
-    ]
+    return [resolutions(grid) * Gaussian(sigma).rho for grid, sigma in zip(grids, sigmas, strict=True)]
 
 
-def _resolutions(grid: Grid, counts: np.ndarray) -> list[np.ndarray]:
-    """What is answered of a grid: its counts, and for a grid of values coarser ones."""
-    return [counts, *noisy_tree.coarser(counts[:-1])[1:]] if isinstance(grid, Values) else [counts]
+def resolutions(grid: Grid) -> int:
+    """How many histograms are answered of a grid."""
+    return 2 if isinstance(grid, Values) and len(grid.begins) else 1
+
+
+def _answered(grid: Grid, counts: np.ndarray) -> list[np.ndarray]:
+    """What is answered of a grid: its counts, and for a grid of many values those of runs of them."""
+    return [counts, *coarser(counts[:-1], grid.begins)[1:]] if isinstance(grid, Values) else [counts]
 
 
 def _said(cells: pd.Series) -> Counter[str | None]:

@@ -75,7 +75,7 @@ class Schema:
             raise SchemaError(f"target {self.target!r} has one {'bin' if column.ordered else 'class'}; at least two are needed")
         if column.missing == "own_code" or column.other:
             raise SchemaError(
-                f"target {self.target!r} can have neither `missing: own_code` nor `other`: a label is a declared class or a number"
+                f"target {self.target!r} can have neither `missing: own_code` nor `other`: labels are classes or numbers"
             )
 
     def _check_person(self) -> None:
@@ -211,12 +211,16 @@ class Schema:
         return replace(self, columns=tuple(self[name] for name in names), target=target)
 
     def recoded(self, mappings: Mapping[str, np.ndarray]) -> Schema:
-        """The schema with some columns' values merged; a mapping holds the new code of each old one, from 0 without gaps."""
+        """The schema with some columns' values merged; a mapping holds the new code of each old one, from 0 without gaps.
+
+        A target that is left with one value is none.
+        """
         columns = [
             Column(c.name, "categorical", categories=tuple(range(int(np.max(mappings[c.name])) + 1))) if c.name in mappings else c
             for c in self.columns
         ]
-        return Schema(tuple(columns), self.target, self.rows_public)
+        several = self.target is not None and columns[self.target_position].size > 1
+        return Schema(tuple(columns), self.target if several else None, self.rows_public)
 
     def check_names(self, names: Sequence[str]) -> None:
         """Raise SchemaError unless there is every column of the schema, none twice, and none that nobody declared."""

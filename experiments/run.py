@@ -8,17 +8,20 @@ import json
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from dpdsyn import merging
 from dpdsyn.checks import InputError, whole_number
 from dpdsyn.files import FileError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.raw_table import RawTable
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, load, load_imports
@@ -26,7 +29,9 @@ from experiments import machine
 from experiments.console import Say, silent
 from experiments.data import datasets
 from experiments.data.description import Dataset
+from experiments.data.encoding import Encoding
 from experiments.evaluation import VERSION as EVALUATION_VERSION
+from experiments.evaluation import raw
 from experiments.evaluation.fidelity import fidelity as fidelity_of
 from experiments.evaluation.metrics import scores
 from experiments.evaluation.settings import Settings
@@ -37,6 +42,7 @@ from experiments.records.about import About
 from experiments.records.record import DIRECT, Record
 from experiments.records.store import Fit, Store
 
+_DECODING = 1  # beside the seed, of the generator that decodes rows to be judged
 _fits_before = itertools.count()  # of this process: whether a fit was its first
 
 
@@ -44,11 +50,13 @@ _fits_before = itertools.count()  # of this process: whether a fit was its first
 class Run:
     """A composed configuration, checked. Building one raises InputError for the first value that cannot be meant.
 
-    judged: the column that models trained on the synthetic rows are to predict. alone: it is run to be timed, so that a fit
+    schema: what the run begins with; an open one is closed by learning, out of the same budget. judged: the column that models
+    trained on the synthetic rows are to predict. alone: it is run to be timed, so that a fit
     which was not is made again.
     """
 
     dataset: Dataset
+    encoding: Encoding
     schema: Schema
     judged: str
     method: str
@@ -78,9 +86,11 @@ class Run:
             raise InputError(f"synthesizer {name}: {error}{accepted}") from error
         Settings.of(config["evaluation"])
         dataset = datasets.resolved(config["dataset"])
-        schema = datasets.schema_of(dataset)
+        encoding = Encoding.of(config["encoding"])
+        schema = encoding.opened(datasets.schema_of(dataset))
         return cls(
             dataset=dataset,
+            encoding=encoding,
             schema=schema,
             judged=datasets.judged_column(dataset, schema, config["evaluation"].get("target")),
             method=name,
@@ -97,8 +107,9 @@ class Run:
 
     @property
     def name(self) -> str:
-        """For a person: data set, method, budget and seed."""
-        return f"{self.dataset.name} {self.method} epsilon={self.budget.epsilon:g} seed={self.seed}"
+        """For a person: data set, method, encoding where it is not the usual one, budget and seed."""
+        encoding = "" if self.encoding.name == "public" else f" {self.encoding.name}"
+        return f"{self.dataset.name} {self.method}{encoding} epsilon={self.budget.epsilon:g} seed={self.seed}"
 
     @property
     def dataset_key(self) -> str:
@@ -107,17 +118,19 @@ class Run:
 
     @property
     def n_synth(self) -> int:
+        """0 where it is still to be learnt how many rows there are about."""
         return self.schema.rows_public
 
     @property
     def fit_id(self) -> str:
-        """Of everything that can change the synthetic table; epsilon only where the method spends any."""
-        ignores_budget = self.synthesizer.spends == "nothing"
+        """Of everything that can change the synthetic table; epsilon only where any is spent; the encoding where it is learnt."""
+        ignores_budget = self.synthesizer.spends == "nothing" and not self.schema.is_open
         foreign = self.synthesizer.foreign_versions()
         name, target = former.first(self.method, former.METHODS), former.first(self.target, former.TARGETS)
         return _digest(
             {
                 **({"foreign": foreign} if foreign else {}),
+                **self.encoding.identity(self.schema),
                 "data": datasets.identity(self.dataset),
                 "method": [name, target, former.parameters(self.parameters), self.synthesizer.version],
                 "privacy": None if ignores_budget else self._budget,
@@ -129,7 +142,8 @@ class Run:
     @property
     def run_id(self) -> str:
         """Of the fit, the budget it stands for, and how it is judged."""
-        judged = [dict(self.evaluation), EVALUATION_VERSION, self.dataset.raw.get("positive")]
+        settings = {key: value for key, value in self.evaluation.items() if (key, value) != ("space", "encoded")}
+        judged = [settings, EVALUATION_VERSION, self.dataset.raw.get("positive")]
         return _digest([self.fit_id, self._budget, *judged] + ([self.judged] if self.off_task else []))
 
     @property
@@ -140,6 +154,11 @@ class Run:
     @property
     def off_task(self) -> bool:
         return self.judged != self.schema.target
+
+    @property
+    def in_raw_space(self) -> bool:
+        """Whether decoded rows are judged by rows as they were read, not encoded ones by encoded ones."""
+        return self.evaluation.get("space") == "raw"
 
 
 def outline(run: Run) -> dict[str, Any]:
@@ -169,6 +188,7 @@ def outline(run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "n_synth": run.n_synth,
         "evaluation": dict(run.evaluation) | ({"column": run.judged} if run.off_task else {}),
+        **({"encoding": {"name": run.encoding.name, "settings": run.encoding.settings}} if run.schema.is_open else {}),
         "environment": {**machine.describe(run.threads), **({"foreign": foreign} if foreign else {})},
     }
 
@@ -211,49 +231,68 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
         reason = f"predicts {run.schema.target} itself and makes no rows to learn {run.judged} from"
     if reason:
         return Record.of(**known, status="skipped", error=reason)
-    split = datasets.load(run.dataset, run.seed, say)
-    known["dataset"] |= {"n_train": len(split.train), "n_test": len(split.test), "leak": split.leak}
+    split = datasets.load(run.dataset, run.seed, say, run.schema, frames=run.in_raw_space)
+    known["dataset"] |= {**dict(zip(("n_train", "n_test"), split.sizes, strict=True)), "leak": split.leak}
     fit = store.read_fit(run.fit_id) if store else None
     if fit is None or (run.alone and not fit.seconds.get("alone")):
-        fit = fit_and_sample(run, split, enter)
+        try:
+            fit = fit_and_sample(run, split, enter)
+        except Unfit as error:
+            return Record.of(**known, status="skipped", error=str(error))
         if store:
             store.write_fit(run.fit_id, fit)
+    if fit.schema is not None:
+        learnt = Schema.from_mapping(fit.schema)
+        known["encoding"] |= {"codes": dict(zip(learnt.names, learnt.sizes, strict=True))}
+    known["n_synth"] = len(fit.encoded)
     known["method"] |= {"guarantee": fit.guarantee}
     known["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger, **({"plan": fit.plan} if fit.plan else {})}
     enter("evaluate")
     return Record.of(**known, status="ok", **_judge(run, split, fit))
 
 
+class Unfit(Exception):
+    """A method cannot run on the domain that was learnt; the message says why."""
+
+
 def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
-    """Fit and sample on the clock, with nothing else on it; imports are made before."""
-    enter("fit")
+    """Learn what the schema leaves open, fit and sample, on the clock, with nothing else on it; imports are made before.
+
+    Raises Unfit if the method skips the schema that was learnt.
+    """
+    enter("learn" if split.schema.is_open else "fit")
     load_imports(run.synthesizer)
     machine.pin_threads(run.threads)
     noise, method, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(run.seed).spawn(3))
     ledger = Ledger(run.budget)
-    rows = Rows(split.train, split.persons, split.schema.max_rows_per_person or 1)
-    private = PrivateTable(rows, split.schema, ledger, noise)
     run.synthesizer.report = lambda line: enter(f"fit, {line}")
+    rows = _behind_mechanisms(run, split, ledger, noise)
     with machine.PeakMemory() as memory, machine.OtherWork() as others:
         start = time.perf_counter()
-        fitted = run.synthesizer.fit(private, method)
+        private, closed = (rows, split.schema) if isinstance(rows, PrivateTable) else _learnt(run, rows, enter)
+        learnt = time.perf_counter()
+        fitted = merging.fit(run.synthesizer, private, method)
         middle = time.perf_counter()
         enter("sample")
-        encoded = draw(fitted, split.schema, run.n_synth, sampling)
+        encoded = draw(fitted, closed, closed.rows_public, sampling)
         end = time.perf_counter()
-    seconds = {"fit": middle - start, "sample": end - middle, "total": end - start}
+    seconds = {"learn": learnt - start} if split.schema.is_open else {}
     elsewhere = fitted.measured_elsewhere()
     if elsewhere:  # this clock saw an interpreter start, imports and tables exchanged besides: `around`
-        seconds = {name: elsewhere[name] or 0.0 for name in ("fit", "sample")}
+        seconds |= {name: elsewhere[name] or 0.0 for name in ("fit", "sample")}
         seconds |= {"total": sum(seconds.values()), "around": end - start - sum(seconds.values())}
+    else:
+        seconds |= {"fit": middle - learnt, "sample": end - middle, "total": end - start}
     predicts = getattr(fitted, "predict_proba", None)
+    held_out = split if predicts is None or not split.schema.is_open else split.encoded(closed)
     return Fit(
         encoded=encoded,
-        test_probabilities=None if predicts is None else np.asarray(predicts(split.test), dtype=np.float32),
+        test_probabilities=None if predicts is None else np.asarray(predicts(held_out.test), dtype=np.float32),
         guarantee=ledger.guarantee,
         spent=ledger.spent,
         ledger=ledger.entries,
         plan=ledger.plan,
+        schema=closed.to_mapping() if split.schema.is_open else None,
         seconds={
             **seconds,
             "process": "warm" if next(_fits_before) else "fresh",
@@ -264,21 +303,54 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
     )
 
 
+def _closed(begun: Schema, learnt: Schema) -> Schema:
+    """The schema that a run began with, with what was learnt; `learnt` is as methods see it, of one row a unit."""
+    rows = begun.rows_public or learnt.rows_public * (begun.max_rows_per_person or 1)
+    return replace(begun, columns=learnt.columns, ignore=learnt.ignore, rows_public=rows)
+
+
+def _behind_mechanisms(run: Run, split: datasets.Split, ledger: Ledger, noise: np.random.Generator) -> PrivateTable | RawTable:
+    """The training rows: encoded, or, where the schema is open, as they were read."""
+    if split.schema.is_open:
+        return RawTable(split.train_frame, split.schema, ledger, noise, datasets.bounding_key(run.seed))
+    rows = Rows(split.train, split.persons, split.schema.max_rows_per_person or 1)
+    return PrivateTable(rows, split.schema, ledger, noise)
+
+
+def _learnt(run: Run, rows: RawTable, enter: Say) -> tuple[PrivateTable, Schema]:
+    """The rows behind the schema that is learnt from them, and that schema. Raises Unfit if the method skips it."""
+    private = run.encoding.learning.learn(rows)
+    closed = _closed(rows.schema, private.schema)
+    if reason := run.synthesizer.skip(closed, run.budget):
+        raise Unfit(reason)
+    enter("fit")
+    return private, closed
+
+
 def _judge(run: Run, split: datasets.Split, fit: Fit) -> dict[str, Any]:
     """The record's measured part. A method that predicts by itself is scored directly, and its filler rows are not."""
-    schema, evaluation, probabilities = split.schema, run.evaluation, fit.test_probabilities
-    positive = datasets.positive_class(run.dataset, schema, run.judged)
+    evaluation, probabilities = run.evaluation, fit.test_probabilities
     extra = own_metrics(evaluation.get("metrics") or ())
-    if probabilities is None:
+    schema = split.schema if fit.schema is None else Schema.from_mapping(fit.schema)
+    if fit.schema is not None and not (run.in_raw_space and probabilities is None):
+        split = split.encoded(schema)
+    positive = datasets.positive_class(run.dataset, schema, run.judged)
+    metrics: dict[str, Any]
+    fidelity: dict[str, float] = {}
+    if probabilities is not None:
+        metrics = {DIRECT: scores(split.test[:, schema.target_position], probabilities, extra)}
+        labels = probabilities.argmax(axis=1)
+    elif run.in_raw_space:
+        own, released = datasets.schema_of(run.dataset), _released(run, split, schema, fit)
+        metrics, fidelity = raw.judge(released, split.train_frame, split.test_frame, own, run.judged, evaluation, run.seed, extra)
+        positive = datasets.positive_class(run.dataset, own, run.judged)
+        labels = own[run.judged].read(released[run.judged])
+    else:
         metrics = utility(
             fit.encoded, split.test, schema, run.judged, evaluation["evaluators"], evaluation["repeats"], run.seed, extra
         )
         fidelity = fidelity_of(fit.encoded, split.train, schema)
         labels = fit.encoded[:, schema.position(run.judged)]
-    else:
-        metrics = {DIRECT: scores(split.test[:, schema.target_position], probabilities, extra)}
-        fidelity = {}
-        labels = probabilities.argmax(axis=1)
     return {
         "metrics": metrics,
         "positive_rate": None if positive is None else float(np.mean(labels == positive)),
@@ -287,6 +359,13 @@ def _judge(run: Run, split: datasets.Split, fit: Fit) -> dict[str, Any]:
         "seconds": fit.seconds,
         "peak_memory_mb": fit.peak_memory_mb,
     }
+
+
+def _released(run: Run, split: datasets.Split, schema: Schema, fit: Fit) -> pd.DataFrame:
+    """The rows as whoever gets them sees them, in the owner's types; of the reference that encodes nothing, the training rows."""
+    if getattr(run.synthesizer, "judged_as_read", False):
+        return split.train_frame
+    return schema.decode(fit.encoded, np.random.default_rng([run.seed, _DECODING]))
 
 
 def _digest(value: Any) -> str:

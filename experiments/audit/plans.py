@@ -174,7 +174,14 @@ def named(records: Sequence[Record], name: str) -> list[Record]:
 
 def _spends(row: dict[str, Any]) -> list[spends.Spend]:
     kind = getattr(spends, str(row.pop("mechanism")), None)
-    if kind not in (spends.Gaussian, spends.SampledGaussian, spends.Exponential, spends.ZCDP, spends.GaussianCap, spends.Threshold):
+    if kind not in (
+        spends.Gaussian,
+        spends.SampledGaussian,
+        spends.Exponential,
+        spends.ZCDP,
+        spends.GaussianCap,
+        spends.Threshold,
+    ):
         raise InputError(f"{kind!r} is no mechanism that can be composed")
     repeated = row.pop("count") if kind in (spends.ZCDP, spends.GaussianCap) else 1
     return [kind(**row)] * repeated

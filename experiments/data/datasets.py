@@ -27,17 +27,62 @@ _IDENTITY = ("name", "files", "read", "replace", "derive", "deduplicate", "schem
 
 @dataclass(frozen=True)
 class Split:
-    """Encoded rows, shape (rows, columns), on both sides, and the public schema they follow.
+    """The rows that are used, on both sides: encoded, shape (rows, columns), as cells, or both.
 
+    schema: what the encoded rows follow. codes: training and test rows, encoded; None where the schema is open, so that its
+    domain has to be learnt first. frames: the same rows in the same order, every cell as it was read; None unless asked for.
     persons: whose each training row is, shape (rows,), from 0, if the schema names a person.
     leak: the share of test rows that agree with a training row in the columns `leak_by`, if the data set names some.
     """
 
-    train: np.ndarray
-    test: np.ndarray
     schema: Schema
+    codes: tuple[np.ndarray, np.ndarray] | None = None
+    frames: tuple[pd.DataFrame, pd.DataFrame] | None = None
     leak: float | None = None
     persons: np.ndarray | None = None
+
+    @property
+    def train(self) -> np.ndarray:
+        """Encoded training rows. Raises ValueError if nothing can be encoded yet."""
+        return self._encoded[0]
+
+    @property
+    def test(self) -> np.ndarray:
+        """Encoded test rows. Raises ValueError if nothing can be encoded yet."""
+        return self._encoded[1]
+
+    @property
+    def train_frame(self) -> pd.DataFrame:
+        """Training rows as they were read. Raises ValueError unless they were asked for."""
+        return self._read[0]
+
+    @property
+    def test_frame(self) -> pd.DataFrame:
+        """Test rows as they were read. Raises ValueError unless they were asked for."""
+        return self._read[1]
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many rows there are for training and for testing."""
+        train, test = self.codes or self._read
+        return len(train), len(test)
+
+    def encoded(self, schema: Schema) -> Split:
+        """The same rows under a schema that is closed. Raises ValueError unless the rows as they were read are at hand."""
+        train, test = (schema.encode(frame) for frame in self._read)
+        return replace(self, schema=schema, codes=(train, test))
+
+    @property
+    def _encoded(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.codes is None:
+            raise ValueError("the schema is open: nothing is encoded before its domain is learnt")
+        return self.codes
+
+    @property
+    def _read(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        if self.frames is None:
+            raise ValueError("rows as they were read are kept where load is asked for them (frames=True)")
+        return self.frames
 
 
 def resolved(raw: Mapping[str, Any]) -> Dataset:
@@ -106,15 +151,16 @@ def judged_column(dataset: Dataset, schema: Schema, target: str | None) -> str:
 
 
 def positive_class(dataset: Dataset, schema: Schema, column: str) -> int | None:
-    """The category's code whose rate is reported: for the target `positive`, if given; else the last category.
+    """The category whose rate is reported, as its code in a closed schema: for the target `positive`, if given; else the last.
 
-    None for a column of numbers, where no value is the positive one.
+    It is the last that the data set's own schema states. None of numbers, of categories that nobody stated, and of one that was
+    not learnt.
     """
-    if schema[column].ordered:
-        return None
-    categories = [canonical(category) for category in schema[column].categories]
+    stated = [canonical(category) for category in schema_of(dataset)[column].categories]
+    found = [canonical(category) for category in schema[column].categories] if column in schema.names else []
     positive = dataset.positive if column == schema.target else None
-    return len(categories) - 1 if positive is None else categories.index(canonical(positive))
+    wanted = canonical(positive) if positive is not None else stated[-1] if stated else None
+    return found.index(wanted) if wanted in found else None
 
 
 def identity(dataset: Dataset) -> dict[str, Any]:
@@ -139,19 +185,25 @@ def ceiling(dataset: Dataset) -> float | None:
     return dataset.generator.bayes_accuracy if isinstance(dataset, SimulatedTable) else None
 
 
-def load(dataset: Dataset, seed: int, say: Say = silent) -> Split:
+def load(dataset: Dataset, seed: int, say: Say = silent, schema: Schema | None = None, frames: bool = False) -> Split:
     """Read, verify, split and encode a resolved data set. The same seed gives the same split.
 
+    schema: what a run begins with, if not the data set's own; rows of an open one are not encoded. Which rows are used, and on
+    which side each is, is decided by the data set's own schema, so that it is the same whatever is learnt later.
+    frames: whether to keep the rows as they were read too, as is done anyway where they are not encoded.
     Raises DataError (absent, altered or unreadable file) or SchemaError (rows that contradict the schema).
     """
-    schema = schema_of(dataset)
+    own = schema_of(dataset)
+    begun = own if schema is None else schema
+    frames = frames or begun.is_open
     if isinstance(dataset, SimulatedTable):
         source = dataset.generator
-        train, test = source.sample(source.rows, seed, simulated.TRAIN), source.sample(source.test_rows, seed, simulated.TEST)
-        return Split(train, test, schema)
+        codes = source.sample(source.rows, seed, simulated.TRAIN), source.sample(source.test_rows, seed, simulated.TEST)
+        read = (source.cells(codes[0]), source.cells(codes[1])) if frames else None
+        return Split(begun, None if begun.is_open else codes, read)
     frame = read_frame(dataset, say)
-    encoded, bounded, _ = _encoded(dataset, schema, frame, seed)
-    groups = (schema.person,) if schema.person else schema.groups
+    encoded, bounded, _ = _encoded(dataset, own, frame, seed)
+    groups = (own.person,) if own.person else own.groups
     test = test_side(frame, groups, dataset.test_share, seed)[bounded.used]
     kept = split.kept(frame, groups, dataset.kept_share, seed)[bounded.used]
     if test.all() or not test.any():
@@ -160,7 +212,14 @@ def load(dataset: Dataset, seed: int, say: Say = silent) -> Split:
     leak = _leak(frame.loc[bounded.used, list(leak_by)], test) if leak_by else None
     train = ~test & kept
     persons = None if bounded.persons is None else np.unique(bounded.persons[train], return_inverse=True)[1]
-    return Split(encoded[train], encoded[test], schema, leak, persons)
+    used = frame[bounded.used] if frames else frame[:0]
+    return Split(
+        begun,
+        codes=None if begun.is_open else (encoded[train], encoded[test]),
+        frames=(used[train].reset_index(drop=True), used[test].reset_index(drop=True)) if frames else None,
+        leak=leak,
+        persons=persons,
+    )
 
 
 def check(dataset: Dataset, say: Say = silent) -> None:
@@ -201,10 +260,15 @@ def _encoded(
     try:
         report = examined(frame, schema)
         report.refuse_faults()
-        return *used_rows(frame, schema, seed.to_bytes(32, "little")), report
+        return *used_rows(frame, schema, bounding_key(seed)), report
     except SchemaError as error:
         where = own_table.place(dataset, error.row) if isinstance(dataset, OwnTable) else ", ".join(dataset.files)
         raise SchemaError(f"{where}: {error}", error.row) from error
+
+
+def bounding_key(seed: int) -> bytes:
+    """Of contribution bounding; a seed is no secret, and results of research are not published rows."""
+    return seed.to_bytes(32, "little")
 
 
 def _leak(frame: pd.DataFrame, test: np.ndarray) -> float:

@@ -26,6 +26,7 @@ from itertools import cycle, islice
 from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 
 from dpdsyn.checks import InputError, whole_number
@@ -155,6 +156,10 @@ class Simulated:
             encoded[start : start + len(chunk)] = chunk
             start += len(chunk)
         return encoded
+
+    def cells(self, encoded: np.ndarray) -> pd.DataFrame:
+        """Encoded rows as a file of them would be read: every value has a code of its own, so that nothing is drawn."""
+        return self.schema.decode(encoded, np.random.default_rng(0)).astype("str")
 
     def chunks(self, rows: int, seed: int, side: int) -> Iterator[np.ndarray]:
         """The same rows piece by piece, each of shape (at most 65,536, columns + 1)."""

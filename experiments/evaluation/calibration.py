@@ -1,6 +1,6 @@
-"""Whether probabilities are as extreme as they may be: the slope of a logistic recalibration on the test rows.
+"""Whether probabilities are as extreme as they may be: the slope of a logistic recalibration, and the calibration error.
 
-Two classes: the slope b of logit P(y = 1) = a + b logit(p), p being the predicted probability (Cox 1958, "Two further
+Slope. Two classes: the slope b of logit P(y = 1) = a + b logit(p), p being the predicted probability (Cox 1958, "Two further
 applications of a model for binary regression", Biometrika 45). 1 is right; below 1 predictions are overconfident, above 1 they
 are timid, and a model that ranks rows the wrong way has a negative one. The intercept takes up what is wrong with the shares of
 the classes, which log loss tells of.
@@ -8,6 +8,13 @@ the classes, which log loss tells of.
 Several classes: P(y = k) is proportional to exp(a_k + b log p_k), one slope and an intercept for each class. This is temperature
 scaling with a bias for each class (Guo et al. 2017, "On calibration of modern neural networks", section 4.2; Alexandari,
 Kundaje and Shrikumar 2020, arXiv 1901.06852), and b the inverse of the best temperature. With two classes it is Cox's slope.
+
+Expected calibration error. Rows are put into bins by their confidence, the probability of the likeliest class. In each bin the
+mean confidence is held against the share of rows whose likeliest class is the true one, and the error is the mean of the
+absolute differences, bins weighed by their rows (Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities
+using Bayesian binning", AAAI; Guo et al. 2017, equation 3). Bins hold equally many rows (Nguyen and O'Connor 2015, "Posterior
+calibration and exploratory analysis for natural language processing models", section 3; the adaptive bins of Nixon et al. 2019,
+arXiv 1904.01685), for of bins of equal width the last ones hold nearly all rows. Rows of one confidence lie in one bin.
 """
 
 from __future__ import annotations
@@ -15,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 FLOOR = 1e-6  # probabilities below count as this, so that no single row decides; fixed before any result
+CALIBRATION_BINS = 15  # of equally many rows
 _STEPS, _FLAT, _BENT = 100, 1e-10, 1e-8  # most steps; gradient that counts as 0; curvature below which there is no maximum
 _ROUNDING = 1e-12  # of a mean log loss
 
@@ -33,6 +41,19 @@ def calibration_slope(labels: np.ndarray, probabilities: np.ndarray) -> float:
         return float("nan")
     slope = _likeliest(codes, logs / scale)
     return float("nan") if slope is None else slope / scale
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The expected calibration error, from 0 (calibrated) to 1; labels of shape (rows,), probabilities of shape (rows, classes).
+
+    NaN without rows.
+    """
+    if not len(labels):
+        return float("nan")
+    confidence = np.asarray(probabilities, dtype=float).max(axis=1)
+    gap = (np.asarray(probabilities).argmax(axis=1) == labels) - confidence
+    below = np.searchsorted(np.sort(confidence), confidence, side="left")  # rows of less confidence: the same for equal ones
+    return float(np.abs(np.bincount(below * CALIBRATION_BINS // len(labels), weights=gap)).sum() / len(labels))
 
 
 def _likeliest(codes: np.ndarray, logs: np.ndarray) -> float | None:

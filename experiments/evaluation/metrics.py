@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from experiments.evaluation.calibration import FLOOR, calibration_slope
+from experiments.evaluation.calibration import FLOOR, calibration_error, calibration_slope
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
@@ -60,6 +60,7 @@ METRICS: Mapping[str, Metric] = {
     "auroc": auroc,
     "log_loss": log_loss,
     "calibration_slope": calibration_slope,
+    "calibration_error": calibration_error,
 }
 
 

@@ -13,7 +13,10 @@ from typing import Annotated, Any
 from dpdsyn.checks import InputError, whole_number
 from experiments.evaluation.metrics import METRICS, Metric
 from experiments.evaluation.models import MODELS, Builder, own_model
+from experiments.evaluation.raw_models import RAW_MODELS, RawBuilder, check_installed, own_raw_model
 from experiments.typed import read, suggestion
+
+SPACES = ("encoded", "raw")
 
 
 @dataclass(frozen=True)
@@ -21,17 +24,26 @@ class Settings:
     """What a file of `conf/evaluation` may say."""
 
     name: Annotated[str, "how records call it"]
-    evaluators: Annotated[Sequence[str], "models trained on synthetic rows: logistic, forest, boosting, mlp, or module:function"]
+    evaluators: Annotated[
+        Sequence[str],
+        "models trained on synthetic rows: logistic, forest, boosting, mlp (raw space: lightgbm, catboost), or module:function",
+    ]
     repeats: Annotated[int, "seeds of each model, averaged inside one fit"]
     target: Annotated[str | None, "null: the schema's target is predicted; offtask: the data set's off-task column"] = None
     metrics: Annotated[Sequence[str], "metrics besides those that are always there, each as module:function"] = ()
+    space: Annotated[str, "encoded: models see codes; raw: decoded rows, tested on real rows as they were read"] = "encoded"
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Settings:
         """Raises InputError in one line for a misspelt key or name, naming the accepted ones."""
         settings = read(cls, raw, "evaluation")
         whole_number("evaluation.repeats", settings.repeats, least=1)
-        builders(settings.evaluators)
+        if settings.space not in SPACES:
+            raise InputError(f"evaluation.space is {settings.space!r}; accepted: {', '.join(SPACES)}")
+        if settings.space == "raw":
+            raw_builders(settings.evaluators)
+        else:
+            builders(settings.evaluators)
         metrics(settings.metrics)
         return settings
 
@@ -44,6 +56,16 @@ def builders(names: Sequence[str]) -> dict[str, Builder]:
     return {
         short: MODELS[name] if name in MODELS else own_model(_own(name, "evaluator", MODELS))
         for name, short in _short(names, "evaluator", MODELS).items()
+    }
+
+
+def raw_builders(names: Sequence[str]) -> dict[str, RawBuilder]:
+    """As `builders`, of models that learn from typed rows. Raises InputError, too, where a package is not installed."""
+    for name in names:
+        check_installed(name)
+    return {
+        short: RAW_MODELS[name] if name in RAW_MODELS else own_raw_model(_own(name, "evaluator", RAW_MODELS))
+        for name, short in _short(names, "evaluator", RAW_MODELS).items()
     }
 
 

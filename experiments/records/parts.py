@@ -99,13 +99,14 @@ class Privacy(Part):
 
 @dataclass(frozen=True)
 class Seconds(Part):
-    """fit, sample, total: of the synthesis alone. run: the whole run.
+    """learn, fit, sample, total: of the synthesis alone; learn is of what a schema leaves open. run: the whole run.
 
     around: what a method in an interpreter of its own took besides. process: fresh or warm. alone: whether nothing of ours ran
     beside it. contended: whether anything else kept the processors busy. limit, reached, phase: of a run that was stopped (a
     limit of memory is in GiB).
     """
 
+    learn: float | None = None
     fit: float | None = None
     sample: float | None = None
     total: float | None = None
@@ -121,15 +122,31 @@ class Seconds(Part):
 
 @dataclass(frozen=True)
 class Fidelity(Part):
-    """Mean total variation distance of synthetic marginals from real ones: of single columns (tvd1) and of pairs (tvd2)."""
+    """How far synthetic rows are from real training rows, as means; `experiments.evaluation` says what each is.
+
+    tvd1, tvd2: total variation distance of encoded marginals, of single columns and of pairs. All others are of rows as they were
+    read. wasserstein: of single numbers. category_tvd: of single categorical columns. correlation_error: of pairs of columns.
+    range_queries: of counts in random ranges of three columns. grid_tvd1, grid_tvd2, grid_tvd3: of one, two and three columns on
+    a grid that no method chose.
+    """
 
     tvd1: float | None = None
     tvd2: float | None = None
+    wasserstein: float | None = None
+    category_tvd: float | None = None
+    correlation_error: float | None = None
+    range_queries: float | None = None
+    grid_tvd1: float | None = None
+    grid_tvd2: float | None = None
+    grid_tvd3: float | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation(Part):
-    """As configured; column: what was predicted where that is not the target. metrics: those besides ours."""
+    """As configured; column: what was predicted where that is not the target. metrics: those besides ours.
+
+    space: where models learnt and were tested, on encoded rows or on raw ones (decoded, and real rows as they were read).
+    """
 
     name: str = "standard"
     evaluators: tuple[str, ...] = ()
@@ -137,6 +154,24 @@ class Evaluation(Part):
     target: str | None = None
     metrics: tuple[str, ...] = ()
     column: str | None = None
+    space: str = "encoded"
+
+    def plain(self) -> dict[str, Any]:
+        """What is known; the space only where it is not the encoded one, which records of before there was a choice are of."""
+        return {key: value for key, value in super().plain().items() if (key, value) != ("space", "encoded")}
+
+
+@dataclass(frozen=True)
+class Encoding(Part):
+    """How rows were encoded, where the data set's own schema does not say all of it.
+
+    name: `learned`, or `public` for a schema that leaves something open itself. settings: of what was learnt. codes: of each
+    column, how many values it was given. All methods see these, merged as each needs it.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    codes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

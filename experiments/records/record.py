@@ -13,6 +13,7 @@ from typing import Any
 from experiments.records import former
 from experiments.records.parts import (
     Data,
+    Encoding,
     Environment,
     Evaluation,
     Experiment,
@@ -25,11 +26,12 @@ from experiments.records.parts import (
 )
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "log_loss", "calibration_slope")  # 0.1.0 had the first four
+OF_NUMBERS = ("r2", "mae", "pinball")  # of a target that is a number, judged in raw space
 EVALUATORS = ("logistic", "forest", "boosting", "mlp")
 DIRECT = "guide"  # the name under which a method that predicts by itself is scored
 
 STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
-FORMAT = 3  # 1: without `experiment`; 2: in the words of `former`
+FORMAT = 4  # 1: without `experiment`; 2: in the words of `former`; 3: encoded as the data set's schema says, judged so
 _TODAYS_WORDS = 3
 
 
@@ -65,6 +67,7 @@ class Record:
     evaluation: Evaluation = field(default_factory=Evaluation)
     environment: Environment = field(default_factory=Environment)
     experiment: Experiment | None = None
+    encoding: Encoding | None = None
 
     @classmethod
     def of(cls, **values: Any) -> Record:
@@ -86,8 +89,13 @@ class Record:
 
     def to_json(self) -> str:
         """One line without spaces, keys sorted, NaN as null."""
-        values = _without_nan({**self.plain(), "format": FORMAT})
+        values = _without_nan({**self.plain(), "format": self._format})
         return json.dumps(values, sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+    @property
+    def _format(self) -> int:
+        """The first that can say all that it says, so that records of before stay as they are, letter by letter."""
+        return FORMAT if self.encoding is not None or self.evaluation.space != "encoded" else _TODAYS_WORDS
 
     @property
     def content(self) -> str:
@@ -134,7 +142,11 @@ class Record:
     @property
     def lacks_metrics(self) -> bool:
         """Whether it was judged before some metric was there that every run is judged by now."""
-        return self.status == "ok" and any(metric not in scores for scores in self.metrics.values() for metric in METRICS)
+        return self.status == "ok" and any(
+            metric not in scores
+            for scores in self.metrics.values()
+            for metric in (OF_NUMBERS if OF_NUMBERS[0] in scores else METRICS)
+        )
 
     def best(self, metric: str) -> float | None:
         """The best evaluator's value of a metric."""
@@ -165,14 +177,17 @@ class Record:
             "dataset_settings": as_text(settings(self.data_settings)).replace("generator.", ""),
             "method_settings": as_text(settings(self.method.parameters)),
             "offtask": self.evaluation.column,
+            "encoding": self.encoding.name if self.encoding else "public",
+            "encoding_settings": as_text(settings(self.encoding.settings)) if self.encoding else "",
+            "space": self.evaluation.space,
             "leak": self.dataset.leak,
         }
         metrics = tuple(dict.fromkeys((*METRICS, *sorted({m for scores in self.metrics.values() for m in scores}))))
         evaluators = tuple(dict.fromkeys((*EVALUATORS, DIRECT, *sorted(self.metrics))))
         row |= {metric: self.mean(metric) for metric in metrics}
         row |= {"accuracy_best": self.best("accuracy"), "positive_rate": self.positive_rate}
-        row |= {"tvd1": self.fidelity.tvd1, "tvd2": self.fidelity.tvd2}
-        row |= {f"{part}_seconds": getattr(self.seconds, part) for part in ("fit", "sample", "total")}
+        row |= {f.name: getattr(self.fidelity, f.name) for f in fields(self.fidelity)}
+        row |= {f"{part}_seconds": getattr(self.seconds, part) for part in ("learn", "fit", "sample", "total")}
         row |= {"peak_memory_mb": self.peak_memory_mb, "error": self.error}
         for metric in metrics:
             row |= {f"{metric}.{name}": self.metrics.get(name, {}).get(metric) for name in evaluators}
@@ -188,6 +203,7 @@ _PARTS: dict[str, type[Part]] = {
     "evaluation": Evaluation,
     "environment": Environment,
     "experiment": Experiment,
+    "encoding": Encoding,
 }
 
 

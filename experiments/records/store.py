@@ -25,7 +25,10 @@ class StoreError(FileError):
 
 @dataclass(frozen=True)
 class Fit:
-    """What one fit left: the encoded synthetic rows, what they cost, and test probabilities if the method predicts itself."""
+    """What one fit left: the encoded synthetic rows, what they cost, and test probabilities if the method predicts itself.
+
+    schema: the closed one that was learnt, which the rows follow, as `Schema.to_mapping` gives it; None where nothing was.
+    """
 
     encoded: np.ndarray
     test_probabilities: np.ndarray | None
@@ -35,6 +38,7 @@ class Fit:
     seconds: dict[str, Any]
     peak_memory_mb: float | None
     plan: list[dict[str, Any]] | None = None
+    schema: dict[str, Any] | None = None
 
 
 def write_private(path: Path, text: str) -> None:
@@ -142,6 +146,8 @@ class Store:
         import numpy as np
 
         meta = {key: getattr(fit, key) for key in ("guarantee", "spent", "ledger", "plan", "seconds", "peak_memory_mb")}
+        if fit.schema is not None:
+            meta["schema"] = fit.schema
         arrays = {"encoded": fit.encoded, "meta": np.array(json.dumps(meta))}
         if fit.test_probabilities is not None:
             arrays["test_probabilities"] = fit.test_probabilities

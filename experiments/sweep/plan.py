@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Planned:
-    """One run of a plan. overrides: what Hydra is given to compose it. compute: how it is to be run."""
+    """One run of a plan. overrides: what Hydra is given to compose it. compute: how it is to be run. encoding: its name."""
 
     run_id: str
     overrides: tuple[str, ...]
@@ -39,10 +39,12 @@ class Planned:
     epsilon: float
     seed: int
     compute: Mapping[str, Any]
+    encoding: str = "public"
 
     @property
     def name(self) -> str:
-        return f"{self.dataset} {self.method} epsilon={self.epsilon:g} seed={self.seed}"
+        encoding = "" if self.encoding == "public" else f" {self.encoding}"
+        return f"{self.dataset} {self.method}{encoding} epsilon={self.epsilon:g} seed={self.seed}"
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
         examples.setdefault(run.dataset_key, run)
         reusable &= run.dataset.kind != "own" and run.target.partition(".")[0] in ("dpdsyn", "baselines")
         what = (run.dataset.name, run.method, run.budget.epsilon, run.seed)
-        runs.append(Planned(run.run_id, tuple(overrides), *what, compute=config["compute"]))
+        runs.append(Planned(run.run_id, tuple(overrides), *what, compute=config["compute"], encoding=run.encoding.name))
     unique = tuple({planned.run_id: planned for planned in runs}.values())
     experiment = ", ".join(str(name) for name in request.axes.get("experiment", []) if name is not None) or "single"
     started = known.started if known is not None else time.time()

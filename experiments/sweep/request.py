@@ -16,7 +16,7 @@ from experiments.console import say
 from experiments.paths import results_dir
 
 _USUAL = {"role": "method", "takes": "seconds"}  # what an experiment may select methods by, and what holds unless `about` tells
-_GROUPS = ("dataset", "synthesizer", "privacy", "evaluation", "compute", "audit", "experiment", "guide")
+_GROUPS = ("dataset", "synthesizer", "privacy", "encoding", "evaluation", "compute", "audit", "experiment", "guide")
 
 
 class UsageError(InputError):

@@ -183,3 +183,12 @@ def test_as_a_data_set_it_has_its_own_test_rows_and_a_ceiling() -> None:
 def test_parameters_that_cannot_be_meant_are_refused(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         made(**change)
+
+
+def test_cells_are_what_was_encoded() -> None:
+    split = datasets.load(
+        description({**OPTION, "generator": {**OPTION["generator"], "rows": 500, "test_rows": 80}}), 1, frames=True
+    )
+    for encoded, frame in ((split.train, split.train_frame), (split.test, split.test_frame)):
+        assert np.array_equal(split.schema.encode(frame), encoded)
+        assert all(np.array_equal(frame[name].astype(int), encoded[:, i]) for i, name in enumerate(split.schema.names))

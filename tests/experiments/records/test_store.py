@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +39,42 @@ def test_a_record_comes_back_as_it_was(store: Store) -> None:
 
 
 def test_a_record_of_a_later_version_is_refused_and_left_where_it_is(store: Store) -> None:
-    later = record().to_json().replace('"format":3', '"format":4,"news":1')
+    later = record().to_json().replace('"format":3', '"format":5,"news":1')
     path = store.records / "a.json"
     path.write_text(later)
     for read in (lambda: store.read("a"), lambda: list(store.all())):
-        with pytest.raises(StoreError, match="a record of format 4; this version reads up to 3: install a newer one"):
+        with pytest.raises(StoreError, match="a record of format 5; this version reads up to 4: install a newer one"):
             read()
     assert path.read_text() == later
+
+
+LEARNT = {
+    "encoding": {"name": "learned", "settings": {"keep": ["bounds"], "share": 0.1}, "codes": {"age": 74, "city": 9}},
+    "evaluation": {"name": "raw", "evaluators": ["linear"], "repeats": 1, "space": "raw"},
+    "seconds": {"learn": 0.2, "fit": 1.0, "sample": 0.5, "total": 1.7},
+    "fidelity": {"wasserstein": 0.1, "category_tvd": 0.2, "correlation_error": 0.3, "range_queries": 0.4, "grid_tvd3": 0.5},
+    "metrics": {"linear": {"r2": 0.4, "mae": 3.0, "pinball": 1.5}},
+}
+
+
+def test_a_record_of_learnt_domains_and_raw_rows_comes_back_and_no_earlier_version_mistakes_it(store: Store) -> None:
+    made = record(**LEARNT)
+    store.write(made)
+    assert store.read("a") == made and not made.lacks_metrics
+    assert '"format":4' in made.to_json() and '"format":3' in record().to_json()
+    assert all('"format":4' in record(**{part: LEARNT[part]}).to_json() for part in ("encoding", "evaluation"))
+    row = made.flat()
+    assert (row["encoding"], row["space"], row["encoding_settings"]) == ("learned", "raw", "keep=['bounds'], share=0.1")
+    assert (row["learn_seconds"], row["wasserstein"], row["grid_tvd3"], row["r2"]) == (0.2, 0.1, 0.5, 0.4)
+    plain = record().flat()
+    assert (plain["encoding"], plain["space"], plain["wasserstein"]) == ("public", "encoded", None)
+
+
+def test_committed_records_say_nothing_of_a_choice_that_they_had_not() -> None:
+    for made in read_export(ROOT / "results")[::20]:
+        text = made.to_json()
+        assert made.encoding is None and made.evaluation.space == "encoded" and Record.from_json(text) == made
+        assert '"format":3' in text and not {"encoding", "space", "learn", "wasserstein"} & set(re.findall(r'"(\w+)":', text))
 
 
 def test_a_flat_row_has_means_over_evaluators() -> None:
@@ -76,6 +107,10 @@ def test_a_fit_comes_back_or_is_set_aside(store: Store) -> None:
     back = store.read_fit("f")
     assert back is not None and np.array_equal(back.encoded, fit.encoded) and back.encoded.dtype == np.uint8
     assert np.array_equal(back.test_probabilities, fit.test_probabilities) and back.ledger == fit.ledger and back.spent == 0.5  # type: ignore[arg-type]
+    assert back.schema is None
+    closed = {"columns": {"a": {"kind": "integer"}}}
+    store.write_fit("h", replace(fit, schema=closed))
+    assert store.read_fit("h").schema == closed  # type: ignore[union-attr]
     path = store.fits / "f.npz"
     path.write_bytes(path.read_bytes()[:-40])
     assert store.read_fit("f") is None and not path.exists() and store.read_fit("g") is None
