@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from builders.raw_people import ATOMS, KINDS, people, write_csv, write_parquet
 
 from dpdsyn import DPDSyn, Schema, parquet
 from dpdsyn.checks import InputError
+from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.kinds import guessed
 from dpdsyn.open_draft import open_draft
+from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.raw_table import RawTable
 from dpdsyn.row_count import RowCountWarning
 from dpdsyn.schema_values import SchemaError
@@ -185,3 +188,12 @@ def test_a_draft_is_an_open_schema_that_is_learnt_from_as_it_is(tmp_path: Path) 
     made = DPDSyn(**QUICK).fit(frame, schema, confirm_kinds=True).sample(1000)
     assert made["last_visit"].dropna().str.match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$").all()
     assert made["joined"].dtype == "datetime64[s]" and (made["fee"] == 19.99).mean() > 0.05
+
+
+def test_money_has_its_cents_whatever_the_noise() -> None:
+    columns = {"fee": {"kind": "real"}, "left": KINDS["columns"]["left"]}
+    schema = Schema.from_mapping({"target": "left", "rows_public": 4000, "columns": columns})
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        private = DomainLearning().learn(RawTable(TABLE[["fee", "left"]], schema, Ledger(Budget(1.0, 1e-6)), rng))
+        assert private.schema["fee"].decimals == 2, seed
