@@ -180,7 +180,8 @@ class _Learner:
         probe = Decimals(column)
         counts, noise = rough[column.name, Decimals][:-1], self._noise(probe)
         more = np.cumsum(counts[::-1])[::-1]  # numbers with so many decimals or more
-        enough = max(_STANDS_OUT * noise, _FEW * float(counts.sum()))
+        spread = noise * np.sqrt(np.arange(len(counts), -1, -1))  # of a sum of so many counts
+        enough = np.maximum(_STANDS_OUT * spread, _FEW * float(counts.sum()))
         wanted = int(np.flatnonzero(np.append(more, 0.0) <= enough)[0]) - 1  # the most that more than a few have
         largest = max(abs(low_high[0]), abs(low_high[1]), 1e-300)
         fine = max(0, 5 - math.floor(math.log10(max(low_high[1] - low_high[0], 1e-300))))
