@@ -115,7 +115,9 @@ class RawTwin(RawTable):
             if text not in exact:
                 self.untold.append("a value is told of that no row has")
             elif text is not None and noisy < least - 1e-9:
-                self.untold.append(f"a value is told of at a noisy count of {noisy:.4g}; the delta charged for asks for {least:.4g}")
+                self.untold.append(
+                    f"a value is told of at a noisy count of {noisy:.4g}; the delta charged for asks for {least:.4g}"
+                )
         sure = [text for text, count in exact.items() if text is None or count > least + _CERTAIN * sigma]
         return np.array([(told.get(text, -math.inf) - exact[text]) / sigma for text in sure])
 
