@@ -50,8 +50,8 @@ _fits_before = itertools.count()  # of this process: whether a fit was its first
 class Run:
     """A composed configuration, checked. Building one raises InputError for the first value that cannot be meant.
 
-    schema: what the run begins with; an open one is closed by learning, out of the same budget. judged: the column that models trained on the synthetic rows are to predict. alone: it is run to be timed, so that a fit
-    which was not is made again.
+    schema: what the run begins with; an open one is closed by learning, out of the same budget. judged: the column that models
+    trained on the synthetic rows are to predict. alone: it is run to be timed, so that a fit which was not is made again.
     """
 
     dataset: Dataset
