@@ -6,29 +6,33 @@ import inspect
 import os
 import secrets
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
 
-from dpdsyn import saved
+from dpdsyn import merging, saved
 from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
 from dpdsyn.checks import InputError
-from dpdsyn.column import SchemaError
 from dpdsyn.contribution_bounding import used_rows
+from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.entropy import fresh
-from dpdsyn.guarantee import Guarantee
+from dpdsyn.guarantee import KINDS_INFERRED, Guarantee
 from dpdsyn.guide import GuideSettings
+from dpdsyn.learnt import told
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
 from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.raw_table import ROWS_COUNTED, RawTable
 from dpdsyn.row_count import RowCount, RowCountWarning
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
+from dpdsyn.schema_values import SchemaError, shortened
 from dpdsyn.synthesizer import draw
 
 _KEY_BYTES = 32
@@ -80,37 +84,51 @@ class DPDSyn:
         self.random_state = random_state
 
     def fit(
-        self, table: pd.DataFrame | str | Path, schema: Schema | Mapping[str, Any] | str | Path, preflight: bool = True
+        self,
+        table: pd.DataFrame | str | Path,
+        schema: Schema | Mapping[str, Any] | str | Path,
+        preflight: bool = True,
+        confirm_kinds: bool = False,
     ) -> Self:
         """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
 
-        schema: a Schema, what a schema file holds, or the path of one. If it names a person (frames only), at most
+        schema: a Schema, what a schema file holds, or the path of one. What it leaves open is learnt first, out of the same
+        budget (`dpdsyn.domain_learning`); `schema_` is the closed one. If it names a person (frames only), at most
         `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
         contradict the schema (`dpdsyn.preflight`); without it every cell is encoded as the schema's rules say, and no row raises
-        anything.
-        Raises ValueError if a parameter, the schema or the table cannot be meant. Warns of a budget that promises little, and of
-        a schema whose `rows_public` is far from the noisy number of rows.
+        anything. confirm_kinds: that the kinds of columns may be known, where the schema says that they were guessed from cells;
+        the guarantee names this assumption.
+        Raises ValueError if a parameter, the schema or the table cannot be meant, or if nothing can be learnt of the target or of
+        any column with this budget. Warns of a budget that promises little, and of a schema whose `rows_public` is far from the
+        noisy number of rows.
         """
         public = with_target(_schema_of(schema), self.target)
+        refuse_unconfirmed(public, confirm_kinds, "confirm it with fit(..., confirm_kinds=True)")
         method = self._method()
         budget = Budget(self.epsilon, self.delta)
-        reason = method.skip(public, budget)
-        if reason:
-            raise InputError(reason)
-        for caution in cautions(self.epsilon, self.delta, public.rows_public):
-            if caution.grave:
-                warnings.warn(caution.text, WeakGuaranteeWarning, stacklevel=2)
+        _refuse_skipped(method, public, budget)
+        said = cautions(self.epsilon, self.delta, public.rows_public)
+        _warn(said)
         key, noise, fitting, sampling = self._streams()
-        rows = _rows(table, public, key, preflight)
+        table = _named(table)
+        if preflight:
+            held_against(table, public)
         ledger = Ledger(budget)
         try:
-            self.method_ = method.fit(PrivateTable(rows, public, ledger, noise), fitting)
+            private, closed = _private(table, public, ledger, noise, key)
+            _refuse_skipped(method, closed, budget)
+            self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
-        self.schema_ = public
-        self.guarantee_ = Guarantee.of(ledger, budget, public.unit)
+        self.schema_ = closed
+        self.guarantee_ = replace(
+            Guarantee.of(ledger, budget, public.unit),
+            assumptions=(KINDS_INFERRED,) if public.kinds_inferred else (),
+            learnt=told(public, closed),
+        )
         self.row_count_ = RowCount.of(self.method_, public.max_rows_per_person or 1)
         self._sampling, self._process = sampling, os.getpid()
+        _warn(caution for caution in cautions(self.epsilon, self.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
             warnings.warn(caution.text, RowCountWarning, stacklevel=2)
         return self
@@ -143,7 +161,8 @@ class DPDSyn:
         """Nothing unless the count was measured under our guarantee: see `dpdsyn.row_count`."""
         if self.row_count_ is None or self.guarantee_.kind != "dp":
             return ()
-        return self.row_count_.cautions(self.schema_.rows_public, self.guarantee_.delta)
+        learnt = any(spend["label"] == ROWS_COUNTED for spend in self.guarantee_.spends)
+        return self.row_count_.cautions(self.schema_.rows_public, self.guarantee_.delta, learnt)
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model, which is as private as the rows it samples, to one file, whole or not at all.
@@ -180,7 +199,7 @@ class DPDSyn:
             model.schema_ = Schema.from_mapping(meta["schema"])
             model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
             model.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
-            model.method_ = model._method().restore(model.schema_, arrays)
+            model.method_ = cast(GuidedSynthesizer, merging.restored(model._method(), model.schema_, arrays))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
         model._sampling, model._process = fresh() if model.random_state is None else model._seeded(), os.getpid()
@@ -261,19 +280,61 @@ def with_target(schema: Schema, target: str | None) -> Schema:
         return schema
     if schema.target not in (None, target):
         raise SchemaError(f"the schema's target is {schema.target!r}, and target={target!r} says otherwise; keep one of them")
-    return schema if schema.target == target else Schema.from_mapping({**schema.to_mapping(), "target": target})
+    if schema.target == target:
+        return schema
+    raw = schema.to_mapping()
+    if schema[target].is_open:  # what it says of missing and of undeclared cells are defaults of a column that is no target
+        raw["columns"][target] |= {"missing": "drop", "other": False} if not schema[target].ordered else {"missing": "drop"}
+    return Schema.from_mapping({**raw, "target": target})
 
 
-def _rows(table: Any, schema: Schema, key: bytes, preflight: bool) -> Rows:
-    """The rows that are used. key: of contribution bounding."""
+def refuse_unconfirmed(schema: Schema, confirmed: bool, how: str) -> None:
+    """Raise InputError if kinds of columns were guessed from cells and nobody confirms that they may be known.
+
+    how: what to do to confirm it.
+    """
+    if schema.kinds_inferred and not confirmed:
+        kinds = shortened(f"{column.name} {column.kind}" for column in schema.columns)
+        raise InputError(
+            f"the kinds of columns were guessed from cells (kinds_inferred): {kinds}. The guarantee takes them as public, as "
+            f"what you could have told without seeing a row. Correct those that are wrong; where they may be known, {how}"
+        )
+
+
+def _warn(said: Iterable[Caution]) -> None:
+    """Of what is grave, as `fit` does."""
+    for caution in said:
+        if caution.grave:
+            warnings.warn(caution.text, WeakGuaranteeWarning, stacklevel=3)
+
+
+def _refuse_skipped(method: GuidedSynthesizer, schema: Schema, budget: Budget) -> None:
+    reason = method.skip(schema, budget)
+    if reason:
+        raise InputError(reason)
+
+
+def _named(table: Any) -> pd.DataFrame | Path:
+    """A frame whose names are texts, or a path. Raises InputError for anything else."""
     if isinstance(table, pd.DataFrame):
-        table = table.set_axis(table.columns.map(str), axis=1)
-    elif not isinstance(table, str | Path):
+        return table.set_axis(table.columns.map(str), axis=1)
+    if not isinstance(table, str | Path):
         raise InputError(f"a pandas DataFrame or the path of a Parquet file is needed; given is a {type(table).__name__}")
-    streamed = None if isinstance(table, pd.DataFrame) else stream(Path(table), schema)
-    if preflight:
-        held_against(table, schema)
-    if streamed is not None:
-        return streamed
+    return Path(table)
+
+
+def _private(
+    table: pd.DataFrame | Path, schema: Schema, ledger: Ledger, noise: np.random.Generator, key: bytes
+) -> tuple[PrivateTable, Schema]:
+    """The rows behind mechanisms, and the closed schema: what was open is learnt. key: of contribution bounding."""
+    if schema.is_open:
+        private = DomainLearning().learn(RawTable(table, schema, ledger, noise, key))
+        rows = schema.rows_public or private.schema.rows_public * (
+            1 if private.schema.person else schema.max_rows_per_person or 1
+        )
+        known = replace(private.schema, person=schema.person, max_rows_per_person=schema.max_rows_per_person, rows_public=rows)
+        return private, known
+    if isinstance(table, Path):
+        return PrivateTable(stream(table, schema), schema, ledger, noise), schema
     encoded, bounded = used_rows(table, schema, key)
-    return Rows(encoded, bounded.persons, schema.max_rows_per_person or 1)
+    return PrivateTable(Rows(encoded, bounded.persons, schema.max_rows_per_person or 1), schema, ledger, noise), schema

@@ -21,14 +21,14 @@ class Caution:
 
 
 def cautions(epsilon: float, delta: float, rows_public: int) -> tuple[Caution, ...]:
-    """What to say of a budget for a table of about `rows_public` rows, nothing if it is a sound one.
+    """What to say of a budget for a table of about `rows_public` rows (0: not known yet), nothing if it is a sound one.
 
     With delta at 1 / rows, publishing one row, drawn at random, as it stands is (0, delta)-private: delta has to be well below
     (Dwork and Roth 2014). An epsilon up to 1 is strong, up to 10 common and reasonable, beyond that weak
     (Ponomareva and others 2023, "How to DP-fy ML").
     """
     said = []
-    if delta >= 1 / rows_public:
+    if rows_public and delta >= 1 / rows_public:
         said.append(
             Caution(
                 f"delta {delta:g} is not below 1/{rows_public:,}, one over the public number of rows: as much would allow "
@@ -36,7 +36,7 @@ def cautions(epsilon: float, delta: float, rows_public: int) -> tuple[Caution, .
                 True,
             )
         )
-    elif delta >= _SMALL / rows_public:
+    elif rows_public and delta >= _SMALL / rows_public:
         said.append(
             Caution(
                 f"delta {delta:g} is more than a hundredth of 1/{rows_public:,}, one over the public number of rows; "

@@ -30,7 +30,7 @@ MOST_BINS = 1000
 _LEARNT = ("pieces", "counts", "count_sds")  # of a column after learning; nothing that a person writes
 KEYS = {
     *("kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"),
-    *("decimals", "resolution", "unlearnt", *_LEARNT),
+    *("decimals", "resolution", "unlearnt", "emit_other", *_LEARNT),
 }
 
 
@@ -48,6 +48,7 @@ class Column:
     categorical one without categories. `dpdsyn.domain_learning` closes it and states, besides, noisy counts of its encoded values
     and the standard deviations of their noise (counts, count_sds). unlearnt: what becomes of it if nothing can be learnt:
     `leave_out` (also None), or `noise`.
+    emit_other: whether `other` is published as a value of its own, else its cells get values that others have.
     decimals: of numbers in pieces. resolution: of dates in pieces: day (also None), hour, minute or second.
     """
 
@@ -64,6 +65,7 @@ class Column:
     decimals: int | None = None
     resolution: str | None = None
     unlearnt: str | None = None
+    emit_other: bool = False
     pieces: Pieces | None = None
     counts: tuple[float, ...] = ()
     count_sds: tuple[float, ...] = ()
@@ -88,6 +90,8 @@ class Column:
             )
         if self.counts and not len(self.counts) == len(self.count_sds) == self.size:
             raise SchemaError(f"{where}: counts and count_sds have one number for each of its {self.size} encoded values")
+        if self.emit_other and not self.other:
+            raise SchemaError(f"{where}: emit_other is true and there is no `other` to be published")
         if self.kind == "categorical":
             self._check_categories(where)
         else:
@@ -116,10 +120,11 @@ class Column:
             scale=spec.get("scale", "linear"),
             format=spec.get("format"),
             cut_at=floats(name, "cut_at", spec["cut_at"]) if "cut_at" in spec else (),
-            missing=spec.get("missing") or (("drop" if is_target else "own_code") if is_open else None),
+            missing=spec.get("missing") or ("drop" if is_target and is_open else None),
             decimals=spec.get("decimals"),
             resolution=spec.get("resolution"),
             unlearnt=spec.get("unlearnt"),
+            emit_other=truth(spec.get("emit_other", False), f"column {name!r}: emit_other"),
             pieces=pieces(name, spec.get("pieces")),
             counts=floats(name, "counts", spec.get("counts", ())),
             count_sds=floats(name, "count_sds", spec.get("count_sds", ())),
@@ -132,9 +137,9 @@ class Column:
         """What `from_mapping` takes to give this column again."""
         raw: dict[str, Any] = {"kind": self.kind}
         if not self.ordered:
-            raw |= {"categories": list(self.categories) or LEARN, "other": self.other} | (
-                {"cut_at": list(self.cut_at)} if self.cut_at else {}
-            )
+            raw |= {"categories": list(self.categories) or LEARN, "other": self.other}
+            raw |= {"cut_at": list(self.cut_at)} if self.cut_at else {}
+            raw |= {"emit_other": True} if self.emit_other else {}
         else:
             days = [str(np.datetime64("1970-01-01") + int(b)) for b in self.bounds or ()] if self.kind == "date" else self.bounds
             cut = {"pieces": self.pieces.to_mapping()} if self.pieces else {"bins": self.bins or LEARN, "scale": self.scale}
@@ -317,7 +322,7 @@ class Column:
         """Cells in the owner's own types, which the schema alone decides; missing cells are NaN.
 
         Whole numbers and dates are uniform inside their bin; real numbers too, among multiples of the largest power of ten that
-        is at most a hundredth of the bin's width (`dpdsyn.grain`). Pieces are decoded as they say. Learnt categories that are
+        is at most a hundredth of the bin's width (`dpdsyn.grain`). Pieces are decoded as they say. Categories that are
         numbers have no text for `other`: such cells are missing.
         """
         if not self.ordered:
@@ -325,7 +330,7 @@ class Column:
             numbered = all(isinstance(category, int) and not isinstance(category, bool) for category in self.categories)
             whole = numbered and None in labels  # beside a missing cell they would become 1.0 and 2.0
             cells = pd.Series(np.array(labels, dtype=object), dtype="Int64" if whole else object).infer_objects()
-            if not self.is_learnt and (encoded == self.other_code).any():  # never so in a sample
+            if not self.emit_other and (encoded == self.other_code).any():  # never so in a sample
                 cells = pd.concat([cells.astype(object), pd.Series([OTHER_LABEL], dtype=object)], ignore_index=True)
             return cells.take(encoded).reset_index(drop=True).rename(self.name)
         bins = np.minimum(encoded, self.values - 1)
@@ -349,7 +354,7 @@ class Column:
     @property
     def _of_other(self) -> list[Any]:
         """What `other` is decoded to where it is published: its text, or nothing among numbers and truth values."""
-        if not (self.is_learnt and self.other):
+        if not self.emit_other:
             return []
         if not all(isinstance(category, str) for category in self.categories):
             return [None]

@@ -14,6 +14,8 @@ from dpdsyn.grids import Values
 from dpdsyn.noisy_tree import estimated
 from dpdsyn.pieces import Pieces
 
+_WORTH = 0.75  # of a piece's mass, from which on a run between two atoms has a code of its own
+
 
 @dataclass(frozen=True)
 class Cutting:
@@ -67,7 +69,7 @@ def _runs(counts: np.ndarray, ends: tuple[int, int], atoms: np.ndarray, sigma: f
         first, end = before + 1, after
         within = rest[first:end]
         here = float(within.sum())
-        if first >= end or (here < mass / 2 and len(atoms)):
+        if first >= end or (here < _WORTH * mass and len(atoms)):
             continue  # too little to tell from nothing: it belongs to the atoms beside it
         parts = max(1, min(round(here / mass), end - first))
         at = np.searchsorted(np.cumsum(within), np.arange(1, parts) * here / parts, side="left") + 1

@@ -25,7 +25,7 @@ from dpdsyn.cells import RESOLUTIONS, canonical
 from dpdsyn.checks import InputError
 from dpdsyn.column import MOST_DECIMALS, Column
 from dpdsyn.cutting import Cutting, cut
-from dpdsyn.grids import Decimals, Grid, Magnitudes, Values, Years
+from dpdsyn.grids import AllRows, Decimals, Grid, Magnitudes, Values, Years
 from dpdsyn.pieces import Pieces, units_of
 from dpdsyn.privacy import Budget
 from dpdsyn.private_table import PrivateTable
@@ -37,7 +37,13 @@ from dpdsyn.spends import Gaussian, Threshold
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
 _STANDS_OUT = 3.0  # standard deviations of a count of magnitudes, years or decimals
 _FEW = 0.01  # of all numbers, that may have more decimals than are kept
-_WEIGHTS = {Magnitudes: 0.5, Years: 0.5, Decimals: 0.25, Values: 1.0}  # zCDP of each kind of histogram, against the others
+_WEIGHTS = {
+    Magnitudes: 0.5,
+    Years: 0.5,
+    Decimals: 0.25,
+    AllRows: 0.25,
+    Values: 1.0,
+}  # zCDP of each kind of histogram, against the others
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ class _Learner:
         self.listed = [column for column in columns if not column.ordered]
         self.ordered = [column for column in columns if column.ordered]
         self.first = [grid for column in self.ordered for grid in _first_grids(column)]
+        if self.listed:
+            self.first.append(AllRows(self.listed[0]))
         self.deltas = self._reserve()
 
     def _reserve(self) -> float:
@@ -131,8 +139,8 @@ class _Learner:
             names = [column.name for column in self.listed]
             answers, values = self.raw.histograms(self.first, sigmas, names, self.sigma, self.deltas)
             rough = {(grid.name, type(grid)): answer[0] for grid, answer in zip(self.first, answers, strict=True)}
-            rows = float(self.schema.rows_public) / (self.schema.max_rows_per_person or 1)
-            closed |= {c.name: _categories(c, told, self.sigma, rows) for c, told in zip(self.listed, values, strict=True)}
+            total = answers[-1][0][0], self._noise(self.first[-1])
+            closed |= {c.name: _categories(c, told, self.sigma, *total) for c, told in zip(self.listed, values, strict=True)}
         grids = {column.name: self._grid(column, rough) for column in self.ordered}
         wanted = [grid for grid in grids.values() if grid is not None]
         noise = [self._noise(grid) for grid in wanted]
@@ -183,10 +191,10 @@ class _Learner:
         if made is None:
             return None
         masses, sds = made.counts.tolist(), made.sds.tolist()
+        column = replace(column, missing=_rule(column, silent, sigma))
         if column.missing == "own_code":
             masses, sds = [*masses, max(silent, 0.0)], [*sds, sigma]
-        bounds = None if column.bounds is None else column.bounds
-        return replace(column, bounds=bounds, pieces=made.pieces, counts=tuple(masses), count_sds=tuple(sds))
+        return replace(column, pieces=made.pieces, counts=tuple(masses), count_sds=tuple(sds))
 
 
 def _first_grids(column: Column) -> list[Grid]:
@@ -195,19 +203,29 @@ def _first_grids(column: Column) -> list[Grid]:
     return grids + ([Decimals(column)] if column.kind == "real" and column.decimals is None else [])
 
 
-def _categories(column: Column, told: Mapping[str | None, float], sigma: float, rows: float) -> Column | None:
-    """Those that were told of, in their order as numbers or texts; None if there are too few to tell anything."""
+def _rule(column: Column, silent: float, sigma: float) -> str | None:
+    """The rule for missing cells: without one they get a code of their own if there are more than noise makes of none."""
+    return column.missing or ("own_code" if silent > _STANDS_OUT * sigma else None)
+
+
+def _categories(column: Column, told: Mapping[str | None, float], sigma: float, rows: float, rows_sd: float) -> Column | None:
+    """Those that were told of, in their order as numbers or texts, None if there are none.
+
+    What is left is published as `other` if it is more than noise makes of nothing.
+    """
     texts = [text for text in told if text is not None and text != ""]
     if not texts:
         return None
     values = _typed(texts)
     counts = [told[canonical(value)] for value in values]
     silent = max(told.get(None, 0.0), 0.0)
-    left = max(rows - sum(counts) - silent, 0.0)
+    left = rows - sum(counts) - silent
+    many = left > _STANDS_OUT * math.hypot(rows_sd, sigma * math.sqrt(len(told)))
+    column = replace(column, missing=_rule(column, silent, sigma), emit_other=column.other and many)
     if column.missing == "own_code":
         counts.append(silent)
     if column.other:
-        counts.append(left)
+        counts.append(max(left, 0.0))
     return replace(column, categories=tuple(values), counts=tuple(counts), count_sds=(sigma,) * len(counts))
 
 

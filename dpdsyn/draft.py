@@ -1,4 +1,7 @@
-"""The draft of a schema: a form that is read off a table for a person to correct, and no public knowledge."""
+"""A draft that is read off a table, with bounds, bins and categories, for a person to replace by public knowledge.
+
+`dpdsyn.open_draft` writes the other form, which leaves them to be learnt.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import yaml
 
 from dpdsyn.cells import canonical
 from dpdsyn.column import COMMA_HINT, DECIMAL_COMMA, SchemaError, shortened
+from dpdsyn.kinds import as_numbers
 from dpdsyn.schema import MARK
 
 MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
@@ -74,20 +78,16 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
         raise SchemaError(f"fewer than two columns can be described; {reasons}")
     ids = [name for name, column in described.items() if column.why.startswith("free text or an id,")]
     text = _HEAD.format(
-        title=_scalar(title),
+        title=scalar(title),
         mark=MARK,
-        target=f"target: {_scalar(target)}"
-        if target
-        else "# target: NAME # the column to be predicted; it has to be categorical",
+        target=f"target: {scalar(target)}" if target else "# target: NAME # the column to be predicted; it has to be categorical",
         rows=_two_digits(len(frame)),
-        person=f"{_scalar(ids[0])} # {MARK}: it looks like an id" if ids else "COLUMN",
+        person=f"{scalar(ids[0])} # {MARK}: it looks like an id" if ids else "COLUMN",
     )
-    left_out = [
-        f"  - {_scalar(name)} # {MARK}: {column.kind_of_reason}" for name, column in described.items() if not column.lines
-    ]
+    left_out = [f"  - {scalar(name)} # {MARK}: {column.kind_of_reason}" for name, column in described.items() if not column.lines]
     if left_out:
         text += "\n" + "\n".join(["ignore: # left out; to use one, describe it under `columns`", *left_out]) + "\n"
-    blocks = [f"  {_key(name)}\n" + "\n".join(f"    {line}" for line in column.lines) for name, column in used.items()]
+    blocks = [f"  {key(name)}\n" + "\n".join(f"    {line}" for line in column.lines) for name, column in used.items()]
     return text + "\ncolumns:\n" + "\n".join(blocks) + "\n"
 
 
@@ -98,14 +98,14 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
         return _Described(why="every cell is missing")
     if texts.map(canonical).nunique() == 1:
         return _Described(why="one value throughout")
-    numbers = _as_numbers(texts)
+    numbers = as_numbers(texts)
     few = len(texts) <= (_FEW_NUMBERS if numbers is not None and not is_target else MOST_CATEGORIES)
     few = few and texts.str.len().max() <= _LONGEST_CATEGORY
     all_differ = len(texts) == present >= _ID_ROWS
     dates = None if numbers is not None and texts.str.len().ne(8).any() else _as_dates(texts)
     if few and not all_differ:
         lines = _categorical(texts, numbers)
-    elif numbers is None and _as_numbers(texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) is not None:
+    elif numbers is None and as_numbers(texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) is not None:
         return _Described(why=f"numbers with commas: {COMMA_HINT}")
     elif is_target and numbers is None:
         return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} short classes")
@@ -122,13 +122,6 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
         rule = "drop # rows without a label are left out" if is_target else "own_code # empty cells are a value of their own"
         lines.append(f"missing: {rule}; {MARK}: some cells are empty")
     return _Described(tuple(lines)) if lines else _Described(why="values so far apart or so close that no bins fit")
-
-
-def _as_numbers(texts: pd.Series) -> np.ndarray | None:
-    """The numbers that the texts write, or None if some do not; 007 is a code, not a number."""
-    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    codes = texts.str.match(r"^[+-]?0\d").any()
-    return None if codes or not np.isfinite(numbers).all() or np.abs(numbers).max() > 1e15 else numbers
 
 
 def _as_dates(texts: pd.Series) -> tuple[str | None, pd.Series] | None:
@@ -149,7 +142,7 @@ def _categorical(texts: pd.Series, numbers: np.ndarray | None) -> list[str]:
         categories = sorted({int(number) if number % 1 == 0 else float(number) for number in numbers})
     if len(categories) < 2:
         return []
-    return [f"kind: categorical # {MARK}", f"categories: [{', '.join(map(_scalar, categories))}] # {MARK}"]
+    return [f"kind: categorical # {MARK}", f"categories: [{', '.join(map(scalar, categories))}] # {MARK}"]
 
 
 def _numeric(numbers: np.ndarray) -> list[str]:
@@ -181,7 +174,7 @@ def _date(form: str | None, dates: pd.Series) -> list[str]:
     if not 1000 <= first <= last <= 9998:
         return []
     bounds = f"bounds: [{first}-01-01, {last}-12-31] # {MARK}; cells outside are clipped"
-    written = [f"format: {_scalar(form)} # {MARK}; the first form that fits all cells"] if form else []
+    written = [f"format: {scalar(form)} # {MARK}; the first form that fits all cells"] if form else []
     return [f"kind: date # {MARK}", *written, bounds, f"bins: {_BINS}"]
 
 
@@ -201,7 +194,7 @@ def _two_digits(number: int) -> int:
     return max(1, int(float(f"{number:.1e}")))
 
 
-def _scalar(value: Any) -> str:
+def scalar(value: Any) -> str:
     """As YAML writes it on one line; with escapes if it has characters that YAML folds or forbids, or that nobody sees."""
     plain = not isinstance(value, str) or value.isprintable()
     values: Sequence[Any] = [value]
@@ -211,7 +204,7 @@ def _scalar(value: Any) -> str:
     return text.strip()[1:-1]
 
 
-def _key(name: Any) -> str:
+def key(name: Any) -> str:
     """A column's name as a key of a mapping, with a question mark before it where it is too long for YAML to see the colon."""
-    text = _scalar(name)
+    text = scalar(name)
     return f"{text}:" if len(text) < _LONGEST_KEY else f"? {text}\n  :"

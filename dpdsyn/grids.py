@@ -138,6 +138,24 @@ class Decimals:
 
 
 @dataclass(frozen=True)
+class AllRows:
+    """Whatever stands in a column: one code for all rows, so that they are counted."""
+
+    column: Column
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+    @property
+    def size(self) -> int:
+        return 1
+
+    def codes(self, cells: pd.Series) -> np.ndarray:
+        return np.zeros(len(cells), dtype=np.int64)
+
+
+@dataclass(frozen=True)
 class Values:
     """Of an ordered column: runs of its units. starts: first unit of each cell, rising, int64; end: one past the last unit.
 

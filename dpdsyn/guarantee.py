@@ -12,6 +12,9 @@ _WORDS = {
     "unverified": "differentially private as an outside library says; unverified",
     "none": "NO privacy guarantee",
 }
+KINDS_INFERRED = (
+    "kinds of columns were inferred from the rows and confirmed by the owner; the guarantee takes them as public"  # an assumption
+)
 _FORMER_KINDS = {"claimed": "unverified"}  # as earlier versions saved it
 
 
@@ -21,6 +24,8 @@ class Guarantee:
 
     unit: the privacy unit, row or person; neighbouring tables differ by one more or less. spends: the ledger's entries, what
     was charged. plan: what could have been, of which `spent` is the cost; None without one, or if an earlier version saved it.
+    assumptions: what the guarantee takes as public on its owner's word. learnt: what was learnt of each column that the schema
+    left open, in a line each (`dpdsyn.learnt`); as public as the rest.
     """
 
     kind: str
@@ -30,6 +35,8 @@ class Guarantee:
     unit: str
     spends: tuple[dict[str, Any], ...]
     plan: tuple[dict[str, Any], ...] | None = None
+    assumptions: tuple[str, ...] = ()
+    learnt: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, ledger: Ledger, budget: Budget, unit: str) -> Guarantee:
@@ -42,11 +49,13 @@ class Guarantee:
         if self.spent is None:
             head = f"{_WORDS[self.kind]} (epsilon {self.epsilon:g} was asked for)"
         lines = [head, f"protects one {self.unit}: neighbouring tables, with it and without it, are hard to tell apart"]
+        lines += [f"assumes: {assumption}" for assumption in self.assumptions]
         if self.spent is not None:
             lines.append(f"spent: epsilon {self.spent:.4f} of {self.epsilon:g}")
         for spend in self.spends:
             numbers = ", ".join(f"{key} {value:.6g}" for key, value in spend.items() if isinstance(value, int | float))
             lines.append(f"  {spend['mechanism']}: {spend['label']}" + (f" ({numbers})" if numbers else ""))
+        lines += ["learnt of what the schema left open:", *(f"  {line}" for line in self.learnt)] if self.learnt else []
         return "\n".join(lines)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -60,6 +69,8 @@ class Guarantee:
             "neighbouring_tables": f"one {self.unit} added or removed",
             "spends": list(self.spends),
             **({} if self.plan is None else {"plan": list(self.plan)}),
+            **({"assumptions": list(self.assumptions)} if self.assumptions else {}),
+            **({"learnt": list(self.learnt)} if self.learnt else {}),
         }
 
     @classmethod
@@ -68,4 +79,5 @@ class Guarantee:
         unit = raw["protects"].removeprefix("one ")
         kind = _FORMER_KINDS.get(raw["guarantee"], raw["guarantee"])
         plan = tuple(raw["plan"]) if "plan" in raw else None
-        return cls(kind, raw["epsilon"], raw["delta"], raw["epsilon_spent"], unit, tuple(raw["spends"]), plan)
+        more = tuple(raw.get("assumptions", ())), tuple(raw.get("learnt", ()))
+        return cls(kind, raw["epsilon"], raw["delta"], raw["epsilon_spent"], unit, tuple(raw["spends"]), plan, *more)

@@ -122,7 +122,7 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
             kept &= column.settled(codes) >= 0
             if column.name in others:
                 others[column.name] += int((codes == column.other_code).sum())
-            if column.missing is None:
+            if column.missing is None and not column.is_open:
                 _note(found, column.name, "missing", codes == ABSENT, rows, _says(column, cells))
             _note(found, column.name, "unreadable", codes == UNREADABLE, rows, _says(column, cells))
         if schema.person is not None:

@@ -32,6 +32,7 @@ from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.spends import Gaussian, Threshold
 
+ROWS_COUNTED = "number of rows"  # what a ledger calls it
 LONGEST = 200  # characters of a value that can be told of; longer ones count as `other`
 
 
@@ -74,7 +75,7 @@ class RawTable:
 
     def noisy_count(self, sigma: float, ledger: Ledger) -> float:
         """The number of rows plus N(0, sigma^2), rounded; each counts as 1 / k. Charges Gaussian(sigma) to the ledger given."""
-        ledger.charge(Gaussian(sigma), "number of rows")
+        ledger.charge(Gaussian(sigma), ROWS_COUNTED)
         rows = sum(len(frame) for frame in self.__frames())
         return float(rows + rounded_gaussian(sigma * self.__most, 1, self.__rng)[0]) / self.__most
 

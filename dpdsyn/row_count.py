@@ -66,8 +66,8 @@ class RowCount:
         low, high = self.rows - _SPREAD * self.sd, self.rows + _SPREAD * self.sd
         return low > _FACTOR * rows_public or high < rows_public / _FACTOR
 
-    def cautions(self, rows_public: int, delta: float) -> tuple[Caution, ...]:
-        """What to say of a stated number of rows, nothing if it is near.
+    def cautions(self, rows_public: int, delta: float, learnt: bool = False) -> tuple[Caution, ...]:
+        """What to say of a stated number of rows, or of one that was learnt at little cost, nothing if it is near.
 
         It is grave where delta is below one over the stated number and not below one over the noisy one: see `dpdsyn.cautions`.
         """
@@ -75,14 +75,15 @@ class RowCount:
             return ()
         counted = max(0, round(self.rows))
         grave = delta < 1 / rows_public and delta * counted >= 1
+        states = "by a first count, on which little was spent, there are" if learnt else "the schema states"
         return (
             Caution(
-                f"the schema states about {rows_public:,} rows (rows_public); by their noisy count there are about {counted:,}, "
+                f"{states} about {rows_public:,} rows (rows_public); by their noisy count there are about {counted:,}, "
                 f"give or take {math.ceil(_SPREAD * self.sd):,}. Sampling rate, noise and the default number of synthetic rows "
-                f"follow the schema, so the rows may be worse than they need be"
+                f"follow the {'first' if learnt else 'schema'}, so the rows may be worse than they need be"
                 + (f", and delta {delta:g} is not below one over the number of rows" if grave else "")
-                + f". Correct the schema: `rows_public: {_rounded(self.rows)}`. The noisy count is covered by the guarantee and "
-                "may be published and used; another fit spends its own epsilon",
+                + f". {'State it in' if learnt else 'Correct'} the schema: `rows_public: {_rounded(self.rows)}`. The noisy count "
+                "is covered by the guarantee and may be published and used; another fit spends its own epsilon",
                 grave,
             ),
         )

@@ -20,7 +20,7 @@ from dpdsyn.column import LEARN, Column, SchemaError, refuse_unknown, shortened,
 
 MARK = "READ OFF THE ROWS"  # what `dpdsyn schema draft` computed from the table itself
 _MARKED = re.compile(rf"\s*(?:[^#\s].*{MARK}|#\W*{MARK})", re.IGNORECASE)
-KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted"}
+KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted", "kinds_inferred"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Schema:
     max_rows_per_person rows of each are kept (`dpdsyn.contribution_bounding`) and the guarantee is for one person; without
     it, for one row.
     drafted: parts of the schema were read off the rows, so that no result has a guarantee.
+    kinds_inferred: the kinds of columns were guessed from cells; the guarantee holds if their owner says that they are public.
     """
 
     columns: tuple[Column, ...]
@@ -47,6 +48,7 @@ class Schema:
     person: str | None = None
     max_rows_per_person: int | None = None
     drafted: bool = False
+    kinds_inferred: bool = False
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -67,13 +69,13 @@ class Schema:
         if self.target not in self.names:
             raise SchemaError(f"target {self.target!r} is not a column; columns: {shortened(self.names)}")
         column = self[self.target]
-        if column.kind != "categorical":
-            raise SchemaError(f"target {self.target!r} is {column.kind}; a categorical column is needed")
-        if len(column.categories) == 1:
-            raise SchemaError(f"target {self.target!r} has one class; at least two are needed")
+        if column.kind == "date":
+            raise SchemaError(f"target {self.target!r} is a date; a categorical, integer or real column is needed")
+        if (column.bins if column.ordered else len(column.categories)) == 1:  # what is to be learnt states none
+            raise SchemaError(f"target {self.target!r} has one {'bin' if column.ordered else 'class'}; at least two are needed")
         if column.missing == "own_code" or column.other:
             raise SchemaError(
-                f"target {self.target!r} can have neither `missing: own_code` nor `other`: a label is a declared class"
+                f"target {self.target!r} can have neither `missing: own_code` nor `other`: labels are classes or numbers"
             )
 
     def _check_person(self) -> None:
@@ -114,6 +116,7 @@ class Schema:
             person=None if raw.get("person") is None else str(raw["person"]),
             max_rows_per_person=raw.get("max_rows_per_person"),
             drafted=truth(raw.get("drafted", False), "drafted"),
+            kinds_inferred=truth(raw.get("kinds_inferred", False), "kinds_inferred"),
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -127,6 +130,7 @@ class Schema:
             "max_rows_per_person": self.max_rows_per_person,
             "drafted": self.drafted,
         }
+        raw |= {"kinds_inferred": True} if self.kinds_inferred else {}
         return {**raw, "columns": {column.name: column.to_mapping() for column in self.columns}}
 
     @classmethod
@@ -207,12 +211,16 @@ class Schema:
         return replace(self, columns=tuple(self[name] for name in names), target=target)
 
     def recoded(self, mappings: Mapping[str, np.ndarray]) -> Schema:
-        """The schema with some columns' values merged; a mapping holds the new code of each old one, from 0 without gaps."""
+        """The schema with some columns' values merged; a mapping holds the new code of each old one, from 0 without gaps.
+
+        A target that is left with one value is none.
+        """
         columns = [
             Column(c.name, "categorical", categories=tuple(range(int(np.max(mappings[c.name])) + 1))) if c.name in mappings else c
             for c in self.columns
         ]
-        return Schema(tuple(columns), self.target, self.rows_public)
+        several = self.target is not None and columns[self.target_position].size > 1
+        return Schema(tuple(columns), self.target if several else None, self.rows_public)
 
     def check_names(self, names: Sequence[str]) -> None:
         """Raise SchemaError unless there is every column of the schema, none twice, and none that nobody declared."""

@@ -147,7 +147,7 @@ def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Genera
         raise ContractError(f"{name} gave values outside the schema's domain")
     encoded = encoded.astype(schema.dtype)
     for position, column in enumerate(schema.columns):
-        if column.other_code is None or column.is_learnt:  # what was learnt of has `other` as a category of its own
+        if column.other_code is None or column.emit_other:
             continue
         undeclared = encoded[:, position] == column.other_code
         if undeclared.any():

@@ -164,9 +164,13 @@ def _rows(split: Split) -> Iterator[tuple[str, str]]:
     yield "columns", f"{len(schema.columns)}, of {min(schema.sizes)} to {max(schema.sizes)} encoded values"
     yield "left out", ", ".join(schema.ignore) or "none"
     yield "missing cells", "; ".join(f"{c.name}: {c.missing}" for c in schema.columns if c.missing) or "none expected"
+    target = schema[str(schema.target)]
+    if target.ordered:
+        yield "target", f"{schema.target}; a number, in {target.size} encoded values"
+        return
     shares = np.bincount(encoded[:, schema.target_position], minlength=schema.classes) / len(encoded)
-    categories = schema[str(schema.target)].categories
-    yield "target", f"{schema.target}; " + ", ".join(f"{c}: {share:.1%}" for c, share in zip(categories, shares, strict=True))
+    named = zip(target.categories, shares, strict=True)
+    yield "target", f"{schema.target}; " + ", ".join(f"{category}: {share:.1%}" for category, share in named)
 
 
 def _task(dataset: Dataset, split: Split) -> Iterator[tuple[str, str]]:

@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction) -> None:
     schema = commands.add_parser("schema", help="schema files").add_subparsers(metavar="ACTION", required=True)
-    draft = schema.add_parser("draft", help="print a schema to begin with, read off a CSV or Parquet file")
+    draft = schema.add_parser("draft", help="print a schema of a CSV or Parquet file: the name and the kind of each column")
     draft.add_argument("table", type=Path, metavar="FILE")
     draft.add_argument("--target", help="the column to be predicted")
+    draft.add_argument(
+        "--public",
+        action="store_true",
+        help="also bounds, bins and categories as they stand in the rows, to be replaced by public knowledge",
+    )
     draft.set_defaults(command=print_draft)
     reads_table(draft)
     check = schema.add_parser("check", help="hold every row of a CSV or Parquet file against its schema; not for publishing")
@@ -47,21 +52,49 @@ def reads_table(parser: argparse.ArgumentParser) -> None:
 
 
 def print_draft(given: argparse.Namespace) -> int:
-    from dpdsyn.draft import draft_schema
-    from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
 
     leave_no_core()
-    frame = read_table(given.table, reading(given))
     try:
-        sys.stdout.write(draft_schema(frame, given.table.name, given.target))
+        return (_draft_to_replace if given.public else _open_draft)(given)
     except InputError as error:
-        raise InputError(f"{given.table}: {error}") from error
+        raise error if str(error).startswith(str(given.table)) else InputError(f"{given.table}: {error}") from error
+
+
+def _draft_to_replace(given: argparse.Namespace) -> int:
+    from dpdsyn.draft import draft_schema
+    from experiments.data.table_file import read_table
+
+    sys.stdout.write(draft_schema(read_table(given.table, reading(given)), given.table.name, given.target))
     print(
         "dpdsyn: this draft was read off the rows and is not private: replace the marked lines by public knowledge and delete "
         "the marks, then the line `drafted: true`",
         file=sys.stderr,
     )
+    return 0
+
+
+def _open_draft(given: argparse.Namespace) -> int:
+    from dpdsyn.kinds import declared, guessed
+    from dpdsyn.open_draft import open_draft
+    from experiments.data.table_file import is_parquet, read_table
+
+    if is_parquet(given.table):
+        kinds = declared(given.table)
+    else:
+        frame = read_table(given.table, reading(given))
+        kinds = {str(name): guessed(frame[name], name == given.target) for name in frame}
+    draft = open_draft(kinds, given.table.name, given.target)
+    sys.stdout.write(draft.text)
+    for remark in draft.remarks:
+        say(f"note: {remark}")
+    if draft.remarks:
+        say("These notes tell of the rows and are not for publishing; the schema tells of names and kinds")
+    if any(kind.inferred for kind in kinds.values()):
+        say(
+            "Kinds were guessed from the cells. Look through the schema; where the kinds may be known, confirm it: "
+            "dpdsyn synthesize --confirm-kinds ..."
+        )
     return 0
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,11 +38,18 @@ def add(commands: argparse._SubParsersAction) -> None:
     make.add_argument("--target", help="the column to be predicted, if the schema does not name it")
     make.add_argument("--epsilon", type=float, required=True)
     make.add_argument("--delta", type=float, default=1e-6)
-    make.add_argument("--rows", type=int, help="how many to make; rows_public of the schema by default")
+    make.add_argument(
+        "--rows", type=int, help="how many to make; rows_public by default, as the schema states it or as it was learnt"
+    )
     make.add_argument("--candidates", default="swift", metavar="NAME", help="source of candidate rows")
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
     make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
     make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
+    make.add_argument(
+        "--confirm-kinds",
+        action="store_true",
+        help="that the kinds of columns, which `schema draft` guessed from cells, may be known; the statement says so",
+    )
     make.add_argument(
         "--no-preflight",
         action="store_false",
@@ -62,7 +70,8 @@ def release(given: argparse.Namespace) -> int:
 class Request:
     """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do.
 
-    preflight: whether to hold the rows against the schema first. show_cells: whether it may quote cells.
+    confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to hold the rows
+    against the schema first. show_cells: whether it may quote cells.
     """
 
     table: Path
@@ -77,6 +86,7 @@ class Request:
     reading: Reading
     overwrite: bool
     draft: bool
+    confirm_kinds: bool
     preflight: bool
     show_cells: bool
 
@@ -100,6 +110,7 @@ def synthesize(request: Request) -> int:
     schema = _schema(request)
     if request.output.suffix == ".parquet":
         _arrow_types(schema)  # which refuses, before anything is spent, what it cannot hold
+    owners = _owners_types(request.table) if request.output.suffix == ".parquet" else {}
     model = DPDSyn(
         epsilon=request.epsilon,
         delta=request.delta,
@@ -120,13 +131,13 @@ def synthesize(request: Request) -> int:
         warnings.simplefilter("ignore", WeakGuaranteeWarning)
         warnings.simplefilter("ignore", RowCountWarning)
         try:
-            model.fit(table, schema, preflight=False)
+            model.fit(table, schema, preflight=False, confirm_kinds=request.confirm_kinds)
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
     del table
     _caution(caution for caution in model.cautions if caution not in said)
     rows = model.schema_.rows_public if request.rows is None else request.rows
-    _write(request, model, rows)
+    _write(request, model, rows, owners)
     print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")
     if request.seed is not None:
         say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
@@ -148,7 +159,7 @@ def _check_output(request: Request) -> None:
 
 
 def _schema(request: Request) -> Schema:
-    from dpdsyn.api import with_target
+    from dpdsyn.api import refuse_unconfirmed, with_target
     from dpdsyn.schema import Schema
 
     schema = with_target(Schema.from_yaml(request.schema), request.target)
@@ -156,6 +167,10 @@ def _schema(request: Request) -> Schema:
         raise InputError(f"{request.schema}: no target is named; add `target: COLUMN`, or --target COLUMN")
     if schema.drafted and not request.draft:
         raise InputError(f"{still_a_draft(request.schema)}; or give --draft to try it out without any guarantee")
+    try:
+        refuse_unconfirmed(schema, request.confirm_kinds, "give --confirm-kinds, and the privacy statement will say that you did")
+    except InputError as error:
+        raise InputError(f"{request.schema}: {error}") from error
     return schema
 
 
@@ -164,15 +179,20 @@ def _caution(cautions: Iterable[Caution]) -> None:
         say(f"{'CAUTION' if caution.grave else 'note'}: {caution.text}")
 
 
-def _write(request: Request, model: DPDSyn, rows: int) -> None:
-    """The table and its statement, each whole or not at all."""
+def _write(request: Request, model: DPDSyn, rows: int, owners: Mapping[str, pa.DataType]) -> None:
+    """The table and its statement, each whole or not at all. owners: types that columns of a Parquet file are to have."""
     with whole(request.output) as table:
         if request.output.suffix == ".csv":
             _write_csv(_chunks(model, rows), table)
         else:
-            _write_parquet(_chunks(model, rows), table, model.schema_)
-        statement = json.dumps(_statement(request, model, rows), indent=2, default=str) + "\n"
-        write_whole(request.statement, statement.encode())  # it is there before the table is
+            _write_parquet(_chunks(model, rows), table, model.schema_, owners)
+        write_whole(request.statement, _json(_statement(request, model, rows)).encode())  # it is there before the table is
+
+
+def _json(statement: dict[str, Any]) -> str:
+    """Readable: lists of numbers, as a learnt column has them, on one line each."""
+    text = json.dumps(statement, indent=2, default=str)
+    return re.sub(r"\[\s+(-?\d[^][\"{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
 def _chunks(model: DPDSyn, rows: int) -> Iterator[pd.DataFrame]:
@@ -191,14 +211,46 @@ def _write_csv(chunks: Iterator[pd.DataFrame], path: Path) -> None:
             chunk.to_csv(file, index=False, header=i == 0, lineterminator="\n")
 
 
-def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema) -> None:
+def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     types = _arrow_types(schema)
-    with pq.ParquetWriter(path, types) as writer:
+    wanted = pa.schema([(field.name, owners.get(field.name, field.type)) for field in types])
+    with pq.ParquetWriter(path, wanted) as writer:
         for chunk in chunks:
-            writer.write_table(pa.Table.from_pandas(chunk, schema=types, preserve_index=False))
+            table = pa.Table.from_pandas(chunk, schema=types, preserve_index=False)
+            writer.write_table(pa.table([_cast(*pair) for pair in zip(table.columns, wanted, strict=True)], schema=wanted))
+
+
+def _cast(cells: Any, field: pa.Field) -> Any:
+    """Cells as another type of the same kind. A decimal is made of a number's shortest text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_decimal(field.type):
+        cells = pc.round(cells.cast(pa.float64()), field.type.scale).cast(pa.string())
+    return cells.cast(field.type, safe=False)
+
+
+def _owners_types(path: Path) -> dict[str, pa.DataType]:
+    """Types that a Parquet file declares, which are public, where synthetic cells would have another one of the same kind."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from experiments.data.table_file import is_parquet
+
+    if not is_parquet(path):
+        return {}
+    kept = {}
+    for field in pq.read_schema(path):
+        if pa.types.is_date(field.type):
+            kept[field.name] = pa.date32()
+        elif pa.types.is_decimal(field.type):
+            kept[field.name] = field.type
+        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type):
+            kept[field.name] = pa.string()
+    return kept
 
 
 def _arrow_types(schema: Schema) -> pa.Schema:
@@ -208,7 +260,9 @@ def _arrow_types(schema: Schema) -> pa.Schema:
 
     fields = []
     for column in schema.columns:
-        codes = np.arange(column.size - column.other)  # undeclared categories are never published
+        if column.is_open:
+            continue  # what is learnt is of one kind
+        codes = np.arange(column.size - (column.other and not column.is_learnt))  # undeclared ones are not published
         try:
             kind = pa.array(column.decode(codes, np.random.default_rng(0)), from_pandas=True).type
         except pa.ArrowException:

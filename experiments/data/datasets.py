@@ -99,8 +99,10 @@ def resolved(raw: Mapping[str, Any]) -> Dataset:
         schema = schema_of(dataset)
     if schema.target is None:
         raise SchemaError(f"schema of {dataset.name}: no target is named; add `target: COLUMN`, or dataset.target=COLUMN")
-    classes = [canonical(category) for category in schema[schema.target].categories]
-    _check_choice(dataset, "positive", dataset.positive, classes)
+    target = schema[schema.target]
+    if target.ordered and dataset.positive is not None:
+        raise InputError(f"dataset.positive is {dataset.positive!r}; {dataset.name} predicts a number, which has no such class")
+    _check_choice(dataset, "positive", dataset.positive, [canonical(category) for category in target.categories])
     _check_choice(dataset, "offtask", dataset.offtask, [name for name in schema.features if not schema[name].ordered])
     return dataset
 

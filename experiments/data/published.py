@@ -12,8 +12,6 @@ from experiments.data.description import Derived, PublishedTable
 from experiments.data.errors import DataError
 from experiments.data.fetch import locate, read_bytes
 
-_BETWEEN = "\x1f"  # ASCII's unit separator, which stands in no cell
-
 
 def read_frame(dataset: PublishedTable, say: Say, rows: int | None = None) -> pd.DataFrame:
     """The rows of all files (or the first of each), every cell as text.
@@ -39,7 +37,7 @@ def _derived(name: str, frame: pd.DataFrame, column: str, rule: Derived) -> pd.S
     if rule.prefix is not None:
         return _first_characters(frame[column], rule.prefix)
     parts = [frame[part].map(canonical, na_action="ignore").fillna("") for part in needed]
-    return pd.Series(map(_BETWEEN.join, zip(*parts, strict=True)), index=frame.index, dtype="str")
+    return pd.Series(map(rule.between.join, zip(*parts, strict=True)), index=frame.index, dtype="str")
 
 
 def _first_characters(cells: pd.Series, count: int) -> pd.Series:

@@ -212,7 +212,7 @@ MAPPING = st.fixed_dictionaries(
     {"columns": st.one_of(ANYTHING, st.dictionaries(st.sampled_from("abc"), st.one_of(COLUMN, ANYTHING), max_size=3))},
     optional={
         key: st.one_of(st.sampled_from(["a", 5, 1]), ANYTHING)
-        for key in ("target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted")
+        for key in ("target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted", "kinds_inferred")
     },
 )
 
@@ -241,6 +241,15 @@ def test_yes_and_no_are_texts_in_a_schema_file_and_truth_is_true_or_false(tmp_pa
         path.write_text(wrong)
         with pytest.raises(SchemaError, match="is 'no'; accepted: true, false"):
             Schema.from_yaml(path)
+
+
+def test_inferred_kinds_are_kept_and_written_only_where_they_are() -> None:
+    raw = {"rows_public": 10, "columns": {"a": {"kind": "categorical", "categories": ["x", "y"]}}}
+    known, inferred = Schema.from_mapping(raw), Schema.from_mapping({**raw, "kinds_inferred": True})
+    assert inferred.kinds_inferred and Schema.from_mapping(inferred.to_mapping()) == inferred
+    assert not known.kinds_inferred and "kinds_inferred" not in known.to_mapping()  # identities of earlier records hold
+    with pytest.raises(SchemaError, match="kinds_inferred is 'maybe'; accepted: true, false"):
+        Schema.from_mapping({**raw, "kinds_inferred": "maybe"})
 
 
 def test_a_file_that_still_bears_a_mark_is_a_draft(tmp_path: Path) -> None:

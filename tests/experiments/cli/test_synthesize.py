@@ -147,7 +147,7 @@ def test_without_preflight_no_row_is_refused_not_even_none(people: Path, dpdsyn:
 
 @pytest.mark.slow
 def test_a_draft_without_its_first_line_is_refused_with_the_marks_that_remain(people: Path, dpdsyn: Dpdsyn) -> None:
-    draft = dpdsyn("schema", "draft", "people.csv", "--target", "ill", "--encoding", "latin-1")
+    draft = dpdsyn("schema", "draft", "people.csv", "--target", "ill", "--encoding", "latin-1", "--public")
     people.with_suffix(".yaml").write_text(draft.stdout.replace("drafted: true\n", ""))
     refused = dpdsyn(*CALL, "--output", "made.csv")
     numbers = [n for n, line in enumerate(draft.stdout.splitlines()) if "READ OFF THE ROWS" in line and not line.startswith("# ")]

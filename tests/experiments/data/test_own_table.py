@@ -72,7 +72,7 @@ def test_a_draft_that_cannot_be_made_names_the_file(people: Path, dpdsyn: Dpdsyn
 
 @pytest.mark.slow
 def test_a_draft_runs_at_once_but_gives_no_guarantee_until_a_person_has_been_through_it(people: Path, dpdsyn: Dpdsyn) -> None:
-    draft = dpdsyn("schema", "draft", "people.csv", "--target", "ill", "--encoding", "latin-1")
+    draft = dpdsyn("schema", "draft", "people.csv", "--target", "ill", "--encoding", "latin-1", "--public")
     assert draft.returncode == 0 and "is not private" in draft.stderr
     text = draft.stdout
     marked = [

@@ -1,0 +1,95 @@
+"""The draft of a schema that says the name and the kind of each column, and leaves all else to be learnt.
+
+Nothing in it is read off the rows but kinds, and those only where the table's file does not declare them
+(`dpdsyn.kinds`). `dpdsyn.draft` writes the other form, with what public knowledge has to replace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dpdsyn.column import SchemaError, shortened
+from dpdsyn.draft import key, scalar
+from dpdsyn.kinds import Kind
+
+_HEAD = """\
+# Schema of {title}: the name and the kind of each column. A schema is public: whoever sees a result may know all of it.
+# What a column does not say is learnt from the rows under differential privacy and paid from the same budget: bounds, decimals,
+# categories, where to cut. What you know without the rows need not be paid for; add it, such as
+#   age: {{kind: integer, bounds: [0, 110]}}
+"""
+_INFERRED = """
+# {guessed}, for the file does not say it. The guarantee takes
+# kinds as public, as what you could have told without seeing a row. Look through them and correct them; where they may be known,
+# say so: dpdsyn synthesize --confirm-kinds. The privacy statement names this assumption.
+kinds_inferred: true
+"""
+_BODY = """
+{target}
+rows_public: learn # or about how many rows there are, rounded so that one row more does not change it
+
+# If a person can have several rows, name the column that says whose row it is; some rows of each are then used, and the
+# guarantee is for a person instead of a row:
+# person: COLUMN
+# max_rows_per_person: 1
+
+{ignore}
+
+columns:
+"""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """text: the schema file, which names and kinds alone decide. remarks: for the table's owner, who may be told of rows."""
+
+    text: str
+    remarks: tuple[str, ...]
+
+
+def open_draft(kinds: Mapping[str, Kind], title: str, target: str | None = None) -> Draft:
+    """A schema file of these columns. Raises SchemaError if the target is no column, or none that can be predicted."""
+    if target is not None and target not in kinds:
+        raise SchemaError(f"target {target!r} is not a column; columns: {shortened(kinds)}")
+    used = {name: kind for name, kind in kinds.items() if kind.spec}
+    left_out = [name for name, kind in kinds.items() if not kind.spec]
+    if target is not None and (target in left_out or kinds[target].spec["kind"] == "date"):
+        raise SchemaError(f"target {target!r} cannot be predicted: it holds {'dates' if target in used else 'no single values'}")
+    if len(used) < 2:
+        raise SchemaError(f"a schema needs two columns or more; the table has {shortened(used) if used else 'none'}")
+    inferred = [name for name, kind in used.items() if kind.inferred]
+    text = _HEAD.format(title=scalar(title))
+    if inferred:
+        some = f"WHETHER {_listed(inferred)} HAS A TIME OF DAY WAS"
+        text += _INFERRED.format(guessed=f"{'KINDS WERE' if len(inferred) == len(used) else some} GUESSED FROM THE CELLS")
+    text += _BODY.format(
+        target=f"target: {scalar(target)}" if target else "# target: NAME # the column to be predicted: categories or a number",
+        ignore=f"ignore: [{_listed(left_out)}]" if left_out else "# ignore: [COLUMN] # columns that are left out",
+    )
+    lines = [_line(name, kind.spec) for name, kind in used.items()]
+    remarks = [f"{name}: {remark}" for name, kind in kinds.items() for remark in kind.remarks]
+    if target is not None and used[target].spec["kind"] in ("integer", "real"):
+        remarks.append(_of_a_number(target))
+    return Draft(text + "\n".join(lines) + "\n", tuple(remarks))
+
+
+def _of_a_number(target: str) -> str:
+    return (
+        f"{target}: a number, so synthetic rows serve models that predict the number. To predict classes, cut it, as in "
+        f"{{kind: categorical, cut_at: [50000], categories: [low, high]}}; each number is the highest of its class"
+    )
+
+
+def _line(name: str, spec: Mapping[str, Any]) -> str:
+    entries = ", ".join(f"{entry}: {_value(value)}" for entry, value in spec.items())
+    return f"  {key(name)} {{{entries}}}"
+
+
+def _value(value: Any) -> str:
+    return f"[{', '.join(map(scalar, value))}]" if isinstance(value, list) else scalar(value)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(scalar, names))

@@ -1,0 +1,147 @@
+"""Kinds of columns, guessed from cells that are texts or declared by a Parquet file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dpdsyn.column import SchemaError
+from dpdsyn.kinds import declared, guessed
+
+
+def texts(*cells: str | None) -> pd.Series:
+    return pd.Series(cells, dtype="str")
+
+
+@pytest.mark.parametrize(
+    ("cells", "spec"),
+    [
+        (("1", "2.0", None, "-30"), {"kind": "integer"}),
+        (("0", "1"), {"kind": "integer"}),
+        (("1", "2.5", "1e3"), {"kind": "real"}),
+        (("9.99", "0.00"), {"kind": "real"}),
+        (("01234", "99999"), {"kind": "categorical"}),  # a postal code
+        (("1", "inf"), {"kind": "categorical"}),
+        (("10000000000000000", "2"), {"kind": "categorical"}),
+        (("1", "two"), {"kind": "categorical"}),
+        (("yes", "no"), {"kind": "categorical"}),
+        ((None, None), {"kind": "categorical"}),
+        (("2024-03-31", None, "1999-12-01"), {"kind": "date"}),
+        (("31.03.2024", "1.2.1999"), {"kind": "date", "format": "%d.%m.%Y"}),
+        (("03/31/2024", "01/02/1999"), {"kind": "date", "format": "%m/%d/%Y"}),
+        (("31/03/2024", "01/02/1999"), {"kind": "date", "format": "%d/%m/%Y"}),
+        (("20240331", "19991201"), {"kind": "date", "format": "%Y%m%d"}),
+        (("20240331", "19991299"), {"kind": "integer"}),
+        (("2024-03-31T17:45:12", "1999-12-01T00:00:00"), {"kind": "date", "format": "%Y-%m-%dT%H:%M:%S", "resolution": "second"}),
+        (("2024-03-31 17:45", "1999-12-01 00:00"), {"kind": "date", "format": "%Y-%m-%d %H:%M", "resolution": "minute"}),
+        (("2024-03-31 17:00:00", "1999-12-01 00:00:00"), {"kind": "date", "format": "%Y-%m-%d %H:%M:%S", "resolution": "hour"}),
+        (("2024-03-31 00:00:00", "1999-12-01 00:00:00"), {"kind": "date", "format": "%Y-%m-%d %H:%M:%S"}),
+        (("31.03.2024 17:45", "01.12.1999 00:00"), {"kind": "date", "format": "%d.%m.%Y %H:%M", "resolution": "minute"}),
+        (("2024-03-31", "1999-12-01 17:30"), {"kind": "date", "resolution": "minute"}),
+        (("2024-03-31T17:45:12.5Z", "1999-12-01T00:00:00+02:00"), {"kind": "date", "resolution": "second"}),
+        (("2024-13-31", "1999-12-01"), {"kind": "categorical"}),
+        (("9999-12-31", "0001-01-01"), {"kind": "date"}),
+    ],
+)
+def test_a_kind_that_every_cell_fits_is_guessed(cells: tuple[str | None, ...], spec: dict[str, Any]) -> None:
+    found = guessed(texts(*cells))
+    assert found.spec == spec and found.inferred
+
+
+def test_a_target_of_few_numbers_is_one_of_classes() -> None:
+    few, many = texts(*map(str, range(12)), "3", "4.0"), texts(*map(str, range(13)))
+    assert guessed(few, is_target=True).spec == {"kind": "categorical"} and guessed(few).spec == {"kind": "integer"}
+    assert guessed(many, is_target=True).spec == {"kind": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([f"C{i}" for i in range(20)], "every cell is different; if it is an id"),
+        ([str(i) for i in range(20)], "whole numbers, every one different"),
+        ([f"{i} and a half" for i in range(30)] * 2 + ["x" * 101], "some cells are long texts"),
+        ([None, None], "every cell is missing"),
+        (["a", " a"], "one value throughout"),
+        (["1,5", "2,25"], "numbers with commas"),
+        ([*map(str, range(30)), "unknown"], "all but 1 of 31 different cells are numbers"),
+        ([*(f"2024-01-{i:02d}" for i in range(1, 20)), "never"], "all but 1 of 20 different cells are dates"),
+        (["01/02/2024", "03/04/2024"], "fit %m/%d/%Y and %d/%m/%Y alike"),
+    ],
+)
+def test_what_an_owner_should_look_at_is_remarked_without_a_cell(cells: list[str | None], words: str) -> None:
+    (remark,) = guessed(texts(*cells)).remarks
+    assert words in remark
+    assert not any(cell and len(cell) > 2 and cell in remark for cell in cells)
+
+
+@pytest.mark.parametrize("cells", [["a", "b"], ["1", "2"] * 20, ["1.5", *map(str, range(30))], ["31/03/2024", "01/02/1999"]])
+def test_nothing_is_remarked_of_usual_columns(cells: list[str]) -> None:
+    assert guessed(texts(*cells)).remarks == ()
+
+
+ARROW = {
+    "whole": (pa.array([1, None, 3]), {"kind": "integer"}),
+    "small": (pa.array([1, 2, 3], pa.uint8()), {"kind": "integer"}),
+    "real": (pa.array([1.0, 2.0, 3.0], pa.float32()), {"kind": "real"}),
+    "money": (pa.array([Decimal("1.50"), None, Decimal("3.25")], pa.decimal128(9, 2)), {"kind": "real", "decimals": 2}),
+    "counted": (pa.array([Decimal(1), None, Decimal(3)], pa.decimal128(9, 0)), {"kind": "integer"}),
+    "flag": (pa.array([True, None, False]), {"kind": "categorical", "categories": [True, False], "other": False}),
+    "text": (pa.array(["1", "2", None]), {"kind": "categorical"}),
+    "coded": (pa.array(["a", "b", "a"]).dictionary_encode(), {"kind": "categorical"}),
+    "day": (pa.array([1, 2, None], pa.date32()), {"kind": "date"}),
+    "nothing": (pa.nulls(3), {"kind": "categorical"}),
+    "bytes": (pa.array([b"a", b"b", None]), {}),
+    "list": (pa.array([[1], [2], None]), {}),
+}
+
+
+def test_declared_types_are_taken_as_they_are_and_nothing_is_guessed(tmp_path: Path) -> None:
+    pq.write_table(pa.table({name: array for name, (array, _) in ARROW.items()}), tmp_path / "people.parquet")
+    found = declared(tmp_path / "people.parquet")
+    assert {name: kind.spec for name, kind in found.items()} == {name: spec for name, (_, spec) in ARROW.items()}
+    assert not any(kind.inferred for kind in found.values())
+    assert (
+        "binary values, which no column" in found["bytes"].remarks[0] and "every cell is missing" in found["nothing"].remarks[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("moments", "resolution"),
+    [
+        ([datetime(2024, 1, 1), None], None),
+        ([datetime(2024, 1, 1), datetime(2024, 1, 1, 13)], "hour"),
+        ([datetime(2024, 1, 1, 0, 30)], "minute"),
+        ([datetime(2024, 1, 1, 1, 1, 0, 5)], "second"),
+        ([None], None),
+    ],
+)
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("ns"), pa.timestamp("us", "Asia/Kolkata")])
+def test_of_a_moment_the_time_of_day_is_guessed(moments: list, resolution: str | None, kind: pa.DataType, tmp_path: Path) -> None:
+    naive = pa.array(moments, pa.timestamp(kind.unit))
+    array = naive if kind.tz is None else pa.compute.assume_timezone(naive, kind.tz)
+    pq.write_table(pa.table({"seen": array}), tmp_path / "people.parquet", row_group_size=1)
+    found = declared(tmp_path / "people.parquet")["seen"]
+    assert found.spec == ({"kind": "date", "resolution": resolution} if resolution else {"kind": "date"}) and found.inferred
+
+
+def test_texts_of_a_parquet_file_are_remarked_on_and_taken_as_texts(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": [f"C{i}" for i in range(30)], "joined": ["31.03.2024", "01.04.2024", None] * 10})
+    frame.to_parquet(tmp_path / "people.parquet")
+    found = declared(tmp_path / "people.parquet")
+    assert [kind.spec for kind in found.values()] == [{"kind": "categorical"}] * 2
+    assert "every cell is different" in found["id"].remarks[0]
+    assert "all cells are dates; if they all are, say {kind: date, format: %d.%m.%Y}" in found["joined"].remarks[0]
+
+
+def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "people.parquet").write_bytes(b"PAR1" + np.random.default_rng(0).bytes(100))
+    with pytest.raises(SchemaError, match=r"people.parquet cannot be read as Parquet"):
+        declared(tmp_path / "people.parquet")

@@ -1,0 +1,56 @@
+"""`dpdsyn schema draft`, the real command: what is published, and what its owner alone is told."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+Dpdsyn = Callable[..., subprocess.CompletedProcess]
+DRAFT = ("schema", "draft", "people.csv", "--encoding", "latin-1")
+
+
+def test_a_draft_of_a_csv_has_guessed_kinds_and_its_owner_is_told_the_rest(people: Path, dpdsyn: Dpdsyn) -> None:
+    done = dpdsyn(*DRAFT, "--target", "ill")
+    assert done.returncode == 0, done.stderr
+    *_, columns = done.stdout.partition("\ncolumns:\n")
+    assert columns == (
+        "  patient: {kind: categorical}\n  age: {kind: integer}\n  ward: {kind: categorical}\n  seen: {kind: date}\n"
+        "  note: {kind: categorical}\n  ill: {kind: categorical}\n"
+    )
+    assert "\nkinds_inferred: true\n" in done.stdout and "\ntarget: ill\nrows_public: learn " in done.stdout
+    assert "note: note: every cell is different" in done.stderr and "not for publishing" in done.stderr
+    assert "dpdsyn synthesize --confirm-kinds" in done.stderr
+
+
+def test_a_number_may_be_the_target(people: Path, dpdsyn: Dpdsyn) -> None:
+    done = dpdsyn(*DRAFT, "--target", "age")
+    assert done.returncode == 0 and "  age: {kind: integer}\n" in done.stdout
+    assert "note: age: a number, so synthetic rows serve models that predict the number" in done.stderr
+    assert "cut_at" in done.stderr and "cut_at" not in done.stdout
+
+
+def test_a_parquet_file_of_declared_types_needs_no_confirmation(people: Path, dpdsyn: Dpdsyn) -> None:
+    frame = pd.read_csv(people, sep=";", encoding="latin-1")
+    frame.to_parquet(people)  # a Parquet file, whatever its name
+    done = dpdsyn("schema", "draft", "people.csv", "--target", "ill")
+    assert done.returncode == 0, done.stderr
+    assert "kinds_inferred" not in done.stdout and "confirm" not in done.stdout + done.stderr
+    assert "  age: {kind: integer}\n" in done.stdout and "  seen: {kind: categorical}\n" in done.stdout
+    assert "note: seen: it is declared a text, and in the first rows all cells are dates" in done.stderr
+
+
+@pytest.mark.parametrize("target", ["seen", "income"])
+def test_a_target_that_cannot_be_predicted_is_refused_in_one_line(target: str, people: Path, dpdsyn: Dpdsyn) -> None:
+    refused = dpdsyn(*DRAFT, "--target", target)
+    assert refused.returncode == 2 and refused.stdout == "" and refused.stderr.count("\n") == 1
+    assert refused.stderr.startswith(f"dpdsyn: people.csv: target '{target}' ")
+
+
+def test_public_gives_a_draft_to_replace(people: Path, dpdsyn: Dpdsyn) -> None:
+    done = dpdsyn(*DRAFT, "--target", "ill", "--public")
+    assert done.returncode == 0 and "\ndrafted: true\n" in done.stdout and "kinds_inferred" not in done.stdout
+    assert "    bounds: [18, 89] # READ OFF THE ROWS" in done.stdout and "is not private" in done.stderr
