@@ -43,7 +43,7 @@ class Cut:
 
 def cut(grid: Values, noisy: list[np.ndarray], sigma: float, how: Cutting) -> Cut | None:
     """Cut a grid by noisy counts at each resolution (`dpdsyn.noisy_tree`); None if nothing stands out."""
-    counts, inside = estimated(noisy, sigma)
+    counts, inside = estimated(noisy, grid.begins, sigma)
     (seen,) = np.nonzero(counts > 0)
     if counts.sum() < 3 * sigma or not len(seen):
         return None

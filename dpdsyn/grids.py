@@ -7,7 +7,6 @@ grid has is a function of the schema, and of answers of mechanisms, alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from dpdsyn.pieces import units_of
 
 LOWEST, HIGHEST = -40, 52  # exponents of two of the magnitudes that are told apart
 MOST_CELLS = 1 << 20  # of a grid of values
+FEW_CELLS = 256  # for which one resolution is enough
 EXACT = 1 << 16  # units on either side of 0 that keep cells of their own where there are too many units for all to have one
 YEARS = (1800, 2200)  # that dates are looked for in
 
@@ -175,12 +175,10 @@ class Values:
         """
         if high - low < MOST_CELLS:
             return cls(column, np.arange(low, high + 1), high + 1)
-        away = column.kind == "date" or min(abs(low), abs(high)) * 16 > high - low
-        if away:
+        if column.kind == "date" or _far_from_0(low, high):
             width = -(-(high - low + 1) // MOST_CELLS)
             return cls(column, np.arange(low, high + 1, width), high + 1)
-        starts = np.array(sorted(set(_growing(low, high))), dtype=np.int64)
-        return cls(column, starts, high + 1)
+        return cls(column, _growing(low, high), high + 1)
 
     @property
     def name(self) -> str:
@@ -194,6 +192,22 @@ class Values:
     def widths(self) -> np.ndarray:
         """How many units each cell has, shape (cells,)."""
         return np.diff(np.append(self.starts, self.end))
+
+    @property
+    def begins(self) -> np.ndarray:
+        """Cells at which the runs of cells begin that are counted too; none where there are few cells.
+
+        Numbers are told apart to a sixteenth of their octave, for most columns are dense near 0 and thin far from it; dates, and
+        numbers far from 0, are cut evenly.
+        """
+        if len(self.starts) <= FEW_CELLS:
+            return np.zeros(0, dtype=np.int64)
+        if self.column.kind == "date" or _far_from_0(int(self.starts[0]), self.end - 1):
+            return np.arange(0, len(self.starts), math.ceil(math.sqrt(len(self.starts))))
+        power = np.maximum(np.frexp(np.abs(self.starts).astype(float))[1] - 1 - 4, 0)  # 4: sixteenths
+        parts = np.where(self.starts < 0, -(-self.starts >> power), self.starts >> power)
+        new = (np.diff(power) != 0) | (np.diff(parts) != 0)
+        return np.flatnonzero(np.append(True, new))
 
     def codes(self, cells: pd.Series) -> np.ndarray:
         units = self.column.units(self.column.found(cells).values)
@@ -215,16 +229,17 @@ class Values:
         return -(-first // step) * step
 
 
-def _growing(low: int, high: int) -> Iterator[int]:
-    """Starts of cells whose width doubles whenever the distance from 0 does, from `EXACT` on."""
-    yield low
-    for unit in range(max(low, -EXACT), min(high, EXACT) + 1):
-        yield unit
+def _far_from_0(low: int, high: int) -> bool:
+    return low * high > 0 and min(abs(low), abs(high)) * 16 > high - low
+
+
+def _growing(low: int, high: int) -> np.ndarray:
+    """Starts of cells whose width doubles whenever the distance from 0 does, from `EXACT` on, rising."""
+    parts = [np.array([low]), np.arange(max(low, -EXACT), min(high, EXACT) + 1)]
     width, at = 2, EXACT
     while at <= max(high, -low):
-        for unit in range(at, 2 * at, width):
-            if unit <= high:
-                yield unit
-            if low <= -unit - width + 1:
-                yield -unit - width + 1
+        units = np.arange(at, 2 * at, width)
+        parts += [units, -units - width + 1]
         at, width = 2 * at, 2 * width
+    starts = np.unique(np.concatenate(parts))
+    return starts[(starts >= low) & (starts <= high)]

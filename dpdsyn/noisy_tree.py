@@ -1,7 +1,7 @@
-"""Noisy counts of many cells that are known at several resolutions, and one estimate from all of them.
+"""Noisy counts of many cells that are known at two resolutions, and one estimate from both.
 
-A sum over a wide run of cells of one noisy histogram has the noise of every cell in it. So runs of cells are counted too, and
-runs of runs, all with the same noise (Hay et al. 2010, "Boosting the accuracy of differentially private histograms through
+A sum over a wide run of cells of one noisy histogram has the noise of every cell in it. So runs of cells are counted too, with
+the same noise (Hay et al. 2010, "Boosting the accuracy of differentially private histograms through
 consistency"). The estimate goes from the coarsest down, and in each resolution by halves: a half in which nothing stands out of
 the noise, neither its sum nor that of any part of it, is flat (thresholding, as of Haar wavelets: Donoho and Johnstone 1994,
 "Ideal spatial adaptation by wavelet shrinkage"). So empty regions stay empty, dense ones smooth, and single values sharp.
@@ -11,42 +11,28 @@ from __future__ import annotations
 
 import numpy as np
 
-_ONE, _TWO = 256, 1 << 17  # cells up to which one resolution is enough, and two
 _STANDS_OUT = 3.0  # standard deviations of the noise of a sum
 
 
-def levels(cells: int) -> int:
-    """How many resolutions so many cells are counted at."""
-    return 1 if cells <= _ONE else 2 if cells <= _TWO else 3
+def coarser(counts: np.ndarray, begins: np.ndarray) -> list[np.ndarray]:
+    """Counts of cells, shape (cells,), and of the runs of cells that begin at each of `begins`; the former alone without any."""
+    return [counts, np.add.reduceat(counts, begins)] if len(begins) else [counts]
 
 
-def fan(cells: int) -> int:
-    """How many cells of one resolution make one of the next."""
-    return max(2, int(np.ceil(cells ** (1 / levels(cells)))))
-
-
-def coarser(counts: np.ndarray) -> list[np.ndarray]:
-    """Counts at each resolution, the finest first; counts: shape (cells,)."""
-    found, width = [counts], fan(len(counts))
-    for _ in range(levels(len(counts)) - 1):
-        found.append(np.add.reduceat(found[-1], np.arange(0, len(found[-1]), width)))
-    return found
-
-
-def estimated(noisy: list[np.ndarray], sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of the finest cells, none below 0, and which of them lie in a run that is not empty, both of shape (cells,).
+def estimated(noisy: list[np.ndarray], begins: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of the cells, none below 0, and which of them lie in a run that is not empty, both of shape (cells,).
 
     noisy: as `coarser` gives exact counts, with noise of standard deviation sigma in each.
     """
-    width = fan(len(noisy[0]))
-    settled = _smooth(noisy[-1], sigma)
-    for finer in reversed(noisy[:-1]):
-        within = np.zeros(len(finer))
-        for run in np.flatnonzero(settled > 0):
-            part = slice(run * width, min((run + 1) * width, len(finer)))
-            within[part] = _adding_up(_smooth(finer[part], sigma), float(settled[run]))
-        settled, held = within, np.repeat(settled > 0, width)[: len(finer)]
-    return settled, held if len(noisy) > 1 else np.ones(len(settled), dtype=bool)
+    if not len(begins):
+        return _smooth(noisy[0], sigma), np.ones(len(noisy[0]), dtype=bool)
+    found = np.zeros(len(noisy[0]))
+    totals = _smooth(noisy[1], sigma)
+    ends = np.append(begins[1:], len(found))
+    for run in np.flatnonzero(totals > 0):
+        part = slice(int(begins[run]), int(ends[run]))
+        found[part] = _adding_up(_smooth(noisy[0][part], sigma), float(totals[run]))
+    return found, np.repeat(totals > 0, ends - begins)
 
 
 def _adding_up(counts: np.ndarray, total: float) -> np.ndarray:

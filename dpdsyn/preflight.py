@@ -112,7 +112,7 @@ def examined(table: pd.DataFrame | str | Path, schema: Schema) -> Report:
 
 def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
     found: dict[tuple[str, str], Fault] = {}
-    others = {column.name: 0 for column in schema.columns if column.other_code is not None}
+    others = {column.name: 0 for column in schema.columns if column.other_code is not None and not column.is_open}
     rows = usable = 0
     for frame in frames:
         kept = np.ones(len(frame), dtype=bool)

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dpdsyn import noisy_tree
 from dpdsyn.cells import canonical, distinct, is_single
 from dpdsyn.contribution_bounding import Bounded, bounded
 from dpdsyn.exact_noise import rounded_gaussian
 from dpdsyn.grids import Grid, Values
+from dpdsyn.noisy_tree import coarser
 from dpdsyn.parquet import pieces, stream
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
@@ -34,6 +34,10 @@ from dpdsyn.spends import Gaussian, Threshold
 
 ROWS_COUNTED = "number of rows"  # what a ledger calls it
 LONGEST = 200  # characters of a value that can be told of; longer ones count as `other`
+
+
+class GridError(AssertionError):
+    """A grid does not give every cell one code."""
 
 
 class RawTable:
@@ -58,6 +62,7 @@ class RawTable:
         self.__rng = rng
         self.__verify = verify
         self.__most = schema.max_rows_per_person or 1
+        self.__rows: int | None = None  # counted in the first pass
         if isinstance(table, pd.DataFrame):
             schema.check_names(list(table.columns))
             chosen = bounded(table, schema, key)
@@ -74,10 +79,14 @@ class RawTable:
         raise TypeError("a RawTable is not to be pickled: it would carry private rows with it")
 
     def noisy_count(self, sigma: float, ledger: Ledger) -> float:
-        """The number of rows plus N(0, sigma^2), rounded; each counts as 1 / k. Charges Gaussian(sigma) to the ledger given."""
+        """The number of rows plus N(0, sigma^2), rounded; each counts as 1 / k. Charges Gaussian(sigma) to the ledger given.
+
+        After `histograms` it takes no pass over the rows.
+        """
         ledger.charge(Gaussian(sigma), ROWS_COUNTED)
-        rows = sum(len(frame) for frame in self.__frames())
-        return float(rows + rounded_gaussian(sigma * self.__most, 1, self.__rng)[0]) / self.__most
+        if self.__rows is None:
+            self.__rows = sum(len(frame) for frame in self.__frames())
+        return float(self.__rows + rounded_gaussian(sigma * self.__most, 1, self.__rng)[0]) / self.__most
 
     def histograms(
         self,
@@ -89,7 +98,7 @@ class RawTable:
     ) -> tuple[list[list[np.ndarray]], list[dict[str | None, float]]]:
         """Noisy counts of every cell of each grid, and of the values of other columns that are above a threshold, in one pass.
 
-        Of each grid one answer, or for a grid of values one for each resolution (`dpdsyn.noisy_tree`), with N(0, sigma^2) in each
+        Of each grid one answer, or for a grid of many values two (`dpdsyn.noisy_tree`), with N(0, sigma^2) in each
         cell, the code of cells that say nothing in the finest. Of each column in `listed` its values (`canonical`) above the
         threshold with their noisy counts, in the order of the texts, and under None that of cells that say nothing. Charges all
         of it together as one Gaussian, and a threshold of `listed_delta` for each column. Raises BudgetExceeded before any row
@@ -102,20 +111,25 @@ class RawTable:
             self.ledger.charge(Threshold(listed_delta, len(listed)), "domains: values above a threshold")
         counts = [np.zeros(grid.size, dtype=np.int64) for grid in grids]
         values: list[Counter[str | None]] = [Counter({None: 0}) for _ in listed]
+        self.__rows = 0
         for frame in self.__frames():
+            self.__rows += len(frame)
             for count, grid in zip(counts, grids, strict=True):
-                count += np.bincount(grid.codes(frame[grid.name]), minlength=grid.size)
+                count += _counted(grid, frame)
             for counter, name in zip(values, listed, strict=True):
                 counter.update(_said(frame[name]))
         answers = [
-            [self.__noisy(part, sigma) for part in _resolutions(grid, count)]
+            [self.__noisy(part, sigma) for part in _answered(grid, count)]
             for grid, count, sigma in zip(grids, counts, sigmas, strict=True)
         ]
         return answers, [self.__above(counter, listed_sigma, listed_delta) for counter in values]
 
     def encoded(self, schema: Schema) -> PrivateTable:
         """The same rows behind the mechanisms of a closed schema, and the same ledger. Each row is encoded by itself."""
-        return PrivateTable(self.__encoded(schema), schema, self.ledger, self.__rng, self.__verify)
+        return self._behind(self.__encoded(schema), schema, self.__rng)
+
+    def _behind(self, rows: Rows, schema: Schema, rng: np.random.Generator) -> PrivateTable:
+        return PrivateTable(rows, schema, self.ledger, rng, self.__verify)
 
     def __noisy(self, counts: np.ndarray, sigma: float) -> np.ndarray:
         return (counts + rounded_gaussian(sigma * self.__most, counts.size, self.__rng)) / self.__most
@@ -141,15 +155,25 @@ def threshold(sigma: float, delta: float, most: int = 1) -> float:
 
 def _rhos(grids: Sequence[Grid], sigmas: Sequence[float]) -> list[float]:
     """zCDP of each grid's answers: one for each resolution."""
-    return [
-        (noisy_tree.levels(grid.size - 1) if isinstance(grid, Values) else 1) * Gaussian(sigma).rho
-        for grid, sigma in zip(grids, sigmas, strict=True)
-    ]
+    return [resolutions(grid) * Gaussian(sigma).rho for grid, sigma in zip(grids, sigmas, strict=True)]
 
 
-def _resolutions(grid: Grid, counts: np.ndarray) -> list[np.ndarray]:
-    """What is answered of a grid: its counts, and for a grid of values coarser ones."""
-    return [counts, *noisy_tree.coarser(counts[:-1])[1:]] if isinstance(grid, Values) else [counts]
+def resolutions(grid: Grid) -> int:
+    """How many histograms are answered of a grid."""
+    return 2 if isinstance(grid, Values) and len(grid.begins) else 1
+
+
+def _answered(grid: Grid, counts: np.ndarray) -> list[np.ndarray]:
+    """What is answered of a grid: its counts, and for a grid of many values those of runs of them."""
+    return [counts, *coarser(counts[:-1], grid.begins)[1:]] if isinstance(grid, Values) else [counts]
+
+
+def _counted(grid: Grid, frame: pd.DataFrame) -> np.ndarray:
+    """How many cells have each code. Raises GridError unless each has one: then no unit moves a histogram by more than 1."""
+    codes = grid.codes(frame[grid.name])
+    if codes.shape != (len(frame),) or (len(codes) and not 0 <= codes.min() <= codes.max() < grid.size):
+        raise GridError(f"the grid of column {grid.name!r} does not give each cell one code from 0 to {grid.size - 1}")
+    return np.bincount(codes, minlength=grid.size)
 
 
 def _said(cells: pd.Series) -> Counter[str | None]:
