@@ -190,6 +190,8 @@ class Column:
             raise SchemaError(f"{where}: bounds are [{low}, {high}]; the first must be below the second, both finite")
         if self._whole and (low != int(low) or high != int(high)):
             raise SchemaError(f"{where}: bounds [{low}, {high}] of an {self.kind} column must be whole numbers")
+        if not self.bins and max(abs(low), abs(high)) * 10.0 ** (self.decimals or 0) > 2.0**53:
+            raise SchemaError(f"{where}: bounds [{low:g}, {high:g}] with {self.decimals or 0} decimals are beyond 2^53 units")
         if not is_whole(self.bins, 0, MOST_BINS):
             raise SchemaError(
                 f"{where}: bins is {self.bins!r}; a whole number from 1 to {MOST_BINS} is needed, or {LEARN}, or nothing at all"

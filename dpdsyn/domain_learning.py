@@ -1,11 +1,11 @@
 """What a schema leaves open, learnt from the rows under differential privacy, at the cost of a part of the budget.
 
-1. If the number of rows is open, a noisy count with a small part of epsilon and delta of its own (`Budget.split`), for what comes
-   later depends on it.
-2. In one pass over the rows: of numbers whose bounds are open a histogram over powers of two, of real ones whose decimals are
+1. In one pass over the rows: of numbers whose bounds are open a histogram over powers of two, of real ones whose decimals are
    open one of their decimals, of dates one of their years; of categories that nobody listed noisy counts above a threshold.
-3. In a second pass: of every number and date a histogram of a fine grid, at two resolutions, from which values that stand out
+2. In a second pass: of every number and date a histogram of a fine grid, at two resolutions, from which values that stand out
    get a code of their own, and the rest is cut into runs of about equal mass (`dpdsyn.cutting`).
+3. If the number of rows is open, a noisy count with a small part of epsilon and delta of its own (`Budget.split`), for what a
+   method does depends on it. It is rounded to two digits.
 
 All noise is Gaussian and fixed before any row is read, so that it composes exactly with whatever follows; the deltas of
 thresholds are taken off before. What comes of it is a closed schema, which is as public as the answers that it was made of.
@@ -26,7 +26,7 @@ from dpdsyn.column import MOST_DECIMALS, Column
 from dpdsyn.cutting import Cutting, cut
 from dpdsyn.grids import AllRows, Decimals, Grid, Magnitudes, Values, Years
 from dpdsyn.pieces import Pieces, units_of
-from dpdsyn.privacy import Budget
+from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.raw_table import RawTable, resolutions
 from dpdsyn.schema import Schema
@@ -36,6 +36,7 @@ from dpdsyn.spends import Gaussian, Threshold
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
 _STANDS_OUT, _SURE = 3.0, 4.5  # standard deviations of the noise of a count
 _NEAR = 3  # powers of two, or years
+_LARGEST = 2.0**63  # of categories that are published as numbers; beyond it they stay texts, as ids are
 _FEW = 0.01  # of all numbers, that may have more decimals than are kept
 _WEIGHTS = {
     Magnitudes: 0.5,
@@ -84,14 +85,17 @@ class DomainLearning:
         schema = raw.schema
         if not schema.is_open:
             return raw.encoded(schema)
-        if not schema.rows_public:
-            schema = replace(schema, rows_public=_counted(raw))
-        return raw.encoded(_Learner(self, raw, schema).closed())
+        apart = None if schema.rows_public else raw.ledger.set_apart(_COUNT_SHARE)
+        closed = _Learner(self, raw, schema).closed()
+        return raw.encoded(closed if apart is None else replace(closed, rows_public=_counted(raw, apart)))
 
 
-def _counted(raw: RawTable) -> int:
-    """About how many rows there are, to two digits, with the part of the budget that is set apart for it."""
-    ledger = raw.ledger.set_apart(_COUNT_SHARE)
+def _counted(raw: RawTable, ledger: Ledger) -> int:
+    """About how many rows there are, to two digits, with the part of the budget that was set apart for it.
+
+    No histogram depends on the count, so that it may as well come first: what follows, which does depend on it, is the second of
+    two budgets that add up.
+    """
     sigma = ledger.open_calibrated(lambda noise: [Gaussian(noise)])
     most = raw.schema.max_rows_per_person or 1
     rows = max(1, round(raw.noisy_count(sigma, ledger) * most))
@@ -176,7 +180,8 @@ class _Learner:
         probe = Decimals(column)
         counts, noise = rough[column.name, Decimals][:-1], self._noise(probe)
         more = np.cumsum(counts[::-1])[::-1]  # numbers with so many decimals or more
-        enough = max(_STANDS_OUT * noise, _FEW * float(counts.sum()))
+        spread = noise * np.sqrt(np.arange(len(counts), -1, -1))  # of a sum of so many counts
+        enough = np.maximum(_STANDS_OUT * spread, _FEW * float(counts.sum()))
         wanted = int(np.flatnonzero(np.append(more, 0.0) <= enough)[0]) - 1  # the most that more than a few have
         largest = max(abs(low_high[0]), abs(low_high[1]), 1e-300)
         fine = max(0, 5 - math.floor(math.log10(max(low_high[1] - low_high[0], 1e-300))))
@@ -255,7 +260,8 @@ def _typed(texts: list[str]) -> list[Any]:
             numbers = [kind(text) for text in texts]
         except ValueError:
             continue
-        if all(canonical(number) == text for number, text in zip(numbers, texts, strict=True)) and np.isfinite(numbers).all():
+        same = all(canonical(number) == text for number, text in zip(numbers, texts, strict=True))
+        if same and all(math.isfinite(number) and abs(number) < _LARGEST for number in numbers):
             return sorted(numbers)
     return sorted(texts)
 

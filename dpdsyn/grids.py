@@ -7,7 +7,6 @@ grid has is a function of the schema, and of answers of mechanisms, alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -179,8 +178,7 @@ class Values:
         if column.kind == "date" or _far_from_0(low, high):
             width = -(-(high - low + 1) // MOST_CELLS)
             return cls(column, np.arange(low, high + 1, width), high + 1)
-        starts = np.array(sorted(set(_growing(low, high))), dtype=np.int64)
-        return cls(column, starts, high + 1)
+        return cls(column, _growing(low, high), high + 1)
 
     @property
     def name(self) -> str:
@@ -235,16 +233,13 @@ def _far_from_0(low: int, high: int) -> bool:
     return low * high > 0 and min(abs(low), abs(high)) * 16 > high - low
 
 
-def _growing(low: int, high: int) -> Iterator[int]:
-    """Starts of cells whose width doubles whenever the distance from 0 does, from `EXACT` on."""
-    yield low
-    for unit in range(max(low, -EXACT), min(high, EXACT) + 1):
-        yield unit
+def _growing(low: int, high: int) -> np.ndarray:
+    """Starts of cells whose width doubles whenever the distance from 0 does, from `EXACT` on, rising."""
+    parts = [np.array([low]), np.arange(max(low, -EXACT), min(high, EXACT) + 1)]
     width, at = 2, EXACT
     while at <= max(high, -low):
-        for unit in range(at, 2 * at, width):
-            if unit <= high:
-                yield unit
-            if low <= -unit - width + 1:
-                yield -unit - width + 1
+        units = np.arange(at, 2 * at, width)
+        parts += [units, -units - width + 1]
         at, width = 2 * at, 2 * width
+    starts = np.unique(np.concatenate(parts))
+    return starts[(starts >= low) & (starts <= high)]

@@ -28,15 +28,6 @@ def told(given: Schema, closed: Schema) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def unlearnt(given: Schema, closed: Schema) -> tuple[str, ...]:
-    """Names of columns that were open and of which nothing could be learnt."""
-    return tuple(
-        column.name
-        for column in given.columns
-        if column.is_open and (column.name not in closed.names or _is_noise(closed[column.name]))
-    )
-
-
 def _is_noise(column: Column) -> bool:
     return column.is_learnt and not any(column.counts)
 

@@ -36,6 +36,10 @@ ROWS_COUNTED = "number of rows"  # what a ledger calls it
 LONGEST = 200  # characters of a value that can be told of; longer ones count as `other`
 
 
+class GridError(AssertionError):
+    """A grid does not give every cell one code."""
+
+
 class RawTable:
     """Raw rows that are reached through mechanisms only.
 
@@ -58,6 +62,7 @@ class RawTable:
         self.__rng = rng
         self.__verify = verify
         self.__most = schema.max_rows_per_person or 1
+        self.__rows: int | None = None  # counted in the first pass
         if isinstance(table, pd.DataFrame):
             schema.check_names(list(table.columns))
             chosen = bounded(table, schema, key)
@@ -74,10 +79,14 @@ class RawTable:
         raise TypeError("a RawTable is not to be pickled: it would carry private rows with it")
 
     def noisy_count(self, sigma: float, ledger: Ledger) -> float:
-        """The number of rows plus N(0, sigma^2), rounded; each counts as 1 / k. Charges Gaussian(sigma) to the ledger given."""
+        """The number of rows plus N(0, sigma^2), rounded; each counts as 1 / k. Charges Gaussian(sigma) to the ledger given.
+
+        After `histograms` it takes no pass over the rows.
+        """
         ledger.charge(Gaussian(sigma), ROWS_COUNTED)
-        rows = sum(len(frame) for frame in self.__frames())
-        return float(rows + rounded_gaussian(sigma * self.__most, 1, self.__rng)[0]) / self.__most
+        if self.__rows is None:
+            self.__rows = sum(len(frame) for frame in self.__frames())
+        return float(self.__rows + rounded_gaussian(sigma * self.__most, 1, self.__rng)[0]) / self.__most
 
     def histograms(
         self,
@@ -102,9 +111,11 @@ class RawTable:
             self.ledger.charge(Threshold(listed_delta, len(listed)), "domains: values above a threshold")
         counts = [np.zeros(grid.size, dtype=np.int64) for grid in grids]
         values: list[Counter[str | None]] = [Counter({None: 0}) for _ in listed]
+        self.__rows = 0
         for frame in self.__frames():
+            self.__rows += len(frame)
             for count, grid in zip(counts, grids, strict=True):
-                count += np.bincount(grid.codes(frame[grid.name]), minlength=grid.size)
+                count += _counted(grid, frame)
             for counter, name in zip(values, listed, strict=True):
                 counter.update(_said(frame[name]))
         answers = [
@@ -115,7 +126,10 @@ class RawTable:
 
     def encoded(self, schema: Schema) -> PrivateTable:
         """The same rows behind the mechanisms of a closed schema, and the same ledger. Each row is encoded by itself."""
-        return PrivateTable(self.__encoded(schema), schema, self.ledger, self.__rng, self.__verify)
+        return self._behind(self.__encoded(schema), schema, self.__rng)
+
+    def _behind(self, rows: Rows, schema: Schema, rng: np.random.Generator) -> PrivateTable:
+        return PrivateTable(rows, schema, self.ledger, rng, self.__verify)
 
     def __noisy(self, counts: np.ndarray, sigma: float) -> np.ndarray:
         return (counts + rounded_gaussian(sigma * self.__most, counts.size, self.__rng)) / self.__most
@@ -152,6 +166,14 @@ def resolutions(grid: Grid) -> int:
 def _answered(grid: Grid, counts: np.ndarray) -> list[np.ndarray]:
     """What is answered of a grid: its counts, and for a grid of many values those of runs of them."""
     return [counts, *coarser(counts[:-1], grid.begins)[1:]] if isinstance(grid, Values) else [counts]
+
+
+def _counted(grid: Grid, frame: pd.DataFrame) -> np.ndarray:
+    """How many cells have each code. Raises GridError unless each has one: then no unit moves a histogram by more than 1."""
+    codes = grid.codes(frame[grid.name])
+    if codes.shape != (len(frame),) or (len(codes) and not 0 <= codes.min() <= codes.max() < grid.size):
+        raise GridError(f"the grid of column {grid.name!r} does not give each cell one code from 0 to {grid.size - 1}")
+    return np.bincount(codes, minlength=grid.size)
 
 
 def _said(cells: pd.Series) -> Counter[str | None]:

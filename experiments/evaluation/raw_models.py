@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from dpdsyn.checks import InputError
 
 if TYPE_CHECKING:
@@ -21,11 +24,31 @@ RawBuilder = Callable[["Features", bool, int], Any]
 EXTRA = "boosters"  # of pyproject.toml
 
 
+class Preprocessed:
+    """A model behind its preprocessing, both fitted on the training rows; scikit-learn's pipeline takes its own models only."""
+
+    def __init__(self, preprocessing: Any, model: Any) -> None:
+        self.preprocessing, self.model = preprocessing, model
+
+    def fit(self, frame: pd.DataFrame, labels: np.ndarray) -> Preprocessed:
+        """Fit both. labels: codes of classes or numbers, shape (rows,)."""
+        self.model.fit(self.preprocessing.fit_transform(frame), labels)
+        return self
+
+    def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
+        """Of classes, shape (rows, classes)."""
+        return self.model.predict_proba(self.preprocessing.transform(frame))
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """Of a number, shape (rows,)."""
+        return np.asarray(self.model.predict(self.preprocessing.transform(frame)), dtype=float).reshape(len(frame))
+
+
 def logistic(features: Features, number: bool, seed: int) -> Any:
     """Logistic regression; for a number linear regression with the same kind of penalty (ridge)."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    return _pipeline(features, "sparse", Ridge(alpha=1.0) if number else LogisticRegression(C=1.0, max_iter=200))
+    return _behind(features, "sparse", Ridge(alpha=1.0) if number else LogisticRegression(C=1.0, max_iter=200))
 
 
 def forest(features: Features, number: bool, seed: int) -> Any:
@@ -38,7 +61,7 @@ def forest(features: Features, number: bool, seed: int) -> Any:
 
     settings: dict[str, Any] = {"n_estimators": 50, "min_samples_leaf": 10, "random_state": seed, "n_jobs": 1}
     model = RandomForestRegressor(max_features=1 / 3, **settings) if number else RandomForestClassifier(**settings)
-    return _pipeline(features, "dense", model)
+    return _behind(features, "dense", model)
 
 
 def boosting(features: Features, number: bool, seed: int) -> Any:
@@ -47,7 +70,7 @@ def boosting(features: Features, number: bool, seed: int) -> Any:
 
     kind = HistGradientBoostingRegressor if number else HistGradientBoostingClassifier
     model = kind(max_iter=100, early_stopping=False, categorical_features="from_dtype", random_state=seed)
-    return _pipeline(features, "native", model)
+    return _behind(features, "native", model)
 
 
 def mlp(features: Features, number: bool, seed: int) -> Any:
@@ -61,7 +84,7 @@ def mlp(features: Features, number: bool, seed: int) -> Any:
         model = TransformedTargetRegressor(MLPRegressor(**settings), transformer=StandardScaler())
     else:
         model = MLPClassifier(**settings)
-    return _pipeline(features, "sparse", model)
+    return _behind(features, "sparse", model)
 
 
 def lightgbm(features: Features, number: bool, seed: int) -> Any:
@@ -71,7 +94,7 @@ def lightgbm(features: Features, number: bool, seed: int) -> Any:
 
     kind = LGBMRegressor if number else LGBMClassifier
     model = kind(random_state=seed, n_jobs=1, deterministic=True, force_row_wise=True, verbose=-1)
-    return _pipeline(features, "native", model)
+    return _behind(features, "native", model)
 
 
 def catboost(features: Features, number: bool, seed: int) -> Any:
@@ -88,7 +111,7 @@ def catboost(features: Features, number: bool, seed: int) -> Any:
         allow_writing_files=False,
         cat_features=[f"c{i}" for i in range(len(features.categories))],
     )
-    return _pipeline(features, "texts", model)
+    return _behind(features, "texts", model)
 
 
 RAW_MODELS: Mapping[str, RawBuilder] = {
@@ -111,7 +134,7 @@ def own_raw_model(make: Callable[..., Any]) -> RawBuilder:
 
     def build(features: Features, number: bool, seed: int) -> Any:
         taken = [name for name in ("seed", "random_state") if name in inspect.signature(make).parameters]
-        return _pipeline(features, "dense", make(**dict.fromkeys(taken[:1], seed)))
+        return _behind(features, "dense", make(**dict.fromkeys(taken[:1], seed)))
 
     return build
 
@@ -127,12 +150,9 @@ def _installed(package: str) -> None:
         raise InputError(f"the evaluator {package} needs the package {package}; install it with `pip install 'dpdsyn[{EXTRA}]'`")
 
 
-def _pipeline(features: Features, form: str, model: Any) -> Any:
+def _behind(features: Features, form: str, model: Any) -> Preprocessed:
     """The model behind its input: a `sparse` or `dense` matrix, or columns as they are, categories `native` or `texts`."""
-    from sklearn.pipeline import Pipeline
-
     from experiments.evaluation.raw_preprocessing import Native, matrix
 
     matrices = form in ("sparse", "dense")
-    preprocessing = matrix(features, form == "dense") if matrices else Native(features, texts=form == "texts")
-    return Pipeline([("preprocessing", preprocessing), ("model", model)])
+    return Preprocessed(matrix(features, form == "dense") if matrices else Native(features, texts=form == "texts"), model)

@@ -79,6 +79,7 @@ class Native(TransformerMixin, BaseEstimator):
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The model's input, one column for each feature."""
         numbers = self.range_.transform(rows[list(self.features.numbers)])
+        numbers[:, np.isnan(self.range_.low_)] = 0.0  # scikit-learn's boosting cannot bin a column without any number
         made: dict[str, Any] = {f"n{i}": values for i, values in enumerate(numbers.T)}
         for i, (name, kept) in enumerate(zip(self.features.categories, self.kept_, strict=True)):
             codes = pd.Index(kept).get_indexer(pd.Index(_filled(rows[name])))

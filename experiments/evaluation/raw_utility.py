@@ -73,7 +73,7 @@ def _class_scores(
     else:
         model = _fitted(build(features, False, seed), train, labels)
         if len(test):
-            probabilities[:, getattr(model, "classes_", present)] = _quietly(model.predict_proba, test)
+            probabilities[:, getattr(model.model, "classes_", present)] = _quietly(model.predict_proba, test)
     return scores(truth, probabilities, extra)
 
 
@@ -95,7 +95,7 @@ def _number_scores(
             constant = float(labels[rows].mean()) if len(rows) else 0.0
             return lambda frame: np.full(len(frame), constant)
         model = _fitted(build(features, True, seed), train.iloc[rows], labels[rows])
-        return lambda frame: np.asarray(_quietly(model.predict, frame), dtype=float) if len(frame) else np.zeros(0)
+        return lambda frame: _quietly(model.predict, frame) if len(frame) else np.zeros(0)
 
     predicted: Predicted = with_quantiles(learn, train, labels, test, np.random.default_rng(seed))
     return regression_scores(truth, predicted, extra)
@@ -109,5 +109,5 @@ def _fitted(model: Any, train: pd.DataFrame, labels: np.ndarray) -> Any:
 def _quietly(call: Callable[..., Any], *given: Any) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(iterations|converge).*")  # iteration counts are fixed on purpose
-        warnings.filterwarnings("ignore", message=".*unknown categories.*")  # as the preprocessing says
+        warnings.filterwarnings("ignore", message=".*(unknown categories|batch_size).*")  # as the preprocessing says; few rows
         return call(*given)

@@ -25,7 +25,15 @@ from experiments.records.parts import (
     refuse_other_types,
 )
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "log_loss", "calibration_slope")  # 0.1.0 had the first four
+METRICS = (  # 0.1.0 had the first four
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "auroc",
+    "log_loss",
+    "calibration_slope",
+    "calibration_error",
+)
 OF_NUMBERS = ("r2", "mae", "pinball")  # of a target that is a number, judged in raw space
 EVALUATORS = ("logistic", "forest", "boosting", "mlp")
 DIRECT = "guide"  # the name under which a method that predicts by itself is scored

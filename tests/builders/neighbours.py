@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpdsyn import api, files
+from dpdsyn import api, files, raw_table
 from dpdsyn.blind import Blind
+from dpdsyn.raw_table import RawTable
 from dpdsyn.schema import Schema
 
 COLUMNS = """\
@@ -28,6 +29,19 @@ columns:
 BY_ROW = f"target: ill\nrows_public: 100\nignore: [patient, note]\n{COLUMNS}"
 ONE_ROW_EACH = f"target: ill\nrows_public: 100\nperson: patient\nmax_rows_per_person: 1\nignore: [note]\n{COLUMNS}"
 TWO_ROWS_EACH = ONE_ROW_EACH.replace("max_rows_per_person: 1", "max_rows_per_person: 2")
+KINDS = """\
+columns:
+  age: {kind: integer}
+  weight: {kind: real}
+  cost: {kind: real, missing: drop}
+  ward: {kind: categorical}
+  floor: {kind: categorical, unlearnt: noise}
+  seen: {kind: date}
+  note: {kind: categorical}
+  ill: {kind: categorical}
+"""
+OPEN_BY_ROW = f"target: ill\nkinds_inferred: true\nignore: [patient]\n{KINDS}"
+OPEN_TWO_ROWS_EACH = f"target: ill\nrows_public: 100\nperson: patient\nmax_rows_per_person: 2\n{KINDS}"
 SECRET = "Zbigniew-Quux-4711"  # stands in private cells, and nowhere else
 
 
@@ -94,15 +108,23 @@ def wild_neighbours() -> dict[str, pd.DataFrame]:
 def blind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let fits see rows through mechanisms whose answers no row moves, and draw everything else from streams that repeat."""
     numbers = itertools.count()
+    others = people(3000)
 
-    def table(rows: Any, schema: Schema, ledger: Any, rng: np.random.Generator) -> Blind:
+    def table(rows: Any, schema: Schema, ledger: Any, rng: np.random.Generator, verify: bool = False) -> Blind:
         made = Blind(rows, schema, ledger, np.random.default_rng(0))
         public = np.random.default_rng(1)
         made.fake = np.stack([public.integers(size, size=90) for size in made.schema.sizes], axis=1).astype(schema.dtype)
         made.answers, made.asked, made.ledgers = np.random.default_rng(2), [], [ledger]
         return made
 
+    def raw(given: Any, schema: Schema, ledger: Any, rng: np.random.Generator, key: bytes) -> RawTable:
+        made = RawTable(given, schema, ledger, np.random.default_rng(4), key)
+        made._RawTable__frames = lambda: iter((others,))  # type: ignore[attr-defined]  # what domains are learnt from
+        return made
+
     monkeypatch.setattr(api, "PrivateTable", table)
+    monkeypatch.setattr(api, "RawTable", raw)
+    monkeypatch.setattr(raw_table, "PrivateTable", table)
     monkeypatch.setattr(api, "fresh", lambda: np.random.default_rng([3, next(numbers)]))
     monkeypatch.setattr(api.secrets, "token_bytes", lambda size: bytes(range(size)))
     monkeypatch.setattr(files.secrets, "token_hex", lambda size: "0" * (2 * size))

@@ -19,6 +19,8 @@ import pytest
 from builders.neighbours import (
     BY_ROW,
     ONE_ROW_EACH,
+    OPEN_BY_ROW,
+    OPEN_TWO_ROWS_EACH,
     SECRET,
     TWO_ROWS_EACH,
     Writer,
@@ -38,7 +40,13 @@ from dpdsyn import DPDSyn
 from dpdsyn.side_effects import watched
 from experiments.cli.main import main
 
-SCHEMAS = {"by row": BY_ROW, "one row each": ONE_ROW_EACH, "two rows each": TWO_ROWS_EACH}
+SCHEMAS = {
+    "by row": BY_ROW,
+    "one row each": ONE_ROW_EACH,
+    "two rows each": TWO_ROWS_EACH,
+    "open, by row": OPEN_BY_ROW,
+    "open, two rows each": OPEN_TWO_ROWS_EACH,
+}
 WRITERS: dict[str, Writer] = {"csv": write_csv, "parquet": write_parquet}
 
 
@@ -82,7 +90,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_a_release_without_preflight_is_the_same_for_neighbouring_tables(schema: str, written: str, release: Release) -> None:
     def of(table: pd.DataFrame) -> dict[str, Any]:
-        return release.of(table, SCHEMAS[schema], WRITERS[written], "--no-preflight", "--rows", "40")
+        return release.of(table, SCHEMAS[schema], WRITERS[written], "--no-preflight", "--confirm-kinds", "--rows", "40")
 
     first = of(people())
     assert first["code"] == 0 and "file made.csv" in first, first["printed"]
@@ -92,10 +100,11 @@ def test_a_release_without_preflight_is_the_same_for_neighbouring_tables(schema:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("schema", [ONE_ROW_EACH, OPEN_BY_ROW])
 @pytest.mark.parametrize("output", ["made.csv", "made.parquet"])
-def test_a_release_of_tables_that_pass_the_preflight_is_the_same(output: str, release: Release) -> None:
+def test_a_release_of_tables_that_pass_the_preflight_is_the_same(output: str, schema: str, release: Release) -> None:
     def of(table: pd.DataFrame) -> dict[str, Any]:
-        found = release.of(table, ONE_ROW_EACH, write_csv, output=output)
+        found = release.of(table, schema, write_csv, "--confirm-kinds", output=output)
         *_, after = found["printed"].partition("learning under differential privacy")  # before is the owner's preflight
         return {**found, "printed": after}
 
