@@ -183,7 +183,7 @@ class _Learner:
         spread = noise * np.sqrt(np.arange(len(counts), -1, -1))  # of a sum of so many counts
         enough = np.maximum(_STANDS_OUT * spread, _FEW * float(counts.sum()))
         wanted = int(np.flatnonzero(np.append(more, 0.0) <= enough)[0]) - 1  # the most that more than a few have
-        largest = max(abs(low_high[0]), abs(low_high[1]), 1e-300)
+        largest = max(abs(low_high[0]), abs(low_high[1]), 1e-200)  # of zeros alone too 2^50 / largest is a number
         fine = max(0, 5 - math.floor(math.log10(max(low_high[1] - low_high[0], 1e-300))))
         exact = math.floor(math.log10(2.0**50 / largest))
         return max(0, min(MOST_DECIMALS, exact, fine if wanted > MOST_DECIMALS else max(wanted, 0)))
