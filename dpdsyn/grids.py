@@ -241,5 +241,5 @@ def _growing(low: int, high: int) -> np.ndarray:
         units = np.arange(at, 2 * at, width)
         parts += [units, -units - width + 1]
         at, width = 2 * at, 2 * width
-    starts = np.unique(np.concatenate(parts))
-    return starts[(starts >= low) & (starts <= high)]
+    starts = np.sort(np.concatenate(parts))  # np.unique takes some ten times as long
+    return starts[(starts >= low) & (starts <= high) & np.append(True, np.diff(starts) > 0)]
