@@ -84,7 +84,7 @@ class BlindRaw(RawTable):
 
 @dataclass(frozen=True)
 class Learnt:
-    """All that blind learning leaves: the closed schema, the learner's attributes, ledger, questions and words. left: see `Told`."""
+    """All that blind learning leaves: schema, attributes of the learner, ledger, questions, words. left: see `Told`."""
 
     found: Content
     raised: Exception | None

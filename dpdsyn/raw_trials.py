@@ -42,7 +42,7 @@ def rows_of(rows: int, seed: int, most: int = 1) -> pd.DataFrame:
         {
             "amount": rng.integers(-300, 300, rows) / 4,
             "day": np.datetime64("2019-06-01") + rng.integers(0, 900, rows),
-            "word": rng.choice(["a", "b", None, "c"], rows, p=[0.5, 0.3, 0.1, 0.1]),
+            "word": rng.choice(np.array(["a", "b", None, "c"], dtype=object), rows, p=[0.5, 0.3, 0.1, 0.1]),
         }
     )
     return frame if most == 1 else frame.assign(who=[f"p{seed}-{i // most}" for i in range(rows)])

@@ -17,7 +17,6 @@ from dpdsyn.blind_learning import Answers
 from dpdsyn.cells import canonical, is_missing, is_single
 from dpdsyn.contribution_bounding import bounded
 from dpdsyn.grids import Grid, Values
-from dpdsyn.noisy_tree import fan, levels
 from dpdsyn.privacy import Ledger
 from dpdsyn.raw_table import LONGEST, RawTable
 from dpdsyn.schema import Schema
@@ -88,9 +87,9 @@ class RawTwin(RawTable):
                 moved += float((pull**2).sum()) / sigma**2
                 noises.append(((type(grid).__name__, grid.name, level), (answer - counts) / sigma, sigma))
         for name, values in zip(listed, told, strict=True):
-            counts, pulls = _said(self.others[name]), _said(self.row[name])
-            moved += sum((n / self.most) ** 2 for text, n in pulls.items() if text in counts or text is None) / listed_sigma**2
-            noises.append((("values", name), self._sure(values, counts, pulls, listed_sigma, delta / len(listed)), listed_sigma))
+            said, own = _said(self.others[name]), _said(self.row[name])
+            moved += sum((n / self.most) ** 2 for text, n in own.items() if text in said or text is None) / listed_sigma**2
+            noises.append((("values", name), self._sure(values, said, own, listed_sigma, delta / len(listed)), listed_sigma))
         for asked, noise, sigma in noises:
             self._note(("histograms", *asked, sigma), 0.0, 0.0, noise, sigma)
         self._note(("histograms", len(noises)), math.sqrt(2 * rho), math.sqrt(moved))
@@ -115,7 +114,9 @@ class RawTwin(RawTable):
             if text not in exact:
                 self.untold.append("a value is told of that no row has")
             elif text is not None and noisy < least - 1e-9:
-                self.untold.append(f"a value is told of at a noisy count of {noisy:.4g}; the delta charged for asks for {least:.4g}")
+                self.untold.append(
+                    f"a value is told of at a noisy count of {noisy:.4g}; the delta charged for asks for {least:.4g}"
+                )
         sure = [text for text, count in exact.items() if text is None or count > least + _CERTAIN * sigma]
         return np.array([(told.get(text, -math.inf) - exact[text]) / sigma for text in sure])
 
@@ -147,17 +148,16 @@ def _charged(ledger: Ledger) -> tuple[float, float]:
 
 
 def _resolutions(grid: Grid, frame: pd.DataFrame) -> list[np.ndarray]:
-    """Exact counts: of each code, and of a grid of values those of so many neighbours together, and of so many of these."""
+    """Exact counts: of each code, and of a grid of many values those of the runs of neighbours that it names."""
     codes = grid.codes(frame[grid.name])
     counts = np.bincount(codes, minlength=grid.size)
     if not isinstance(grid, Values):
         return [counts]
-    found, cells = [counts], grid.size - 1
-    inside = codes[codes < cells]
-    for level in range(1, levels(cells)):
-        width = fan(cells) ** level
-        found.append(np.bincount(inside // width, minlength=-(-cells // width)))
-    return found
+    begins = grid.begins
+    if not len(begins):
+        return [counts]
+    runs = np.searchsorted(begins, codes[codes < grid.size - 1], side="right") - 1
+    return [counts, np.bincount(runs, minlength=len(begins))]
 
 
 def _said(cells: Iterable[Any]) -> Counter[Any]:
