@@ -29,7 +29,7 @@ class Cutting:
     pieces: int = 32
     atoms: int = 128
     stands_out: float = 1.0
-    least_mass: float = 5.0
+    least_mass: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,12 @@ class Cut:
     sds: np.ndarray
 
 
-def cut(grid: Values, noisy: list[np.ndarray], sigma: float, how: Cutting) -> Cut | None:
-    """Cut a grid by noisy counts at each resolution (`dpdsyn.noisy_tree`); None if nothing stands out."""
-    counts, inside = estimated(noisy, grid.begins, sigma)
+def cut(grid: Values, noisy: list[np.ndarray], sigma: float, total: float, how: Cutting) -> Cut | None:
+    """Cut a grid by noisy counts at each resolution (`dpdsyn.noisy_tree`), which add up to about `total`.
+
+    None if nothing stands out.
+    """
+    counts, inside = estimated(noisy, grid.begins, sigma, total)
     (seen,) = np.nonzero(counts > 0)
     if counts.sum() < 3 * sigma or not len(seen):
         return None

@@ -436,33 +436,3 @@ def test_a_target_or_class_that_cannot_be_meant_is_refused(toy: dict) -> None:
         datasets.resolved({**toy, "offtask": "age"})
     with pytest.raises(SchemaError, match="no target is named"):
         datasets.resolved({**toy, "schema": {**toy["schema"], "target": None}})
-
-
-def test_rows_as_they_were_read_stand_in_the_order_of_the_encoded_ones(toy: dict) -> None:
-    person = {"derive": {"who": {"join": ["colour", "age"]}}}
-    schema = {**toy["schema"], "person": "who", "max_rows_per_person": 3, "rows_public": 300}
-    for raw in (toy, {**toy, **person, "schema": schema}):
-        split = load(described(raw), 2, frames=True)
-        assert split.sizes == (len(split.train), len(split.test))
-        for encoded, frame in ((split.train, split.train_frame), (split.test, split.test_frame)):
-            assert np.array_equal(split.schema.encode(frame), encoded)
-            assert list(frame.index) == list(range(len(frame))) and (frame.dtypes == "str").all()
-        plain = load(described(raw), 2)
-        assert np.array_equal(plain.train, split.train) and np.array_equal(plain.test, split.test)
-        with pytest.raises(ValueError, match="frames=True"):
-            _ = plain.train_frame
-
-
-def test_rows_that_a_missing_cell_leaves_out_are_in_no_frame() -> None:
-    split = load(here("smoking"), 0, frames=True)
-    assert split.train_frame["gender"].notna().all() and split.test_frame["gender"].notna().all()
-    assert split.sizes == (len(split.train_frame), len(split.test_frame))
-
-
-def test_other_bins_encode_the_same_rows(toy: dict) -> None:
-    split = load(described(toy), 0, frames=True)
-    fewer = replace(split.schema, columns=tuple(replace(c, bins=4) if c.ordered else c for c in split.schema.columns))
-    coarse = split.encoded(fewer)
-    position = split.schema.position("age")
-    assert np.array_equal(coarse.train[:, position], split.train[:, position] // 2) and coarse.schema == fewer
-    assert np.array_equal(coarse.test[:, -1], split.test[:, -1]) and coarse.test_frame is split.test_frame
