@@ -1,4 +1,4 @@
-"""`dpdsyn list`: every data set, method, encoding, evaluation and experiment in a line, a method with its role if its file tells one."""
+"""`dpdsyn list`: every data set, method, encoding, evaluation and experiment in a line, a method with its role if it has one."""
 
 from __future__ import annotations
 
