@@ -63,7 +63,11 @@ def _atoms(counts: np.ndarray, tested: int, sigma: float, how: Cutting) -> np.nd
 
 
 def _runs(counts: np.ndarray, ends: tuple[int, int], atoms: np.ndarray, sigma: float, how: Cutting) -> list[tuple[int, int]]:
-    """Runs of cells between atoms that have a code of their own: first cell, and one past the last."""
+    """Runs of cells between atoms that have a code of their own: first cell, and one past the last.
+
+    What is too little to tell from nothing belongs to the atoms beside it; but not what lies beyond all atoms, for the outermost
+    pieces also take what is clipped, and an atom would then stand for all of it.
+    """
     rest = counts.copy()
     rest[atoms] = 0
     mass = max(float(rest.sum()) / how.pieces, how.least_mass * sigma)
@@ -72,8 +76,9 @@ def _runs(counts: np.ndarray, ends: tuple[int, int], atoms: np.ndarray, sigma: f
         first, end = before + 1, after
         within = rest[first:end]
         here = float(within.sum())
-        if first >= end or (here < _WORTH * mass and len(atoms)):
-            continue  # too little to tell from nothing: it belongs to the atoms beside it
+        outside = first == ends[0] or end == ends[1]
+        if first >= end or (here < _WORTH * mass and len(atoms) and not outside):
+            continue
         parts = max(1, min(round(here / mass), end - first))
         at = np.searchsorted(np.cumsum(within), np.arange(1, parts) * here / parts, side="left") + 1
         edges = np.unique([0, *np.clip(at, 0, end - first), end - first])

@@ -13,6 +13,7 @@ from builders.raw_people import ATOMS, KINDS, people, write_csv, write_parquet
 
 from dpdsyn import DPDSyn, Schema, parquet
 from dpdsyn.checks import InputError
+from dpdsyn.cutting import Cutting, _runs
 from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.kinds import guessed
 from dpdsyn.open_draft import open_draft
@@ -181,7 +182,7 @@ def test_a_number_of_rows_that_was_learnt_badly_is_told_as_such(monkeypatch: pyt
 
 def test_a_draft_is_an_open_schema_that_is_learnt_from_as_it_is(tmp_path: Path) -> None:
     frame = pd.read_csv(write_csv(tmp_path, 4000), dtype="str")
-    kinds = {name: guessed(frame[name], name == "left") for name in frame}
+    kinds = {str(name): guessed(frame[name], name == "left") for name in frame}
     (tmp_path / "people.yaml").write_text(open_draft(kinds, "people.csv", "left").text)
     schema = Schema.from_yaml(tmp_path / "people.yaml")
     assert schema.is_open and schema.kinds_inferred and not schema.rows_public and schema.target == "left"
@@ -197,3 +198,10 @@ def test_money_has_its_cents_whatever_the_noise() -> None:
         rng = np.random.default_rng(seed)
         private = DomainLearning().learn(RawTable(TABLE[["fee", "left"]], schema, Ledger(Budget(1.0, 1e-6)), rng))
         assert private.schema["fee"].decimals == 2, seed
+
+
+def test_an_outermost_atom_does_not_stand_for_what_lies_beyond_it() -> None:
+    mass = np.zeros(1000)
+    mass[100:200], mass[200], mass[201:800] = 0.5, 1000.0, 5.0  # 50 rows below the atom, less than a piece has
+    (first, end), *_ = _runs(mass, (100, 800), np.array([200]), 1.0, Cutting())
+    assert (first, end) == (100, 200)
