@@ -34,7 +34,7 @@ def fitted() -> DPDSyn:
 def test_columns_come_back_in_their_owners_types_with_their_atoms(fitted: DPDSyn) -> None:
     made = fitted.sample(4000)
     assert list(made) == [name for name in TABLE if name not in ("customer", "remarks")]
-    assert made["joined"].dtype == made["last_visit"].dtype == "datetime64[s]" and made["hours"].dtype == "Int64"
+    assert made["joined"].dtype == made["last_visit"].dtype == "datetime64[s]" and made["hours"].dtype == "int64"
     assert made["fee"].dtype == made["balance"].dtype == float and set(made["left"]) == {"no", "yes"}
     for name, atoms in ATOMS.items():
         for atom in atoms:
