@@ -36,6 +36,7 @@ from dpdsyn.spends import Gaussian, Threshold
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
 _STANDS_OUT, _SURE = 3.0, 4.5  # standard deviations of the noise of a count
 _NEAR = 3  # powers of two, or years
+_USUAL = 5.0  # histograms of numbers and dates that have the share to themselves
 _LARGEST = 2.0**63  # of categories that are published as numbers; beyond it they stay texts, as ids are
 _FEW = 0.01  # of all numbers, that may have more decimals than are kept
 _WEIGHTS = {
@@ -51,8 +52,9 @@ _WEIGHTS = {
 class DomainLearning:
     """How domains are learnt; one setting for every table and every budget.
 
-    share: of the budget's zCDP, if one histogram of every column were learnt; learning less costs less. threshold_delta: of the
-    budget's delta, for values that nobody listed. cutting: of numbers and dates.
+    share: of the budget's zCDP, where five columns are to be cut; fewer cost less, and more, or such of which more is open, cost
+    more, at most twice as much. threshold_delta: of the budget's delta, for values that nobody listed. cutting: of numbers and
+    dates.
     """
 
     share: float = 0.1
@@ -123,11 +125,12 @@ class _Learner:
         if not isinstance(budget, Budget):
             raise InputError("domains are learnt with an (epsilon, delta) budget, not under a cap")
         weights = [_WEIGHTS[type(grid)] for grid in self.first] + [1.0] * len(self.listed) + [1.0] * len(self.ordered)
-        rho = self.how.share * budget.rho / len(self.schema.columns)
+        parts = math.fsum(weights)
+        rho = self.how.share * budget.rho * min(1 / _USUAL, 2 / max(parts, 1.0))
         self.sigma = math.sqrt(1 / (2 * rho))  # of a weight of one
         delta = self.how.threshold_delta * budget.delta / max(1, len(self.listed))
         thresholds = [Threshold(delta, len(self.listed))] if self.listed else []
-        self.raw.ledger.reserve([Gaussian(1 / math.sqrt(2 * rho * math.fsum(weights))), *thresholds] if weights else [])
+        self.raw.ledger.reserve([Gaussian(1 / math.sqrt(2 * rho * parts)), *thresholds] if weights else [])
         return delta
 
     def _noise(self, grid: Grid) -> float:
@@ -211,13 +214,16 @@ class _Learner:
 def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
     """The first and the last of neighbouring counts that stand out of the noise, given in its standard deviations.
 
-    Some have to do so by `_SURE`; from these on, others that are near. So no single count of many that is noise makes the bounds
-    of a column wide.
+    Some have to do so by `_SURE`, alone or two or four together; from these on, others that are near. So no single count of many
+    that is noise makes the bounds of a column wide.
     """
-    (sure,) = np.nonzero(deviations > _SURE)
-    if not len(sure):
+    sure = set()
+    for width in (1, 2, 4):
+        sums = np.convolve(deviations, np.ones(width), mode="valid") / math.sqrt(width)
+        sure |= {int(at) + step for at in np.flatnonzero(sums > _SURE) for step in range(width)}
+    if not sure:
         return None
-    first, last = int(sure[0]), int(sure[-1])
+    first, last = min(sure), max(sure)
     (others,) = np.nonzero(deviations > _STANDS_OUT)
     for near in others[others > last]:
         last = int(near) if near - last <= _NEAR else last

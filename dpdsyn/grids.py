@@ -196,6 +196,14 @@ class Values:
         return np.diff(np.append(self.starts, self.end))
 
     @property
+    def octaves(self) -> np.ndarray:
+        """Cells at which powers of two begin, on either side of 0; an eighth of all cells each of dates and far from 0."""
+        if self.column.kind == "date" or _far_from_0(int(self.starts[0]), self.end - 1):
+            return np.arange(0, len(self.starts), math.ceil(len(self.starts) / 8))
+        power = np.frexp(self.starts.astype(float))[1] * np.sign(self.starts)
+        return np.flatnonzero(np.append(True, np.diff(power) != 0))
+
+    @property
     def begins(self) -> np.ndarray:
         """Cells at which the runs of cells begin that are counted too; none where there are few cells.
 

@@ -100,7 +100,7 @@ class _Tried:
         for number in range(_FITS):
             most = 1 + 2 * (number % 2)
             ledger = Ledger(_BUDGET)
-            others, row = raw_rows(_ROWS // (1 + number // 2) // most * most, number, most), raw_rows(most, 500, most)
+            others, row = raw_rows(_ROWS // (1 + number // 2) * most, number, most), raw_rows(most, 500, most)
             twin = RawTwin.of(others, row, number % 3 == 0, raw_schema(most), ledger, np.random.default_rng([7, number]), _KEY)
             _learnt(self.kind, twin)
             if ledger.guarantee != "dp":
@@ -118,7 +118,7 @@ def _learnt(kind: Factory, raw: RawTable) -> PrivateTable | None:
 
 
 def _raw(most: int = 1, rows: int = _ROWS, seed: int = 3) -> RawTable:
-    return RawTable(raw_rows(rows, 0, most), raw_schema(most), Ledger(_BUDGET), np.random.default_rng(seed), _KEY)
+    return RawTable(raw_rows(rows * most, 0, most), raw_schema(most), Ledger(_BUDGET), np.random.default_rng(seed), _KEY)
 
 
 def _closed(tried: _Tried) -> None:
@@ -203,12 +203,13 @@ def _blind(tried: _Tried) -> None:
         "rows in another order": frame.iloc[::-1],
         "other rows": raw_rows(_ROWS, 99).map(_shifted),
         "columns in types of their own": frame.infer_objects(),
-        **{f"a row with {what}": _with_row(frame, cell) for what, cell in strange_cells().items()},
+        "a row that is left out": _with_row(frame, None, ["label"]),
+        **{f"a row with {what}": _with_row(frame, cell, raw_schema().features) for what, cell in strange_cells().items()},
     }
     found = sight(tried.kind, tables, [raw_rows(_ROWS, 97)], raw_schema(), _BUDGET)
     if found is not None:
         raise AssertionError(found)
-    people = raw_rows(_ROWS // 4 * 3, 11, 3)
+    people = raw_rows(3 * _ROWS, 11, 3)
     tables = {
         "": people,
         "one person more": pd.concat([people, raw_rows(3, 12, 3)], ignore_index=True),
@@ -216,7 +217,7 @@ def _blind(tried: _Tried) -> None:
         "a row of nobody": pd.concat([people, raw_rows(1, 14, 3).assign(who=None)], ignore_index=True),
         "few people": people.iloc[:9],
     }
-    found = sight(tried.kind, tables, [raw_rows(_ROWS // 4 * 3, 97, 3)], raw_schema(3), _BUDGET, _KEY)
+    found = sight(tried.kind, tables, [raw_rows(3 * _ROWS, 97, 3)], raw_schema(3), _BUDGET, _KEY)
     if found is not None:
         raise AssertionError(found)
 
@@ -226,13 +227,14 @@ def _shifted(cell: Any) -> Any:
     return f"{cell}!" if isinstance(cell, str) and not cell[:1].isdigit() else cell if isinstance(cell, str) else 7 * cell + 3
 
 
-def _with_row(frame: pd.DataFrame, cell: Any) -> pd.DataFrame:
-    """The table with one row whose cells are all the same."""
+def _with_row(frame: pd.DataFrame, cell: Any, names: Collection[str]) -> pd.DataFrame:
+    """The table with one row whose cells in these columns are all the same."""
     columns = {}
     for name in frame.columns:
         cells = np.empty(len(frame), dtype=object)
         cells[:] = frame[name].to_list()
-        cells[5] = cell
+        if name in names:
+            cells[5] = cell
         columns[name] = pd.Series(cells, dtype=object)
     return pd.DataFrame(columns)
 

@@ -26,6 +26,7 @@ _COLUMNS = (
     Column("amount", "real", missing="own_code"),
     Column("day", "date", missing="own_code"),
     Column("word", "categorical", missing="own_code", other=True),
+    Column("name", "categorical", missing="own_code", other=True),
 )
 
 
@@ -36,13 +37,14 @@ def schema_of(most: int) -> Schema:
 
 
 def rows_of(rows: int, seed: int, most: int = 1) -> pd.DataFrame:
-    """Rows of people who have `most` rows each."""
+    """Rows of people who have `most` rows each; of each word and name some, of a few of them many."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame(
         {
             "amount": rng.integers(-300, 300, rows) / 4,
             "day": np.datetime64("2019-06-01") + rng.integers(0, 900, rows),
-            "word": rng.choice(np.array(["a", "b", None, "c"], dtype=object), rows, p=[0.5, 0.3, 0.1, 0.1]),
+            "word": np.where(rng.random(rows) < 0.1, None, [f"w{number:.0f}" for number in rng.exponential(4, rows)]),
+            "name": [f"n{number:.0f}" for number in rng.exponential(4, rows)],
         }
     )
     return frame if most == 1 else frame.assign(who=[f"p{seed}-{i // most}" for i in range(rows)])
@@ -57,7 +59,7 @@ def fault(chance: float, source: Source = np.random.default_rng) -> str | None:
 
 
 def _grids() -> list[Grid]:
-    amount, day, _ = _COLUMNS
+    amount, day, *_ = _COLUMNS
     fine = Values.between(Column("amount", "real", decimals=2), -8000, 8000)
     return [Magnitudes(amount), Decimals(amount), Years(day), fine, Values.between(day, 18000, 18200)]
 
@@ -67,11 +69,11 @@ def _noise(most: int, chance: float, source: Source) -> str | None:
     sigmas, rng, streams = [1.0 + i for i in range(len(grids))], np.random.default_rng(1), []
     for seed in range(_FITS):
         ledger = Ledger(Budget(1e6, 0.9))
-        ledger.reserve([Gaussian(0.01), Threshold(1e-3)])
-        others, row = rows_of(90, seed, most), rows_of(most, 1000, most)
+        ledger.reserve([Gaussian(0.01), Threshold(_DELTA, 2)])
+        others, row = rows_of(90 * most, seed, most), rows_of(most, 1000, most)
         twin = RawTwin.of(others, row, seed % 2 == 1, schema_of(most), ledger, source(seed), KEY)
         twin.noisy_count(3.0, ledger)
-        twin.histograms(grids, sigmas, ["word"], 2.0, 1e-3)
+        twin.histograms(grids, sigmas, ["word", "name"], 1.5, _DELTA)
         for call in twin.calls:
             if not call.moved <= call.stated * (1 + 1e-9) and call.moved:
                 return f"one unit moves {call.asked[0]} by {call.moved:.6g} of its noise; {call.stated:.6g} was charged for"

@@ -13,7 +13,6 @@ from builders.raw_people import ATOMS, KINDS, people, write_csv, write_parquet
 
 from dpdsyn import DPDSyn, Schema, parquet
 from dpdsyn.checks import InputError
-from dpdsyn.cutting import Cutting, _runs
 from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.kinds import guessed
 from dpdsyn.open_draft import open_draft
@@ -198,10 +197,3 @@ def test_money_has_its_cents_whatever_the_noise() -> None:
         rng = np.random.default_rng(seed)
         private = DomainLearning().learn(RawTable(TABLE[["fee", "left"]], schema, Ledger(Budget(1.0, 1e-6)), rng))
         assert private.schema["fee"].decimals == 2, seed
-
-
-def test_an_outermost_atom_does_not_stand_for_what_lies_beyond_it() -> None:
-    mass = np.zeros(1000)
-    mass[100:200], mass[200], mass[201:800] = 0.5, 1000.0, 5.0  # 50 rows below the atom, less than a piece has
-    (first, end), *_ = _runs(mass, (100, 800), np.array([200]), 1.0, Cutting())
-    assert (first, end) == (100, 200)
