@@ -19,6 +19,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.raw_table import RawTable
 
 _SELF_EVIDENT = (bool, int, str, bytes, complex, type(None), type(Ellipsis), type(NotImplemented))
 _BY_NAME = (types.ModuleType, logging.Logger, property, staticmethod, classmethod, types.GenericAlias, types.UnionType)
@@ -71,7 +72,7 @@ def content(parts: Mapping[str, Any]) -> Content:
     while waiting:
         way, value = waiting.pop()
         kept.append(value)
-        if isinstance(value, PrivateTable):
+        if isinstance(value, PrivateTable | RawTable):
             found.leaves[way] = "a private table"
             found.tables.append(way)
         elif type(value) in _SELF_EVIDENT:

@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn import mechanism_trials, residuals
-from dpdsyn.blind import NotTried, sight
+from dpdsyn import mechanism_trials, merging, residuals
+from dpdsyn.blind import Blind, NotTried, sight
 from dpdsyn.checks import InputError
 from dpdsyn.column import Column
-from dpdsyn.content import content
+from dpdsyn.content import Content, content
+from dpdsyn.pieces import Pieces
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.side_effects import left_behind, outside, watched
+from dpdsyn.spends import Gaussian, GaussianCap, Spend, Threshold
 from dpdsyn.synthesizer import Synthesizer, draw
 from dpdsyn.twin import Call, Twin
 
@@ -32,6 +34,7 @@ NOTHING_LEFT = "a fit leaves nothing behind but what is fitted"
 BLIND = "what is fitted tells of rows what answers tell, no more"
 PLAN = "what will be spent is fixed before the first answer"
 NOISE = "noise is what was charged for, and no two answers share it"
+LEARNT = "domains that were learnt are fitted as others are, and what is spent does not depend on them"
 MECHANISMS = "mechanisms keep to what they charge for"
 FALSE_ALARM = 1e-6  # the chance that noise as it should be is called broken, over one check; seeds are fixed, so it is so or not
 _NUMBERS, _FITS = 1500, (4, 40)  # of noise that is judged, and fits that are made for them, at least and at most
@@ -56,6 +59,26 @@ def toy_encoded(schema: Schema, rows: int, seed: int = 0) -> np.ndarray:
     copied = rng.random(rows) < 0.7
     encoded[copied, -1] = encoded[copied, 0] % schema.classes
     return encoded.astype(schema.dtype)
+
+
+def learnt_schema(finer: bool) -> Schema:
+    """A toy schema as learning leaves it: pieces, some of which are single values, noisy counts, and many codes a column.
+
+    finer: one of more columns, with more codes, and with another number of classes, but of as many rows.
+    """
+    columns = []
+    for i, size in enumerate((40, 5, 50, 3)[: 3 + finer]):
+        starts = tuple(range(0, 3 * size * (1 + finer), 3))
+        lasts = tuple(start + 2 * (j % 2) for j, start in enumerate(starts))
+        counts = tuple(float(1 + j % 7) for j in range(len(starts) + 1))
+        pieces, noise = Pieces(starts, starts, lasts), (1.0,) * len(counts)
+        columns.append(
+            Column(f"c{i}", "integer", pieces=pieces, missing="own_code", counts=counts, count_sds=noise)
+            if i % 2
+            else Column(f"c{i}", "categorical", categories=starts, other=True, emit_other=True, counts=counts, count_sds=noise)
+        )
+    columns.append(Column("label", "categorical", categories=tuple(f"class {i}" for i in range(2 + finer))))
+    return Schema(tuple(columns), "label", _ROWS)
 
 
 @dataclass(frozen=True)
@@ -272,6 +295,37 @@ def _blind(tried: _Tried) -> None:
         raise AssertionError(found)
 
 
+def _learnt_domains(tried: _Tried) -> None:
+    """A plan that depended on what was learnt would be chosen by answers, and such plans do not compose as fixed ones do.
+
+    Gaussians do, however they are chosen, so of these only the sum has to stay. A plan may depend on the number of rows, for
+    which a part of the budget is set apart.
+    """
+
+    def fitted(finer: bool, rows: int) -> tuple[float, list[Spend], Content]:
+        schema, ledger = learnt_schema(finer), Ledger(Budget(_BUDGET.epsilon, _BUDGET.delta, (Gaussian(30.0), Threshold(1e-7))))
+        blind = Blind.of(toy_encoded(schema, rows, seed=rows), toy_encoded(schema, _ROWS, seed=97), schema, ledger, 0)
+        method = merging.fit(tried.kind(), blind, np.random.default_rng(0))
+        sample = draw(method, schema, 50, np.random.default_rng(1))
+        schema.decode(sample, np.random.default_rng(2))
+        return *_apart(ledger._plan or ()), content({"fitted": method, "sample": sample, "ledger": blind.ledgers})
+
+    gaussian, rest, one = fitted(False, _ROWS)
+    other, others, _ = fitted(True, _ROWS)
+    if rest != others or abs(gaussian - other) > 1e-3 * max(gaussian, other):
+        raise AssertionError(
+            f"with other columns {others} would be spent, not {rest}, and {other:.6g} of Gaussians, not {gaussian:.6g}"
+        )
+    if (differs := one.difference(fitted(False, _ROWS // 2)[2])) is not None:
+        raise AssertionError(f"half as many rows show though no answer tells of it: {differs}")
+
+
+def _apart(plan: Sequence[Spend]) -> tuple[float, list[Spend]]:
+    """The zCDP of Gaussians together, and everything else."""
+    gaussians = [spend for spend in plan if isinstance(spend, Gaussian | GaussianCap)]
+    return sum(spend.rho for spend in gaussians), [spend for spend in plan if spend not in gaussians]
+
+
 def _plan_is_fixed(tried: _Tried) -> None:
     one, *others = (content({"the plan": plan}) for _, plan in tried.fits)
     differs: Iterator[str | None] = map(one.difference, others)
@@ -305,6 +359,7 @@ _REQUIREMENTS: tuple[tuple[str, Callable[[_Tried], None]], ...] = (
     ("sampling needs no private row", _sample_is_postprocessing),
     ("tables far smaller than rows_public are no error", _few_rows),
     (BLIND, _blind),
+    (LEARNT, _learnt_domains),
     (PLAN, _plan_is_fixed),
     (NOISE, _noise_is_as_charged),
     (MECHANISMS, _mechanisms),

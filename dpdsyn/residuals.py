@@ -17,7 +17,7 @@ import numpy as np
 
 from dpdsyn.twin import Call
 
-_KINDS = ("noisy_marginals", "noisy_scores", "noisy_sum")
+_KINDS = ("noisy_marginals", "noisy_scores", "noisy_sum", "histograms", "noisy_count")
 _TESTS = 4 * len(_KINDS) + 4  # among which the chance of a false alarm is divided
 _OF_A_CALL = 2000  # residuals that are held against others
 _CALLS = 256

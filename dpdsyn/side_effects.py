@@ -120,20 +120,20 @@ def _importing() -> bool:
     return False
 
 
-def kept_outside(method: Synthesizer) -> dict[str, Any]:
-    """What lies about outside the method, by name: attributes of its classes and of all modules of their packages, ours too;
-    global generators of random numbers; variables of the environment.
+def kept_outside(method: object) -> dict[str, Any]:
+    """What lies about outside a method or learner, by name: attributes of its classes and of all modules of their packages, ours
+    too; global generators of random numbers; variables of the environment.
 
     Of modules, what they hold themselves: names of others' functions and classes, not what is in these.
     """
-    packages = {kind.__module__.partition(".")[0] for kind in type(method).__mro__ if issubclass(kind, Synthesizer)} | {"dpdsyn"}
+    kinds = [kind for kind in type(method).__mro__ if kind.__module__.partition(".")[0] not in sys.stdlib_module_names]
+    packages = {kind.__module__.partition(".")[0] for kind in kinds} | {"dpdsyn"}
     found: dict[str, Any] = {}
     for name, module in list(sys.modules.items()):  # in the order of their import: what is imported later comes last
         if module is not None and name.partition(".")[0] in packages and name != __name__:
             found |= _of_module(name, module)
-    for kind in type(method).__mro__:
-        if issubclass(kind, Synthesizer):
-            found |= {f"{kind.__module__}.{kind.__qualname__}{step}": part for step, part in of_class(kind)}
+    for kind in kinds:
+        found |= {f"{kind.__module__}.{kind.__qualname__}{step}": part for step, part in of_class(kind)}
     found |= {"os.environ": dict(os.environ), "random": random.getstate(), "numpy.random": np.random.get_state()}  # noqa: NPY002
     if (torch := sys.modules.get("torch")) is not None:
         found["torch"] = torch.get_rng_state()
@@ -155,7 +155,7 @@ def _of_module(name: str, module: types.ModuleType) -> dict[str, Any]:
     return found
 
 
-def outside(method: Synthesizer) -> Content:
+def outside(method: object) -> Content:
     """The content of `kept_outside`, to be compared."""
     return content(kept_outside(method))
 

@@ -95,6 +95,14 @@ class ContractError(RuntimeError):
 
 def load(target: str) -> type[Synthesizer]:
     """The class named "module.Class" or "module:Class". Raises ValueError if it is not there or no Synthesizer."""
+    found = named(target)
+    if not (isinstance(found, type) and issubclass(found, Synthesizer)):
+        raise InputError(f"{target!r} is not a subclass of dpdsyn.synthesizer.Synthesizer")
+    return found
+
+
+def named(target: str) -> Any:
+    """Whatever is named "module.Class" or "module:Class". Raises ValueError if it is not there."""
     module_name, _, class_name = target.replace(":", ".").rpartition(".")
     try:
         module = import_module(module_name)
@@ -107,8 +115,6 @@ def load(target: str) -> type[Synthesizer]:
     found = getattr(module, class_name, None)
     if found is None:
         raise InputError(f"cannot load {target!r} ({module_name} has no {class_name}); give MODULE:CLASS of an importable module")
-    if not (isinstance(found, type) and issubclass(found, Synthesizer)):
-        raise InputError(f"{target!r} is not a subclass of dpdsyn.synthesizer.Synthesizer")
     return found
 
 

@@ -1,25 +1,33 @@
-"""`dpdsyn check`: hold a method against the contract."""
+"""`dpdsyn check`: hold a method, or whoever learns domains, against the contract."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from experiments.paths import see_own_modules
+
+if TYPE_CHECKING:
+    from dpdsyn.contract import Outcome
+
+DOMAINS = "domains"
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     check = commands.add_parser("check", help="hold a method against the contract: dpdsyn check MODULE:CLASS")
-    check.add_argument("target", metavar="MODULE:CLASS")
+    check.add_argument(
+        "target",
+        metavar="MODULE:CLASS",
+        help=f"a method; `{DOMAINS}` for the learning of domains, or a class of one's own with `learn(raw)`",
+    )
     check.set_defaults(command=hold)
 
 
 def hold(given: argparse.Namespace) -> int:
-    from dpdsyn.contract import outcomes
-    from dpdsyn.synthesizer import load
-
     see_own_modules()
     broken = 0
-    for outcome in outcomes(load(given.target)):
+    for outcome in _outcomes(given.target):
         if outcome.untried is not None:
             print(f"-      {outcome.requirement}: not tried, {outcome.untried}", flush=True)
         elif outcome.fault is not None:
@@ -28,3 +36,15 @@ def hold(given: argparse.Namespace) -> int:
             print(f"ok     {outcome.requirement}", flush=True)
         broken += outcome.fault is not None
     return 1 if broken else 0
+
+
+def _outcomes(target: str) -> Iterator[Outcome]:
+    """Of the contract that the class is to keep. Raises InputError for a name that is neither a method nor a learner."""
+    from dpdsyn import contract, learning_contract
+    from dpdsyn.domain_learning import DomainLearning
+    from dpdsyn.synthesizer import Synthesizer, load, named
+
+    found = DomainLearning if target == DOMAINS else named(target)
+    if isinstance(found, type) and not issubclass(found, Synthesizer) and callable(getattr(found, "learn", None)):
+        return learning_contract.outcomes(found)  # type: ignore[arg-type]  # a class of its own, which has `learn`
+    return contract.outcomes(load(target))

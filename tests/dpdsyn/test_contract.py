@@ -37,7 +37,7 @@ def test_every_method_keeps_the_contract(name: str) -> None:
     found = list(contract.outcomes(lambda: kind(**parameters), requirements))
     assert {outcome.requirement: outcome.fault for outcome in found if outcome.fault} == {}
     untried = {outcome.requirement for outcome in found if outcome.untried}
-    assert untried == (set() if name not in GIVEN_AWAY else {contract.BLIND, contract.PLAN, contract.NOISE})
+    assert untried == (set() if name not in GIVEN_AWAY else {contract.BLIND, contract.LEARNT, contract.PLAN, contract.NOISE})
 
 
 def test_class_conditional_candidates_keep_the_contract() -> None:
@@ -119,6 +119,28 @@ class DrawsByRows(Independent):
         return self
 
 
+class PlansByTheDomain(Independent):
+    """More is spent on rows that are sampled, and less on counts, the more columns there are."""
+
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> PlansByTheDomain:
+        from dpdsyn.spends import SampledGaussian
+
+        steps = len(private.schema.columns)
+        noise = private.ledger.open_calibrated(lambda scale: [SampledGaussian(0.1, scale, steps)])
+        for _ in range(steps):
+            private.noisy_sum(lambda batch, clip: np.array([clip * len(batch)]), 0.1, noise, 1.0)
+        self.marginals_ = [np.full(size, 1 / size) for size in private.schema.sizes]
+        return self
+
+
+class FailsOnManyCodes(Independent):
+    def fit(self, private: PrivateTable, rng: np.random.Generator) -> FailsOnManyCodes:
+        if max(private.schema.sizes) > 30:
+            raise ValueError("so many codes")
+        super().fit(private, rng)
+        return self
+
+
 class Renames(Independent):
     def __init__(self, strength: float = 1.0) -> None:
         self.strength = strength * 2
@@ -137,6 +159,8 @@ class Renames(Independent):
         (UnderstatesItsScore, "moves select by 2; 1 was charged for"),
         (PeeksFirst, "came through no mechanism"),
         (DrawsByRows, "came through no mechanism"),
+        (PlansByTheDomain, "with other columns [SampledGaussian(rate=0.1"),
+        (FailsOnManyCodes, "so many codes"),
     ],
 )
 def test_a_broken_method_is_told_what_is_wrong(kind: type[Synthesizer], fault: str) -> None:

@@ -41,13 +41,13 @@ def cost(record: Record) -> set[str]:
 
 @pytest.mark.parametrize("method", ["independent", "mst", pytest.param("dpdsyn", marks=pytest.mark.slow)])
 def test_domains_are_learnt_out_of_the_run_s_own_budget(of: Callable[..., Run], method: str) -> None:
-    record = perform(of(f"synthesizer={method}", "encoding=learned"))
+    record = perform(of(f"synthesizer={method}", "encoding=kinds"))
     assert (record.status, record.method.guarantee) == ("ok", "dp")
     assert {"domains: noisy histograms", "domains: values above a threshold"} < cost(record)
     assert record.privacy.spent == pytest.approx(3.0, rel=0.01) and record.privacy.spent <= 3.0
     seconds = record.seconds
     assert seconds.learn and seconds.total == pytest.approx(seconds.learn + seconds.fit + seconds.sample)  # type: ignore[operator]
-    assert record.encoding is not None and record.encoding.name == "learned" and record.encoding.settings["share"] == 0.1
+    assert record.encoding is not None and record.encoding.name == "kinds" and record.encoding.settings["share"] == 0.1
     assert set(record.encoding.codes) == {"colour", "size", "age", "ill"} and record.encoding.codes["age"] > 2
     assert record.encoding.codes["ill"] == 2 and record.n_synth == 900
     public = perform(of(f"synthesizer={method}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import io
 import itertools
 import os
 import zipfile
@@ -189,7 +190,14 @@ def test_downloads_are_verified_cached_and_never_repeated(toy: dict, tmp_path: P
     assert locate(described(toy))["toy/toy.csv"] == path
 
 
-@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)])
+def zipped(content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("some other name.csv", content)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress), (".zip", zipped)])
 def test_members_of_a_wheel_are_unpacked(
     ending: str, pack: Callable[[bytes], bytes], toy: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +243,45 @@ def test_tables_for_choosing_settings_are_whole_rare_in_classes_and_within_their
             assert column.bounds[0] <= cells.min() and cells.max() <= column.bounds[1], column.name
 
 
+@pytest.mark.parametrize(("name", "rows", "features", "lowest", "highest"), [("diamonds", 53_940, 9, 326, 18_823)])
+def test_a_table_whose_target_is_a_number_is_whole_and_within_its_schema(
+    name: str, rows: int, features: int, lowest: float, highest: float
+) -> None:
+    dataset = here(name)
+    split = load(datasets.resolved(dataset.raw), 0, frames=True)
+    assert (sum(split.sizes), len(split.schema.features)) == (rows, features) and not dataset.development
+    assert abs(split.sizes[0] / split.schema.rows_public - 1) < 0.1
+    assert not any(datasets.undeclared(split.schema, np.concatenate([split.train, split.test])).values())
+    target = split.schema[str(split.schema.target)]
+    cells = pd.concat([pd.to_numeric(frame[target.name]) for frame in (split.train_frame, split.test_frame)])
+    assert target.ordered and target.bounds is not None
+    assert (cells.min(), cells.max()) == (lowest, highest) and target.bounds[0] <= lowest < highest <= target.bounds[1]
+    assert np.corrcoef(split.train[:, -1], pd.to_numeric(split.train_frame[target.name]))[0, 1] > 0.99
+    assert datasets.positive_class(dataset, split.schema, target.name) is None
+
+
+def test_salaries_are_numbers_in_the_rows_of_acs() -> None:
+    income, acs = (datasets.resolved(here(name).raw) for name in ("acs_income", "acs"))
+    numbers, classes = load(income, 0), load(acs, 0)
+    assert numbers.schema["salary"].ordered and numbers.schema["age"].bins == 48
+    assert {"positive"}.isdisjoint(income.raw) and datasets.positive_class(income, numbers.schema, "salary") is None
+    assert np.array_equal(numbers.test[:, 0], classes.test[:, 0]) and len(numbers.train) == len(classes.train)
+    above, position = numbers.schema["salary"].edges[10], numbers.schema.target_position
+    assert above == 50_000 or above == 50_001
+    agree = (numbers.train[:, position] >= 10) == (classes.train[:, position] == 1)
+    assert agree.mean() > 0.95  # but for those of exactly 50,000
+
+
+def test_flights_have_a_date_made_of_three_columns_and_fewer_rows_than_their_file() -> None:
+    dataset = here("flights")
+    split = load(datasets.resolved(dataset.raw), 0, frames=True)
+    assert dataset.development and abs(split.sizes[0] - 48_000) < 1_000 and split.sizes[1] == pytest.approx(16_400, rel=0.03)
+    dates = pd.to_datetime(split.train_frame["date"], format="%Y-%m-%d")
+    assert (dates.min(), dates.max()) == (pd.Timestamp("2013-01-01"), pd.Timestamp("2013-12-31"))
+    assert split.train[:, split.schema.target_position].mean() == pytest.approx(0.237, abs=0.005)
+    assert (split.train[:, split.schema.position("dest")] == split.schema["dest"].other_code).mean() < 0.15
+
+
 def test_rows_that_contradict_the_schema_name_the_file(toy: dict) -> None:
     columns = {**toy["schema"]["columns"], "weight": {"kind": "real", "bounds": [0, 1], "bins": 2}}
     with pytest.raises(SchemaError, match=r"toy/toy.csv: the data lack the column 'weight'; they have colour, size, age, ill"):
@@ -258,6 +305,8 @@ def test_a_person_is_told_by_several_columns_together(toy: dict) -> None:
     schema = {**toy["schema"], "person": "who", "max_rows_per_person": 3, "rows_public": 300}
     frame = datasets.read_frame(described({**toy, **person}))
     assert frame["who"].nunique() == len(frame[["colour", "age"]].drop_duplicates()) and frame["who"].notna().all()
+    apart = datasets.read_frame(described({**toy, "derive": {"who": {"join": ["colour", "age"], "between": "-"}}}))
+    assert (apart["who"] == apart["colour"] + "-" + apart["age"]).all()
     split = load(described({**toy, **person, "schema": schema}), 0)
     assert split.persons is not None and np.bincount(split.persons).max() == 3
     sides = [{tuple(row) for row in side[:, [0, 2]].tolist()} for side in (split.train, split.test)]
@@ -318,7 +367,7 @@ def test_no_group_of_a_published_table_stands_on_both_sides_whatever_the_seed(na
     frame = datasets.read_frame(dataset)
     for seed in (0, 1, 99):
         test = test_side(frame, groups, dataset.test_share, seed)
-        assert 0.15 < test.mean() < 0.25
+        assert test.mean() == pytest.approx(dataset.test_share, rel=0.25)
         if groups != "rows":
             columns = list(frame) if groups == "identical_rows" else list(groups)
             rows = frame[columns].astype(str)
@@ -379,6 +428,10 @@ def test_a_target_or_class_that_cannot_be_meant_is_refused(toy: dict) -> None:
     assert datasets.resolved(toy) == described(toy)
     with pytest.raises(ValueError, match=r"dataset.positive is 'maybe'; accepted for toy: no, yes"):
         datasets.resolved({**toy, "positive": "maybe"})
+    number = {**toy["schema"], "target": "age"}
+    assert datasets.schema_of(datasets.resolved({**toy, "positive": None, "schema": number})).target == "age"
+    with pytest.raises(ValueError, match=r"dataset.positive is 'yes'; toy predicts a number, which has no such class"):
+        datasets.resolved({**toy, "positive": "yes", "schema": number})
     with pytest.raises(ValueError, match=r"dataset.offtask is 'age'; accepted for toy: colour, size"):
         datasets.resolved({**toy, "offtask": "age"})
     with pytest.raises(SchemaError, match="no target is named"):

@@ -20,7 +20,7 @@ from experiments.data.description import description, named
 from experiments.data.encoding import Encoding
 from experiments.data.fetch import present
 
-PUBLIC, LEARNED = (read_option("encoding", name) for name in ("public", "learned"))
+PUBLIC, KINDS, LEARNED = (read_option("encoding", name) for name in ("public", "kinds", "learned"))
 
 
 @pytest.fixture
@@ -65,7 +65,8 @@ def test_other_bins_encode_the_same_rows(toy: dict) -> None:
 def test_files_hold_the_defaults_of_the_code() -> None:
     own = {"name", "strike", "keep"}
     assert DomainLearning.of({key: value for key, value in PUBLIC.items() if key not in own}) == DomainLearning()
-    assert {**LEARNED, "name": "public", "strike": False} == PUBLIC and (LEARNED["name"], LEARNED["strike"]) == ("learned", True)
+    assert {**KINDS, "name": "public", "strike": False} == PUBLIC and (KINDS["name"], KINDS["strike"]) == ("kinds", True)
+    assert {**LEARNED, "name": "kinds", "keep": []} == KINDS and LEARNED["keep"] == ["bounds", "categories"]
     assert Encoding.of(PUBLIC).settings["cutting"] == PUBLIC["cutting"], "every setting is written down"
 
 
@@ -73,7 +74,7 @@ def test_files_hold_the_defaults_of_the_code() -> None:
 def test_what_stays_of_every_data_set_s_schema(name: str) -> None:
     schema = datasets.schema_of(datasets.resolved(named(name).raw))
     assert Encoding.of(PUBLIC).opened(schema) is schema
-    begun = Encoding.of(LEARNED).opened(schema)
+    begun = Encoding.of(KINDS).opened(schema)
     assert begun.names == schema.names and begun.rows_public == schema.rows_public and begun.is_open
     assert replace(begun, columns=schema.columns) == schema
     for column, before in zip(begun.columns, schema.columns, strict=True):
@@ -88,7 +89,7 @@ def test_what_stays_of_every_data_set_s_schema(name: str) -> None:
 def test_parts_that_are_kept_stay_public() -> None:
     schema = datasets.schema_of(named("adult"))
     kept = {
-        keep: Encoding.of({**LEARNED, "keep": list(keep)}).opened(schema)
+        keep: Encoding.of({**KINDS, "keep": list(keep)}).opened(schema)
         for keep in (("bounds",), ("categories",), ("bounds", "categories"))
     }
     for keep, begun in kept.items():
@@ -109,11 +110,11 @@ CODES = Schema.from_mapping(
 
 
 def test_an_encoding_counts_where_something_is_learnt() -> None:
-    learned, half = Encoding.of(LEARNED), Encoding.of({**LEARNED, "share": 0.2})
+    learned, half = Encoding.of(KINDS), Encoding.of({**KINDS, "share": 0.2})
     assert Encoding.of(PUBLIC).identity(CODES) == half.identity(CODES) == {}
     begun = learned.opened(CODES)
     assert learned.identity(begun) != half.identity(begun) != {}
-    everything_kept = Encoding.of({**LEARNED, "keep": ["categories"]})
+    everything_kept = Encoding.of({**KINDS, "keep": ["categories"]})
     assert everything_kept.opened(CODES) == CODES and everything_kept.identity(everything_kept.opened(CODES)) == {}
 
 
@@ -137,7 +138,7 @@ def test_an_encoding_that_cannot_be_meant_is_refused(change: dict[str, Any], mes
 
 def test_rows_of_an_open_schema_are_not_encoded_and_are_those_of_the_closed_one(toy: dict) -> None:
     dataset = description(toy)
-    begun = Encoding.of(LEARNED).opened(datasets.schema_of(dataset))
+    begun = Encoding.of(KINDS).opened(datasets.schema_of(dataset))
     split, usual = load(dataset, 0, schema=begun), load(dataset, 0)
     assert split.schema is begun and split.sizes == usual.sizes
     with pytest.raises(ValueError, match="nothing is encoded before its domain is learnt"):

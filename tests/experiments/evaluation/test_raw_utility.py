@@ -223,6 +223,7 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(name: str, monk
         raw_utility(train, train, SCHEMA, "label", [name], 1, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["label", "pay"])
 @pytest.mark.parametrize("name", ["lightgbm", "catboost"])
 def test_boosters_of_the_extra_find_the_pattern(name: str, target: str) -> None:
