@@ -79,8 +79,9 @@ def _table(case: Case, groups: Sequence[Group]) -> Table:
     notes = [
         f"Means over seeds ± standard deviation, of the mean over models ({', '.join(judges)}), and of {_ALONE} alone. Models "
         f"learn from decoded rows and are tested on rows as they were read; {REAL} learns from such rows too, and {REAL_ENCODED} "
-        "from the same after encoding and decoding. Encoding: public as the data set's file states it; learned from the rows, "
-        "out of the same budget. Best in bold, second underlined, among methods under our own guarantee.",
+        "from the same after encoding and decoding. Encoding: public, as the data set's file states columns; learned, where to "
+        "cut numbers learnt out of the same budget; kinds, bounds and categories too; what leaves nothing to learn is public. "
+        "Best in bold, second underlined, among methods under our own guarantee.",
         *protected(every),
         *remarks(every),
     ]
