@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from experiments.records.record import OF_NUMBERS
@@ -38,7 +39,8 @@ _OF_NUMBERS: Mapping[str, Read] = {
     "mean absolute error": metric("mae"),
     "pinball loss": metric("pinball"),
 }
-_LESS_IS_BETTER = ("log loss", "calibration error", "mean absolute error", "pinball loss")
+_ERRORS = ("mean absolute error", "pinball loss")  # in the target's own unit
+_LESS_IS_BETTER = ("log loss", "calibration error", *_ERRORS)
 _LEADING = ["method", "encoding", "guarantee", "seeds"]
 _COSTS = ["raw real rows", "encoding", "privacy", "together"]
 
@@ -77,16 +79,14 @@ def _table(case: Case, groups: Sequence[Group]) -> Table:
     notes = [
         f"Means over seeds ± standard deviation, of the mean over models ({', '.join(judges)}), and of {_ALONE} alone. Models "
         f"learn from decoded rows and are tested on rows as they were read; {REAL} learns from such rows too, and {REAL_ENCODED} "
-        "from the same after encoding and decoding. Encoding: public as the data set's file states it; learned from the rows, out of "
-        "the same budget. Best in bold, second underlined, among methods under our own guarantee.",
+        "from the same after encoding and decoding. Encoding: public, as the data set's file states columns; learned, where to "
+        "cut numbers learnt out of the same budget; kinds, bounds and categories too; what leaves nothing to learn is public. "
+        "Best in bold, second underlined, among methods under our own guarantee.",
         *protected(every),
         *remarks(every),
     ]
     columns = [*_LEADING, *measures]
-    return Table(f"{case}: judged by rows as they were read", columns, rows, notes, _best_two(ordered, measures))
-
-
-_ERRORS = ("mean absolute error", "pinball loss")
+    return Table(f"{case}: methods and encodings", columns, rows, notes, _best_two(ordered, measures))
 
 
 def _digits(measures: Mapping[str, Read]) -> dict[str, int]:
@@ -128,7 +128,7 @@ def _best_two(ordered: Sequence[Group], measures: Mapping[str, Read]) -> dict[tu
 def _costs_table(name: str, found: Sequence[tuple[Case, Cost]]) -> Table:
     rows = [
         [
-            str(case.dataset),
+            str(replace(case.dataset, space="encoded")),  # the title says that all is raw
             f"{case.epsilon:g}",
             f"{case.delta:g}",
             cost.encoding,
@@ -148,4 +148,4 @@ def _costs_table(name: str, found: Sequence[tuple[Case, Cost]]) -> Table:
         *remarks(every),
     ]
     columns = ["data set", "epsilon", "delta", "domains", "method", "seeds", *_COSTS]
-    return Table(f"What encoding and privacy cost: {name}", columns, rows, notes)
+    return Table(f"Raw space, what encoding and privacy cost: {name}", columns, rows, notes)
