@@ -283,7 +283,7 @@ def with_target(schema: Schema, target: str | None) -> Schema:
     if schema.target == target:
         return schema
     raw = schema.to_mapping()
-    if schema[target].is_open:  # what it says of missing and of undeclared cells are defaults of a column that is no target
+    if target in schema.names and schema[target].is_open:  # rules that it has by default are those of a column that is no target
         raw["columns"][target] |= {"missing": "drop", "other": False} if not schema[target].ordered else {"missing": "drop"}
     return Schema.from_mapping({**raw, "target": target})
 

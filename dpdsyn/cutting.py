@@ -29,7 +29,7 @@ class Cutting:
     pieces: int = 32
     atoms: int = 128
     stands_out: float = 1.0
-    least_mass: float = 5.0
+    least_mass: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,17 @@ class Cut:
     sds: np.ndarray
 
 
-def cut(grid: Values, noisy: list[np.ndarray], sigma: float, how: Cutting) -> Cut | None:
-    """Cut a grid by noisy counts at each resolution (`dpdsyn.noisy_tree`); None if nothing stands out."""
-    counts, inside = estimated(noisy, grid.begins, sigma)
+def cut(grid: Values, noisy: list[np.ndarray], sigma: float, total: float, how: Cutting) -> Cut | None:
+    """Cut a grid by noisy counts at each resolution (`dpdsyn.noisy_tree`), which add up to about `total`.
+
+    None if nothing stands out.
+    """
+    counts, inside = estimated(noisy, grid.begins, sigma, total)
     (seen,) = np.nonzero(counts > 0)
     if counts.sum() < 3 * sigma or not len(seen):
         return None
     atoms = _atoms(np.where(inside, noisy[0], 0.0), int(inside.sum()), sigma, how)
-    runs = _runs(counts, (int(seen[0]), int(seen[-1]) + 1), atoms, sigma, how)
+    runs = _runs(counts, grid.octaves, atoms, sigma, how)
     return _assembled(grid, counts, atoms, runs, sigma)
 
 
@@ -59,23 +62,36 @@ def _atoms(counts: np.ndarray, tested: int, sigma: float, how: Cutting) -> np.nd
     return np.sort(found[np.argsort(-counts[found], kind="stable")][: how.atoms])
 
 
-def _runs(counts: np.ndarray, ends: tuple[int, int], atoms: np.ndarray, sigma: float, how: Cutting) -> list[tuple[int, int]]:
-    """Runs of cells between atoms that have a code of their own: first cell, and one past the last."""
+def _runs(counts: np.ndarray, octaves: np.ndarray, atoms: np.ndarray, sigma: float, how: Cutting) -> list[tuple[int, int]]:
+    """Runs of cells between atoms that have a code of their own: first cell, and one past the last.
+
+    Where nothing stands out, whole octaves still have one each: few rows may say much there (a gain among many zeros), and where
+    octaves begin is public.
+    """
     rest = counts.copy()
     rest[atoms] = 0
     mass = max(float(rest.sum()) / how.pieces, how.least_mass * sigma)
     found: list[tuple[int, int]] = []
-    for before, after in pairwise([ends[0] - 1, *(int(atom) for atom in atoms), max(ends[1], ends[0])]):
+    for before, after in pairwise([-1, *(int(atom) for atom in atoms), len(counts)]):
         first, end = before + 1, after
         within = rest[first:end]
         here = float(within.sum())
-        if first >= end or (here < _WORTH * mass and len(atoms)):
-            continue  # too little to tell from nothing: it belongs to the atoms beside it
+        if first >= end:
+            continue
+        if here < _WORTH * mass:  # too little to tell from nothing: it belongs to the atoms beside it, or is cut as it lies
+            found += _whole_octaves(first, end, octaves)
+            continue
         parts = max(1, min(round(here / mass), end - first))
         at = np.searchsorted(np.cumsum(within), np.arange(1, parts) * here / parts, side="left") + 1
         edges = np.unique([0, *np.clip(at, 0, end - first), end - first])
         found += [(first + int(a), first + int(b)) for a, b in pairwise(edges)]
     return found
+
+
+def _whole_octaves(first: int, end: int, octaves: np.ndarray) -> list[tuple[int, int]]:
+    """A run cut where octaves begin; none if it holds no whole one."""
+    within = octaves[(octaves > first) & (octaves < end)]
+    return list(pairwise([first, *map(int, within), end])) if len(within) > 1 else []
 
 
 def _assembled(grid: Values, counts: np.ndarray, atoms: np.ndarray, runs: list[tuple[int, int]], sigma: float) -> Cut:

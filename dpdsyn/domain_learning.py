@@ -24,7 +24,7 @@ from dpdsyn.cells import RESOLUTIONS, canonical
 from dpdsyn.checks import InputError
 from dpdsyn.column import MOST_DECIMALS, Column
 from dpdsyn.cutting import Cutting, cut
-from dpdsyn.grids import AllRows, Decimals, Grid, Magnitudes, Values, Years
+from dpdsyn.grids import LOWEST, AllRows, Decimals, Grid, Magnitudes, Values, Years
 from dpdsyn.pieces import Pieces, units_of
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
@@ -36,6 +36,7 @@ from dpdsyn.spends import Gaussian, Threshold
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
 _STANDS_OUT, _SURE = 3.0, 4.5  # standard deviations of the noise of a count
 _NEAR = 3  # powers of two, or years
+_USUAL = 5.0  # histograms of numbers and dates that have the share to themselves
 _LARGEST = 2.0**63  # of categories that are published as numbers; beyond it they stay texts, as ids are
 _FEW = 0.01  # of all numbers, that may have more decimals than are kept
 _WEIGHTS = {
@@ -51,8 +52,9 @@ _WEIGHTS = {
 class DomainLearning:
     """How domains are learnt; one setting for every table and every budget.
 
-    share: of the budget's zCDP, if one histogram of every column were learnt; learning less costs less. threshold_delta: of the
-    budget's delta, for values that nobody listed. cutting: of numbers and dates.
+    share: of the budget's zCDP, where five columns are to be cut; fewer cost less, and more, or such of which more is open, cost
+    more, at most twice as much. threshold_delta: of the budget's delta, for values that nobody listed. cutting: of numbers and
+    dates.
     """
 
     share: float = 0.1
@@ -113,8 +115,8 @@ class _Learner:
         self.listed = [column for column in columns if not column.ordered]
         self.ordered = [column for column in columns if column.ordered]
         self.first = [grid for column in self.ordered for grid in _first_grids(column)]
-        if self.listed:
-            self.first.append(AllRows(self.listed[0]))
+        if columns:
+            self.first.append(AllRows(columns[0]))
         self.deltas = self._reserve()
 
     def _reserve(self) -> float:
@@ -123,11 +125,12 @@ class _Learner:
         if not isinstance(budget, Budget):
             raise InputError("domains are learnt with an (epsilon, delta) budget, not under a cap")
         weights = [_WEIGHTS[type(grid)] for grid in self.first] + [1.0] * len(self.listed) + [1.0] * len(self.ordered)
-        rho = self.how.share * budget.rho / len(self.schema.columns)
+        parts = math.fsum(weights)
+        rho = self.how.share * budget.rho * min(1 / _USUAL, 2 / max(parts, 1.0))
         self.sigma = math.sqrt(1 / (2 * rho))  # of a weight of one
         delta = self.how.threshold_delta * budget.delta / max(1, len(self.listed))
         thresholds = [Threshold(delta, len(self.listed))] if self.listed else []
-        self.raw.ledger.reserve([Gaussian(1 / math.sqrt(2 * rho * math.fsum(weights))), *thresholds] if weights else [])
+        self.raw.ledger.reserve([Gaussian(1 / math.sqrt(2 * rho * parts)), *thresholds] if weights else [])
         return delta
 
     def _noise(self, grid: Grid) -> float:
@@ -142,7 +145,8 @@ class _Learner:
             names = [column.name for column in self.listed]
             answers, values = self.raw.histograms(self.first, sigmas, names, self.sigma, self.deltas)
             rough = {(grid.name, type(grid)): answer[0] for grid, answer in zip(self.first, answers, strict=True)}
-            total = answers[-1][0][0], self._noise(self.first[-1])
+            total = float(answers[-1][0][0]), self._noise(self.first[-1])
+            self.rows = max(total[0], 1.0)
             closed |= {c.name: _categories(c, told, self.sigma, *total) for c, told in zip(self.listed, values, strict=True)}
         grids = {column.name: self._grid(column, rough) for column in self.ordered}
         wanted = [grid for grid in grids.values() if grid is not None]
@@ -158,7 +162,7 @@ class _Learner:
         low_high = column.bounds
         if low_high is not None and column.kind == "date":
             factor = RESOLUTIONS["day"] // RESOLUTIONS[column.resolution or "day"]
-            return Values.between(column, int(low_high[0]) * factor, int(low_high[1] + 1) * factor - 1)
+            return Values.between(column, int(low_high[0]) * factor, int(low_high[1] + 1) * factor - 1, self._runs)
         if low_high is None:
             probe: Magnitudes | Years = Years(column) if column.kind == "date" else Magnitudes(column)
             counts = rough[column.name, type(probe)][:-1]
@@ -173,7 +177,13 @@ class _Learner:
             decimals = column.decimals if column.decimals is not None else self._decimals(column, low_high, rough)
             column = replace(column, decimals=decimals)
         low, high = units_of(np.array(low_high), decimals).astype(int).tolist()
-        return Values.between(column, low, max(high, low))
+        return Values.between(column, low, max(high, low), self._runs)
+
+    @property
+    def _runs(self) -> int:
+        """Into how many runs a fine grid is cut, so that most of them stand out of the noise."""
+        noise = self.sigma * math.sqrt(2 / _WEIGHTS[Values])
+        return int(min(max(self.rows / (3 * noise), 8), 256))
 
     def _decimals(self, column: Column, low_high: tuple[float, float], rough: Mapping[tuple[str, type], np.ndarray]) -> int:
         """As many as all but a few numbers have, and no more than give the column 2^16 cells or so."""
@@ -183,15 +193,15 @@ class _Learner:
         spread = noise * np.sqrt(np.arange(len(counts), -1, -1))  # of a sum of so many counts
         enough = np.maximum(_STANDS_OUT * spread, _FEW * float(counts.sum()))
         wanted = int(np.flatnonzero(np.append(more, 0.0) <= enough)[0]) - 1  # the most that more than a few have
-        largest = max(abs(low_high[0]), abs(low_high[1]), 1e-300)
-        fine = max(0, 5 - math.floor(math.log10(max(low_high[1] - low_high[0], 1e-300))))
+        largest = max(abs(low_high[0]), abs(low_high[1]), 2.0**LOWEST)
+        fine = max(0, 5 - math.floor(math.log10(max(low_high[1] - low_high[0], 2.0**LOWEST))))
         exact = math.floor(math.log10(2.0**50 / largest))
         return max(0, min(MOST_DECIMALS, exact, fine if wanted > MOST_DECIMALS else max(wanted, 0)))
 
     def _pieces(self, grid: Values, answers: list[np.ndarray]) -> Column | None:
         column, sigma = grid.column, self._noise(grid)
         silent, noisy = float(answers[0][-1]), [answers[0][:-1], *answers[1:]]
-        made = cut(grid, noisy, sigma, self.how.cutting)
+        made = cut(grid, noisy, sigma, max(self.rows - silent, 1.0), self.how.cutting)
         if made is None:
             return None
         masses, sds = made.counts.tolist(), made.sds.tolist()
@@ -204,13 +214,16 @@ class _Learner:
 def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
     """The first and the last of neighbouring counts that stand out of the noise, given in its standard deviations.
 
-    Some have to do so by `_SURE`; from these on, others that are near. So no single count of many that is noise makes the bounds
-    of a column wide.
+    Some have to do so by `_SURE`, alone or two or four together; from these on, others that are near. So no single count of many
+    that is noise makes the bounds of a column wide.
     """
-    (sure,) = np.nonzero(deviations > _SURE)
-    if not len(sure):
+    sure = set()
+    for width in (1, 2, 4):
+        sums = np.convolve(deviations, np.ones(width), mode="valid") / math.sqrt(width)
+        sure |= {int(at) + step for at in np.flatnonzero(sums > _SURE) for step in range(width)}
+    if not sure:
         return None
-    first, last = int(sure[0]), int(sure[-1])
+    first, last = min(sure), max(sure)
     (others,) = np.nonzero(deviations > _STANDS_OUT)
     for near in others[others > last]:
         last = int(near) if near - last <= _NEAR else last

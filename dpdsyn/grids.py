@@ -19,6 +19,7 @@ from dpdsyn.pieces import units_of
 LOWEST, HIGHEST = -40, 52  # exponents of two of the magnitudes that are told apart
 MOST_CELLS = 1 << 20  # of a grid of values
 FEW_CELLS = 256  # for which one resolution is enough
+OCTAVES = 4  # in which most numbers of a column lie
 EXACT = 1 << 16  # units on either side of 0 that keep cells of their own where there are too many units for all to have one
 YEARS = (1800, 2200)  # that dates are looked for in
 
@@ -159,26 +160,27 @@ class AllRows:
 class Values:
     """Of an ordered column: runs of its units. starts: first unit of each cell, rising, int64; end: one past the last unit.
 
-    Units outside are those of the nearest cell.
+    Units outside are those of the nearest cell. runs: about how many runs of cells are counted too, where there are many cells.
     """
 
     column: Column
     starts: np.ndarray
     end: int
+    runs: int = 64
 
     @classmethod
-    def between(cls, column: Column, low: int, high: int) -> Values:
+    def between(cls, column: Column, low: int, high: int, runs: int = 64) -> Values:
         """A grid of the units from low to high: one cell for each, as long as there are at most `MOST_CELLS`.
 
         Beyond that numbers near 0 have a cell each, and others are told apart to about one part in 30,000; dates, and numbers far
         from 0, are cut evenly.
         """
         if high - low < MOST_CELLS:
-            return cls(column, np.arange(low, high + 1), high + 1)
+            return cls(column, np.arange(low, high + 1), high + 1, runs)
         if column.kind == "date" or _far_from_0(low, high):
             width = -(-(high - low + 1) // MOST_CELLS)
-            return cls(column, np.arange(low, high + 1, width), high + 1)
-        return cls(column, _growing(low, high), high + 1)
+            return cls(column, np.arange(low, high + 1, width), high + 1, runs)
+        return cls(column, _growing(low, high), high + 1, runs)
 
     @property
     def name(self) -> str:
@@ -194,17 +196,26 @@ class Values:
         return np.diff(np.append(self.starts, self.end))
 
     @property
+    def octaves(self) -> np.ndarray:
+        """Cells at which powers of two begin, on either side of 0; an eighth of all cells each of dates and far from 0."""
+        if self.column.kind == "date" or _far_from_0(int(self.starts[0]), self.end - 1):
+            return np.arange(0, len(self.starts), math.ceil(len(self.starts) / 8))
+        power = np.frexp(self.starts.astype(float))[1] * np.sign(self.starts)
+        return np.flatnonzero(np.append(True, np.diff(power) != 0))
+
+    @property
     def begins(self) -> np.ndarray:
         """Cells at which the runs of cells begin that are counted too; none where there are few cells.
 
-        Numbers are told apart to a sixteenth of their octave, for most columns are dense near 0 and thin far from it; dates, and
+        Numbers are told apart to a part of their octave, for most columns are dense near 0 and thin far from it; dates, and
         numbers far from 0, are cut evenly.
         """
         if len(self.starts) <= FEW_CELLS:
             return np.zeros(0, dtype=np.int64)
         if self.column.kind == "date" or _far_from_0(int(self.starts[0]), self.end - 1):
-            return np.arange(0, len(self.starts), math.ceil(math.sqrt(len(self.starts))))
-        power = np.maximum(np.frexp(np.abs(self.starts).astype(float))[1] - 1 - 4, 0)  # 4: sixteenths
+            return np.arange(0, len(self.starts), math.ceil(len(self.starts) / self.runs))
+        parts_of_octave = min(4, max(0, int(math.log2(self.runs / OCTAVES))))  # as a power of two
+        power = np.maximum(np.frexp(np.abs(self.starts).astype(float))[1] - 1 - parts_of_octave, 0)
         parts = np.where(self.starts < 0, -(-self.starts >> power), self.starts >> power)
         new = (np.diff(power) != 0) | (np.diff(parts) != 0)
         return np.flatnonzero(np.append(True, new))

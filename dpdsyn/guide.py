@@ -122,7 +122,9 @@ class Guide:
         self.features = tuple(name for name in schema.names if name not in self.targets)
         if len(set(self.targets)) < len(self.targets) or not self.features:
             raise InputError(f"targets are {', '.join(self.targets)}; different columns are needed, and one more to learn from")
-        self.network = Network(schema.shape(self.features), schema.shape(self.targets), settings.hidden)
+        targets = [schema[name] for name in self.targets]
+        ordered = tuple(column.values if column.ordered else 0 for column in targets)
+        self.network = Network(schema.shape(self.features), schema.shape(self.targets), settings.hidden, ordered)
         self.rate = min(1.0, settings.batch / schema.rows_public)
         self.rows_public = schema.rows_public
         self.parameters_: np.ndarray | None = None

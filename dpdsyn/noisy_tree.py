@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_STANDS_OUT = 3.0  # standard deviations of the noise of a sum
+_STANDS_OUT = 0.5  # standard deviations by which a sum is above what the largest of so many noises is
 
 
 def coarser(counts: np.ndarray, begins: np.ndarray) -> list[np.ndarray]:
@@ -19,20 +19,31 @@ def coarser(counts: np.ndarray, begins: np.ndarray) -> list[np.ndarray]:
     return [counts, np.add.reduceat(counts, begins)] if len(begins) else [counts]
 
 
-def estimated(noisy: list[np.ndarray], begins: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+def estimated(noisy: list[np.ndarray], begins: np.ndarray, sigma: float, total: float) -> tuple[np.ndarray, np.ndarray]:
     """Counts of the cells, none below 0, and which of them lie in a run that is not empty, both of shape (cells,).
 
-    noisy: as `coarser` gives exact counts, with noise of standard deviation sigma in each.
+    noisy: as `coarser` gives exact counts, with noise of standard deviation sigma in each. total: about what they add up to.
     """
     if not len(begins):
-        return _smooth(noisy[0], sigma), np.ones(len(noisy[0]), dtype=bool)
+        return _between(_smooth(noisy[0], sigma), total), np.ones(len(noisy[0]), dtype=bool)
     found = np.zeros(len(noisy[0]))
-    totals = _smooth(noisy[1], sigma)
+    totals = _between(_smooth(noisy[1], sigma), total)
     ends = np.append(begins[1:], len(found))
     for run in np.flatnonzero(totals > 0):
         part = slice(int(begins[run]), int(ends[run]))
         found[part] = _adding_up(_smooth(noisy[0][part], sigma), float(totals[run]))
     return found, np.repeat(totals > 0, ends - begins)
+
+
+def _between(counts: np.ndarray, total: float) -> np.ndarray:
+    """Counts that add up to a total, of which those outside of all that stand out stay 0."""
+    (seen,) = np.nonzero(counts)
+    if not len(seen):
+        return counts
+    held = counts.copy()
+    inner = slice(int(seen[0]), int(seen[-1]) + 1)
+    held[inner] = _adding_up(counts[inner], max(total, 1.0))
+    return held
 
 
 def _adding_up(counts: np.ndarray, total: float) -> np.ndarray:
@@ -46,9 +57,10 @@ def _smooth(noisy: np.ndarray, sigma: float) -> np.ndarray:
     sums = [noisy]  # of 1, 2, 4, ... neighbours; a last odd one stays alone
     while len(sums[-1]) > 1:
         sums.append(np.add.reduceat(sums[-1], np.arange(0, len(sums[-1]), 2)))
+    least = (np.sqrt(2 * np.log(2 * len(noisy))) + _STANDS_OUT) * sigma
     busy = [np.zeros(0, dtype=bool)] * len(sums)  # whether a sum stands out, or one within it
     for level, values in enumerate(sums):
-        busy[level] = values > _STANDS_OUT * sigma * np.sqrt(2.0**level)
+        busy[level] = values > least * np.sqrt(2.0**level)
         if level:
             busy[level] |= np.logical_or.reduceat(busy[level - 1], np.arange(0, len(busy[level - 1]), 2))
     found = np.empty(len(noisy))
@@ -60,6 +72,6 @@ def _smooth(noisy: np.ndarray, sigma: float) -> np.ndarray:
         if any(busy[level - 1][p] for p in parts):
             runs += [(level - 1, p) for p in parts]
         else:
-            stands_out = sums[level][place] > _STANDS_OUT * sigma * np.sqrt(2.0**level)
+            stands_out = sums[level][place] > least * np.sqrt(2.0**level)
             found[first:end] = sums[level][place] / (end - first) if stands_out else 0.0
     return found

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dpdsyn import merging
 from dpdsyn.checks import InputError, whole_number
@@ -31,18 +30,13 @@ from experiments.data import datasets
 from experiments.data.description import Dataset
 from experiments.data.encoding import Encoding
 from experiments.evaluation import VERSION as EVALUATION_VERSION
-from experiments.evaluation import raw
-from experiments.evaluation.fidelity import fidelity as fidelity_of
-from experiments.evaluation.metrics import scores
 from experiments.evaluation.settings import Settings
-from experiments.evaluation.settings import metrics as own_metrics
-from experiments.evaluation.utility import utility
+from experiments.judging import Judging
 from experiments.records import former
 from experiments.records.about import About
-from experiments.records.record import DIRECT, Record
+from experiments.records.record import Record
 from experiments.records.store import Fit, Store
 
-_DECODING = 1  # beside the seed, of the generator that decodes rows to be judged
 _fits_before = itertools.count()  # of this process: whether a fit was its first
 
 
@@ -51,8 +45,7 @@ class Run:
     """A composed configuration, checked. Building one raises InputError for the first value that cannot be meant.
 
     schema: what the run begins with; an open one is closed by learning, out of the same budget. judged: the column that models
-    trained on the synthetic rows are to predict. alone: it is run to be timed, so that a fit
-    which was not is made again.
+    trained on the synthetic rows are to predict. alone: it is run to be timed, so that a fit which was not is made again.
     """
 
     dataset: Dataset
@@ -156,9 +149,9 @@ class Run:
         return self.judged != self.schema.target
 
     @property
-    def in_raw_space(self) -> bool:
-        """Whether decoded rows are judged by rows as they were read, not encoded ones by encoded ones."""
-        return self.evaluation.get("space") == "raw"
+    def judging(self) -> Judging:
+        as_read = getattr(self.synthesizer, "judged_as_read", False)
+        return Judging(self.dataset, self.judged, self.evaluation, self.seed, as_read)
 
 
 def outline(run: Run) -> dict[str, Any]:
@@ -231,8 +224,9 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
         reason = f"predicts {run.schema.target} itself and makes no rows to learn {run.judged} from"
     if reason:
         return Record.of(**known, status="skipped", error=reason)
-    split = datasets.load(run.dataset, run.seed, say, run.schema, frames=run.in_raw_space)
+    split = datasets.load(run.dataset, run.seed, say, run.schema, frames=run.judging.in_raw_space)
     known["dataset"] |= {**dict(zip(("n_train", "n_test"), split.sizes, strict=True)), "leak": split.leak}
+    known["dataset"] |= {"floor": run.judging.floor(split)}
     fit = store.read_fit(run.fit_id) if store else None
     if fit is None or (run.alone and not fit.seconds.get("alone")):
         try:
@@ -248,7 +242,14 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
     known["method"] |= {"guarantee": fit.guarantee}
     known["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger, **({"plan": fit.plan} if fit.plan else {})}
     enter("evaluate")
-    return Record.of(**known, status="ok", **_judge(run, split, fit))
+    return Record.of(
+        **known,
+        status="ok",
+        **run.judging.measured(split, fit),
+        synthetic_sha256=hashlib.sha256(fit.encoded.tobytes()).hexdigest(),
+        seconds=fit.seconds,
+        peak_memory_mb=fit.peak_memory_mb,
+    )
 
 
 class Unfit(Exception):
@@ -325,47 +326,6 @@ def _learnt(run: Run, rows: RawTable, enter: Say) -> tuple[PrivateTable, Schema]
         raise Unfit(reason)
     enter("fit")
     return private, closed
-
-
-def _judge(run: Run, split: datasets.Split, fit: Fit) -> dict[str, Any]:
-    """The record's measured part. A method that predicts by itself is scored directly, and its filler rows are not."""
-    evaluation, probabilities = run.evaluation, fit.test_probabilities
-    extra = own_metrics(evaluation.get("metrics") or ())
-    schema = split.schema if fit.schema is None else Schema.from_mapping(fit.schema)
-    if fit.schema is not None and not (run.in_raw_space and probabilities is None):
-        split = split.encoded(schema)
-    positive = datasets.positive_class(run.dataset, schema, run.judged)
-    metrics: dict[str, Any]
-    fidelity: dict[str, float] = {}
-    if probabilities is not None:
-        metrics = {DIRECT: scores(split.test[:, schema.target_position], probabilities, extra)}
-        labels = probabilities.argmax(axis=1)
-    elif run.in_raw_space:
-        own, released = datasets.schema_of(run.dataset), _released(run, split, schema, fit)
-        metrics, fidelity = raw.judge(released, split.train_frame, split.test_frame, own, run.judged, evaluation, run.seed, extra)
-        positive = datasets.positive_class(run.dataset, own, run.judged)
-        labels = own[run.judged].read(released[run.judged])
-    else:
-        metrics = utility(
-            fit.encoded, split.test, schema, run.judged, evaluation["evaluators"], evaluation["repeats"], run.seed, extra
-        )
-        fidelity = fidelity_of(fit.encoded, split.train, schema)
-        labels = fit.encoded[:, schema.position(run.judged)]
-    return {
-        "metrics": metrics,
-        "positive_rate": None if positive is None else float(np.mean(labels == positive)),
-        "fidelity": fidelity,
-        "synthetic_sha256": hashlib.sha256(fit.encoded.tobytes()).hexdigest(),
-        "seconds": fit.seconds,
-        "peak_memory_mb": fit.peak_memory_mb,
-    }
-
-
-def _released(run: Run, split: datasets.Split, schema: Schema, fit: Fit) -> pd.DataFrame:
-    """The rows as whoever gets them sees them, in the owner's types; of the reference that encodes nothing, the training rows."""
-    if getattr(run.synthesizer, "judged_as_read", False):
-        return split.train_frame
-    return schema.decode(fit.encoded, np.random.default_rng([run.seed, _DECODING]))
 
 
 def _digest(value: Any) -> str:

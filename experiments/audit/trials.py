@@ -87,6 +87,11 @@ class Audit:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Audit:
         run, given = Run.of(config), config["audit"]
+        if run.schema.is_open:
+            raise InputError(
+                f"audits are of encoded rows, and {run.dataset.name} leaves domains to be learnt (encoding={run.encoding.name}); "
+                "take encoding=public and a schema that states them; `dpdsyn check` tries the learning of domains"
+            )
         names = {"runs": 40, "columns": 2, "rows": 20, "canaries": 40, "rows_of_canary": 1}
         given = {"rows_of_canary": 1, "canary": "worst_case", "relation": "add_remove", **given}
         if given["columns"] == "all":

@@ -56,7 +56,7 @@ def keys_table() -> str:
     """A row a key of the configuration that is no method's or data set's own: name, default and its file's remark."""
     rows = [row for row in _keys(config_dir() / "config.yaml", "") if row[1] != "???"]
     for group in sorted(path.name for path in config_dir().iterdir() if path.is_dir()):
-        for name in ("default", "standard"):
+        for name in ("default", "standard", "public"):
             path = config_dir() / group / f"{name}.yaml"
             rows += _keys(path, _PREFIXES.get(group, f"{group}.")) if path.is_file() else []
     return _table(("key", "default", "what it is"), [(f"`{key}`", f"`{value}`", said) for key, value, said in rows])

@@ -1,4 +1,4 @@
-"""`dpdsyn list`: names of data sets, methods with their roles, and experiments, each in a line."""
+"""`dpdsyn list`: names of data sets, methods with their roles, encodings, evaluations and experiments, each in a line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from experiments.paths import see_own_modules
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    names = commands.add_parser("list", help="names of data sets, methods and experiments")
+    names = commands.add_parser("list", help="names of data sets, methods, encodings, evaluations and experiments")
     names.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder of configuration beside ours")
     names.set_defaults(command=show)
 
@@ -23,6 +23,10 @@ def show(given: argparse.Namespace) -> int:
     print("methods")
     for name in options("synthesizer", extra):
         print(f"  {name:<20} {_role(name, extra):<12} {_summary(name, extra)}".rstrip())
+    for group in ("encoding", "evaluation"):
+        print(f"{group}s ({group}=NAME)")
+        for name in options(group, extra):
+            print(f"  {name:<20} {_remark(group, name, extra)}")
     print("experiments (dpdsyn run -m experiment=NAME)")
     for name in options("experiment", extra):
         print(f"  {name:<20} {_remark('experiment', name, extra)}")

@@ -262,7 +262,7 @@ def _arrow_types(schema: Schema) -> pa.Schema:
     for column in schema.columns:
         if column.is_open:
             continue  # what is learnt is of one kind
-        codes = np.arange(column.size - (column.other and not column.is_learnt))  # undeclared ones are not published
+        codes = np.arange(column.size - (column.other and not column.emit_other))  # undeclared ones are not published
         try:
             kind = pa.array(column.decode(codes, np.random.default_rng(0)), from_pandas=True).type
         except pa.ArrowException:

@@ -33,7 +33,8 @@ def resolved(dataset: OwnTable) -> OwnTable:
             f"to begin with, draft one: dpdsyn schema draft {path.name} > {path.stem}.yaml"
         )
     schema = _schema(dataset.schema, dataset.target)
-    schema["rows_public"] = _two_digits(schema["rows_public"] * (1 - dataset.test_share))
+    if isinstance(schema.get("rows_public"), int):  # else it is learnt from the training rows
+        schema["rows_public"] = _two_digits(schema["rows_public"] * (1 - dataset.test_share))
     return dataset.with_values(
         name=path.name,
         path=str(path),

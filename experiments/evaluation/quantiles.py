@@ -17,6 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dpdsyn.column import Column
+from dpdsyn.pieces import values_of
+
 LEVELS = (0.1, 0.5, 0.9)
 _HELD_OUT = 0.2
 _PARTS, _LEAST = 10, 50  # most parts by prediction, and how many held-out rows a part needs
@@ -60,3 +63,33 @@ def _residual_quantiles(predicted: np.ndarray, residuals: np.ndarray, wanted: np
     part = np.searchsorted(cuts, predicted, side="left")
     table = np.array([np.quantile(residuals[part == k], LEVELS) for k in range(len(cuts) + 1)])
     return table[np.searchsorted(cuts, wanted, side="left")]
+
+
+def of_codes(probabilities: np.ndarray, column: Column) -> Predicted:
+    """What a method predicts that gives probabilities of a number's codes: mean and quantiles of their mixture.
+
+    Every code stands for the numbers between its ends, all alike likely. probabilities: shape (rows, codes); those of codes that
+    stand for no number are left out. column: closed, of numbers.
+    """
+    low, high = ends(column)
+    shares = np.maximum(np.asarray(probabilities, dtype=float)[:, : len(low)], 0.0)
+    shares += 1e-12  # so that a row without any probability has a quantile too
+    shares /= shares.sum(axis=1, keepdims=True)
+    below = np.cumsum(shares, axis=1)
+    quantiles = np.empty((len(shares), len(LEVELS)))
+    rows = np.arange(len(shares))
+    for place, level in enumerate(LEVELS):
+        codes = np.minimum((below < level).sum(axis=1), len(low) - 1)
+        into = 1 - (below[rows, codes] - level) / shares[rows, codes]
+        quantiles[:, place] = low[codes] + np.clip(into, 0, 1) * (high - low)[codes]
+    return Predicted(shares @ ((low + high) / 2), quantiles)
+
+
+def ends(column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest number that each code is decoded to, shape (values,); of a whole number both are reached."""
+    if column.pieces is None:
+        edges = column.edges
+        return edges[:-1], edges[1:] - (1 if column.kind == "integer" else 0)
+    units = (np.array(side, dtype=float) for side in (column.pieces.firsts, column.pieces.lasts))
+    low, high = (values_of(side, column.decimals or 0) for side in units)
+    return low, high

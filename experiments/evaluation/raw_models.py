@@ -10,17 +10,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dpdsyn.checks import InputError
+from experiments.evaluation.typed_frame import Features
 
-if TYPE_CHECKING:
-    from experiments.evaluation.raw_preprocessing import Features
-
-RawBuilder = Callable[["Features", bool, int], Any]
+RawBuilder = Callable[[Features, bool, int], Any]
 EXTRA = "boosters"  # of pyproject.toml
 
 

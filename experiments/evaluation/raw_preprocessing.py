@@ -7,41 +7,17 @@ a prediction away. A missing category is a category of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from dpdsyn.schema import Schema
-from experiments.evaluation.typed_frame import is_numeric
+from experiments.evaluation.typed_frame import Features
 
 MOST_CATEGORIES = 254  # of one column; the rarest are pooled. scikit-learn's boosting takes 255
 _LARGEST = 1e100  # numbers beyond count as this, for their squares have to be finite
 _MISSING, _RARE, _UNKNOWN = " missing", " rare", " unknown"  # no cell's text begins with a space
-
-
-@dataclass(frozen=True)
-class Features:
-    """Names of the columns that a model reads, by kind."""
-
-    numbers: tuple[str, ...]
-    categories: tuple[str, ...]
-
-    @classmethod
-    def of(cls, schema: Schema, target: str, train: pd.DataFrame, test: pd.DataFrame) -> Features:
-        """All that both frames have but the target."""
-        shared = [column for column in schema.columns if column.name in train and column.name in test and column.name != target]
-        return cls(
-            tuple(column.name for column in shared if is_numeric(column)),
-            tuple(column.name for column in shared if not is_numeric(column)),
-        )
-
-    @property
-    def names(self) -> list[str]:
-        """Of numbers, then of categories."""
-        return [*self.numbers, *self.categories]
 
 
 class WithinRange(TransformerMixin, BaseEstimator):

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.schema import Schema
-from experiments.evaluation.metrics import scores
-from experiments.evaluation.quantiles import Predicted, with_quantiles
+from experiments.evaluation.metrics import METRICS, scores
+from experiments.evaluation.quantiles import with_quantiles
 from experiments.evaluation.raw_models import FOR_A_NUMBER, RawBuilder
-from experiments.evaluation.raw_preprocessing import Features
 from experiments.evaluation.regression import regression_scores
 from experiments.evaluation.settings import raw_builders
-from experiments.evaluation.typed_frame import is_numeric
+from experiments.evaluation.typed_frame import Features, is_numeric
 
 
 def raw_utility(
@@ -97,8 +96,8 @@ def _number_scores(
         model = _fitted(build(features, True, seed), train.iloc[rows], labels[rows])
         return lambda frame: _quietly(model.predict, frame) if len(frame) else np.zeros(0)
 
-    predicted: Predicted = with_quantiles(learn, train, labels, test, np.random.default_rng(seed))
-    return regression_scores(truth, predicted, extra)
+    predicted = with_quantiles(learn, train, labels, test, np.random.default_rng(seed))
+    return regression_scores(truth, predicted, {name: metric for name, metric in (extra or {}).items() if name not in METRICS})
 
 
 def _fitted(model: Any, train: pd.DataFrame, labels: np.ndarray) -> Any:

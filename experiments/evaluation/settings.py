@@ -14,6 +14,7 @@ from dpdsyn.checks import InputError, whole_number
 from experiments.evaluation.metrics import METRICS, Metric
 from experiments.evaluation.models import MODELS, Builder, own_model
 from experiments.evaluation.raw_models import RAW_MODELS, RawBuilder, check_installed, own_raw_model
+from experiments.evaluation.regression import REGRESSION_METRICS
 from experiments.typed import read, suggestion
 
 SPACES = ("encoded", "raw")
@@ -73,7 +74,7 @@ def metrics(names: Sequence[str]) -> dict[str, Metric]:
     """The functions of metrics, under the names that records give them. Raises InputError for one that there is not."""
     return {
         short: METRICS[name] if name in METRICS else _own(name, "metric", METRICS)
-        for name, short in _short(names, "metric", METRICS).items()
+        for name, short in _short(names, "metric", {**METRICS, **REGRESSION_METRICS}).items()
     }
 
 

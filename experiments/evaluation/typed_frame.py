@@ -8,6 +8,7 @@ is cut into classes (`cut_at`) shows numbers in real rows and class names in dec
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,28 @@ import pandas as pd
 from dpdsyn.cells import RESOLUTIONS, canonical, each, is_single, moments, numbers
 from dpdsyn.column import Column
 from dpdsyn.schema import Schema
+
+
+@dataclass(frozen=True)
+class Features:
+    """Names of the columns that a model reads, by kind."""
+
+    numbers: tuple[str, ...]
+    categories: tuple[str, ...]
+
+    @classmethod
+    def of(cls, schema: Schema, target: str, train: pd.DataFrame, test: pd.DataFrame) -> Features:
+        """All that both frames have but the target."""
+        shared = [column for column in schema.columns if column.name in train and column.name in test and column.name != target]
+        return cls(
+            tuple(column.name for column in shared if is_numeric(column)),
+            tuple(column.name for column in shared if not is_numeric(column)),
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """Of numbers, then of categories."""
+        return [*self.numbers, *self.categories]
 
 
 def typed(frame: pd.DataFrame, schema: Schema, target: str | None = None, classes: Sequence[str] | None = None) -> pd.DataFrame:

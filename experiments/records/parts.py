@@ -51,7 +51,8 @@ class Data(Part):
 
     n_train, n_test: rows on either side. ceiling: accuracy of the best possible model, where it is known. caution: what to know.
     leak: the share of test rows whose profile is in training, where that is measured. generator: settings of simulated rows.
-    train_rows: to about how many a table was cut. version: of a person's own file with its schema.
+    train_rows: to about how many a table was cut. version: of a person's own file with its schema. floor: metrics of the median
+    predictor, where a number is predicted and judged in raw space.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Data(Part):
     generator: Mapping[str, Any] | None = None
     train_rows: int | None = None
     version: str | None = None
+    floor: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,11 @@ class Record:
         return fmean(values) if values else None
 
     @property
+    def predicts_a_number(self) -> bool:
+        """Whether it was judged by how near predictions of a number are."""
+        return any(OF_NUMBERS[0] in scores for scores in self.metrics.values())
+
+    @property
     def lacks_metrics(self) -> bool:
         """Whether it was judged before some metric was there that every run is judged by now."""
         return self.status == "ok" and any(

@@ -39,11 +39,17 @@ class _Named:
 
 @dataclass(frozen=True)
 class Dataset(_Named):
-    """settings: those that are not the default. column: what models predict where that is not the target."""
+    """settings: those that are not the default. column: what models predict where that is not the target.
+
+    space: raw where decoded rows were judged by rows as they were read. encoding: how columns were encoded where their domains
+    were learnt, in brackets with what is not the default. What differs in either is compared in tables of its own alone.
+    """
 
     name: str
     settings: Settings = ()
     column: str | None = None
+    space: str = "encoded"
+    encoding: str = ""
     facts: DatasetFacts = field(default_factory=DatasetFacts, compare=False, repr=False)
 
     @cached_property
@@ -53,17 +59,29 @@ class Dataset(_Named):
     @property
     def task(self) -> str:
         """The title without the word that warns of another task."""
-        return f"{self.with_settings}, predicting {self.column}" if self.column else self.with_settings
+        predicted = f", predicting {self.column}" if self.column else ""
+        judged = ", raw space" if self.space == "raw" else ""
+        return self.with_settings + predicted + judged + (f", encoding {self.encoding}" if self.encoding else "")
 
     @property
     def is_usual(self) -> bool:
-        """Whether it is as its file has it, judged by its target."""
-        return not self.settings and self.column is None
+        """Whether it is as its file has it, judged by its target in encoded space."""
+        return not self.settings and self.is_usually_judged
+
+    @property
+    def is_usually_judged(self) -> bool:
+        """Whether models predict its target, of rows that are encoded as its file says."""
+        return self.column is None and self.space == "encoded" and not self.encoding
 
     @property
     def is_sized(self) -> bool:
         """Whether its number of rows was chosen."""
         return any(key in SIZES for key, _ in self.settings)
+
+    @property
+    def as_read(self) -> Dataset:
+        """The same in raw space, whatever the encoding was: there, runs of all encodings are beside each other."""
+        return replace(self, space="raw", encoding="")
 
     @property
     def of_any_size(self) -> Dataset:
@@ -87,6 +105,11 @@ class Case:
     dataset: Dataset
     epsilon: float
     delta: float
+
+    @property
+    def as_read(self) -> Case:
+        """The same in raw space, whatever the encoding was."""
+        return replace(self, dataset=self.dataset.as_read)
 
     def __str__(self) -> str:
         return f"{self.dataset}, epsilon {self.epsilon:g}, delta {self.delta:g}"

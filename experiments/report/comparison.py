@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from experiments.records.record import Record
 from experiments.report.cases import Case, Method
 from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import on_same_splits, test_to_train
@@ -60,9 +61,20 @@ def contest(view: View, group: Group) -> float | None:
     return lead(view, group) if group.is_ranked and (not own or fmean(own) >= fmean(guesses)) else None
 
 
+def raw_real(view: View, case: Case) -> tuple[Record, ...]:
+    """In raw space, real rows as they were read, which no encoding changes, under whichever they ran; else none."""
+    if case.dataset.space != "raw":
+        return ()
+    return next((g.runs for g in view.groups if g.method == Method(REAL) and g.case.as_read == case.as_read and _is_raw(g)), ())
+
+
+def _is_raw(group: Group) -> bool:
+    return group.case.dataset.space == "raw"
+
+
 def share_of_real(view: View, group: Group) -> float | None:
     """Accuracy as a share of that on real rows, over the seeds that both have; None without one."""
-    real, own = on_same_splits(view.group(group.case, REAL).runs, group.runs)
+    real, own = on_same_splits(view.group(group.case, REAL).runs or raw_real(view, group.case), group.runs)
     return fmean(own) / fmean(real) if real else None
 
 

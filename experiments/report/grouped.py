@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from experiments.configuration import default_parameters, options
+from experiments.configuration import default_parameters, options, read_option
 from experiments.records import former
 from experiments.records.export import sort_key
-from experiments.records.record import Record, settings
+from experiments.records.record import Record, as_text, settings
 from experiments.report import facts
 from experiments.report.cases import Case, Dataset, Method, Settings
 from experiments.report.missing import lost
@@ -74,7 +74,8 @@ class View:
         found: dict[tuple[Case, Method], list[Record]] = defaultdict(list)
         for record, own, data in zip(records, methods, datasets, strict=True):
             name = record.dataset.name
-            dataset = Dataset(name, data, record.evaluation.column, facts.of_dataset(name))
+            judged = record.evaluation
+            dataset = Dataset(name, data, judged.column, judged.space, _encoding(record), facts.of_dataset(name))
             method = Method(record.method.name, own, facts.of_method(record.method.name, record.method.about))
             found[Case(dataset, record.privacy.epsilon, record.privacy.delta), method].append(record)
         return cls(tuple(Group(*pair, tuple(runs)) for pair, runs in sorted(found.items(), key=lambda item: item[0])), results)
@@ -127,8 +128,21 @@ class View:
 
     @cached_property
     def on_task(self) -> View:
-        """Judged by the target. What is judged by another column is the same fit, whose time counts once."""
-        return self.of_groups(lambda group: group.case.dataset.column is None)
+        """Judged by the target. What another column, or raw rows, judge too is the same fit, whose time counts once."""
+        on_task = self.of_groups(lambda group: group.case.dataset.column is None)
+        encoded = on_task.of_groups(lambda group: group.case.dataset.space == "encoded")
+        known = {(record.fit_id, record.privacy.epsilon, record.alone) for record in encoded.records}
+        return on_task.where(
+            lambda record: (
+                record.evaluation.space == "encoded" or (record.fit_id, record.privacy.epsilon, record.alone) not in known
+            )
+        )
+
+    @cached_property
+    def of_classes(self) -> View:
+        """Without the cases in which a number was predicted, of which there is no accuracy."""
+        numeric = {group.case for group in self.groups if any(record.predicts_a_number for record in group.runs)}
+        return self.of_groups(lambda group: group.case not in numeric)
 
     @cached_property
     def plain(self) -> View:
@@ -154,6 +168,16 @@ class View:
             return replace(group, runs=tuple(kept))
 
         return replace(self, groups=tuple(map(alike, self.groups)))
+
+
+def _encoding(record: Record) -> str:
+    """The name of an encoding that was learnt, with its settings where they are not the default; empty where none was."""
+    if record.encoding is None:
+        return ""
+    name = record.encoding.name
+    usual = settings(read_option("encoding", name)) if name in options("encoding") else {}
+    differing = {key: value for key, value in settings(record.encoding.settings).items() if usual.get(key) != value}
+    return f"{name} ({as_text(differing)})" if differing else name
 
 
 def _data_settings(records: Iterable[Record]) -> Callable[[Record], tuple[str, Mapping[str, Any]]]:

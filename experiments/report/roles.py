@@ -10,6 +10,7 @@ from experiments.report.cases import Method
 
 YARDSTICK = "dpdsyn"  # what every other method is compared with
 REAL, MAJORITY = "real", "majority"  # the bounds: models of real rows, and the larger class
+REAL_ENCODED = "real_encoded"  # what is left of real rows that are encoded and decoded
 BADGES = {"dp": "dp", "unverified": "unverified", "none": "no DP guarantee"}
 _RANKED = ("method", "variant")
 

@@ -79,7 +79,7 @@ def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[st
 
 def line_of(name: str, record: Record) -> str:
     """A run's result in one line."""
-    accuracy = record.mean("accuracy")
-    scored = f", accuracy {accuracy:.3f}" if accuracy is not None else ""
+    known = [(word, value) for name, word in (("accuracy", "accuracy"), ("r2", "R2")) if (value := record.mean(name)) is not None]
+    scored = "".join(f", {word} {value:.3f}" for word, value in known)
     took = f", {record.seconds.run:.1f} s" if record.seconds.run is not None else ""
     return f"{name}: {record.status}{scored}{took}" + (f": {record.error}" if record.error else "")

@@ -88,3 +88,5 @@ def _check_data(runs: list[Run]) -> None:
                 f"CAUTION: the schema of {run.dataset.name} is a draft, read off the rows: no result has a guarantee. "
                 "Replace what was read by public knowledge, delete its marks and the line `drafted: true`"
             )
+        if run.schema.kinds_inferred:
+            say(f"note: kinds of columns of {run.dataset.name} were guessed from cells; its guarantees take them as public")

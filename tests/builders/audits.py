@@ -15,6 +15,7 @@ def config_of(target: str, epsilon: float, delta: float, runs: int, **parameters
         "dataset": dataset,
         "synthesizer": {"name": target.rpartition(".")[2], "_target_": target, **parameters},
         "privacy": {"epsilon": epsilon, "delta": delta},
+        "encoding": read_option("encoding", "public"),
         "evaluation": read_option("evaluation", "standard"),
         "compute": read_option("compute", "default"),
         "audit": {"runs": runs, "columns": 4, "rows": 40, "canaries": 40},

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpdsyn.balanced_labels import _MOST_ROWS, balanced, drawn
+from dpdsyn.balanced_labels import _BANDS, _MOST_ROWS, balanced, bands_of, drawn
 
 
 def skewed(rows: int, columns: int, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -106,3 +106,53 @@ def test_more_rows_than_are_balanced_are_drawn() -> None:
     features = np.zeros((_MOST_ROWS + 1, 1), dtype=np.uint8)
     ours = balanced(probabilities, features, [2], np.random.default_rng(5))
     assert np.array_equal(ours, drawn(probabilities, np.random.default_rng(5)))
+
+
+# --- ordered classes ----------------------------------------------------------------------------------------------
+
+
+def along(features: np.ndarray, classes: int) -> np.ndarray:
+    """Probabilities of ordered classes that lie about a place that the features say, shape (rows, classes)."""
+    place = features.sum(axis=1) / features.sum(axis=1).max() * (classes - 1)
+    near = np.exp(-0.5 * np.square((np.arange(classes) - place[:, None]) / (0.15 * classes)))
+    return near / near.sum(axis=1, keepdims=True)
+
+
+def test_means_of_ordered_classes_are_nearer_to_what_groups_expect_than_with_coins() -> None:
+    rng = np.random.default_rng(5)
+    features = skewed(20_000, 8, 12, rng)
+    probabilities = along(features, 60)
+    expected = probabilities @ np.arange(60)
+    ours = balanced(probabilities, features, [12] * 8, rng, ordered=60)
+    coins = drawn(probabilities, rng)
+
+    def beyond(labels: np.ndarray) -> float:
+        return float(np.mean([np.square(np.bincount(own, labels - expected, minlength=12)).sum() for own in features.T]))
+
+    assert beyond(ours) < beyond(coins) / 4
+    assert np.bincount(ours, minlength=60) == pytest.approx(probabilities.sum(axis=0), rel=0.25, abs=40)
+
+
+@pytest.mark.parametrize(("classes", "ordered"), [(40, 40), (40, 39), (_BANDS, _BANDS), (12, 0), (90, 88)])
+def test_bands_are_of_about_equal_mass_and_keep_the_order(classes: int, ordered: int) -> None:
+    rng = np.random.default_rng(6)
+    probabilities = rng.dirichlet(np.full(classes, 5.0), 500)
+    bands = bands_of(probabilities, ordered)
+    assert (
+        bands.shape == (classes,) and (np.diff(bands) >= 0).all() and np.array_equal(np.unique(bands), np.arange(bands[-1] + 1))
+    )
+    if ordered <= _BANDS:
+        assert np.array_equal(bands, np.arange(classes))
+        return
+    mass = np.bincount(bands, probabilities.mean(axis=0))
+    assert len(mass) == _BANDS + classes - ordered
+    assert mass[:_BANDS] == pytest.approx(np.full(_BANDS, mass[:_BANDS].mean()), abs=0.05)
+
+
+def test_classes_that_no_row_can_have_are_not_drawn_and_one_atom_may_hold_most() -> None:
+    rng = np.random.default_rng(7)
+    features = skewed(4000, 4, 6, rng)
+    probabilities = np.tile(np.array([0.0, 0.9, *np.full(18, 0.1 / 18)]), (4000, 1))
+    labels = balanced(probabilities, features, [6] * 4, rng, ordered=20)
+    assert not (labels == 0).any() and (labels == 1).mean() == pytest.approx(0.9, abs=0.005)
+    assert len(balanced(probabilities[:0], features[:0], [6] * 4, rng, ordered=20)) == 0

@@ -92,11 +92,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "the preflight looks at the rows after the budget was spent",
         (
-            Edit(_API, "rows = _rows(table, public, key, preflight)", "rows = _rows(table, public, key, False)"),
+            Edit(_API, "        if preflight:\n            held_against(table, public)\n        ledger", "        ledger"),
             Edit(
                 _API,
-                "        self.schema_ = public\n",
-                "        if preflight:\n            held_against(table, public)\n        self.schema_ = public\n",
+                "        self.schema_ = closed\n",
+                "        if preflight:\n            held_against(table, public)\n        self.schema_ = closed\n",
             ),
         ),
         ("dpdsyn/test_preflight.py", f"{_AGAINST}::test_a_table_that_is_refused_has_spent_nothing"),
@@ -146,6 +146,34 @@ FAULTS: tuple[Fault, ...] = (
         "if schema.drafted and not request.draft:",
         "if False:",
         "experiments/cli/test_synthesize.py::test_a_draft_is_refused_unless_it_is_meant",
+    ),
+    fault(
+        "kinds that were guessed from cells are taken without their owner's word",
+        _API,
+        "if schema.kinds_inferred and not confirmed:",
+        "if False:",
+        "dpdsyn/test_api_open.py::test_guessed_kinds_are_refused_until_they_are_confirmed",
+    ),
+    fault(
+        "the guarantee does not say that it takes guessed kinds as public",
+        _API,
+        "assumptions=(KINDS_INFERRED,) if public.kinds_inferred else (),",
+        "assumptions=(),",
+        "dpdsyn/test_api_open.py::test_the_guarantee_says_what_learning_cost_what_came_of_it_and_what_is_assumed",
+    ),
+    fault(
+        "a draft guesses kinds and does not say so",
+        "dpdsyn/open_draft.py",
+        "inferred = [name for name, kind in used.items() if kind.inferred]",
+        "inferred: list[str] = []",
+        "dpdsyn/test_open_draft.py",
+    ),
+    fault(
+        "what is told of a column is read off another schema than the one that was learnt",
+        _API,
+        "learnt=told(public, closed),",
+        "learnt=told(public, public),",
+        "dpdsyn/test_api_open.py::test_the_guarantee_says_what_learning_cost_what_came_of_it_and_what_is_assumed",
     ),
     fault(
         "a saved model holds its seed",

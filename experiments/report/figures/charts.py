@@ -63,7 +63,7 @@ class Chart:
 
 def charts(view: View) -> list[Chart]:
     """Those charts for which there are records."""
-    known = [summary for summary in summaries(view.plain) if summary.dataset.column is None]
+    known = [summary for summary in summaries(view.plain) if summary.dataset.is_usually_judged]
     whole = [summary for summary in known if not summary.dataset.settings]
     sized = [summary for summary in known if summary.dataset.is_sized]
     orders = [summary for summary in known if summary.dataset.settings and not summary.dataset.is_sized]

@@ -40,6 +40,7 @@ def _settings(record: Record) -> tuple[str, ...]:
         f"synthesizer={record.method.name}",
         *_changed("synthesizer", record.method.name, _parameters(record)),
         *_changed("privacy", "default", {"epsilon": record.privacy.epsilon, "delta": record.privacy.delta}, ("epsilon",)),
+        *_encoding(record),
         *([f"evaluation={evaluation}"] if evaluation != "standard" else []),
         *_changed("evaluation", evaluation, _evaluation(record)),
         *(["compute=alone"] if record.seconds.alone else []),
@@ -49,6 +50,14 @@ def _settings(record: Record) -> tuple[str, ...]:
 def _parameters(record: Record) -> dict[str, Any]:
     """Of its method, those too that there were none of when it ran."""
     return former.completed(record.method.parameters or {}, _default("synthesizer", record.method.name))
+
+
+def _encoding(record: Record) -> list[str]:
+    """Nothing of a record whose schema left nothing open."""
+    if record.encoding is None:
+        return []
+    named = [f"encoding={record.encoding.name}"] if record.encoding.name != "public" else []
+    return named + _changed("encoding", record.encoding.name, record.encoding.settings)
 
 
 def _evaluation(record: Record) -> dict[str, Any]:

@@ -110,7 +110,8 @@ def _elsewhere(known: Known, warned: list[str]) -> list[str]:
     own, best = [], []
     for (case, method), summary in known.items():
         dataset = case.dataset
-        excluded = dataset.settings or dataset.facts.development or dataset.name in warned
+        usual = dataset.space == "encoded" and not dataset.encoding
+        excluded = not usual or dataset.settings or dataset.facts.development or dataset.name in warned
         if method != OWN or dataset.column is None or excluded or summary.of_real is None:
             continue
         others = [p for (k, m), p in known.items() if k == case and p.kind == "ranked" and m.about.family != YARDSTICK]

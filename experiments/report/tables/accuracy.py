@@ -25,7 +25,7 @@ _LATER = ("log_loss", "calibration_slope", "calibration_error")  # left out wher
 
 def build(view: View) -> list[Table]:
     """One table for each data set and budget, best accuracy first."""
-    shown = view.swept.plain
+    shown = view.swept.plain.of_classes
     return [_table(groups, shown.judged_alike) for groups in shown.cases.values()]
 
 

@@ -21,6 +21,7 @@ from experiments.report.tables import (
     overview,
     published,
     ranks,
+    raw,
     runs,
     scale,
     settings,
@@ -32,6 +33,8 @@ from experiments.report.tables.table import Table, as_csv, latex, markdown
 BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "headline": headline.build,
     "leaderboard": leaderboard.build,
+    "raw": raw.build,
+    "costs": raw.build_costs,
     "synthesis_time": synthesis_time.build,
     "comparison": comparison.build,
     "ranks": ranks.build,

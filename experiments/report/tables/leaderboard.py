@@ -36,7 +36,7 @@ class Entry:
 
 def build(view: View) -> list[Table]:
     """Mean accuracy, its 95% interval and the number of seeds; best over the budgets first."""
-    judged = view.swept.plain.judged_alike
+    judged = view.swept.plain.of_classes.judged_alike
     marks = {(case, pair.method): pair.mark for case, found in pairs(judged).items() for pair in found}
 
     def entry(group: Group) -> Entry:

@@ -263,6 +263,10 @@ def test_a_claim_that_is_crossed_is_tried_with_fresh_runs(dpdsyn: Dpdsyn, tmp_pa
         (("dataset=simulated", "synthesizer=mst", "audit.relation=swap"), "accepted: add_remove, replace"),
         (("dataset=simulated", "synthesizer=mst", "audit.rows_of_canary=2"), "a person in simulated has 1 at most"),
         (("dataset=simulated", "synthesizer=mst", "privacy.epsilon=-1"), "privacy.epsilon=-1"),
+        (
+            ("dataset=simulated", "synthesizer=mst", "encoding=kinds"),
+            "leaves domains to be learnt (encoding=kinds); take encoding=public",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_one_line(

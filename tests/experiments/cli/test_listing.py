@@ -1,4 +1,4 @@
-"""`dpdsyn list`: every data set, method and experiment in a line, a method with its role if its file tells one."""
+"""`dpdsyn list`: every data set, method, encoding, evaluation and experiment in a line, a method with its role if it has one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def test_methods_are_listed_with_their_roles(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr(listing, "read_option", told)
     assert main(["list"]) == 0
     lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
-    assert set(lines) == {*options("dataset"), *options("synthesizer"), *options("experiment")}
+    groups = ("dataset", "synthesizer", "encoding", "evaluation", "experiment")
+    assert set(lines) == {name for group in groups for name in options(group)}
     assert lines["real"][1] == "reference" and len(lines["real"]) > 3
 
 

@@ -98,6 +98,17 @@ def test_a_draft_runs_at_once_but_gives_no_guarantee_until_a_person_has_been_thr
     assert {row["guarantee"] for row in csv.DictReader(io.StringIO(dpdsyn("records").stdout))} == {"none", "dp"}
 
 
+@pytest.mark.slow
+def test_a_draft_of_kinds_runs_as_it_is_and_says_what_its_guarantee_takes_as_public(people: Path, dpdsyn: Dpdsyn) -> None:
+    draft = dpdsyn("schema", "draft", "people.csv", "--target", "ill", "--encoding", "latin-1")
+    people.with_suffix(".yaml").write_text(draft.stdout)
+    done = dpdsyn(*RUN, "synthesizer=dpdsyn", "privacy.epsilon=3")
+    assert done.returncode == 0, done.stderr
+    assert "note: kinds of columns of people.csv were guessed from cells; its guarantees take them as public" in done.stderr
+    (row,) = csv.DictReader(io.StringIO(dpdsyn("records").stdout))
+    assert row["guarantee"] == "dp" and float(row["accuracy"]) > 0.85
+
+
 def _replaced(line: str, known: dict[str, str]) -> str:
     """The line of a draft as a person leaves it who has read it: a value known without the rows, and no mark."""
     content, mark, _ = line.partition(" # READ OFF THE ROWS")

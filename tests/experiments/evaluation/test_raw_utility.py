@@ -16,10 +16,10 @@ from dpdsyn.schema import Schema
 from experiments.evaluation import raw_models
 from experiments.evaluation.metrics import METRICS
 from experiments.evaluation.raw_models import RAW_MODELS
-from experiments.evaluation.raw_preprocessing import MOST_CATEGORIES, Features, Native, WithinRange, matrix
+from experiments.evaluation.raw_preprocessing import MOST_CATEGORIES, Native, WithinRange, matrix
 from experiments.evaluation.raw_utility import raw_utility
 from experiments.evaluation.regression import REGRESSION_METRICS, median_floor
-from experiments.evaluation.typed_frame import typed
+from experiments.evaluation.typed_frame import Features, typed
 
 OURS = ("logistic", "forest", "boosting", "mlp")
 SCHEMA = mixed_schema()
@@ -223,6 +223,7 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(name: str, monk
         raw_utility(train, train, SCHEMA, "label", [name], 1, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["label", "pay"])
 @pytest.mark.parametrize("name", ["lightgbm", "catboost"])
 def test_boosters_of_the_extra_find_the_pattern(name: str, target: str) -> None:

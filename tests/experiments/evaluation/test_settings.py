@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dpdsyn.checks import InputError
 from dpdsyn.contract import toy_encoded, toy_schema
 from experiments.configuration import options, read_option
+from experiments.evaluation import raw_models
 from experiments.evaluation.metrics import METRICS, scores
 from experiments.evaluation.models import MODELS
-from experiments.evaluation.settings import Settings, builders, metrics
+from experiments.evaluation.settings import Settings, builders, metrics, raw_builders
 from experiments.evaluation.utility import utility
 from experiments.records import record
 
@@ -69,6 +71,21 @@ def test_our_settings_are_accepted(name: str) -> None:
     assert Settings.of(read_option("evaluation", name)).metrics == ()
 
 
+def test_only_what_says_so_is_judged_in_raw_space() -> None:
+    spaces = {name: Settings.of(read_option("evaluation", name)).space for name in options("evaluation")}
+    assert spaces.pop("raw") == "raw" and set(spaces.values()) == {"encoded"}
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "catboost"])
+def test_an_evaluator_that_is_not_installed_is_refused_before_anything_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = {**read_option("evaluation", "raw"), "evaluators": ["forest", name]}
+    monkeypatch.setattr(raw_models, "find_spec", lambda package: object())
+    assert list(raw_builders(Settings.of(raw).evaluators)) == ["forest", name]
+    monkeypatch.setattr(raw_models, "find_spec", lambda package: None)
+    with pytest.raises(InputError, match=rf"needs the package {name}; install it"):
+        Settings.of(raw)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -79,11 +96,19 @@ def test_our_settings_are_accepted(name: str) -> None:
         ({"evaluators": ["judged_by_me:forest"]}, "judged_by_me:forest is called like one of ours; give it another name than"),
         ({"metrics": ["judged_by_me:auroc"]}, "judged_by_me:auroc is called like one of ours"),
         ({"metrics": ["sklearn.metrics:log_loss"]}, "sklearn.metrics:log_loss is called like one of ours"),
+        ({"metrics": ["sklearn.metrics:mae"]}, "sklearn.metrics:mae is called like one of ours"),
         ({"metrics": ["acuracy"]}, "no metric is called acuracy (did you mean accuracy?); there are accuracy, balanced_accuracy"),
         ({"metrics": ["judged_by_me:brier", "judged_by_me.brier"]}, "two metrics are called brier"),
         ({"metrcs": []}, "evaluation: there is no key metrcs (did you mean metrics?); accepted: name, evaluators, repeats"),
         ({"evaluators": "forest"}, "evaluation: evaluators is 'forest'; needed: list, each: text"),
         ({"repeats": 0}, "repeats is 0"),
+        ({"space": "decoded"}, "evaluation.space is 'decoded'; accepted: encoded, raw"),
+        ({"evaluators": ["lightgbm"]}, "no evaluator is called lightgbm; there are logistic, forest, boosting, mlp, or module"),
+        (
+            {"space": "raw", "evaluators": ["bosting"]},
+            "(did you mean boosting?); there are logistic, forest, boosting, mlp, lightgbm",
+        ),
+        ({"space": "raw", "evaluators": ["judged_by_me:forest"]}, "judged_by_me:forest is called like one of ours"),
     ],
 )
 def test_what_is_misspelt_is_refused_with_what_is_accepted(own: None, change: dict[str, Any], message: str) -> None:

@@ -37,7 +37,8 @@ def test_every_data_set_and_every_method_composes(dataset: str, synthesizer: str
     """Data sets and methods are groups apart, so that one of each stands for all pairs."""
     run = Run.of(composed(f"dataset={dataset}", f"synthesizer={synthesizer}"))
     assert (run.dataset.name, run.method) == (dataset, synthesizer)
-    assert run.schema.target in run.schema.names and run.dataset.positive in run.schema[run.schema.target].categories
+    target = run.schema[str(run.schema.target)]
+    assert run.dataset.positive is None if target.ordered else run.dataset.positive in target.categories
     assert run.dataset.offtask in run.schema.features and not run.schema[run.dataset.offtask].ordered
 
 
@@ -181,6 +182,31 @@ def test_what_can_change_the_table_changes_the_fit_and_nothing_else_does() -> No
         fit, run = identifiers("synthesizer=dpdsyn", change)
         assert fit == base[0] and run != base[1], change
     assert "metrics" not in Run.of(composed("dataset=adult", "synthesizer=dpdsyn")).evaluation
+
+
+def test_an_encoding_is_part_of_the_fit_where_something_is_learnt() -> None:
+    base = identifiers("synthesizer=dpdsyn")
+    same = ("encoding=public", "encoding.share=0.2", "+evaluation.space=encoded")
+    assert all(identifiers("synthesizer=dpdsyn", change) == base for change in same)
+    learned = "encoding=learned"
+    others = [(), ("encoding.share=0.2",), ("encoding.keep=[bounds]",), ("encoding.keep=[bounds,categories]",)]
+    others += [("encoding.cutting.atoms=16",), ("encoding.threshold_delta=0.2",)]
+    assert len({identifiers("synthesizer=dpdsyn", learned, *other)[0] for other in others} | {base[0]}) == 1 + len(others)
+    assert identifiers("synthesizer=dpdsyn", learned, "encoding.keep=[categories,bounds]") == identifiers(
+        "synthesizer=dpdsyn", learned, "encoding.keep=[bounds,categories]"
+    )
+    run = Run.of(composed("dataset=adult", "synthesizer=mst", learned))
+    assert run.name == "adult mst learned epsilon=1 seed=0" and run.n_synth == 39000
+    assert Run.of(composed("dataset=adult", "synthesizer=mst")).name == "adult mst epsilon=1 seed=0"
+    with pytest.raises(UsageError, match="no encoding is called 'learnt'; there are learned, public"):
+        inspect_request(["dataset=adult", "synthesizer=mst", "encoding=learnt"])
+
+
+def test_raw_rows_are_judged_of_the_same_fit_and_domains_that_are_learnt_cost_any_method() -> None:
+    base, raw = identifiers("synthesizer=dpdsyn"), identifiers("synthesizer=dpdsyn", "evaluation=raw")
+    assert base[0] == raw[0] and base[1] != raw[1]
+    one, two = (identifiers("synthesizer=real_encoded", "encoding=learned", f"privacy.epsilon={e}") for e in (1, 2))
+    assert one[0] != two[0], "what is learnt depends on the budget, whatever the method spends"
 
 
 @pytest.mark.parametrize("synthesizer", ["mst", "aim", "aim_3way", "aim_target", "mwem", "privmrf", "privpetal", "absyn"])
