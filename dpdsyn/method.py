@@ -182,7 +182,8 @@ class GuidedSynthesizer(Synthesizer):
         encoded[:, schema.positions(self.guide_.features)] = features
         heads = zip(self.guide_.targets, self.guide_.slices, self._probabilities(features), strict=True)
         for target, head, probabilities in heads:
-            encoded[:, schema.position(target)] = self._labels(target, probabilities * self.odds_[head], features, rng)
+            ordered = schema[target].values if schema[target].ordered else 0
+            encoded[:, schema.position(target)] = self._labels(probabilities * self.odds_[head], features, rng, ordered)
         return encoded
 
     def state(self) -> dict[str, np.ndarray]:
@@ -201,14 +202,13 @@ class GuidedSynthesizer(Synthesizer):
             raise ValueError("the saved odds do not fit their schema")
         return self
 
-    def _labels(self, target: str, probabilities: np.ndarray, features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _labels(self, probabilities: np.ndarray, features: np.ndarray, rng: np.random.Generator, ordered: int = 0) -> np.ndarray:
+        """ordered: how many of the target's classes, the first ones, are ordered."""
         if self.labels == "argmax":
             return probabilities.argmax(axis=1)
         if self.labels == "calibrated":
             own = probabilities / probabilities.sum(axis=1, keepdims=True)
-            column = self.schema_[target]
-            sizes = self.schema_.shape(self.guide_.features)
-            return balanced(own, features, sizes, rng, ordered=column.values if column.ordered else 0)
+            return balanced(own, features, self.schema_.shape(self.guide_.features), rng, ordered)
         return drawn(probabilities, rng)
 
 

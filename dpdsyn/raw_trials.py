@@ -43,7 +43,7 @@ def rows_of(rows: int, seed: int, most: int = 1) -> pd.DataFrame:
         {
             "amount": rng.integers(-300, 300, rows) / 4,
             "day": np.datetime64("2019-06-01") + rng.integers(0, 900, rows),
-            "word": np.where(rng.random(rows) < 0.1, None, [f"w{number:.0f}" for number in rng.exponential(4, rows)]),
+            "word": pd.Series([f"w{number:.0f}" for number in rng.exponential(4, rows)]).mask(rng.random(rows) < 0.1),
             "name": [f"n{number:.0f}" for number in rng.exponential(4, rows)],
         }
     )

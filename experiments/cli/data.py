@@ -133,7 +133,7 @@ def describe(given: argparse.Namespace) -> int:
 
     for dataset in [_named(name, given.config_dir) for name in given.names]:
         print(f"{dataset.name}: {dataset.title}")
-        split = load(dataset, 0, say)
+        split = load(dataset, 0, say, frames=True)
         for key, value in (*_origin(dataset), *_rows(split), *_task(dataset, split), *_on_real_rows(split)):
             print(f"  {key:<16} {value}", flush=True)
     return 0
@@ -195,10 +195,26 @@ def _on_real_rows(split: Split) -> Iterator[tuple[str, str]]:
     from experiments.evaluation.utility import utility
 
     say("  training gradient boosting on the real rows ...")
+    target = str(split.schema.target)
+    if split.schema[target].ordered:
+        yield from _number_on_real_rows(split, target)
+        return
     train, test = (encoded[:, split.schema.target_position] for encoded in (split.train, split.test))
     yield "majority", f"accuracy {np.mean(test == np.bincount(train).argmax()):.3f}"
-    scores = utility(split.train, split.test, split.schema, str(split.schema.target), ["boosting"], 1, 0)["boosting"]
+    scores = utility(split.train, split.test, split.schema, target, ["boosting"], 1, 0)["boosting"]
     yield "boosting", f"accuracy {scores['accuracy']:.3f}, AUROC {scores['auroc']:.3f} on real rows"
+
+
+def _number_on_real_rows(split: Split, target: str) -> Iterator[tuple[str, str]]:
+    from experiments.evaluation.raw_utility import raw_utility
+    from experiments.evaluation.regression import median_floor
+    from experiments.evaluation.typed_frame import typed
+
+    train, test = (typed(frame, split.schema) for frame in (split.train_frame, split.test_frame))
+    floor = median_floor(train[target].to_numpy(), test[target].to_numpy())
+    yield "median", f"mean absolute error {floor['mae']:,.4g}"
+    scores = raw_utility(train, test, split.schema, target, ["boosting"], 1, 0)["boosting"]
+    yield "boosting", f"R2 {scores['r2']:.3f}, mean absolute error {scores['mae']:,.4g} on real rows as they were read"
 
 
 def _named(name: str, extra: Path | None) -> PublishedTable | SimulatedTable:

@@ -30,7 +30,9 @@ def test_what_ships_is_sound() -> None:
 @pytest.mark.parametrize("most", [1, 3])
 def test_of_the_tables_that_it_is_tried_on_something_is_learnt_of_every_kind(most: int) -> None:
     """Else the contract would hold a learner to nothing."""
-    raw = RawTable(raw_rows(200 * most, 97, most), raw_schema(most), Ledger(Budget(20.0, 1e-3)), np.random.default_rng(0), bytes(32))
+    raw = RawTable(
+        raw_rows(200 * most, 97, most), raw_schema(most), Ledger(Budget(20.0, 1e-3)), np.random.default_rng(0), bytes(32)
+    )
     schema = DomainLearning().learn(raw).schema
     learnt = {column.name for column in schema.columns if column.is_learnt}
     assert learnt >= {"count", "price", "day", "word", "share"}

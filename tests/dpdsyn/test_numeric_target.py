@@ -164,6 +164,13 @@ def test_the_guide_of_a_number_is_small_however_many_pieces_there_are() -> None:
     assert many.classes == 160 and many.scores == few.scores == 4
 
 
+def test_a_torch_module_may_guide_to_a_number() -> None:
+    guide = {"module": "dpdsyn.crosses:Crosses", "options": {"width": 4}, "steps": 60, "pretraining": 60}
+    method, public = fitted(GuidedSynthesizer(guide=guide), 3.0)
+    rng = np.random.default_rng(1)
+    assert explained(public.decode(draw(method, public, ROWS, rng), rng)) > 0.2
+
+
 def test_learning_goes_on_where_all_numbers_are_zero() -> None:
     table = pd.DataFrame({"a": np.zeros(4000), "b": np.arange(4000) % 7, "y": np.arange(4000) % 2})
     columns = {"a": {"kind": "real"}, "b": {"kind": "integer"}, "y": {"kind": "categorical", "categories": [0, 1]}}
