@@ -52,6 +52,8 @@ def cut(grid: Values, noisy: list[np.ndarray], sigma: float, total: float, how: 
         return None
     atoms = _atoms(np.where(inside, noisy[0], 0.0), int(inside.sum()), sigma, how)
     runs = _runs(counts, grid.octaves, atoms, sigma, how)
+    if not len(atoms) and not runs:  # too little to cut anything of
+        runs = [(0, len(counts))]
     return _assembled(grid, counts, atoms, runs, sigma)
 
 
