@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import pickle
 from collections import Counter
@@ -47,7 +48,7 @@ def test_without_noise_histograms_are_counts_at_each_resolution(cells: list[Any]
     said = [min(max(cell, 0), 299) for cell in cells if isinstance(cell, int)]
     assert fine.tolist() == [said.count(unit) for unit in range(300)] + [len(cells) - len(said)]
     begins = [*grid.begins.tolist(), 300]
-    assert runs.tolist() == [sum(a <= unit < b for unit in said) for a, b in zip(begins[:-1], begins[1:], strict=True)]
+    assert runs.tolist() == [sum(a <= unit < b for unit in said) for a, b in itertools.pairwise(begins)]
     assert begins[0] == 0 and len(runs) < 100
 
 
@@ -192,7 +193,8 @@ def test_a_file_answers_as_a_frame_does_and_is_read_once_for_each_question(
 
 def test_rows_are_encoded_by_a_closed_schema_behind_the_same_ledger() -> None:
     raw = words(["a", "b", "a", None])
-    closed = Schema.from_mapping({"columns": {"word": {"kind": "categorical", "categories": ["a"], "missing": "own_code"}}, "rows_public": 4})
+    word = {"kind": "categorical", "categories": ["a"], "missing": "own_code"}
+    closed = Schema.from_mapping({"columns": {"word": word}, "rows_public": 4})
     private = raw.encoded(closed)
     assert isinstance(private, PrivateTable) and private.ledger is raw.ledger
     private.ledger.open([Gaussian(QUIET)])
