@@ -41,7 +41,9 @@ def test_whatever_the_counts_a_cut_covers_the_grid_or_is_none(
 ) -> None:
     rng = np.random.default_rng(seed)
     grid = Values.between(Column("x", kind), low, low + width, int(rng.integers(8, 257)))
-    values = np.clip(low + rng.geometric(0.1, rows) - 1, low, low + width) if seed % 2 else rng.integers(low, low + width + 1, rows)
+    values = (
+        np.clip(low + rng.geometric(0.1, rows) - 1, low, low + width) if seed % 2 else rng.integers(low, low + width + 1, rows)
+    )
     found = cut(grid, noisy(grid, values, sigma, seed), sigma, max(rows + rng.normal(0, sigma), 1.0), Cutting())
     if found is not None:
         assert found.pieces.starts[0] == low and found.pieces.lasts[-1] <= low + width

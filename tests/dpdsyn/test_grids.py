@@ -64,7 +64,19 @@ def test_codes_of_magnitudes_rise_with_numbers_and_their_ends_hold_them(numbers:
 
 @pytest.mark.parametrize(
     ("number", "power"),
-    [(0.0, 0), (-0.0, 0), (1.0, 41), (1.99, 41), (2.0, 42), (-1.0, -41), (2.0**-40, 1), (2.0**-41, 0), (1e308, 93), (math.inf, 93), (-math.inf, -93)],
+    [
+        (0.0, 0),
+        (-0.0, 0),
+        (1.0, 41),
+        (1.99, 41),
+        (2.0, 42),
+        (-1.0, -41),
+        (2.0**-40, 1),
+        (2.0**-41, 0),
+        (1e308, 93),
+        (math.inf, 93),
+        (-math.inf, -93),
+    ],
 )
 def test_magnitudes_of_known_numbers(number: float, power: int) -> None:
     grid = Magnitudes(REAL)

@@ -170,7 +170,9 @@ def test_what_is_set_apart_and_the_rest_add_up_to_the_budget(share: float) -> No
     ledger.charge(Gaussian(30.0), "domains")
     rest = ledger.open_calibrated(lambda scale: [SampledGaussian(0.1, scale, 30)])
     ledger.charge(SampledGaussian(0.1, rest, 30), "steps")
-    alone = compose([Gaussian(noise)], share * DELTA) + compose([Gaussian(30.0), SampledGaussian(0.1, rest, 30)], (1 - share) * DELTA)
+    alone = compose([Gaussian(noise)], share * DELTA) + compose(
+        [Gaussian(30.0), SampledGaussian(0.1, rest, 30)], (1 - share) * DELTA
+    )
     assert ledger.spent == pytest.approx(alone, rel=1e-9) and 0.999 < ledger.spent <= 1.0 + 1e-9
     assert [row["label"] for row in ledger.entries] == ["count", "domains", "steps"]
     assert [row["mechanism"] for row in ledger.plan or ()] == ["Gaussian", "Gaussian", "SampledGaussian"]

@@ -33,7 +33,13 @@ def ordered(counts: list[float], missing: str | None = None, name: str = "x") ->
 def listed(counts: list[float], name: str = "x", other: bool = True) -> Column:
     size = len(counts) - other
     return Column(
-        name, "categorical", categories=tuple(range(size)), other=other, emit_other=other, counts=tuple(counts), count_sds=(1.0,) * len(counts)
+        name,
+        "categorical",
+        categories=tuple(range(size)),
+        other=other,
+        emit_other=other,
+        counts=tuple(counts),
+        count_sds=(1.0,) * len(counts),
     )
 
 
@@ -42,7 +48,9 @@ def schema_of(*columns: Column) -> Schema:
 
 
 @given(COUNTS, st.integers(2, 70), st.booleans())
-def test_there_are_at_most_so_many_codes_without_gaps_and_numbers_stay_in_order(counts: list[float], most: int, own: bool) -> None:
+def test_there_are_at_most_so_many_codes_without_gaps_and_numbers_stay_in_order(
+    counts: list[float], most: int, own: bool
+) -> None:
     column = ordered([*counts, 5.0], "own_code") if own else ordered(counts)
     mapping = merged(column, most)
     assert mapping.shape == (column.size,) and len(set(mapping)) == mapping.max() + 1 <= max(most, 1 + own)

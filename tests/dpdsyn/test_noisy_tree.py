@@ -30,7 +30,9 @@ def test_coarser_counts_are_sums_of_runs(counts: list[int], data: st.DataObject)
 
 @given(st.integers(1, 1500), st.floats(0.5, 100), st.integers(0, 1000), st.integers(0, 2000))
 @settings(max_examples=60, deadline=None)
-def test_estimates_are_never_negative_and_add_up_to_the_total_or_are_nothing(cells: int, sigma: float, seed: int, rows: int) -> None:
+def test_estimates_are_never_negative_and_add_up_to_the_total_or_are_nothing(
+    cells: int, sigma: float, seed: int, rows: int
+) -> None:
     rng = np.random.default_rng(seed)
     counts = np.bincount(rng.integers(0, max(1, cells // 3), rows), minlength=cells)
     found, held = estimated(noisy(counts, even(cells), sigma, seed), even(cells), sigma, max(rows, 1.0))
