@@ -20,7 +20,13 @@ from dpdsyn.synthesizer import Synthesizer, find, load
 from experiments.cli.check import hold
 from experiments.configuration import options, read_option
 
-GIVEN_AWAY = ("dpdsyn_as_published", "majority", "rdp_gan_as_published", "real")  # no guarantee, so that little can be held to it
+GIVEN_AWAY = (
+    "dpdsyn_as_published",
+    "majority",
+    "rdp_gan_as_published",
+    "real",
+    "real_encoded",
+)  # no guarantee, so that little can be held to it
 OURS = [name for name in options("synthesizer") if "package" not in read_option("synthesizer", name)]  # others: test_isolated
 
 

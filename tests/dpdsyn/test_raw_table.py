@@ -193,8 +193,9 @@ def test_a_file_answers_as_a_frame_does_and_is_read_once_for_each_question(
 
 def test_rows_are_encoded_by_a_closed_schema_behind_the_same_ledger() -> None:
     raw = words(["a", "b", "a", None])
-    word = {"kind": "categorical", "categories": ["a"], "missing": "own_code"}
-    closed = Schema.from_mapping({"columns": {"word": word}, "rows_public": 4})
+    closed = Schema.from_mapping(
+        {"columns": {"word": {"kind": "categorical", "categories": ["a"], "missing": "own_code"}}, "rows_public": 4}
+    )
     private = raw.encoded(closed)
     assert isinstance(private, PrivateTable) and private.ledger is raw.ledger
     private.ledger.open([Gaussian(QUIET)])
