@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from typing import Any
@@ -21,9 +22,7 @@ from dpdsyn.strange_cells import strange_cells
 @st.composite
 def some_pieces(draw: st.DrawFn, within: int = 10**9) -> Pieces:
     ends = sorted(draw(st.sets(st.integers(-within, within), min_size=2, max_size=20)))
-    cores = [
-        sorted(draw(st.tuples(st.integers(a, b - 1), st.integers(a, b - 1)))) for a, b in zip(ends[:-1], ends[1:], strict=True)
-    ]
+    cores = [sorted(draw(st.tuples(st.integers(a, b - 1), st.integers(a, b - 1)))) for a, b in itertools.pairwise(ends)]
     return Pieces(tuple(ends[:-1]), tuple(a for a, _ in cores), tuple(b for _, b in cores))
 
 

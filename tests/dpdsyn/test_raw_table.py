@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import pickle
 from collections import Counter
@@ -47,7 +48,7 @@ def test_without_noise_histograms_are_counts_at_each_resolution(cells: list[Any]
     said = [min(max(cell, 0), 299) for cell in cells if isinstance(cell, int)]
     assert fine.tolist() == [said.count(unit) for unit in range(300)] + [len(cells) - len(said)]
     begins = [*grid.begins.tolist(), 300]
-    assert runs.tolist() == [sum(a <= unit < b for unit in said) for a, b in zip(begins[:-1], begins[1:], strict=True)]
+    assert runs.tolist() == [sum(a <= unit < b for unit in said) for a, b in itertools.pairwise(begins)]
     assert begins[0] == 0 and len(runs) < 100
 
 
