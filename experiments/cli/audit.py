@@ -37,6 +37,10 @@ def audit(arguments: Sequence[str]) -> int:
         from experiments.cli.plans import audit_plans
 
         return audit_plans(arguments)
+    if any(argument.partition("=")[0] == "--domains" for argument in arguments):
+        from experiments.cli.domains import audit_domains
+
+        return audit_domains(arguments)
     see_own_modules()
     request = inspect_request(arguments)
     os.environ["DPDSYN_RESULTS"] = str(results_dir())

@@ -35,7 +35,7 @@ from experiments.cli import (
 _HYDRAS = {  # everything after these is Hydra's, flags included
     "run": "compute runs: dpdsyn run [-m] [--debug] [HYDRA FLAGS] dataset=NAME synthesizer=NAME ...",
     "retry": "repeat the runs that failed: dpdsyn retry [KEY=VALUE ...]",
-    "audit": "attack a method: dpdsyn audit [-m] dataset=NAME synthesizer=NAME ...; --plan RECORD composes what was spent",
+    "audit": "attack a method: dpdsyn audit [-m] dataset=NAME synthesizer=NAME ...; --plan RECORD, --domains",
 }
 _WITH_TRACEBACKS = "DPDSYN_TRACEBACK"  # set to anything: no error is put into one line
 _READ_PRIVATE_ROWS = ("synthesize", "schema")

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mutants import accounting, encoding, mechanisms, methods, noise
+from mutants import accounting, encoding, learning, mechanisms, methods, noise
 from mutants.fault import Fault
 from mutants.table import Told, written
 from mutants.trial import Mistaken, Outcome, Trials, copied
@@ -31,6 +31,7 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
     "Accounting": accounting.FAULTS,
     "Tables, encoding and release": encoding.FAULTS,
     "Methods": methods.FAULTS,
+    "Learning of domains": learning.FAULTS,
 }
 FAULTS = tuple(fault for group in GROUPS.values() for fault in group)
 
