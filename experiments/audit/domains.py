@@ -108,8 +108,9 @@ def _shown(closed: Schema | None) -> Iterator[tuple[str, list[float]]]:
         scale = 10.0 ** -(column.decimals or 0) if column else 1.0
         yield f"highest {name}", [pieces.lasts[-1] * scale if pieces else 0.0]
         yield f"upper bound of {name}", [column.bounds[1] if column and column.bounds else 0.0]
-        units = float(last) / scale
-        alone = bool(pieces) and any(a == b and abs(a - units) < 1 for a, b in zip(pieces.firsts, pieces.lasts, strict=True))
+        units = float(str(last)) / scale
+        cores = zip(pieces.firsts, pieces.lasts, strict=True) if pieces else ()
+        alone = any(a == b and abs(a - units) < 1 for a, b in cores)
         yield f"its {name} is a value of its own", [float(alone)]
         yield f"pieces of {name}", [float(len(pieces)) if pieces else 0.0]
     amount = known.get("amount")
