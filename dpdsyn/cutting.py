@@ -14,7 +14,7 @@ from dpdsyn.grids import Values
 from dpdsyn.noisy_tree import estimated
 from dpdsyn.pieces import Pieces
 
-_WORTH = 0.75  # of a piece's mass, from which on a run between two atoms has a code of its own
+_WORTH = 4.0  # standard deviations of a cell's noise, from which on a run between two atoms has a code of its own
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _runs(counts: np.ndarray, octaves: np.ndarray, atoms: np.ndarray, sigma: flo
         here = float(within.sum())
         if first >= end:
             continue
-        if here < _WORTH * mass:  # too little to tell from nothing: it belongs to the atoms beside it, or is cut as it lies
+        if here < _WORTH * sigma:  # too little to tell from nothing: it belongs to the atoms beside it, or is cut as it lies
             found += _whole_octaves(first, end, octaves)
             continue
         parts = max(1, min(round(here / mass), end - first))

@@ -109,7 +109,9 @@ def _shown(closed: Schema | None) -> Iterator[tuple[str, list[float]]]:
         yield f"highest {name}", [pieces.lasts[-1] * scale if pieces else 0.0]
         yield f"upper bound of {name}", [column.bounds[1] if column and column.bounds else 0.0]
         units = float(last) / scale
-        alone = bool(pieces) and any(a == b and abs(a - units) < 1 for a, b in zip(pieces.firsts, pieces.lasts, strict=True))
+        alone = pieces is not None and any(
+            a == b and abs(a - units) < 1 for a, b in zip(pieces.firsts, pieces.lasts, strict=True)
+        )
         yield f"its {name} is a value of its own", [float(alone)]
         yield f"pieces of {name}", [float(len(pieces)) if pieces else 0.0]
     amount = known.get("amount")

@@ -1,4 +1,4 @@
-"""Learning of domains: what comes of known columns, what it costs, what nothing can be learnt of; and no cell is an error."""
+"""Domains that are learnt: what comes of columns of every kind, what it costs, and that nothing but noisy answers decides it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpdsyn.cells import canonical
-from dpdsyn.column import ABSENT, UNREADABLE, Column, SchemaError
+from dpdsyn.column import ABSENT, KEYS, UNREADABLE, Column, SchemaError
 from dpdsyn.schema import Schema, marked_lines
 
 SCHEMA = Schema.from_mapping(
@@ -206,7 +206,7 @@ ANYTHING = st.recursive(
 )
 COLUMN = st.fixed_dictionaries(
     {"kind": st.sampled_from(["categorical", "integer", "real", "date", 3, None, []])},
-    optional=dict.fromkeys(("categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"), ANYTHING),
+    optional=dict.fromkeys(KEYS - {"kind"}, st.one_of(st.just("learn"), ANYTHING)),
 )
 MAPPING = st.fixed_dictionaries(
     {"columns": st.one_of(ANYTHING, st.dictionaries(st.sampled_from("abc"), st.one_of(COLUMN, ANYTHING), max_size=3))},
@@ -225,7 +225,8 @@ def test_whatever_a_schema_file_holds_it_is_a_schema_or_refused_with_a_reason(ra
     except SchemaError as error:
         assert str(error)
     else:
-        assert all(size >= 1 for size in schema.sizes)
+        assert all(column.size >= 1 or column.is_open for column in schema.columns)
+        assert Schema.from_mapping(schema.to_mapping()) == schema
 
 
 def test_yes_and_no_are_texts_in_a_schema_file_and_truth_is_true_or_false(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "epsilon is told at twice the delta",
         _PRIVACY,
-        "*plan), float(self.delta))",
-        "*plan), 2 * float(self.delta))",
+        "return compose((*self.reserved, *plan), float(self.delta))",
+        "return compose((*self.reserved, *plan), 2 * float(self.delta))",
         *_COSTS,
     ),
     fault(
@@ -163,8 +163,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "a plan may cost more than its budget",
         _PRIVACY,
-        "<= _ROUNDING:\n            raise BudgetExceeded(f\"the plan",
-        "<= 0.01:\n            raise BudgetExceeded(f\"the plan",
+        'if not self.allowance.excess(plan) <= _ROUNDING:\n            raise BudgetExceeded(f"the plan',
+        'if not self.allowance.excess(plan) <= 0.01:\n            raise BudgetExceeded(f"the plan',
         *_LEDGER,
         f"{_AGAINST}::test_no_plan_above_its_allowance_is_opened",
     ),
@@ -199,8 +199,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "what is spent is told of the charges, not of the plan",
         _PRIVACY,
-        "self.allowance.spent(self._plan or ()) if self._charges else 0.0",
-        "Budget(self.allowance.epsilon, self.allowance.delta).spent([spend for _, spend in self._charges])",
+        "return before + (self.allowance.spent(self._plan or ()) if self._charges else 0.0)",
+        "return before + self.allowance.spent([spend for _, spend in self._charges])",
         *_LEDGER,
         f"{_AGAINST}::test_what_is_left_over_counts_as_spent",
     ),

@@ -163,8 +163,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "what is reserved may cost more than the budget",
         _PRIVACY,
-        "<= _ROUNDING:\n            raise BudgetExceeded(f\"what is reserved",
-        "<= 9.0:\n            raise BudgetExceeded(f\"what is reserved",
+        '<= _ROUNDING:\n            raise BudgetExceeded(f"what is reserved',
+        '<= 9.0:\n            raise BudgetExceeded(f"what is reserved',
         *_ledger("more_than_the_budget_is_not_reserved_and_no_cap_reserves"),
     ),
     fault(
