@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from experiments.audit.bounds import lower_bound, power
 
 Factory = Callable[[], Learner]
 _ROWS = 2000  # of which something is learnt at an epsilon of 1
-_CANARY = {"amount": 987_654.321, "day": "2077-07-07", "word": "nobody else", "label": "yes"}
+_CANARY: dict[str, Any] = {"amount": 987_654.321, "day": "2077-07-07", "word": "nobody else", "label": "yes"}
 _COLUMNS = {
     "amount": {"kind": "real"},
     "day": {"kind": "date"},
