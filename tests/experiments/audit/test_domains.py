@@ -16,6 +16,7 @@ from experiments.cli.main import main
 CLAIM = Budget(1.0, 1e-3)
 
 
+@pytest.mark.slow
 def test_of_ours_nothing_crosses_its_claim() -> None:
     found, told = verdict(DomainLearning, CLAIM, 120)
     assert found == "bound under the claim" and max(each.bound for each in told) < 1 < min(each.most for each in told)
@@ -34,12 +35,14 @@ def test_what_reads_rows_is_a_violation(kind: type[DomainLearning], attack: str)
     assert found == "violation" and attack in {each.attack for each in told if each.bound > 1}
 
 
+@pytest.mark.slow
 def test_a_threshold_without_its_delta_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     broken.threshold_of_one(monkeypatch)
     found, told = verdict(DomainLearning, CLAIM, 280)
     assert found == "violation" and "its category is there" in {each.attack for each in told if each.bound > 1}
 
 
+@pytest.mark.slow
 def test_a_large_delta_is_visible_and_no_more_than_was_charged() -> None:
     """Of the budget's delta a tenth is for values that nobody listed: its category comes out in that share of runs at most."""
     (told,) = [each for each in audited(DomainLearning, Budget(1.0, 0.9), 120) if each.attack == "its category is there"]
