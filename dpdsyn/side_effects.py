@@ -12,9 +12,10 @@ import tempfile
 import traceback
 import types
 import warnings
+from abc import ABC
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol
 
 import numpy as np
 
@@ -126,7 +127,7 @@ def kept_outside(method: object) -> dict[str, Any]:
 
     Of modules, what they hold themselves: names of others' functions and classes, not what is in these.
     """
-    kinds = [kind for kind in type(method).__mro__ if kind.__module__.partition(".")[0] not in sys.stdlib_module_names]
+    kinds = [kind for kind in type(method).__mro__ if kind not in (object, ABC, Generic, Protocol)]
     packages = {kind.__module__.partition(".")[0] for kind in kinds} | {"dpdsyn"}
     found: dict[str, Any] = {}
     for name, module in list(sys.modules.items()):  # in the order of their import: what is imported later comes last
