@@ -34,7 +34,7 @@ from dpdsyn.schema_values import SchemaError
 from dpdsyn.spends import Gaussian, Threshold
 
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
-_STANDS_OUT, _SURE = 3.0, 4.5  # standard deviations of the noise of a count
+_SOME, _STANDS_OUT, _SURE = 1.5, 3.0, 4.5  # standard deviations of the noise of a count
 _NEAR = 3  # powers of two, or years
 _USUAL = 5.0  # histograms of numbers and dates that have the share to themselves
 _LARGEST = 2.0**63  # of categories that are published as numbers; beyond it they stay texts, as ids are
@@ -224,6 +224,10 @@ def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
     if not sure:
         return None
     first, last = min(sure), max(sure)
+    while first < last and deviations[first] < _SOME:  # an empty one, counted together with others
+        first += 1
+    while first < last and deviations[last] < _SOME:
+        last -= 1
     (others,) = np.nonzero(deviations > _STANDS_OUT)
     for near in others[others > last]:
         last = int(near) if near - last <= _NEAR else last
