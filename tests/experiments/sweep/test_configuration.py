@@ -188,7 +188,7 @@ def test_an_encoding_is_part_of_the_fit_where_something_is_learnt() -> None:
     base = identifiers("synthesizer=dpdsyn")
     same = ("encoding=public", "encoding.share=0.2", "+evaluation.space=encoded")
     assert all(identifiers("synthesizer=dpdsyn", change) == base for change in same)
-    learned = "encoding=learned"
+    learned = "encoding=kinds"
     others = [(), ("encoding.share=0.2",), ("encoding.keep=[bounds]",), ("encoding.keep=[bounds,categories]",)]
     others += [("encoding.cutting.atoms=16",), ("encoding.threshold_delta=0.2",)]
     assert len({identifiers("synthesizer=dpdsyn", learned, *other)[0] for other in others} | {base[0]}) == 1 + len(others)
@@ -196,9 +196,9 @@ def test_an_encoding_is_part_of_the_fit_where_something_is_learnt() -> None:
         "synthesizer=dpdsyn", learned, "encoding.keep=[bounds,categories]"
     )
     run = Run.of(composed("dataset=adult", "synthesizer=mst", learned))
-    assert run.name == "adult mst learned epsilon=1 seed=0" and run.n_synth == 39000
+    assert run.name == "adult mst kinds epsilon=1 seed=0" and run.n_synth == 39000
     assert Run.of(composed("dataset=adult", "synthesizer=mst")).name == "adult mst epsilon=1 seed=0"
-    with pytest.raises(UsageError, match="no encoding is called 'learnt'; there are learned, public"):
+    with pytest.raises(UsageError, match="no encoding is called 'learnt'; there are kinds, learned, public"):
         inspect_request(["dataset=adult", "synthesizer=mst", "encoding=learnt"])
 
 
