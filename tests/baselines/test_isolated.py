@@ -40,8 +40,16 @@ WRAPPED = [name for name in options("synthesizer") if "package" in read_option("
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 
 
+_before: list[psutil.Process] = []  # that other tests of the same process left, such as joblib's pool
+
+
+@pytest.fixture(autouse=True)
+def other_children() -> None:
+    _before[:] = psutil.Process().children(recursive=True)
+
+
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    return [child for child in psutil.Process().children(recursive=True) if child not in _before]
 
 
 def ended() -> bool:
