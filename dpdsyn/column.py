@@ -159,6 +159,8 @@ class Column:
         if len(set(texts)) < len(texts):
             twice = sorted({t for t in texts if texts.count(t) > 1})
             raise SchemaError(f"{where}: categories given twice: {', '.join(twice)}")
+        if self.categories and self.unlearnt is not None and not self.is_learnt:
+            raise SchemaError(f"{where}: unlearnt is of what is learnt, and its categories are listed; keep one of both")
         if self.bounds is not None or self.bins or self.scale != "linear":
             raise SchemaError(f"{where}: bounds, bins and scale belong to integer, real and date columns")
         if self.cut_at:
@@ -181,6 +183,10 @@ class Column:
             raise SchemaError(f"{where}: {self.kind} columns with bins need bounds: [lowest, highest]")
         if self.scale not in SCALES or (self.scale != "linear" and not self.bins):
             raise SchemaError(f"{where}: scale is {self.scale!r}; accepted: {', '.join(SCALES)}, where there are bins")
+        if self.bins and (self.decimals is not None or self.resolution is not None or self.unlearnt is not None):
+            raise SchemaError(
+                f"{where}: decimals, resolution and unlearnt are of what is learnt, and it has bins; keep one"
+            )
         if self.pieces and self.bins:
             raise SchemaError(f"{where}: it has bins, so there is nothing to be learnt of it; keep bins or pieces")
         if self.bounds is None:

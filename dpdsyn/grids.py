@@ -44,17 +44,22 @@ def _coded(column: Column, cells: pd.Series, codes: np.ndarray, last: int) -> np
 
 
 @dataclass(frozen=True)
-class Magnitudes:
-    """Of a column of numbers: sign and power of two, [2^e, 2^(e+1)) for each e; smaller numbers are 0, larger ones the largest.
-
-    Codes rise with the numbers.
-    """
+class _OfColumn:
+    """A grid of one column."""
 
     column: Column
 
     @property
     def name(self) -> str:
         return self.column.name
+
+
+@dataclass(frozen=True)
+class Magnitudes(_OfColumn):
+    """Of a column of numbers: sign and power of two, [2^e, 2^(e+1)) for each e; smaller numbers are 0, larger ones the largest.
+
+    Codes rise with the numbers.
+    """
 
     @property
     def powers(self) -> int:
@@ -85,14 +90,8 @@ class Magnitudes:
 
 
 @dataclass(frozen=True)
-class Years:
+class Years(_OfColumn):
     """Of a column of dates: the calendar year."""
-
-    column: Column
-
-    @property
-    def name(self) -> str:
-        return self.column.name
 
     @property
     def size(self) -> int:
@@ -112,14 +111,8 @@ class Years:
 
 
 @dataclass(frozen=True)
-class Decimals:
+class Decimals(_OfColumn):
     """Of a column of numbers: how many decimals each is written with, the least that give it back; the last but one for more."""
-
-    column: Column
-
-    @property
-    def name(self) -> str:
-        return self.column.name
 
     @property
     def size(self) -> int:
@@ -139,14 +132,8 @@ class Decimals:
 
 
 @dataclass(frozen=True)
-class AllRows:
+class AllRows(_OfColumn):
     """Whatever stands in a column: one code for all rows, so that they are counted."""
-
-    column: Column
-
-    @property
-    def name(self) -> str:
-        return self.column.name
 
     @property
     def size(self) -> int:
@@ -157,13 +144,12 @@ class AllRows:
 
 
 @dataclass(frozen=True)
-class Values:
+class Values(_OfColumn):
     """Of an ordered column: runs of its units. starts: first unit of each cell, rising, int64; end: one past the last unit.
 
     Units outside are those of the nearest cell. runs: about how many runs of cells are counted too, where there are many cells.
     """
 
-    column: Column
     starts: np.ndarray
     end: int
     runs: int = 64
@@ -181,10 +167,6 @@ class Values:
             width = -(-(high - low + 1) // MOST_CELLS)
             return cls(column, np.arange(low, high + 1, width), high + 1, runs)
         return cls(column, _growing(low, high), high + 1, runs)
-
-    @property
-    def name(self) -> str:
-        return self.column.name
 
     @property
     def size(self) -> int:

@@ -265,3 +265,20 @@ def test_a_file_that_still_bears_a_mark_is_a_draft(tmp_path: Path) -> None:
     assert marked_lines(path) == [2] and Schema.from_yaml(path).drafted
     path.write_text(text.replace("rows_public: 10 # READ", "rows_public: 20\n# rows_public: 10 # READ"))
     assert marked_lines(path) == [] and not Schema.from_yaml(path).drafted
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"kind": "real", "bounds": [0, 9], "bins": 3, "decimals": 2},
+        {"kind": "date", "bounds": ["2020-01-01", "2020-12-31"], "bins": 3, "resolution": "hour"},
+        {"kind": "integer", "bounds": [0, 9], "bins": 3, "unlearnt": "noise"},
+        {"kind": "categorical", "categories": ["a", "b"], "unlearnt": "noise"},
+        {"kind": "categorical", "categories": "learned"},
+        {"kind": "integer", "bins": "learnt", "bounds": [0, 9]},
+        {"kind": "integer", "bounds": "lern"},
+    ],
+)
+def test_what_is_said_of_learning_beside_what_is_stated_is_refused(spec: dict[str, object]) -> None:
+    with pytest.raises(SchemaError, match="column 'a'"):
+        Schema.from_mapping({"rows_public": 10, "columns": {"a": spec}})
