@@ -184,9 +184,7 @@ class Column:
         if self.scale not in SCALES or (self.scale != "linear" and not self.bins):
             raise SchemaError(f"{where}: scale is {self.scale!r}; accepted: {', '.join(SCALES)}, where there are bins")
         if self.bins and (self.decimals is not None or self.resolution is not None or self.unlearnt is not None):
-            raise SchemaError(
-                f"{where}: decimals, resolution and unlearnt are of what is learnt, and it has bins; keep one"
-            )
+            raise SchemaError(f"{where}: decimals, resolution and unlearnt are of what is learnt, and it has bins; keep one")
         if self.pieces and self.bins:
             raise SchemaError(f"{where}: it has bins, so there is nothing to be learnt of it; keep bins or pieces")
         if self.bounds is None:
