@@ -5,13 +5,14 @@ Everything here is computed from answers of mechanisms and from public values, s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from dpdsyn.grids import Values
-from dpdsyn.noisy_tree import estimated
+from dpdsyn.noisy_tree import Level, estimated
 from dpdsyn.pieces import Pieces
 
 _WORTH = 4.0  # standard deviations of a cell's noise, from which on a run between two atoms has a code of its own
@@ -41,16 +42,17 @@ class Cut:
     sds: np.ndarray
 
 
-def cut(grid: Values, noisy: list[np.ndarray], sigma: float, total: float, how: Cutting) -> Cut | None:
+def cut(grid: Values, levels: Sequence[Level], total: float, how: Cutting) -> Cut | None:
     """Cut a grid by noisy counts at each resolution (`dpdsyn.noisy_tree`), which add up to about `total`.
 
-    None if nothing stands out.
+    levels: from the coarsest to that of the grid's cells. None if nothing stands out.
     """
-    counts, inside = estimated(noisy, grid.begins, sigma, total)
+    finest, sigma = levels[-1].counts, levels[-1].sigma
+    counts, inside = estimated(levels, total)
     (seen,) = np.nonzero(counts > 0)
     if counts.sum() < 3 * sigma or not len(seen):
         return None
-    atoms = _atoms(np.where(inside, noisy[0], 0.0), int(inside.sum()), sigma, how)
+    atoms = _atoms(np.where(inside, finest, 0.0), int(inside.sum()), sigma, how)
     runs = _runs(counts, grid.octaves, atoms, sigma, how)
     if not len(atoms) and not runs:  # too little to cut anything of
         runs = [(0, len(counts))]

@@ -25,6 +25,7 @@ from dpdsyn.checks import InputError
 from dpdsyn.column import MOST_DECIMALS, Column
 from dpdsyn.cutting import Cutting, cut
 from dpdsyn.grids import LOWEST, AllRows, Decimals, Grid, Magnitudes, Values, Years
+from dpdsyn.noisy_tree import Level
 from dpdsyn.pieces import Pieces, units_of
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
@@ -104,6 +105,14 @@ def _counted(raw: RawTable, ledger: Ledger) -> int:
     return max(1, round(rows, 2 - len(str(rows))))
 
 
+@dataclass(frozen=True)
+class _Span:
+    """A column's fine grid, and what the first pass counted of it."""
+
+    grid: Values
+    coarsest: Level | None
+
+
 class _Learner:
     """One table's domain, as it is learnt."""
 
@@ -148,36 +157,41 @@ class _Learner:
             total = float(answers[-1][0][0]), self._noise(self.first[-1])
             self.rows = max(total[0], 1.0)
             closed |= {c.name: _categories(c, told, self.sigma, *total) for c, told in zip(self.listed, values, strict=True)}
-        grids = {column.name: self._grid(column, rough) for column in self.ordered}
-        wanted = [grid for grid in grids.values() if grid is not None]
+        spans = {column.name: self._span(column, rough) for column in self.ordered}
+        wanted = [span.grid for span in spans.values() if span is not None]
         noise = [self._noise(grid) for grid in wanted]
         found = dict(zip([grid.name for grid in wanted], self.raw.histograms(wanted, noise)[0], strict=True)) if wanted else {}
         for column in self.ordered:
-            grid = grids[column.name]
-            closed[column.name] = None if grid is None else self._pieces(grid, found[column.name])
+            span = spans[column.name]
+            closed[column.name] = None if span is None else self._pieces(span, found[column.name])
         return _assembled(self.schema, closed)
 
-    def _grid(self, column: Column, rough: Mapping[tuple[str, type], np.ndarray]) -> Values | None:
-        """The fine grid of a column; None if no bounds are given, and none can be told."""
-        low_high = column.bounds
-        if low_high is not None and column.kind == "date":
-            factor = RESOLUTIONS["day"] // RESOLUTIONS[column.resolution or "day"]
-            return Values.between(column, int(low_high[0]) * factor, int(low_high[1] + 1) * factor - 1, self._runs)
+    def _span(self, column: Column, rough: Mapping[tuple[str, type], np.ndarray]) -> _Span | None:
+        """Where a column's values lie, and its fine grid; None if no bounds are given, and none can be told."""
+        probe: Magnitudes | Years = Years(column) if column.kind == "date" else Magnitudes(column)
+        seen, counts, low_high = None, np.zeros(0), column.bounds
         if low_high is None:
-            probe: Magnitudes | Years = Years(column) if column.kind == "date" else Magnitudes(column)
             counts = rough[column.name, type(probe)][:-1]
             seen = _hull(counts / self._noise(probe))
             if seen is None:
                 return None
             low_high = probe.ends(*seen)
-            if column.kind == "date":
-                return self._grid(replace(column, bounds=low_high), rough)
-        decimals = 0
-        if column.kind == "real":
-            decimals = column.decimals if column.decimals is not None else self._decimals(column, low_high, rough)
-            column = replace(column, decimals=decimals)
-        low, high = units_of(np.array(low_high), decimals).astype(int).tolist()
-        return Values.between(column, low, max(high, low), self._runs)
+        if column.kind == "date":
+            day = RESOLUTIONS["day"] // RESOLUTIONS[column.resolution or "day"]
+            grid = Values.between(column, int(low_high[0]) * day, int(low_high[1] + 1) * day - 1, self._runs)
+        else:
+            decimals = 0
+            if column.kind == "real":
+                decimals = column.decimals if column.decimals is not None else self._decimals(column, low_high, rough)
+                column = replace(column, decimals=decimals)
+            low, high = units_of(np.array(low_high), decimals).astype(int).tolist()
+            grid = Values.between(column, low, max(high, low), self._runs)
+        if seen is None:
+            return _Span(grid, None)
+        cells = np.clip(np.searchsorted(grid.starts, probe.units(*seen, grid.column.decimals or 0)), 0, len(grid.starts) - 1)
+        last = np.append(np.diff(cells) > 0, True)  # of codes that begin at the same cell, the last one has its values
+        cells = np.append(0, cells[last][1:])
+        return _Span(replace(grid, cuts=cells), Level(cells, counts[seen[0] : seen[1] + 1][last], self._noise(probe)))
 
     @property
     def _runs(self) -> int:
@@ -198,10 +212,14 @@ class _Learner:
         exact = math.floor(math.log10(2.0**50 / largest))
         return max(0, min(MOST_DECIMALS, exact, fine if wanted > MOST_DECIMALS else max(wanted, 0)))
 
-    def _pieces(self, grid: Values, answers: list[np.ndarray]) -> Column | None:
+    def _pieces(self, span: _Span, answers: list[np.ndarray]) -> Column | None:
+        grid = span.grid
         column, sigma = grid.column, self._noise(grid)
-        silent, noisy = float(answers[0][-1]), [answers[0][:-1], *answers[1:]]
-        made = cut(grid, noisy, sigma, max(self.rows - silent, 1.0), self.how.cutting)
+        silent, finest = float(answers[0][-1]), answers[0][:-1]
+        levels = [] if span.coarsest is None else [span.coarsest]
+        levels += [Level(grid.begins, runs, sigma) for runs in answers[1:]]
+        levels.append(Level(np.arange(len(finest)), finest, sigma))
+        made = cut(grid, levels, max(self.rows - silent, 1.0), self.how.cutting)
         if made is None:
             return None
         masses, sds = made.counts.tolist(), made.sds.tolist()

@@ -7,12 +7,13 @@ grid has is a function of the schema, and of answers of mechanisms, alone.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
+from dpdsyn.cells import RESOLUTIONS
 from dpdsyn.column import MOST_DECIMALS, Column
 from dpdsyn.pieces import units_of
 
@@ -82,6 +83,11 @@ class Magnitudes(_OfColumn):
         low, high = first - self.powers, last - self.powers
         return (-self._above(-low) if low < 0 else self._at(low)), (self._above(high) if high > 0 else -self._at(-high))
 
+    def units(self, first: int, last: int, decimals: int) -> np.ndarray:
+        """The first unit of each of a run of codes, rising, int64; a code that holds none has that of the next."""
+        low = [self.ends(code, code)[0] * 10.0**decimals for code in range(first, last + 1)]
+        return np.array([math.floor(end) + 1 if end < 0 else math.ceil(end) for end in low], dtype=np.int64)
+
     def _at(self, power: int) -> float:
         return 2.0 ** (LOWEST + power - 1) if power else 0.0
 
@@ -108,6 +114,12 @@ class Years(_OfColumn):
         """The first and the last day of a run of codes, since 1970-01-01."""
         days = [np.datetime64(str(YEARS[0] + year), "D").astype(np.int64) for year in (first, last + 1)]
         return float(days[0]), float(days[1] - 1)
+
+    def units(self, first: int, last: int, decimals: int = 0) -> np.ndarray:
+        """The first unit, as the column resolves days, of each of a run of codes, rising, int64."""
+        del decimals
+        day = RESOLUTIONS["day"] // RESOLUTIONS[self.column.resolution or "day"]
+        return np.array([int(self.ends(code, code)[0]) * day for code in range(first, last + 1)], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -148,11 +160,13 @@ class Values(_OfColumn):
     """Of an ordered column: runs of its units. starts: first unit of each cell, rising, int64; end: one past the last unit.
 
     Units outside are those of the nearest cell. runs: about how many runs of cells are counted too, where there are many cells.
+    cuts: cells at which one of these runs has to begin.
     """
 
     starts: np.ndarray
     end: int
     runs: int = 64
+    cuts: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @classmethod
     def between(cls, column: Column, low: int, high: int, runs: int = 64) -> Values:
@@ -195,12 +209,13 @@ class Values(_OfColumn):
         if len(self.starts) <= FEW_CELLS:
             return np.zeros(0, dtype=np.int64)
         if self.column.kind == "date" or _far_from_0(int(self.starts[0]), self.end - 1):
-            return np.arange(0, len(self.starts), math.ceil(len(self.starts) / self.runs))
+            even = np.arange(0, len(self.starts), math.ceil(len(self.starts) / self.runs))
+            return np.union1d(even, self.cuts)
         parts_of_octave = min(4, max(0, int(math.log2(self.runs / OCTAVES))))  # as a power of two
         power = np.maximum(np.frexp(np.abs(self.starts).astype(float))[1] - 1 - parts_of_octave, 0)
         parts = np.where(self.starts < 0, -(-self.starts >> power), self.starts >> power)
         new = (np.diff(power) != 0) | (np.diff(parts) != 0)
-        return np.flatnonzero(np.append(True, new))
+        return np.union1d(np.flatnonzero(np.append(True, new)), self.cuts)
 
     def codes(self, cells: pd.Series) -> np.ndarray:
         units = self.column.units(self.column.found(cells).values)

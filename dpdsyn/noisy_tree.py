@@ -1,7 +1,7 @@
-"""Noisy counts of many cells that are known at two resolutions, and one estimate from both.
+"""Noisy counts of many cells that are known at several resolutions, and one estimate from all of them.
 
 A sum over a wide run of cells of one noisy histogram has the noise of every cell in it. So runs of cells are counted too, with
-the same noise (Hay et al. 2010, "Boosting the accuracy of differentially private histograms through
+noise of the same order (Hay et al. 2010, "Boosting the accuracy of differentially private histograms through
 consistency"). The estimate goes from the coarsest down, and in each resolution by halves: a half in which nothing stands out of
 the noise, neither its sum nor that of any part of it, is flat (thresholding, as of Haar wavelets: Donoho and Johnstone 1994,
 "Ideal spatial adaptation by wavelet shrinkage"). So empty regions stay empty, dense ones smooth, and single values sharp.
@@ -9,9 +9,26 @@ the noise, neither its sum nor that of any part of it, is flat (thresholding, as
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 
 _STANDS_OUT = 0.5  # standard deviations by which a sum is above what the largest of so many noises is
+
+
+@dataclass(frozen=True)
+class Level:
+    """Noisy counts at one resolution.
+
+    begins: the finest cell at which each run begins, rising from 0, shape (runs,). counts: of the runs, shape (runs,). sigma: the
+    standard deviation of the noise in each.
+    """
+
+    begins: np.ndarray
+    counts: np.ndarray
+    sigma: float
 
 
 def coarser(counts: np.ndarray, begins: np.ndarray) -> list[np.ndarray]:
@@ -19,20 +36,24 @@ def coarser(counts: np.ndarray, begins: np.ndarray) -> list[np.ndarray]:
     return [counts, np.add.reduceat(counts, begins)] if len(begins) else [counts]
 
 
-def estimated(noisy: list[np.ndarray], begins: np.ndarray, sigma: float, total: float) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of the cells, none below 0, and which of them lie in a run that is not empty, both of shape (cells,).
+def estimated(levels: Sequence[Level], total: float) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of the finest cells, none below 0, and which of them lie in a run that is not empty, both of shape (cells,).
 
-    noisy: as `coarser` gives exact counts, with noise of standard deviation sigma in each. total: about what they add up to.
+    levels: from the coarsest to the finest, of which each cuts the runs of the one before. total: about what they add up to.
     """
-    if not len(begins):
-        return _between(_smooth(noisy[0], sigma), total), np.ones(len(noisy[0]), dtype=bool)
-    found = np.zeros(len(noisy[0]))
-    totals = _between(_smooth(noisy[1], sigma), total)
-    ends = np.append(begins[1:], len(found))
-    for run in np.flatnonzero(totals > 0):
-        part = slice(int(begins[run]), int(ends[run]))
-        found[part] = _adding_up(_smooth(noisy[0][part], sigma), float(totals[run]))
-    return found, np.repeat(totals > 0, ends - begins)
+    coarsest = levels[0]
+    found = _between(_smooth(coarsest.counts, coarsest.sigma), total)
+    inside = np.ones(len(found), dtype=bool)
+    for above, level in pairwise(levels):
+        ends = np.append(np.searchsorted(level.begins, above.begins[1:]), len(level.begins))
+        starts = np.append(0, ends[:-1])
+        counts = np.zeros(len(level.begins))
+        for run in np.flatnonzero(found > 0):
+            part = slice(int(starts[run]), int(ends[run]))
+            counts[part] = _adding_up(_smooth(level.counts[part], level.sigma), float(found[run]))
+        inside = np.repeat(found > 0, ends - starts)
+        found = counts
+    return found, inside
 
 
 def _between(counts: np.ndarray, total: float) -> np.ndarray:

@@ -53,13 +53,13 @@ def test_the_guarantee_says_what_learning_cost_what_came_of_it_and_what_is_assum
     assert guarantee.kind == "dp" and 7 < (guarantee.spent or 0) <= 8
     labels = [spend["label"] for spend in guarantee.spends]
     assert labels[:2] == ["number of rows", "domains: noisy histograms"] and "domains: values above a threshold" in labels
-    assert (
-        len(guarantee.learnt) == 11 and guarantee.learnt[0].startswith("about 4,") and guarantee.learnt[1].startswith("joined: ")
-    )
+    about, joined, *others = guarantee.learnt
+    assert 3700 <= int(about.removeprefix("about ").removesuffix(" rows").replace(",", "")) <= 4300
+    assert joined.startswith("joined: ") and len(others) == 9
     assert "confirmed by the owner; the guarantee takes them as public" in str(guarantee)
     assert all(line in str(guarantee) for line in guarantee.learnt)
     schema = fitted.schema_
-    assert not schema.is_open and schema.kinds_inferred and abs(schema.rows_public - 4000) <= 200
+    assert not schema.is_open and schema.kinds_inferred and abs(schema.rows_public - 4000) <= 300
     assert all(schema[name].counts for name in schema.features) and not schema["left"].is_learnt
 
 

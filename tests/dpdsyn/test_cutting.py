@@ -10,21 +10,24 @@ from hypothesis import strategies as st
 from dpdsyn.column import Column
 from dpdsyn.cutting import Cut, Cutting, cut
 from dpdsyn.grids import Values
-from dpdsyn.noisy_tree import coarser
+from dpdsyn.noisy_tree import Level, coarser
 
 WHOLE = Column("x", "integer")
 
 
-def noisy(grid: Values, values: np.ndarray, sigma: float, seed: int = 0) -> list[np.ndarray]:
+def noisy(grid: Values, values: np.ndarray, sigma: float, seed: int = 0) -> list[Level]:
     counts = np.zeros(len(grid.starts), dtype=int)
     np.add.at(counts, np.searchsorted(grid.starts, values, side="right") - 1, 1)
     rng = np.random.default_rng(seed)
-    return [part + np.rint(rng.normal(0, sigma, len(part))) for part in coarser(counts, grid.begins)]
+    answers = [part + np.rint(rng.normal(0, sigma, len(part))) for part in coarser(counts, grid.begins)]
+    return [Level(begins, part, sigma) for begins, part in zip([np.arange(len(counts)), grid.begins], answers, strict=False)][
+        ::-1
+    ]
 
 
 def made(values: np.ndarray, low: int, high: int, sigma: float, how: Cutting | None = None, seed: int = 0) -> Cut | None:
     grid = Values.between(WHOLE, low, high)
-    return cut(grid, noisy(grid, values, sigma, seed), sigma, float(len(values)), how or Cutting())
+    return cut(grid, noisy(grid, values, sigma, seed), float(len(values)), how or Cutting())
 
 
 @given(
@@ -44,7 +47,7 @@ def test_whatever_the_counts_a_cut_covers_the_grid_or_is_none(
     values = (
         np.clip(low + rng.geometric(0.1, rows) - 1, low, low + width) if seed % 2 else rng.integers(low, low + width + 1, rows)
     )
-    found = cut(grid, noisy(grid, values, sigma, seed), sigma, max(rows + rng.normal(0, sigma), 1.0), Cutting())
+    found = cut(grid, noisy(grid, values, sigma, seed), max(rows + rng.normal(0, sigma), 1.0), Cutting())
     if found is not None:
         assert found.pieces.starts[0] == low and found.pieces.lasts[-1] <= low + width
         assert found.counts.shape == found.sds.shape == (len(found.pieces),)
@@ -57,7 +60,7 @@ def test_too_little_to_cut_is_one_piece_and_no_error(seed: int) -> None:
     rng = np.random.default_rng(seed)
     grid = Values.between(WHOLE, -1000, -1000 + seed % 2)
     counts = np.array([4.0, 0.0][: len(grid.starts)])
-    found = cut(grid, [counts], 1.0, 3 + 4 * rng.random(), Cutting())
+    found = cut(grid, [Level(np.arange(len(counts)), counts, 1.0)], 3 + 4 * rng.random(), Cutting())
     assert found is None or len(found.pieces) >= 1
 
 

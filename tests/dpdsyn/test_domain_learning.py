@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from builders.raw_people import ATOMS, KINDS, people
 from builders.raw_tables import raw_of
 
 from dpdsyn import raw_table
@@ -325,3 +326,30 @@ def test_settings_that_cannot_be_meant_are_refused(given: dict[str, Any], said: 
     assert DomainLearning.of({"share": 0.2, "cutting": {"pieces": 8}}).cutting.pieces == 8 and math.isclose(
         DomainLearning.of(None).share, 0.1
     )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_lies_thin_before_an_atom_is_not_taken_for_it(seed: int) -> None:
+    """Days before 2015 are some 50 to 250 a year: their years stand out, and no part of them does."""
+    frame = people(8000).frame[["joined", "left"]]
+    schema = Schema.from_mapping({"target": "left", "columns": {"joined": {"kind": "date"}, "left": KINDS["columns"]["left"]}})
+    learnt = DomainLearning().learn(RawTable(frame, schema, Ledger(Budget(1.0, 1e-6)), np.random.default_rng(seed))).schema
+    atom = int(np.datetime64(ATOMS["joined"][0], "D").astype(int))
+    pieces = learnt["joined"].pieces
+    assert pieces is not None and pieces.firsts[0] < int(np.datetime64("2014-03-01", "D").astype(int))
+    days = frame["joined"].to_numpy().astype("datetime64[D]").astype(int)
+    as_the_atom = np.array(pieces.firsts)[pieces.encode(days.astype(float))] == atom
+    assert abs(as_the_atom.mean() - (days == atom).mean()) < 0.01
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_heavy_tail_reaches_as_far_as_its_octaves_stand_out(seed: int) -> None:
+    """A thousandth of the visits are above 10,000: the few rows of each octave there tell of themselves, not their values."""
+    frame = people(60_000).frame[["visits", "left"]]
+    columns = {"visits": {"kind": "integer"}, "left": KINDS["columns"]["left"]}
+    schema = Schema.from_mapping({"target": "left", "columns": columns})
+    learnt = DomainLearning().learn(RawTable(frame, schema, Ledger(Budget(8.0, 1e-6)), np.random.default_rng(seed))).schema
+    column = learnt["visits"]
+    made = column.decode(column.encode(frame["visits"]), np.random.default_rng(0))
+    shares = [np.mean(np.asarray(values, dtype=float) > 4096) for values in (made, frame["visits"])]
+    assert 0.6 < shares[0] / shares[1] < 1.6
