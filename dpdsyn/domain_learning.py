@@ -58,7 +58,7 @@ class DomainLearning:
     dates.
     """
 
-    share: float = 0.1
+    share: float = 0.06
     threshold_delta: float = 0.1
     cutting: Cutting = field(default_factory=Cutting)
 

@@ -324,7 +324,7 @@ def test_settings_that_cannot_be_meant_are_refused(given: dict[str, Any], said: 
     with pytest.raises(InputError, match=said):
         DomainLearning.of(given)
     assert DomainLearning.of({"share": 0.2, "cutting": {"pieces": 8}}).cutting.pieces == 8 and math.isclose(
-        DomainLearning.of(None).share, 0.1
+        DomainLearning.of(None).share, 0.06
     )
 
 
