@@ -144,7 +144,7 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
     from yaml import YAMLError
 
     from experiments.run import Run
-    from experiments.sweep.request import UsageError
+    from experiments.sweep.overrides import UsageError, refuse_absent
 
     parser = OverridesParser.create()
     bases: dict[tuple[str, ...], Any] = {}
@@ -161,6 +161,7 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
                 container: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
             except (HydraException, OmegaConfBaseException, YAMLError) as error:
                 raise UsageError(" ".join(str(error).split())) from error
+            refuse_absent(container, overrides)
             yield overrides, container, Run.of(container)
 
 
