@@ -33,7 +33,7 @@ _NAMED = re.compile(r"([^\W\d][\w.]*)[:.][^\W\d]\w*\Z")  # module:Name or module
 
 @dataclass(frozen=True)
 class Source:
-    """One module. sha256: the first 16 digits, of its file as it was when this process first asked. imports: names that it may."""
+    """One module. sha256: 16 digits, of its file as it was when this process first asked. imports: names that it may."""
 
     file: Path
     sha256: str

@@ -90,7 +90,7 @@ def changed_since(records: Iterable[Record]) -> list[str]:
         and record.environment.code != sources.code(sources.of_method(record.method.target, record.method.parameters))
     )
     return [
-        f"note: the code of {target} has changed since {count} of these runs were computed, and its `version` has not. Where that "
+        f"note: the code of {target} has changed since {count} of these runs were computed, and its `version` has not. If that "
         "changes what it makes, raise `version` in the class, and the same command computes them anew"
         for target, count in sorted(then.items())
     ]

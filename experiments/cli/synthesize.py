@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpdsyn.checks import InputError
-from dpdsyn.files import whole, write_whole
+from dpdsyn.files import refuse_over, refuse_unwritable, whole, write_whole
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
 from experiments.data.errors import DataError
+from experiments.data.synthetic_file import ENDINGS, Types, owners_types, write_csv, write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from experiments.data.table_file import Reading
 
 _CHUNK = 1_000_000  # rows sampled and written at once
-_ENDINGS = (".csv", ".parquet")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -108,9 +108,8 @@ def synthesize(request: Request) -> int:
     Budget(request.epsilon, request.delta)
     _check_output(request)
     schema = _schema(request)
-    if request.output.suffix == ".parquet":
-        _arrow_types(schema)  # which refuses, before anything is spent, what it cannot hold
-    owners = _owners_types(request.table) if request.output.suffix == ".parquet" else {}
+    owners = owners_types(request.table) if request.output.suffix == ".parquet" else {}
+    _note_texts(request, schema, owners)
     model = DPDSyn(
         epsilon=request.epsilon,
         delta=request.delta,
@@ -145,17 +144,29 @@ def synthesize(request: Request) -> int:
 
 
 def _check_output(request: Request) -> None:
-    if request.output.suffix not in _ENDINGS:
-        raise DataError(f"--output {request.output}: the name has to end in {' or '.join(_ENDINGS)}")
+    if request.output.suffix not in ENDINGS:
+        raise DataError(f"--output {request.output}: the name has to end in {' or '.join(ENDINGS)}")
     if not request.output.parent.is_dir():
         raise DataError(f"--output {request.output}: there is no folder {request.output.parent}")
     for path in (request.output, request.statement):
         if path.exists() and not request.overwrite:
             raise DataError(f"{path} exists; a second release spends epsilon again. Give --overwrite if that is meant")
-    if request.output.exists() and request.table.exists() and request.output.samefile(request.table):
-        raise DataError(f"--output {request.output} is the private table itself")
+    refuse_over(
+        {"--output": request.output, "the statement": request.statement},
+        {"the private table": request.table, "the schema": request.schema},
+    )
+    refuse_unwritable(request.output)
     if request.rows is not None and request.rows < 1:
         raise InputError(f"--rows is {request.rows}; a whole number of at least 1 is needed")
+
+
+def _note_texts(request: Request, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:
+    """Say of which columns a Parquet file will hold texts, as far as the schema lists their categories."""
+    if request.output.suffix == ".parquet" and (texts := Types.of(schema, owners).as_text):
+        say(
+            f"note: {', '.join(texts)}: no type of a Parquet column holds all of these categories, so they are written as texts; "
+            "quote them all in the schema to have texts everywhere"
+        )
 
 
 def _schema(request: Request) -> Schema:
@@ -183,9 +194,9 @@ def _write(request: Request, model: DPDSyn, rows: int, owners: Mapping[str, pa.D
     """The table and its statement, each whole or not at all. owners: types that columns of a Parquet file are to have."""
     with whole(request.output) as table:
         if request.output.suffix == ".csv":
-            _write_csv(_chunks(model, rows), table)
+            write_csv(_chunks(model, rows), table)
         else:
-            _write_parquet(_chunks(model, rows), table, model.schema_, owners)
+            write_parquet(_chunks(model, rows), table, Types.of(model.schema_, owners))
         write_whole(request.statement, _json(_statement(request, model, rows)).encode())  # it is there before the table is
 
 
@@ -203,75 +214,6 @@ def _chunks(model: DPDSyn, rows: int) -> Iterator[pd.DataFrame]:
     starts = range(0, rows, _CHUNK)
     for start in track(starts, "sampling", console=console, disable=not console.is_terminal, transient=True):
         yield model.sample(min(_CHUNK, rows - start))
-
-
-def _write_csv(chunks: Iterator[pd.DataFrame], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for i, chunk in enumerate(chunks):
-            chunk.to_csv(file, index=False, header=i == 0, lineterminator="\n")
-
-
-def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    types = _arrow_types(schema)
-    wanted = pa.schema([(field.name, owners.get(field.name, field.type)) for field in types])
-    with pq.ParquetWriter(path, wanted) as writer:
-        for chunk in chunks:
-            table = pa.Table.from_pandas(chunk, schema=types, preserve_index=False)
-            writer.write_table(pa.table([_cast(*pair) for pair in zip(table.columns, wanted, strict=True)], schema=wanted))
-
-
-def _cast(cells: Any, field: pa.Field) -> Any:
-    """Cells as another type of the same kind. A decimal is made of a number's shortest text."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_decimal(field.type):
-        cells = pc.round(cells.cast(pa.float64()), field.type.scale).cast(pa.string())
-    return cells.cast(field.type, safe=False)
-
-
-def _owners_types(path: Path) -> dict[str, pa.DataType]:
-    """Types that a Parquet file declares, which are public, where synthetic cells would have another one of the same kind."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from experiments.data.table_file import is_parquet
-
-    if not is_parquet(path):
-        return {}
-    kept = {}
-    for field in pq.read_schema(path):
-        if pa.types.is_date(field.type):
-            kept[field.name] = pa.date32()
-        elif pa.types.is_decimal(field.type):
-            kept[field.name] = field.type
-        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type):
-            kept[field.name] = pa.string()
-    return kept
-
-
-def _arrow_types(schema: Schema) -> pa.Schema:
-    """Names and types of the columns, whatever a sample holds. Raises InputError for a column that has none."""
-    import numpy as np
-    import pyarrow as pa
-
-    fields = []
-    for column in schema.columns:
-        if column.is_open:
-            continue  # what is learnt is of one kind
-        codes = np.arange(column.size - (column.other and not column.emit_other))  # undeclared ones are not published
-        try:
-            kind = pa.array(column.decode(codes, np.random.default_rng(0)), from_pandas=True).type
-        except pa.ArrowException:
-            raise InputError(
-                f"column {column.name!r} has categories of several kinds, which a Parquet column cannot hold; quote them all in "
-                "the schema, so that they are texts, or write a .csv file"
-            ) from None
-        fields.append((column.name, kind))
-    return pa.schema(fields)
 
 
 def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def parsed(text: str) -> Any:
         return OverridesParser.create().parse_override(text)
     except (HydraException, RecursionError) as error:
         raise UsageError(
-            f"{text} cannot be read: brackets, braces, commas, quotes, = and letters beyond ASCII belong to Hydra's grammar. Where "
+            f"{text} cannot be read: brackets, commas, quotes, = and letters beyond ASCII belong to Hydra's grammar. Where "
             f"they are part of a text, quote it twice, for Hydra and for the shell: {remedy(key, value)}"
         ) from error
 
@@ -83,7 +83,8 @@ def values(override: Any) -> list[Any]:
     key, swept = override.key_or_group, override.value()
     if isinstance(swept, IntervalSweep):
         raise UsageError(
-            f"{override.input_line}: an interval names no values. List them ({key}=VALUE,VALUE,...), or give {key}=range(START,STOP,STEP)"
+            f"{override.input_line}: an interval names no values. List them ({key}=VALUE,VALUE,...), "
+            f"or give {key}=range(START,STOP,STEP)"
         )
     if isinstance(swept, Glob):
         raise UsageError(f"{override.input_line}: glob is for names of {', '.join(GROUPS)}; list the values instead")
@@ -110,7 +111,9 @@ def quoted(value: str) -> str:
 def refuse_absent(config: Mapping[str, Any], overrides: Iterable[str]) -> None:
     """Raise UsageError if what every run needs is missing from a composed configuration, as `~KEY` makes it."""
     absent = [group for group in _NEEDED if not isinstance(config.get(group), Mapping)]
-    absent += [f"{group}.{key}" for group, keys in _NEEDED.items() if group not in absent for key in keys if key not in config[group]]
+    absent += [
+        f"{group}.{key}" for group, keys in _NEEDED.items() if group not in absent for key in keys if key not in config[group]
+    ]
     absent += [] if "seed" in config else ["seed"]
     if absent:
         deleted = [text.removesuffix("=null") for text in overrides if text.startswith("~")]

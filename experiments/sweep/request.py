@@ -15,7 +15,8 @@ from dpdsyn.privacy import Budget
 from experiments.configuration import config_dir, content_hash, option_path, options, read_option
 from experiments.console import say
 from experiments.paths import results_dir
-from experiments.sweep.overrides import GROUPS, UsageError, parsed, remedy, settled, split, values
+from experiments.sweep import overrides as typed
+from experiments.sweep.overrides import GROUPS, UsageError, parsed, remedy, settled, split
 
 _CALL = re.compile(r"\w+\(")  # a word of Hydra's own
 _USUAL = {"role": "method", "takes": "seconds"}  # what an experiment may select methods by, and what holds unless `about` tells
@@ -25,7 +26,7 @@ __all__ = ["Request", "UsageError", "inspect_request", "show"]
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. arguments: as typed, but for file names, which are quoted, and globs, which are listed. only_shows: a flag asks Hydra to print something instead of running.
+    """What was asked for. arguments: as typed, but for file names and globs. only_shows: a flag asks Hydra to print something.
 
     experiments: those named, a list of others standing for these. sweeps: for each experiment (or the one command without
     any) the overrides that are swept, those of the experiment's file first. config_dir: a folder of configuration beside ours.
@@ -92,7 +93,7 @@ def _axes(overrides: Iterable[str]) -> dict[str, list[Any]]:
     for override in map(parsed, overrides):
         key = override.key_or_group
         if not override.is_delete() and not key.startswith("hydra"):
-            axes[key] = values(override)
+            axes[key] = typed.values(override)
     return axes
 
 

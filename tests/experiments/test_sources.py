@@ -108,7 +108,9 @@ def test_records_of_older_code_are_told_of(folder: Path) -> None:
     assert line.startswith(f"note: the code of {target} has changed since 2 of these runs") and "raise `version`" in line
 
     (folder / "own_far.py").write_text("class X: version = 1\n")
-    mine = record(method={"name": "mine", "target": "own_pkg.method.Mine", "version": 1, "source": sources.own(["own_pkg.method"])})
+    mine = record(
+        method={"name": "mine", "target": "own_pkg.method.Mine", "version": 1, "source": sources.own(["own_pkg.method"])}
+    )
     version = __import__("own_pkg.method", fromlist=["Mine"]).Mine.version
     mine = replace(mine, method=replace(mine.method, version=version))
     assert lost([mine]) == ""

@@ -15,7 +15,19 @@ from experiments.sweep.plan import composed
 from experiments.sweep.request import inspect_request
 
 ODD = ["umsätze (1).csv", "a,b.csv", "a[1].csv", "[1].csv", "{a}.csv", "a=b.csv", "a#1;2.csv", "a'b.csv", 'a"b.csv', "日本.csv"]
-ODD += ["1", "null", "glob(1)", "choice(a,b).csv", "range(1,3)", "interval(0,1)", " lead.csv", "a&b.csv", "x\\", "$x.csv", "a b.csv"]
+ODD += [
+    "1",
+    "null",
+    "glob(1)",
+    "choice(a,b).csv",
+    "range(1,3)",
+    "interval(0,1)",
+    " lead.csv",
+    "a&b.csv",
+    "x\\",
+    "$x.csv",
+    "a b.csv",
+]
 FILE = ("dataset=csv", "synthesizer=real")
 
 
