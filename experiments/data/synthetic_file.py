@@ -64,7 +64,7 @@ def write_parquet(chunks: Iterable[pd.DataFrame], path: Path, types: Types) -> N
 
     with pq.ParquetWriter(path, types.written) as writer:
         for chunk in chunks:
-            texts = {name: chunk[name].map(canonical, na_action="ignore") for name in types.as_text}
+            texts = {name: chunk[name].astype(object).map(canonical, na_action="ignore") for name in types.as_text}
             table = pa.Table.from_pandas(chunk.assign(**texts), schema=types.made, preserve_index=False)
             columns = [_cast(*pair) for pair in zip(table.columns, types.written, strict=True)]
             writer.write_table(pa.table(columns, schema=types.written))
@@ -96,6 +96,8 @@ def _made(column: Column) -> pa.Array | None:
     import pyarrow as pa
 
     codes = np.arange(column.size - (column.other and not column.emit_other))  # undeclared ones are not published
+    if any(isinstance(category, int) and abs(category) >= 2**63 for category in column.categories):
+        return None  # which type it is would depend on the rest
     cells = column.decode(codes, np.random.default_rng(0))
     try:
         found = pa.array(cells, from_pandas=True)
