@@ -114,7 +114,7 @@ class DPDSyn:
         table = _named(table)
         if preflight:
             held_against(table, public)
-        ledger = Ledger(budget)
+        ledger = self._ledger(budget, public)
         try:
             private, closed = _private(table, public, ledger, noise, key)
             _refuse_skipped(method, closed, budget)
@@ -205,8 +205,7 @@ class DPDSyn:
             model.method_ = cast(GuidedSynthesizer, merging.restored(model._method(), model.schema_, arrays))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
-        model._fitted_with, model._seeded_rows = model._parameters(), model.random_state is not None
-        model._sampling, model._process = fresh() if model.random_state is None else model._seeded(), os.getpid()
+        model._begin_sampling()
         return model
 
     def _parameters(self) -> dict[str, Any]:
@@ -244,10 +243,18 @@ class DPDSyn:
         return self
 
     def __repr__(self) -> str:
-        return f"DPDSyn({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
 
     def _method(self) -> GuidedSynthesizer:
         return GuidedSynthesizer(self.candidates, self.candidate_share, None, self.labels, self.other_targets, self.guide)  # type: ignore[arg-type]
+
+    def _ledger(self, budget: Budget, schema: Schema) -> Ledger:
+        return Ledger(budget)
+
+    def _begin_sampling(self) -> None:
+        """Of a model that was loaded."""
+        self._fitted_with, self._seeded_rows = self._parameters(), self.random_state is not None
+        self._sampling, self._process = fresh() if self.random_state is None else self._seeded(2), os.getpid()
 
     def _streams(self) -> tuple[bytes, np.random.Generator, np.random.Generator, np.random.Generator]:
         """The key that picks each person's rows; streams for the noise, for the method and for the samples.

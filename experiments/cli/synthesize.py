@@ -6,8 +6,8 @@ import argparse
 import json
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from experiments.cli.schema import held_against, reading, reads_table, shows_cel
 from experiments.console import say
 from experiments.data.errors import DataError
 from experiments.data.synthetic_file import ENDINGS, Types, owners_types, write_csv, write_parquet
+from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, Chosen, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     make.add_argument(
         "--rows", type=int, help="how many to make; rows_public by default, as the schema states it or as it was learnt"
     )
-    make.add_argument("--candidates", default="swift", metavar="NAME", help="source of candidate rows")
+    make.add_argument("--method", metavar="NAME", help="a method of `dpdsyn list` under our guarantee; dpdsyn if left out")
+    make.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE", help="a setting of the method")
+    make.add_argument("--candidates", metavar="NAME", help="source of candidate rows, with the settings of the row that has it")
+    make.add_argument("--labels", metavar="NAME", help="how labels are drawn: calibrated, sample, argmax or toward_shares")
+    make.add_argument("--other-targets", nargs="+", default=[], metavar="COLUMN", help="more columns to serve models of")
+    make.add_argument("--chosen-elsewhere", action="store_true", help="that method and settings were chosen on other data")
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
     make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
     make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
@@ -70,7 +76,8 @@ def release(given: argparse.Namespace) -> int:
 class Request:
     """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do.
 
-    confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to hold the rows
+    method, candidates, labels, other_targets, changes: see `experiments.publishing`. chosen_elsewhere: that these were chosen on
+    other data. confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to hold the rows
     against the schema first. show_cells: whether it may quote cells.
     """
 
@@ -81,7 +88,12 @@ class Request:
     epsilon: float
     delta: float
     rows: int | None
-    candidates: str
+    method: str | None
+    changes: Sequence[str]
+    candidates: str | None
+    labels: str | None
+    other_targets: Sequence[str]
+    chosen_elsewhere: bool
     seed: int | None
     reading: Reading
     overwrite: bool
@@ -97,9 +109,10 @@ class Request:
 
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
-    from dpdsyn.api import DPDSyn, SeededNoiseWarning
+    from dpdsyn.api import SeededNoiseWarning
     from dpdsyn.cautions import WeakGuaranteeWarning, cautions
     from dpdsyn.privacy import Budget
+    from dpdsyn.release import Release
     from dpdsyn.row_count import RowCountWarning
     from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
@@ -110,13 +123,8 @@ def synthesize(request: Request) -> int:
     schema = _schema(request)
     owners = owners_types(request.table) if request.output.suffix == ".parquet" else {}
     _note_texts(request, schema, owners)
-    model = DPDSyn(
-        epsilon=request.epsilon,
-        delta=request.delta,
-        target=request.target,
-        candidates=request.candidates,
-        random_state=request.seed,
-    )
+    method = chosen(request.method, request.candidates, request.labels, request.other_targets, request.changes)
+    model = Release(method.target, method.parameters, request.epsilon, request.delta, request.target, request.seed)
     said = cautions(request.epsilon, request.delta, schema.rows_public)
     _caution(said)
     say(f"reading {request.table}")
@@ -134,9 +142,13 @@ def synthesize(request: Request) -> int:
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
     del table
+    assumed = () if method.is_usual else (CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN,)
+    model.guarantee_ = replace(model.guarantee_, assumptions=(*model.guarantee_.assumptions, *assumed))
+    if model.guarantee_.kind != "dp" and not schema.drafted:
+        raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
     _caution(caution for caution in model.cautions if caution not in said)
     rows = model.schema_.rows_public if request.rows is None else request.rows
-    _write(request, model, rows, owners)
+    _write(request, model, method, rows, owners)
     print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")
     if request.seed is not None:
         say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
@@ -190,14 +202,16 @@ def _caution(cautions: Iterable[Caution]) -> None:
         say(f"{'CAUTION' if caution.grave else 'note'}: {caution.text}")
 
 
-def _write(request: Request, model: DPDSyn, rows: int, owners: Mapping[str, pa.DataType]) -> None:
+def _write(request: Request, model: DPDSyn, method: Chosen, rows: int, owners: Mapping[str, pa.DataType]) -> None:
     """The table and its statement, each whole or not at all. owners: types that columns of a Parquet file are to have."""
     with whole(request.output) as table:
         if request.output.suffix == ".csv":
             write_csv(_chunks(model, rows), table)
         else:
             write_parquet(_chunks(model, rows), table, Types.of(model.schema_, owners))
-        write_whole(request.statement, _json(_statement(request, model, rows)).encode())  # it is there before the table is
+        write_whole(
+            request.statement, _json(_statement(request, model, method, rows)).encode()
+        )  # it is there before the table is
 
 
 def _json(statement: dict[str, Any]) -> str:
@@ -216,14 +230,14 @@ def _chunks(model: DPDSyn, rows: int) -> Iterator[pd.DataFrame]:
         yield model.sample(min(_CHUNK, rows - start))
 
 
-def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:
+def _statement(request: Request, model: DPDSyn, method: Chosen, rows: int) -> dict[str, Any]:
     """Public values only: what was configured, what the plan spends, and cautions, of the noisy count of the rows too."""
     from importlib.metadata import version
 
     return {
         **model.guarantee.to_mapping(),
         "program": f"dpdsyn {version('dpdsyn')}",
-        "method": {"name": "dpdsyn", "version": model.method_.version, "candidates": request.candidates},
+        "method": {"name": method.name, "version": model.method_.version, **method.parameters},
         "rows": rows,
         "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
         "cautions": [caution.text for caution in model.cautions],
