@@ -1,4 +1,4 @@
-"""The method that `dpdsyn synthesize` publishes: one of the benchmark's rows, with its settings, and what to say of the choice."""
+"""The method that `dpdsyn synthesize` publishes: one of the benchmark's rows, with its settings, and what is said of it."""
 
 from __future__ import annotations
 

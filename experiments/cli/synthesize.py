@@ -77,8 +77,8 @@ class Request:
     """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do.
 
     method, candidates, labels, other_targets, changes: see `experiments.publishing`. chosen_elsewhere: that these were chosen on
-    other data. confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to hold the rows
-    against the schema first. show_cells: whether it may quote cells.
+    other data. confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to
+    hold the rows against the schema first. show_cells: whether it may quote cells.
     """
 
     table: Path

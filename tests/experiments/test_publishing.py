@@ -86,7 +86,7 @@ def test_a_setting_that_there_is_not_is_refused(changes: list[str], message: str
 
 @pytest.mark.parametrize("method", ["baselines.references:Real", "baselines.references:Majority", "dpdsyn.candidates:Permuted"])
 def test_a_method_that_takes_rows_past_the_mechanisms_is_stopped_before_it_sees_one(method: str, rows: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match="uses rows without protection .* is not published"):
+    with pytest.raises(InputError, match=r"uses rows without protection .* is not published"):
         Release(method).fit(rows, SCHEMA)
     with pytest.raises(InputError, match="uses rows without protection"):
         Release(parameters={"candidates": "permuted"}).fit(rows, SCHEMA)
