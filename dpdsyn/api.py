@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 import secrets
@@ -113,13 +114,14 @@ class DPDSyn:
         table = _named(table)
         if preflight:
             held_against(table, public)
-        ledger = Ledger(budget)
+        ledger = self._ledger(budget, public)
         try:
             private, closed = _private(table, public, ledger, noise, key)
             _refuse_skipped(method, closed, budget)
             self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
+        self._fitted_with = self._parameters()
         self.schema_ = closed
         self.guarantee_ = replace(
             Guarantee.of(ledger, budget, public.unit),
@@ -127,7 +129,7 @@ class DPDSyn:
             learnt=told(public, closed),
         )
         self.row_count_ = RowCount.of(self.method_, public.max_rows_per_person or 1)
-        self._sampling, self._process = sampling, os.getpid()
+        self._sampling, self._process, self._seeded_rows = sampling, os.getpid(), self.random_state is not None
         _warn(caution for caution in cautions(self.epsilon, self.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
             warnings.warn(caution.text, RowCountWarning, stacklevel=2)
@@ -167,11 +169,12 @@ class DPDSyn:
     def save(self, path: str | Path) -> None:
         """Write the fitted model, which is as private as the rows it samples, to one file, whole or not at all.
 
+        It has the parameters that it was fitted with, whatever `set_params` has set since for a next fit.
         Raises ValueError if its source of candidates cannot be saved, or its guide's class not found again by name; FileError if
         the file cannot be written.
         """
         method = self._fitted().method_
-        parameters = {key: value for key, value in self.get_params().items() if key != "random_state"}
+        parameters = getattr(self, "_fitted_with", None) or self._parameters()  # a pickle of an earlier version has none
         meta = {
             "parameters": {**parameters, "guide": method.guide_.settings.to_mapping()},
             "schema": self.schema_.to_mapping(),
@@ -202,12 +205,16 @@ class DPDSyn:
             model.method_ = cast(GuidedSynthesizer, merging.restored(model._method(), model.schema_, arrays))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
-        model._sampling, model._process = fresh() if model.random_state is None else model._seeded(), os.getpid()
+        model._begin_sampling()
         return model
+
+    def _parameters(self) -> dict[str, Any]:
+        """Those of the method and its budget, as they are now."""
+        return {key: copy.deepcopy(value) for key, value in self.get_params().items() if key not in ("random_state", "guide")}
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, in this process or another: without the generator that rows are drawn from, unless it was seeded."""
-        kept = self.random_state is not None
+        kept = getattr(self, "_seeded_rows", self.random_state is not None)  # by the fit, whatever has been set since
         return {name: value for name, value in vars(self).items() if kept or name not in ("_sampling", "_process")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -217,7 +224,7 @@ class DPDSyn:
 
     def _draw_afresh(self) -> None:
         """Let samples come from entropy of this object's own; with a seed they stay what the seed makes them."""
-        if self.random_state is None:
+        if not getattr(self, "_seeded_rows", self.random_state is not None) or not hasattr(self, "_sampling"):
             self._sampling = fresh()
         self._process = os.getpid()
 
@@ -236,10 +243,18 @@ class DPDSyn:
         return self
 
     def __repr__(self) -> str:
-        return f"DPDSyn({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
 
     def _method(self) -> GuidedSynthesizer:
         return GuidedSynthesizer(self.candidates, self.candidate_share, None, self.labels, self.other_targets, self.guide)  # type: ignore[arg-type]
+
+    def _ledger(self, budget: Budget, schema: Schema) -> Ledger:
+        return Ledger(budget)
+
+    def _begin_sampling(self) -> None:
+        """Of a model that was loaded."""
+        self._fitted_with, self._seeded_rows = self._parameters(), self.random_state is not None
+        self._sampling, self._process = fresh() if self.random_state is None else self._seeded(2), os.getpid()
 
     def _streams(self) -> tuple[bytes, np.random.Generator, np.random.Generator, np.random.Generator]:
         """The key that picks each person's rows; streams for the noise, for the method and for the samples.

@@ -334,8 +334,10 @@ class Column:
         if not self.ordered:
             labels = [*self.categories, *([None] if self.missing == "own_code" else []), *self._of_other]
             numbered = all(isinstance(category, int) and not isinstance(category, bool) for category in self.categories)
-            whole = numbered and None in labels  # beside a missing cell they would become 1.0 and 2.0
-            cells = pd.Series(np.array(labels, dtype=object), dtype="Int64" if whole else object).infer_objects()
+            huge = any(isinstance(category, int) and abs(category) >= 2**63 for category in self.categories)  # for any type
+            whole = numbered and None in labels and not huge  # beside a missing cell they would become 1.0 and 2.0
+            cells = pd.Series(np.array(labels, dtype=object), dtype="Int64" if whole else object)
+            cells = cells if huge else cells.infer_objects()
             if not self.emit_other and (encoded == self.other_code).any():  # never so in a sample
                 cells = pd.concat([cells.astype(object), pd.Series([OTHER_LABEL], dtype=object)], ignore_index=True)
             return cells.take(encoded).reset_index(drop=True).rename(self.name)

@@ -15,7 +15,15 @@ MOST_LINES = 400
 MOST_MODULES = 18
 FLAT = ("dpdsyn", "baselines", "experiments/cli")  # as many modules as there are parts of the method, methods, commands
 
-GROUND = ("paths", "configuration", "console", "machine", "typed")  # modules of experiments that all of it may use
+GROUND = (
+    "publishing",
+    "sources",
+    "paths",
+    "configuration",
+    "console",
+    "machine",
+    "typed",
+)  # modules of experiments that all of it may use
 ROOMS: dict[str, tuple[str, ...]] = {  # of experiments: which others each may use
     "records": (),
     "data": ("records",),

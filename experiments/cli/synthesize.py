@@ -6,16 +6,18 @@ import argparse
 import json
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpdsyn.checks import InputError
-from dpdsyn.files import whole, write_whole
+from dpdsyn.files import refuse_over, refuse_unwritable, whole, write_whole
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
 from experiments.data.errors import DataError
+from experiments.data.synthetic_file import ENDINGS, Types, owners_types, write_csv, write_parquet
+from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, Chosen, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from experiments.data.table_file import Reading
 
 _CHUNK = 1_000_000  # rows sampled and written at once
-_ENDINGS = (".csv", ".parquet")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -41,7 +42,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     make.add_argument(
         "--rows", type=int, help="how many to make; rows_public by default, as the schema states it or as it was learnt"
     )
-    make.add_argument("--candidates", default="swift", metavar="NAME", help="source of candidate rows")
+    make.add_argument("--method", metavar="NAME", help="a method of `dpdsyn list` under our guarantee; dpdsyn if left out")
+    make.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE", help="a setting of the method")
+    make.add_argument("--candidates", metavar="NAME", help="source of candidate rows, with the settings of the row that has it")
+    make.add_argument("--labels", metavar="NAME", help="how labels are drawn: calibrated, sample, argmax or toward_shares")
+    make.add_argument("--other-targets", nargs="+", default=[], metavar="COLUMN", help="more columns to serve models of")
+    make.add_argument("--chosen-elsewhere", action="store_true", help="that method and settings were chosen on other data")
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
     make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
     make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
@@ -70,8 +76,9 @@ def release(given: argparse.Namespace) -> int:
 class Request:
     """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do.
 
-    confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to hold the rows
-    against the schema first. show_cells: whether it may quote cells.
+    method, candidates, labels, other_targets, changes: see `experiments.publishing`. chosen_elsewhere: that these were chosen on
+    other data. confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to
+    hold the rows against the schema first. show_cells: whether it may quote cells.
     """
 
     table: Path
@@ -81,7 +88,12 @@ class Request:
     epsilon: float
     delta: float
     rows: int | None
-    candidates: str
+    method: str | None
+    changes: Sequence[str]
+    candidates: str | None
+    labels: str | None
+    other_targets: Sequence[str]
+    chosen_elsewhere: bool
     seed: int | None
     reading: Reading
     overwrite: bool
@@ -97,9 +109,10 @@ class Request:
 
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
-    from dpdsyn.api import DPDSyn, SeededNoiseWarning
+    from dpdsyn.api import SeededNoiseWarning
     from dpdsyn.cautions import WeakGuaranteeWarning, cautions
     from dpdsyn.privacy import Budget
+    from dpdsyn.release import Release
     from dpdsyn.row_count import RowCountWarning
     from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
@@ -108,16 +121,10 @@ def synthesize(request: Request) -> int:
     Budget(request.epsilon, request.delta)
     _check_output(request)
     schema = _schema(request)
-    if request.output.suffix == ".parquet":
-        _arrow_types(schema)  # which refuses, before anything is spent, what it cannot hold
-    owners = _owners_types(request.table) if request.output.suffix == ".parquet" else {}
-    model = DPDSyn(
-        epsilon=request.epsilon,
-        delta=request.delta,
-        target=request.target,
-        candidates=request.candidates,
-        random_state=request.seed,
-    )
+    owners = owners_types(request.table) if request.output.suffix == ".parquet" else {}
+    _note_texts(request, schema, owners)
+    method = chosen(request.method, request.candidates, request.labels, request.other_targets, request.changes)
+    model = Release(method.target, method.parameters, request.epsilon, request.delta, request.target, request.seed)
     said = cautions(request.epsilon, request.delta, schema.rows_public)
     _caution(said)
     say(f"reading {request.table}")
@@ -135,9 +142,13 @@ def synthesize(request: Request) -> int:
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
     del table
+    assumed = () if method.is_usual else (CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN,)
+    model.guarantee_ = replace(model.guarantee_, assumptions=(*model.guarantee_.assumptions, *assumed))
+    if model.guarantee_.kind != "dp" and not schema.drafted:
+        raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
     _caution(caution for caution in model.cautions if caution not in said)
     rows = model.schema_.rows_public if request.rows is None else request.rows
-    _write(request, model, rows, owners)
+    _write(request, model, method, rows, owners)
     print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")
     if request.seed is not None:
         say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
@@ -145,17 +156,29 @@ def synthesize(request: Request) -> int:
 
 
 def _check_output(request: Request) -> None:
-    if request.output.suffix not in _ENDINGS:
-        raise DataError(f"--output {request.output}: the name has to end in {' or '.join(_ENDINGS)}")
+    if request.output.suffix not in ENDINGS:
+        raise DataError(f"--output {request.output}: the name has to end in {' or '.join(ENDINGS)}")
     if not request.output.parent.is_dir():
         raise DataError(f"--output {request.output}: there is no folder {request.output.parent}")
     for path in (request.output, request.statement):
         if path.exists() and not request.overwrite:
             raise DataError(f"{path} exists; a second release spends epsilon again. Give --overwrite if that is meant")
-    if request.output.exists() and request.table.exists() and request.output.samefile(request.table):
-        raise DataError(f"--output {request.output} is the private table itself")
+    refuse_over(
+        {"--output": request.output, "the statement": request.statement},
+        {"the private table": request.table, "the schema": request.schema},
+    )
+    refuse_unwritable(request.output)
     if request.rows is not None and request.rows < 1:
         raise InputError(f"--rows is {request.rows}; a whole number of at least 1 is needed")
+
+
+def _note_texts(request: Request, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:
+    """Say of which columns a Parquet file will hold texts, as far as the schema lists their categories."""
+    if request.output.suffix == ".parquet" and (texts := Types.of(schema, owners).as_text):
+        say(
+            f"note: {', '.join(texts)}: no type of a Parquet column holds all of these categories, so they are written as texts; "
+            "quote them all in the schema to have texts everywhere"
+        )
 
 
 def _schema(request: Request) -> Schema:
@@ -179,14 +202,16 @@ def _caution(cautions: Iterable[Caution]) -> None:
         say(f"{'CAUTION' if caution.grave else 'note'}: {caution.text}")
 
 
-def _write(request: Request, model: DPDSyn, rows: int, owners: Mapping[str, pa.DataType]) -> None:
+def _write(request: Request, model: DPDSyn, method: Chosen, rows: int, owners: Mapping[str, pa.DataType]) -> None:
     """The table and its statement, each whole or not at all. owners: types that columns of a Parquet file are to have."""
     with whole(request.output) as table:
         if request.output.suffix == ".csv":
-            _write_csv(_chunks(model, rows), table)
+            write_csv(_chunks(model, rows), table)
         else:
-            _write_parquet(_chunks(model, rows), table, model.schema_, owners)
-        write_whole(request.statement, _json(_statement(request, model, rows)).encode())  # it is there before the table is
+            write_parquet(_chunks(model, rows), table, Types.of(model.schema_, owners))
+        write_whole(
+            request.statement, _json(_statement(request, model, method, rows)).encode()
+        )  # it is there before the table is
 
 
 def _json(statement: dict[str, Any]) -> str:
@@ -205,83 +230,14 @@ def _chunks(model: DPDSyn, rows: int) -> Iterator[pd.DataFrame]:
         yield model.sample(min(_CHUNK, rows - start))
 
 
-def _write_csv(chunks: Iterator[pd.DataFrame], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for i, chunk in enumerate(chunks):
-            chunk.to_csv(file, index=False, header=i == 0, lineterminator="\n")
-
-
-def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    types = _arrow_types(schema)
-    wanted = pa.schema([(field.name, owners.get(field.name, field.type)) for field in types])
-    with pq.ParquetWriter(path, wanted) as writer:
-        for chunk in chunks:
-            table = pa.Table.from_pandas(chunk, schema=types, preserve_index=False)
-            writer.write_table(pa.table([_cast(*pair) for pair in zip(table.columns, wanted, strict=True)], schema=wanted))
-
-
-def _cast(cells: Any, field: pa.Field) -> Any:
-    """Cells as another type of the same kind. A decimal is made of a number's shortest text."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_decimal(field.type):
-        cells = pc.round(cells.cast(pa.float64()), field.type.scale).cast(pa.string())
-    return cells.cast(field.type, safe=False)
-
-
-def _owners_types(path: Path) -> dict[str, pa.DataType]:
-    """Types that a Parquet file declares, which are public, where synthetic cells would have another one of the same kind."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from experiments.data.table_file import is_parquet
-
-    if not is_parquet(path):
-        return {}
-    kept = {}
-    for field in pq.read_schema(path):
-        if pa.types.is_date(field.type):
-            kept[field.name] = pa.date32()
-        elif pa.types.is_decimal(field.type):
-            kept[field.name] = field.type
-        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type):
-            kept[field.name] = pa.string()
-    return kept
-
-
-def _arrow_types(schema: Schema) -> pa.Schema:
-    """Names and types of the columns, whatever a sample holds. Raises InputError for a column that has none."""
-    import numpy as np
-    import pyarrow as pa
-
-    fields = []
-    for column in schema.columns:
-        if column.is_open:
-            continue  # what is learnt is of one kind
-        codes = np.arange(column.size - (column.other and not column.emit_other))  # undeclared ones are not published
-        try:
-            kind = pa.array(column.decode(codes, np.random.default_rng(0)), from_pandas=True).type
-        except pa.ArrowException:
-            raise InputError(
-                f"column {column.name!r} has categories of several kinds, which a Parquet column cannot hold; quote them all in "
-                "the schema, so that they are texts, or write a .csv file"
-            ) from None
-        fields.append((column.name, kind))
-    return pa.schema(fields)
-
-
-def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:
+def _statement(request: Request, model: DPDSyn, method: Chosen, rows: int) -> dict[str, Any]:
     """Public values only: what was configured, what the plan spends, and cautions, of the noisy count of the rows too."""
     from importlib.metadata import version
 
     return {
         **model.guarantee.to_mapping(),
         "program": f"dpdsyn {version('dpdsyn')}",
-        "method": {"name": "dpdsyn", "version": model.method_.version, "candidates": request.candidates},
+        "method": {"name": method.name, "version": model.method_.version, **method.parameters},
         "rows": rows,
         "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
         "cautions": [caution.text for caution in model.cautions],
