@@ -87,7 +87,7 @@ def forked() -> Iterator[Forked]:
 
 @pytest.fixture
 def dpdsyn(forked: Forked, toy_world: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the real command in a process of its own, forked where slow libraries are loaded; `run` gets the toy data set's folder."""
+    """Run the real command in a process of its own, forked where libraries are loaded; `run` gets the toy data set's folder."""
 
     def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return forked.run(
