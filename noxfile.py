@@ -53,6 +53,20 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def examples(session: nox.Session) -> None:
+    """The quick tests, with ten times as many examples where a test takes any that there are."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not slow", *session.posargs]
+    session.run(*command, env={"DPDSYN_EXAMPLES": "400"})
+
+
+@nox.session
+def plans(session: nox.Session) -> None:
+    """Both accountants on sixty plans of every kind, and on sixty that are calibrated."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/experiments/audit/test_second_accountant.py", *session.posargs]
+    session.run(*command, env={"DPDSYN_PLANS": "60"})
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """The test that kills a sweep at random moments, a hundred times."""
     command = [

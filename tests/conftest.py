@@ -18,7 +18,8 @@ from builders.people import write_people
 from builders.processes import command, process_environment
 from hypothesis import settings
 
-settings.register_profile("shared machine", deadline=None, derandomize=bool(os.environ.get("CI")))
+EXAMPLES = int(os.environ.get("DPDSYN_EXAMPLES", "40"))  # of each test that says nothing of how many; nox -s examples: 400
+settings.register_profile("shared machine", deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=EXAMPLES)
 settings.load_profile("shared machine")
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
