@@ -26,8 +26,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """The tests that take a few seconds at most."""
-    session.run(sys.executable, "-m", "pytest", "-q", "-m", "not slow", *session.posargs)
+    """The tests that take a few seconds at most, on two processes."""
+    session.run(sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-m", "not slow", *session.posargs)
 
 
 @nox.session

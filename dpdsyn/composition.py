@@ -170,7 +170,7 @@ def _summed(losses: Any, count: int, cut: float) -> Any:
     """The sum of so many such losses, independent of each other, without ends that have a chance of `cut` together.
 
     To the last bit what `losses.self_compose(count, cut)` gives. Where to cut is by Chernoff's bound at forty orders (Doroshenko
-    et al. 2022), nearly all the work there, as the exponential of each is computed anew; here each is the last one times the first.
+    et al. 2022): nearly all the work there, which computes an exponential for each; here each is the last one times the first.
     """
     from scipy.fft import fft, ifft, next_fast_len
 
