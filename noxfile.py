@@ -26,8 +26,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """The tests that take a few seconds at most."""
-    session.run(sys.executable, "-m", "pytest", "-q", "-m", "not slow", *session.posargs)
+    """The tests that take a few seconds at most, on two processes."""
+    session.run(sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-m", "not slow", *session.posargs)
 
 
 @nox.session
@@ -50,6 +50,20 @@ def fuzz(session: nox.Session) -> None:
         *session.posargs,
     ]
     session.run(*command, env={"DPDSYN_FUZZ": "10000"})
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """The quick tests, with ten times as many examples where a test takes any that there are."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not slow", *session.posargs]
+    session.run(*command, env={"DPDSYN_EXAMPLES": "400"})
+
+
+@nox.session
+def plans(session: nox.Session) -> None:
+    """Both accountants on sixty plans of every kind, and on sixty that are calibrated."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/experiments/audit/test_second_accountant.py", *session.posargs]
+    session.run(*command, env={"DPDSYN_PLANS": "60"})
 
 
 @nox.session

@@ -84,7 +84,7 @@ def alone(cells: pd.Series, column: Column) -> list[int]:
 
 
 @given(st.lists(ANY_CELL, max_size=8), st.sampled_from(COLUMNS))
-@settings(max_examples=600)
+@settings(max_examples=150)
 def test_a_cell_has_one_code_whatever_else_is_in_the_column(values: list, column: Column) -> None:
     cells = pd.Series(values, dtype=object)
     codes = column.encode(cells)

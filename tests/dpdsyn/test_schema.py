@@ -218,7 +218,7 @@ MAPPING = st.fixed_dictionaries(
 
 
 @given(st.one_of(ANYTHING, MAPPING))
-@settings(max_examples=1000)
+@settings(max_examples=200)
 def test_whatever_a_schema_file_holds_it_is_a_schema_or_refused_with_a_reason(raw: object) -> None:
     try:
         schema = Schema.from_mapping(raw)  # type: ignore[arg-type]

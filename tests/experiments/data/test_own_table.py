@@ -30,6 +30,7 @@ RUN = (
     "dataset.path=people.csv",
     "dataset.schema=people.yaml",
     LATIN,
+    "compute.workers=1",
     "evaluation.evaluators=[logistic]",
 )
 

@@ -193,7 +193,7 @@ TIDY = (
     target=st.sampled_from([None, "first", "third", "1", "x"]),
     encoding=st.sampled_from(["utf-8", "utf-8", "latin-1", "utf-16"]),
 )
-@settings(max_examples=int(os.environ.get("DPDSYN_FUZZ", "1500")), suppress_health_check=list(HealthCheck))
+@settings(max_examples=int(os.environ.get("DPDSYN_FUZZ", "300")), suppress_health_check=list(HealthCheck))
 def test_whatever_the_file_there_is_a_message_or_a_schema_that_fits_it(
     content: bytes, target: str | None, encoding: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
