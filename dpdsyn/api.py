@@ -14,19 +14,21 @@ from typing import Any, Self, cast
 import numpy as np
 import pandas as pd
 
-from dpdsyn import merging, saved
+from dpdsyn import merging, private_evaluation, saved
 from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
 from dpdsyn.checks import InputError
 from dpdsyn.contribution_bounding import used_rows
 from dpdsyn.domain_learning import DomainLearning
-from dpdsyn.entropy import fresh
+from dpdsyn.entropy import apart, fresh
 from dpdsyn.guarantee import KINDS_INFERRED, Guarantee
 from dpdsyn.guide import GuideSettings
+from dpdsyn.held_out import check_part, held_out
 from dpdsyn.learnt import told
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
 from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
+from dpdsyn.private_evaluation import PrivateEvaluation
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.raw_table import ROWS_COUNTED, RawTable
 from dpdsyn.row_count import RowCount, RowCountWarning
@@ -55,11 +57,12 @@ class DPDSyn:
     not private against whoever knows it. Copies (pickle, joblib, deepcopy, forked processes) draw rows of their own,
     unless it is given.
 
-    After `fit`: `schema_`, `guarantee_`, and `row_count_`, the noisy number of rows, if the method knows one. Parameters follow
-    the conventions of scikit-learn.
+    After `fit`: `schema_`, `guarantee_`, and `row_count_`, the noisy number of rows, if the method knows one, and `evaluation_`,
+    if one was asked for. Parameters follow the conventions of scikit-learn.
     """
 
     row_count_: RowCount | None = None  # which models of earlier versions do not have
+    evaluation_: PrivateEvaluation | None = None
 
     def __init__(
         self,
@@ -89,6 +92,8 @@ class DPDSyn:
         schema: Schema | Mapping[str, Any] | str | Path,
         preflight: bool = True,
         confirm_kinds: bool = False,
+        evaluate: float | None = None,
+        hold_out: float | None = None,
     ) -> Self:
         """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
 
@@ -97,7 +102,9 @@ class DPDSyn:
         `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
         contradict the schema (`dpdsyn.preflight`); without it every cell is encoded as the schema's rules say, and no row raises
         anything. confirm_kinds: that the kinds of columns may be known, where the schema says that they were guessed from cells;
-        the guarantee names this assumption.
+        the guarantee names this assumption. evaluate: a share of the budget, which buys a private estimate of how good models are
+        that learn from the synthetic rows (`dpdsyn.private_evaluation`), on the rows of the table, or on the part `hold_out` of
+        them (frames only), which the release is then not made of (`dpdsyn.held_out`).
         Raises ValueError if a parameter, the schema or the table cannot be meant, or if nothing can be learnt of the target or of
         any column with this budget. Warns of a budget that promises little, and of a schema whose `rows_public` is far from the
         noisy number of rows.
@@ -107,6 +114,7 @@ class DPDSyn:
         method = self._method()
         budget = Budget(self.epsilon, self.delta)
         _refuse_skipped(method, public, budget)
+        _check_evaluation(table, evaluate, hold_out)
         said = cautions(self.epsilon, self.delta, public.rows_public)
         _warn(said)
         key, noise, fitting, sampling = self._streams()
@@ -115,18 +123,27 @@ class DPDSyn:
             held_against(table, public)
         ledger = Ledger(budget)
         try:
-            private, closed = _private(table, public, ledger, noise, key)
+            multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
+            kept, others = (table, None) if hold_out is None else _sides(cast(pd.DataFrame, table), public, hold_out, key)
+            private, closed = _private(kept, _fewer(public, hold_out), ledger, noise, key)
             _refuse_skipped(method, closed, budget)
             self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
+            self.evaluation_ = None
+            if evaluate is not None and multiplier is not None:
+                lessons = draw(self.method_, closed, min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
+                tested = private if others is None else _private(others, closed, ledger, apart(noise), key)[0]
+                self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
+        if hold_out is not None:  # what is published is of as many rows as there are
+            closed = replace(closed, rows_public=public.rows_public or max(1, round(closed.rows_public / (1 - hold_out))))
         self.schema_ = closed
         self.guarantee_ = replace(
             Guarantee.of(ledger, budget, public.unit),
             assumptions=(KINDS_INFERRED,) if public.kinds_inferred else (),
             learnt=told(public, closed),
         )
-        self.row_count_ = RowCount.of(self.method_, public.max_rows_per_person or 1)
+        self.row_count_ = RowCount.of(self.method_, (public.max_rows_per_person or 1) / (1 - (hold_out or 0.0)))
         self._sampling, self._process = sampling, os.getpid()
         _warn(caution for caution in cautions(self.epsilon, self.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
@@ -177,6 +194,7 @@ class DPDSyn:
             "schema": self.schema_.to_mapping(),
             "guarantee": self.guarantee_.to_mapping(),
             "row_count": None if self.row_count_ is None else vars(self.row_count_),
+            "evaluation": None if self.evaluation_ is None else self.evaluation_.to_mapping(),
         }
         saved.write(Path(path), meta, method.state())
 
@@ -199,6 +217,7 @@ class DPDSyn:
             model.schema_ = Schema.from_mapping(meta["schema"])
             model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
             model.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
+            model.evaluation_ = PrivateEvaluation.from_mapping(meta["evaluation"]) if meta.get("evaluation") else None
             model.method_ = cast(GuidedSynthesizer, merging.restored(model._method(), model.schema_, arrays))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
@@ -312,6 +331,32 @@ def _refuse_skipped(method: GuidedSynthesizer, schema: Schema, budget: Budget) -
     reason = method.skip(schema, budget)
     if reason:
         raise InputError(reason)
+
+
+def _check_evaluation(table: object, share: float | None, part: float | None) -> None:
+    """Raise InputError, before anything is spent, for an evaluation that cannot be."""
+    if share is not None:
+        private_evaluation.check_share(share)
+        private_evaluation.check_installed()
+    if part is not None:
+        check_part(part)
+        if share is None:
+            raise InputError("hold_out is the part of the rows that an evaluation is made on; give evaluate too, its share")
+        if not isinstance(table, pd.DataFrame):
+            raise InputError("rows cannot be held out of a file that is read piece by piece; give the table as a frame")
+
+
+def _sides(table: pd.DataFrame, schema: Schema, part: float, key: bytes) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that the release is made of, and the others."""
+    out = held_out(table, schema, part, key)
+    return table[~out], table[out]
+
+
+def _fewer(schema: Schema, part: float | None) -> Schema:
+    """The schema of the rows that are left where a part is held out."""
+    if part is None or not schema.rows_public:
+        return schema
+    return replace(schema, rows_public=max(1, round(schema.rows_public * (1 - part))))
 
 
 def _named(table: Any) -> pd.DataFrame | Path:
