@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 import numpy as np
 import pandas as pd
 
+from dpdsyn import held_out as holding
 from dpdsyn import merging, private_evaluation, saved
 from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
 from dpdsyn.checks import InputError
@@ -22,7 +23,6 @@ from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.entropy import apart, fresh
 from dpdsyn.guarantee import KINDS_INFERRED, Guarantee
 from dpdsyn.guide import GuideSettings
-from dpdsyn.held_out import check_part, held_out
 from dpdsyn.learnt import told
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
@@ -114,7 +114,7 @@ class DPDSyn:
         method = self._method()
         budget = Budget(self.epsilon, self.delta)
         _refuse_skipped(method, public, budget)
-        _check_evaluation(table, evaluate, hold_out)
+        private_evaluation.check(table, evaluate, hold_out)
         said = cautions(self.epsilon, self.delta, public.rows_public)
         _warn(said)
         key, noise, fitting, sampling = self._streams()
@@ -124,10 +124,11 @@ class DPDSyn:
         ledger = Ledger(budget)
         try:
             multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
-            kept, others = (table, None) if hold_out is None else _sides(cast(pd.DataFrame, table), public, hold_out, key)
-            private, closed = _private(kept, _fewer(public, hold_out), ledger, noise, key)
+            kept, others = (table, None) if hold_out is None else holding.sides(cast(pd.DataFrame, table), public, hold_out, key)
+            private, closed = _private(kept, holding.fewer(public, hold_out), ledger, noise, key)
             _refuse_skipped(method, closed, budget)
             self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
+            closed = holding.of_all(closed, public, hold_out)
             self.evaluation_ = None
             if evaluate is not None and multiplier is not None:
                 lessons = draw(self.method_, closed, min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
@@ -135,8 +136,6 @@ class DPDSyn:
                 self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
-        if hold_out is not None:  # what is published is of as many rows as there are
-            closed = replace(closed, rows_public=public.rows_public or max(1, round(closed.rows_public / (1 - hold_out))))
         self.schema_ = closed
         self.guarantee_ = replace(
             Guarantee.of(ledger, budget, public.unit),
@@ -331,32 +330,6 @@ def _refuse_skipped(method: GuidedSynthesizer, schema: Schema, budget: Budget) -
     reason = method.skip(schema, budget)
     if reason:
         raise InputError(reason)
-
-
-def _check_evaluation(table: object, share: float | None, part: float | None) -> None:
-    """Raise InputError, before anything is spent, for an evaluation that cannot be."""
-    if share is not None:
-        private_evaluation.check_share(share)
-        private_evaluation.check_installed()
-    if part is not None:
-        check_part(part)
-        if share is None:
-            raise InputError("hold_out is the part of the rows that an evaluation is made on; give evaluate too, its share")
-        if not isinstance(table, pd.DataFrame):
-            raise InputError("rows cannot be held out of a file that is read piece by piece; give the table as a frame")
-
-
-def _sides(table: pd.DataFrame, schema: Schema, part: float, key: bytes) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that the release is made of, and the others."""
-    out = held_out(table, schema, part, key)
-    return table[~out], table[out]
-
-
-def _fewer(schema: Schema, part: float | None) -> Schema:
-    """The schema of the rows that are left where a part is held out."""
-    if part is None or not schema.rows_public:
-        return schema
-    return replace(schema, rows_public=max(1, round(schema.rows_public * (1 - part))))
 
 
 def _named(table: Any) -> pd.DataFrame | Path:

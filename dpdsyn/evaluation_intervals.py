@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _Z = 1.959963984540054  # of 95%
+_WIDER = (3.0, 4.0, 6.0)
 _HALF = 0.5  # of continuity
 
 
@@ -56,7 +57,9 @@ class NoisyTable:
 
     def accuracy(self) -> Estimate:
         """The share of rows that are right."""
-        return _share(float(self.counts[self.correct].sum()), float(self.counts.sum()), self.correct.sum(), self.correct.size, self.sd)
+        return _share(
+            float(self.counts[self.correct].sum()), float(self.counts.sum()), self.correct.sum(), self.correct.size, self.sd
+        )
 
     def recalls(self) -> list[Estimate]:
         """Of each class, the share of its rows that are right."""
@@ -93,20 +96,31 @@ def _share(top: float, bottom: float, right: int, cells: int, sd: float) -> Esti
 
 
 def _ratio(top: float, bottom: float, variance: tuple[float, float, float], most: float, continuity: float) -> Estimate:
-    """Between 0 and `most`. variance: of top - r bottom, as a polynomial in r from its constant up."""
-    low, high = 0.0, most
-    square = _Z**2
-    a = bottom**2 - square * variance[2]
-    if bottom > 0 and a > 0:
-        ends = []
-        for way in (-1, 1):
-            moved = top + way * continuity
-            b, c = -2 * moved * bottom - square * variance[1], moved**2 - square * variance[0]
-            root = math.sqrt(max(b * b - 4 * a * c, 0.0))
-            ends.append((-b + way * root) / (2 * a))
-        if ends[1] > 0 and ends[0] < most:
-            low, high = max(0.0, ends[0]), min(most, ends[1])
-    value = top / bottom if bottom > 0 else (low + high) / 2
-    if (low, high) == (0.0, most):  # nothing can be told: neither end is likelier
-        value = most / 2
-    return Estimate(min(max(value, low), high), low, high)
+    """Between 0 and `most`. variance: of top - r bottom, as a polynomial in r from its constant up.
+
+    Where no r is within 1.96 standard deviations, as noise may have it, more of them are taken, until some are.
+    """
+    ends = (0.0, most)
+    for z in (_Z, *_WIDER):
+        found = _within(top, bottom, variance, most, continuity, z)
+        if found is not None:
+            ends = found
+            break
+    value = top / bottom if bottom > 0 and ends != (0.0, most) else most / 2  # where all is possible, neither end is likelier
+    return Estimate(min(max(value, ends[0]), ends[1]), *ends)
+
+
+def _within(
+    top: float, bottom: float, variance: tuple[float, float, float], most: float, continuity: float, z: float
+) -> tuple[float, float] | None:
+    """The ends of all r at which top - r bottom is within z standard deviations of 0, None if there is none."""
+    a = bottom**2 - z**2 * variance[2]
+    if bottom <= 0 or a <= 0:
+        return 0.0, most
+    ends = []
+    for way in (-1, 1):
+        moved = top + way * continuity
+        b, c = -2 * moved * bottom - z**2 * variance[1], moved**2 - z**2 * variance[0]
+        root = math.sqrt(max(b * b - 4 * a * c, 0.0))
+        ends.append(float((-b + way * root) / (2 * a)))
+    return (max(0.0, ends[0]), min(most, ends[1])) if ends[1] > 0 and ends[0] < most else None

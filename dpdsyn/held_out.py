@@ -6,6 +6,7 @@ cells, so one unit more or less is on one side alone and moves no other. No row 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 from numbers import Real
 
@@ -42,6 +43,26 @@ def held_out(table: pd.DataFrame, schema: Schema, part: float, key: bytes) -> np
     persons, names = whose(table[schema.person])
     sides = _below(hashes(cells_content(pd.Series(names, dtype=object)), own), part)
     return np.append(sides, True)[persons]
+
+
+def sides(table: pd.DataFrame, schema: Schema, part: float, key: bytes) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that the release is made of, and the others; as `held_out`."""
+    out = held_out(table, schema, part, key)
+    return table[~out], table[out]
+
+
+def fewer(schema: Schema, part: float | None) -> Schema:
+    """The schema of the rows that are left where a part, or None, is held out."""
+    if part is None or not schema.rows_public:
+        return schema
+    return replace(schema, rows_public=max(1, round(schema.rows_public * (1 - part))))
+
+
+def of_all(closed: Schema, given: Schema, part: float | None) -> Schema:
+    """A closed schema of the rows that were left, as that of all: of so many rows as given, or as were learnt, are published."""
+    if part is None:
+        return closed
+    return replace(closed, rows_public=given.rows_public or max(1, round(closed.rows_public / (1 - part))))
 
 
 def _said(column: Column, cells: pd.Series) -> np.ndarray:

@@ -19,13 +19,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from numbers import Real
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from dpdsyn.checks import InputError
 from dpdsyn.evaluation_intervals import Estimate, NoisyTable
+from dpdsyn.held_out import check_part
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -150,18 +153,24 @@ class PrivateEvaluation:
         return "\n".join([*lines, f"  in words: {self.verdict}"])
 
 
+def check(table: object, share: float | None, part: float | None) -> None:
+    """Raise InputError, before anything is spent, for an evaluation that cannot be. None: nothing was asked for."""
+    if share is not None:
+        check_share(share)
+        if find_spec("sklearn") is None:
+            raise InputError("an evaluation trains a model of scikit-learn, which is not here: `pip install scikit-learn`")
+    if part is not None:
+        check_part(part)
+        if share is None:
+            raise InputError("rows are held out for an evaluation alone; say with which share of the budget to make one")
+        if not isinstance(table, pd.DataFrame):
+            raise InputError("rows cannot be held out of a file that is read piece by piece; give the table as a frame")
+
+
 def check_share(share: float) -> None:
     """Raise InputError unless 0 < share < 1."""
     if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < 1:
         raise InputError(f"the share of the budget that buys an evaluation is {share!r}; a number between 0 and 1 is needed")
-
-
-def check_installed() -> None:
-    """Raise InputError if scikit-learn is not there."""
-    from importlib.util import find_spec
-
-    if find_spec("sklearn") is None:
-        raise InputError("a private evaluation trains a model of scikit-learn; install it with `pip install scikit-learn`")
 
 
 def keep_back(ledger: Ledger, share: float) -> float:
@@ -254,6 +263,16 @@ def model(schema: Schema) -> Any:
     return HistGradientBoostingClassifier(max_iter=100, early_stopping=False, categorical_features=native, random_state=0)
 
 
+def _one_thread() -> Any:
+    """The same trees whatever the number of processors, and no threads that wait for one another on a busy machine.
+
+    It holds for libraries that are loaded already.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
+
+
 def _learnt(schema: Schema, features: np.ndarray, labels: np.ndarray, classes: int) -> Callable[[np.ndarray], np.ndarray]:
     """From encoded features to scores (log-probabilities up to a constant), shape (rows, classes).
 
@@ -266,12 +285,15 @@ def _learnt(schema: Schema, features: np.ndarray, labels: np.ndarray, classes: i
         shares = np.bincount(labels, minlength=classes) / max(len(labels), 1)
         constant = np.where(shares > 0, np.log(np.maximum(shares, 1e-300)), nothing)
         return lambda rows: np.tile(constant, (len(rows), 1))
-    fitted = model(schema).fit(features, labels)
+    untrained = model(schema)
+    with _one_thread():
+        fitted = untrained.fit(features, labels)
 
     def scores(rows: np.ndarray) -> np.ndarray:
         found = np.tile(constant, (len(rows), 1))
         if len(rows):
-            raw = fitted.decision_function(rows)
+            with _one_thread():
+                raw = fitted.decision_function(rows)
             found[:, present] = np.stack([np.zeros(len(rows)), raw], axis=1) if raw.ndim == 1 else raw
         return found
 
