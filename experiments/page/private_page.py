@@ -17,6 +17,7 @@ from experiments.page.tallies import Tally, readable
 
 MOST_ROWS = 20_000  # of either table, that pairs and models are compared on
 _EVALUATORS = ("boosting", "logistic")
+_FEWEST = 8  # real rows that models are trained and tested on
 _TEST = 0.25  # of the real rows, that models are tested on
 _MOST_CODES = 12  # of a column, in pairs
 _MOST_PAIRS = 2000
@@ -136,6 +137,8 @@ def _models(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame) -> list
     if schema.target is None or find_spec("sklearn") is None:
         return [paragraph("Models need a target and scikit-learn.")]
     scores = _scores(schema, real, synthetic)
+    if scores is None:
+        return [paragraph("There are too few real rows whose target is known to test models on.")]
     names = list(next(iter(scores["synthetic"].values())))
     shown = [
         name for name in ("accuracy", "balanced_accuracy", "auroc", "log_loss", "r2", "rmse", "mae") if name in names
@@ -155,7 +158,7 @@ def _models(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame) -> list
     ]
 
 
-def _scores(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame) -> Scores:
+def _scores(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame) -> Scores | None:
     import sklearn.ensemble  # noqa: F401  # limits hold for libraries that are loaded already
     from threadpoolctl import threadpool_limits
 
@@ -165,6 +168,9 @@ def _scores(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame) -> Scor
     target = str(schema.target)
     chosen = np.random.default_rng(0).permutation(len(real))[:MOST_ROWS]
     rows = typed(real.iloc[chosen], schema, target)
+    rows = rows[rows[target].notna()]
+    if len(rows) < _FEWEST:
+        return None
     first = max(1, round(_TEST * len(rows)))
     test, train = rows[:first].reset_index(drop=True), rows[first:].reset_index(drop=True)
     made = typed(synthetic[:MOST_ROWS], schema, target)
