@@ -1,11 +1,11 @@
 """How good models are that learn from the synthetic rows, measured on real rows under differential privacy.
 
-A model is trained on synthetic rows, which cost nothing more, and one mechanism asks for three sums over real rows: a table of true
-by predicted class, the log loss of each row, and its square, of which the width of an interval is made. A row adds at most 1 to
+A model is trained on synthetic rows, which cost nothing more, and one mechanism asks for three sums over real rows: a table
+of true by predicted class, the log loss of each row, and its square, of which the width of an interval is made. A row adds 1 to
 one cell of the table, its loss over the bound to the second sum, half the square of that to the third: a vector of norm at most
-sqrt(1 + 1 + 1/4) = 1.5. The loss is clipped to log(50 classes), as if no probability were below 1 in 50 classes, whatever the rows
-are. A person's k rows weigh 1/k each, so one person's vector is no longer. The answer is one Gaussian mechanism; everything else
-is made of it.
+sqrt(1 + 1 + 1/4) = 1.5. The loss is clipped to log(50 classes), as if no probability were below 1 in 50 classes, whatever
+the rows are. A person's k rows weigh 1/k each, so one person's vector is no longer. The answer is one Gaussian mechanism; all
+else is made of it.
 
 Its noise is fixed in the plan before the first answer (`Ledger.keep_back`), from a share of the budget's zCDP, and composed with
 all else in sequence. That also holds of rows that the release was not made of (`dpdsyn.held_out`): a unit is then on one side
@@ -51,7 +51,8 @@ class PrivateEvaluation:
     """What was measured; all of it is as public as the guarantee.
 
     target: what is predicted. classes: its classes, in order. table: noisy counts of rows, one line a true class; one number for
-    each predicted class, or how many rows are right and wrong. sd: the standard deviation of the noise in each. loss: the noisy sums
+    each predicted class, or how many rows are right and wrong. sd: the standard deviation of the noise in each. loss: the
+    noisy sums
     of the clipped log loss and of its square. bound: what the loss is clipped to. share: of the budget. basis: which rows it was
     measured on. part: of the rows, which were held out; 0 if none were. lessons: how many synthetic rows the model learnt from.
     """
@@ -245,10 +246,8 @@ class Judge:
     def sums(self, rows: np.ndarray, clip: float) -> np.ndarray:
         """The table, flat, then the sums of losses and squares, each row's vector of norm at most `clip`."""
         truth, predicted, losses = self.losses(rows)
-        if self.shape[1] == self.classes:
-            cells = truth * self.classes + predicted
-        else:
-            cells = 2 * truth + (truth != predicted)
+        whole = self.shape[1] == self.classes
+        cells = truth * self.classes + predicted if whole else 2 * truth + (truth != predicted)
         counts = np.bincount(cells, minlength=math.prod(self.shape)).astype(float)
         scaled = losses / self.bound
         return np.concatenate([counts, [scaled.sum(), (scaled**2).sum() / 2]]) * (clip / CLIP)

@@ -128,8 +128,8 @@ class PrivateTable:
 
         Every unit enters the batch independently with probability `rate`; the batch may be empty. `f` must be a sum over the
         batch's rows of vectors of L2 norm at most `clip`, in double precision; it is called on large batches piece by piece.
-        Charges SampledGaussian(rate, sigma), which the ledger calls by the label. At a rate of 1 rows are read piece by piece, and
-        never held together. Raises ClippingError if `f` gives anything else than finite numbers.
+        Charges SampledGaussian(rate, sigma), which the ledger calls by the label. At a rate of 1 rows are read piece by piece,
+        and never held together. Raises ClippingError if `f` gives anything else than finite numbers.
         """
         positive("clip", clip)
         spend = SampledGaussian(rate, sigma)

@@ -43,8 +43,8 @@ class RowCount:
     def of(cls, fitted: object, most: float = 1) -> Self | None:
         """What a fitted method knows, by `noisy_rows_` and `noisy_rows_sd_`; None if it has none, or no finite ones.
 
-        most: how many rows one that a method counts stands for: as many as are used of one person, of whom each counts as 1 / most,
-        and more where some were held out.
+        most: how many rows one that a method counts stands for: as many as are used of one person, of whom each counts as 1 /
+        most, and more where some were held out.
         """
         known = [getattr(fitted, name, None) for name in ("noisy_rows_", "noisy_rows_sd_")]
         if not all(isinstance(number, Real) and math.isfinite(number) for number in known):

@@ -175,7 +175,8 @@ def synthesize(request: Request) -> int:
     rows = model.schema_.rows_public if request.rows is None else request.rows
     pages = _write(request, model, rows, owners)
     print(
-        f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{request.page}: the same as a page"
+        f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy "
+        f"statement\n{request.page}: the same as a page"
     )
     print("\n".join(map(str, filter(None, (model.guarantee, model.evaluation_)))))
     if request.private_page is not None:

@@ -52,13 +52,15 @@ def _histogram(tallies: Sequence[Tally]) -> str:
                 f"{first.written(first.edges[place])} to {first.written(first.edges[place + 1])}",
             )
             bars.append(
-                f'<rect class="{_colour(which)}" x="{x:.1f}" y="{_HEIGHT - tall:.1f}" width="{max(width, 0.5):.1f}" height="{tall:.1f}">'
+                f'<rect class="{_colour(which)}" x="{x:.1f}" y="{_HEIGHT - tall:.1f}" '
+                f'width="{max(width, 0.5):.1f}" height="{tall:.1f}">'
                 f"<title>{escape(said)}: {share(height)}</title></rect>"
             )
     marks = [(0, "start"), (count // 2, "middle"), (count, "end")]
     texts = [
-        f'<text x="{place * step:.1f}" y="{_HEIGHT + 13}" text-anchor="{anchor}">{escape(first.written(first.edges[place]))}</text>'
+        f'<text x="{place * step:.1f}" y="{_HEIGHT + 13}" text-anchor="{anchor}">{escape(edge)}</text>'
         for place, anchor in marks
+        for edge in [first.written(first.edges[place])]
     ]
     line = f'<line class="line" x1="0" x2="{_WIDTH}" y1="{_HEIGHT}" y2="{_HEIGHT}"/>'
     label = f"how {first.column.name} is distributed, highest bar {share(top)} of the rows"
@@ -80,7 +82,8 @@ def _bars(tallies: Sequence[Tally]) -> str:
             ]
         tall = 12 / len(parts)
         rects = "".join(
-            f'<rect class="{_colour(which)}" x="0" y="{which * tall:.1f}" width="{max(0.0, min(p, 1.0)) * 100:.2f}" height="{tall:.1f}"/>'
+            f'<rect class="{_colour(which)}" x="0" y="{which * tall:.1f}" '
+            f'width="{max(0.0, min(p, 1.0)) * 100:.2f}" height="{tall:.1f}"/>'
             for which, p in enumerate(parts)
         )
         said = f"{name}: " + ", ".join(map(share, parts))

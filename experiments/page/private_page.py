@@ -124,7 +124,8 @@ def _pair_table(pairs: Sequence[tuple[float, str, str]]) -> list[str]:
     lines = [[one, other, f"{distance:.3f}"] for distance, one, other in pairs[:_WORST]]
     return [
         paragraph(
-            f"Total variation distance, in the mean over {len(pairs):,} pairs: {mean:.3f}. Columns of many values are merged to {_MOST_CODES}."
+            f"Total variation distance, in the mean over {len(pairs):,} pairs: {mean:.3f}. Columns of many values "
+            f"are merged to {_MOST_CODES}."
         ),
         table(["column", "and", "distance"], lines, "The pairs that are furthest from the real ones"),
     ]
@@ -151,7 +152,8 @@ def _models(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame) -> list
     return [
         table(["model", *(name.replace("_", " ") for name in shown)], lines, f"Predicting {schema.target} of held-out real rows"),
         paragraph(
-            f"A quarter of the real rows, at most {MOST_ROWS:,} being used, is kept from the models that learn from real rows. The "
+            f"A quarter of the real rows, at most {MOST_ROWS:,} being used, is kept from the models that learn "
+            f"from real rows. The "
             "synthetic rows were made of all rows that the release may use, these included.",
             "note",
         ),

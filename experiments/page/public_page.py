@@ -42,8 +42,10 @@ def _top(statement: Statement, name: str) -> str:
     if words.promised(statement):
         parts.append(
             paragraph(
-                "All on this page is made of the synthetic table, of the privacy statement and of noisy measurements that were charged "
-                f"to the same budget. The guarantee (epsilon {number(float(statement['epsilon']))}, delta {float(statement['delta']):g}, "
+                "All on this page is made of the synthetic table, of the privacy statement and of noisy measurements "
+                "that were charged "
+                f"to the same budget. The guarantee (epsilon {number(float(statement['epsilon']))}, delta "
+                f"{float(statement['delta']):g}, "
                 f"for one {words.unit(statement)}) covers the page too, so it may be published with the table."
             )
         )
@@ -66,7 +68,8 @@ def _models(statement: Statement) -> str:
         return _section(
             title,
             paragraph(
-                "Nothing was measured: no part of the budget was kept for it (--evaluate SHARE). What models are worth that learn from "
+                "Nothing was measured: no part of the budget was kept for it (--evaluate SHARE). What models are "
+                "worth that learn from "
                 "this table can be told by whoever has real rows of their own, and by nothing on this page."
             ),
         )
@@ -88,10 +91,14 @@ def _models(statement: Statement) -> str:
         paragraph(f"In words: {found['verdict']}.", "lead"),
         tag("div", "".join(gauges), class_="gauges"),
         paragraph(
-            f"A model ({found['model']}) was trained on {int(found['lessons']):,} synthetic rows to predict {found['target']}, and tested "
-            f"on real rows ({_basis(found)}). The intervals cover both the noise and that real rows are a sample. Balanced accuracy is the "
-            "mean over classes of the share of each class that is recognised; log loss says how far predicted probabilities are off, and "
-            f"is clipped to {float(found['bound']):.2f} for each row. Guessing means to know how common classes are, and nothing else. "
+            f"A model ({found['model']}) was trained on {int(found['lessons']):,} synthetic rows to predict "
+            f"{found['target']}, and tested "
+            f"on real rows ({_basis(found)}). The intervals cover both the noise and that real rows are a sample. "
+            f"Balanced accuracy is the "
+            "mean over classes of the share of each class that is recognised; log loss says how far predicted "
+            "probabilities are off, and "
+            f"is clipped to {float(found['bound']):.2f} for each row. Guessing means to know how common classes "
+            f"are, and nothing else. "
             f"It took the share {float(found['share']):g} of the budget, in zero-concentrated differential privacy."
         ),
         _table(found),
@@ -128,7 +135,8 @@ def _table(found: Mapping[str, Any]) -> str:
 def _columns(tallies: Sequence[Tally]) -> str:
     drawn = tag("div", "".join(distribution([tally]) for tally in tallies), class_="columns")
     note = (
-        "Shares of the synthetic rows. The outermost bars hold what lies beyond them as well; numbers that more than a tenth of the rows "
+        "Shares of the synthetic rows. The outermost bars hold what lies beyond them as well; numbers that "
+        "more than a tenth of the rows "
         "have are listed under the picture instead."
     )
     return _section("What is in the table, column by column", paragraph(note, "note"), drawn)

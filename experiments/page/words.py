@@ -36,7 +36,8 @@ def for_anybody(statement: Statement) -> list[str]:
     one, epsilon, delta = unit(statement), float(statement["epsilon"]), float(statement["delta"])
     if not promised(statement):
         return [
-            "Nothing is promised here: parts of this were read off the private rows without protection. Neither the table nor this "
+            "Nothing is promised here: parts of this were read off the private rows without protection. Neither "
+            "the table nor this "
             "page may be published."
         ]
     whose = "person" if one == "person" else "row of the private table"
@@ -52,10 +53,12 @@ def for_anybody(statement: Statement) -> list[str]:
         lines.append("That is a weak promise; epsilon is above 10.")
     if one == "row":
         lines.append(
-            "A row is protected, not a person. Whoever has several rows in the private table is protected less, the less the more."
+            "A row is protected, not a person. Whoever has several rows in the private table is protected less, "
+            "the less the more."
         )
     lines += [
-        "What many have in common may be learnt from the table, and is what it is for: if smokers fall ill more often, that shows, "
+        "What many have in common may be learnt from the table, and is what it is for: if smokers fall ill "
+        "more often, that shows, "
         "whether or not a given smoker was in the private table.",
         "A single synthetic row says nothing about any real one. Rare values and fine differences may be wrong: the noise hides "
         "what few people have.",
@@ -102,7 +105,8 @@ def for_lawyers(statement: Statement) -> list[tuple[str, str]]:
     pairs += [
         (
             "Covered",
-            "the synthetic table, of any length, the privacy statement, this page, and whatever is computed from these without the "
+            "the synthetic table, of any length, the privacy statement, this page, and whatever is computed from "
+            "these without the "
             "private table",
         ),
         ("Added up", _added_up(statement)),

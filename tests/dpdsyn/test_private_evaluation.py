@@ -9,16 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 from builders.neighbours import BY_ROW, OPEN_BY_ROW, TWO_ROWS_EACH, people
 
 from dpdsyn import DPDSyn, Schema, private_evaluation
 from dpdsyn.checks import InputError
+from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_evaluation import CLIP, LABEL, Judge, PrivateEvaluation, evaluated, keep_back
 from dpdsyn.private_table import ClippingError, PrivateTable
-from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.rows import Rows
 from dpdsyn.spends import Gaussian, SampledGaussian
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def made(frame: pd.DataFrame | None = None, pieces: int = 1, **changed: Any) -> 
     pages = Pages(SCHEMA)
     frame = rows() if frame is None else frame
     ends = np.linspace(0, len(frame), pieces + 1).astype(int)
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
+    for start, end in pairwise(ends):
         list(pages.watch([frame.iloc[start:end].reset_index(drop=True)]))
     return public_page(statement(**changed), "made.csv", pages._tallies or [])
 
