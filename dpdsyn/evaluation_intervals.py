@@ -2,7 +2,7 @@
 
 Rows are a sample of those that could have been in the table, and the sums over them have Gaussian noise of a known standard
 deviation. A ratio r of two sums, T of N, is all r for which T - r N is no further from 0 than chance explains (Fieller 1954,
-"Some problems in interval estimation"). Its variance is that of the noise plus that of sampling, which for a share is n r (1 - r),
+"Some problems in interval estimation"). Its variance is that of the noise plus that of sampling, for a share n r (1 - r),
 as in Wilson (1927), with half a count of continuity. Where the noise is as large as N, the interval is all that is possible.
 A mean of independent shares has the interval that is recovered from theirs (Zou and Donner 2008, "Construction of confidence
 limits about effect measures"). If each of a person's k rows weighs 1 / k, the number of weights stands for the number of rows:

@@ -52,9 +52,8 @@ class PrivateEvaluation:
 
     target: what is predicted. classes: its classes, in order. table: noisy counts of rows, one line a true class; one number for
     each predicted class, or how many rows are right and wrong. sd: the standard deviation of the noise in each. loss: the
-    noisy sums
-    of the clipped log loss and of its square. bound: what the loss is clipped to. share: of the budget. basis: which rows it was
-    measured on. part: of the rows, which were held out; 0 if none were. lessons: how many synthetic rows the model learnt from.
+    noisy sums of the clipped log loss and of its square. bound: what the loss is clipped to. share: of the budget. part: of the
+    rows, which were held out; 0 if none were. lessons: how many synthetic rows the model learnt from.
     """
 
     target: str
