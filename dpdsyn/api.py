@@ -15,12 +15,13 @@ from typing import Any, Self, cast
 import numpy as np
 import pandas as pd
 
-from dpdsyn import merging, saved
+from dpdsyn import held_out as holding
+from dpdsyn import merging, private_evaluation, saved
 from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
 from dpdsyn.checks import InputError
 from dpdsyn.contribution_bounding import used_rows
 from dpdsyn.domain_learning import DomainLearning
-from dpdsyn.entropy import fresh
+from dpdsyn.entropy import apart, fresh
 from dpdsyn.guarantee import KINDS_INFERRED, Guarantee
 from dpdsyn.guide import GuideSettings
 from dpdsyn.learnt import told
@@ -28,6 +29,7 @@ from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
 from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
+from dpdsyn.private_evaluation import PrivateEvaluation
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.raw_table import ROWS_COUNTED, RawTable
 from dpdsyn.row_count import RowCount, RowCountWarning
@@ -56,11 +58,12 @@ class DPDSyn:
     not private against whoever knows it. Copies (pickle, joblib, deepcopy, forked processes) draw rows of their own,
     unless it is given.
 
-    After `fit`: `schema_`, `guarantee_`, and `row_count_`, the noisy number of rows, if the method knows one. Parameters follow
-    the conventions of scikit-learn.
+    After `fit`: `schema_`, `guarantee_`, and `row_count_`, the noisy number of rows, if the method knows one, and `evaluation_`,
+    if one was asked for. Parameters follow the conventions of scikit-learn.
     """
 
     row_count_: RowCount | None = None  # which models of earlier versions do not have
+    evaluation_: PrivateEvaluation | None = None
 
     def __init__(
         self,
@@ -90,6 +93,8 @@ class DPDSyn:
         schema: Schema | Mapping[str, Any] | str | Path,
         preflight: bool = True,
         confirm_kinds: bool = False,
+        evaluate: float | None = None,
+        hold_out: float | None = None,
     ) -> Self:
         """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
 
@@ -98,7 +103,9 @@ class DPDSyn:
         `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
         contradict the schema (`dpdsyn.preflight`); without it every cell is encoded as the schema's rules say, and no row raises
         anything. confirm_kinds: that the kinds of columns may be known, where the schema says that they were guessed from cells;
-        the guarantee names this assumption.
+        the guarantee names this assumption. evaluate: a share of the budget, which buys a private estimate of how good models are
+        that learn from the synthetic rows (`dpdsyn.private_evaluation`), on the rows of the table, or on the part `hold_out` of
+        them (frames only), which the release is then not made of (`dpdsyn.held_out`).
         Raises ValueError if a parameter, the schema or the table cannot be meant, or if nothing can be learnt of the target or of
         any column with this budget. Warns of a budget that promises little, and of a schema whose `rows_public` is far from the
         noisy number of rows.
@@ -108,6 +115,7 @@ class DPDSyn:
         method = self._method()
         budget = Budget(self.epsilon, self.delta)
         _refuse_skipped(method, public, budget)
+        private_evaluation.check(table, evaluate, hold_out)
         said = cautions(self.epsilon, self.delta, public.rows_public)
         _warn(said)
         key, noise, fitting, sampling = self._streams()
@@ -116,9 +124,17 @@ class DPDSyn:
             held_against(table, public)
         ledger = self._ledger(budget, public)
         try:
-            private, closed = _private(table, public, ledger, noise, key)
+            multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
+            kept, others = (table, None) if hold_out is None else holding.sides(cast(pd.DataFrame, table), public, hold_out, key)
+            private, closed = _private(kept, holding.fewer(public, hold_out), ledger, noise, key)
             _refuse_skipped(method, closed, budget)
             self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
+            closed = holding.of_all(closed, public, hold_out)
+            self.evaluation_ = None
+            if evaluate is not None and multiplier is not None:
+                lessons = draw(self.method_, closed, min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
+                tested = private if others is None else _private(others, closed, ledger, apart(noise), key)[0]
+                self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
         self._fitted_with = self._parameters()
@@ -128,7 +144,7 @@ class DPDSyn:
             assumptions=(KINDS_INFERRED,) if public.kinds_inferred else (),
             learnt=told(public, closed),
         )
-        self.row_count_ = RowCount.of(self.method_, public.max_rows_per_person or 1)
+        self.row_count_ = RowCount.of(self.method_, (public.max_rows_per_person or 1) / (1 - (hold_out or 0.0)))
         self._sampling, self._process, self._seeded_rows = sampling, os.getpid(), self.random_state is not None
         _warn(caution for caution in cautions(self.epsilon, self.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
@@ -180,6 +196,7 @@ class DPDSyn:
             "schema": self.schema_.to_mapping(),
             "guarantee": self.guarantee_.to_mapping(),
             "row_count": None if self.row_count_ is None else vars(self.row_count_),
+            "evaluation": None if self.evaluation_ is None else self.evaluation_.to_mapping(),
         }
         saved.write(Path(path), meta, method.state())
 
@@ -202,6 +219,7 @@ class DPDSyn:
             model.schema_ = Schema.from_mapping(meta["schema"])
             model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
             model.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
+            model.evaluation_ = PrivateEvaluation.from_mapping(meta["evaluation"]) if meta.get("evaluation") else None
             model.method_ = cast(GuidedSynthesizer, merging.restored(model._method(), model.schema_, arrays))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error

@@ -33,10 +33,11 @@ ROOMS: dict[str, tuple[str, ...]] = {  # of experiments: which others each may u
     "sweep": ("run", "data", "evaluation", "records"),
     "audit": ("sweep", "run", "data", "evaluation", "records"),
     "report": ("records",),
+    "page": ("evaluation",),
     "bench": ("audit", "crosscheck", "data", "evaluation", "records", "report", "run", "sweep"),
     "crosscheck": ("audit", "bench", "data", "evaluation", "records", "report", "run", "sweep"),
     "examples": ("audit", "bench", "crosscheck", "data", "evaluation", "records", "report", "run", "sweep"),
-    "cli": ("audit", "bench", "crosscheck", "data", "evaluation", "examples", "records", "report", "run", "sweep"),
+    "cli": ("audit", "bench", "crosscheck", "data", "evaluation", "examples", "page", "records", "report", "run", "sweep"),
 }
 MACHINERY = ("marginal", "gans", "foreign")  # of baselines; what lies beside them is a method each
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dpdsyn.checks import InputError
 from dpdsyn.files import refuse_over, refuse_unwritable, whole, write_whole
+from experiments.cli.outputs import check_private_page
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
 from experiments.data.errors import DataError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from dpdsyn.cautions import Caution
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
+    from experiments.page.release_pages import Pages
 
 _CHUNK = 1_000_000  # rows sampled and written at once
 
@@ -48,6 +50,24 @@ def add(commands: argparse._SubParsersAction) -> None:
     make.add_argument("--labels", metavar="NAME", help="how labels are drawn: calibrated, sample, argmax or toward_shares")
     make.add_argument("--other-targets", nargs="+", default=[], metavar="COLUMN", help="more columns to serve models of")
     make.add_argument("--chosen-elsewhere", action="store_true", help="that method and settings were chosen on other data")
+    make.add_argument(
+        "--evaluate",
+        type=float,
+        metavar="SHARE",
+        help="buy, with this share of the budget, a private estimate of how good models will be that learn from the table",
+    )
+    make.add_argument(
+        "--hold-out",
+        type=float,
+        metavar="PART",
+        help="with --evaluate: estimate on this part of the rows, which the table is then not made of; else on all of them",
+    )
+    make.add_argument(
+        "--private-page",
+        type=Path,
+        metavar="HTML",
+        help="another page, for the owner alone: synthetic beside real, of exact private rows; not for publishing",
+    )
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
     make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
     make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
@@ -77,8 +97,9 @@ class Request:
     """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do.
 
     method, candidates, labels, other_targets, changes: see `experiments.publishing`. chosen_elsewhere: that these were chosen on
-    other data. confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to
-    hold the rows against the schema first. show_cells: whether it may quote cells.
+    other data. evaluate, hold_out, private_page: as `DPDSyn.fit` and `experiments.page` have them. confirm_kinds: that the kinds
+    of columns may be known, where they were guessed from cells. preflight: whether to hold the rows against the schema first.
+    show_cells: whether it may quote cells.
     """
 
     table: Path
@@ -101,10 +122,23 @@ class Request:
     confirm_kinds: bool
     preflight: bool
     show_cells: bool
+    evaluate: float | None = None
+    hold_out: float | None = None
+    private_page: Path | None = None
 
     @property
     def statement(self) -> Path:
         return self.output.with_name(f"{self.output.stem}.privacy.json")
+
+    @property
+    def page(self) -> Path:
+        return self.output.with_suffix(".html")
+
+    @property
+    def written(self) -> list[Path]:
+        """All files that are written."""
+        own = [] if self.private_page is None else [self.private_page]
+        return [self.output, self.statement, self.page, *own]
 
 
 def synthesize(request: Request) -> int:
@@ -128,7 +162,7 @@ def synthesize(request: Request) -> int:
     said = cautions(request.epsilon, request.delta, schema.rows_public)
     _caution(said)
     say(f"reading {request.table}")
-    pieces = streamed(request.table, request.reading, schema)
+    pieces = streamed(request.table, request.reading, schema) and request.hold_out is None
     table = request.table if pieces else read_table(request.table, request.reading, may_be_empty=not request.preflight)
     if request.preflight:
         held_against(request.table, table, schema, request.reading, request.show_cells)
@@ -138,18 +172,27 @@ def synthesize(request: Request) -> int:
         warnings.simplefilter("ignore", WeakGuaranteeWarning)
         warnings.simplefilter("ignore", RowCountWarning)
         try:
-            model.fit(table, schema, preflight=False, confirm_kinds=request.confirm_kinds)
+            bought = {"evaluate": request.evaluate, "hold_out": request.hold_out}
+            model.fit(table, schema, preflight=False, confirm_kinds=request.confirm_kinds, **bought)
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
-    del table
+    if request.private_page is None:
+        del table
     assumed = () if method.is_usual else (CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN,)
     model.guarantee_ = replace(model.guarantee_, assumptions=(*model.guarantee_.assumptions, *assumed))
     if model.guarantee_.kind != "dp" and not schema.drafted:
         raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
     _caution(caution for caution in model.cautions if caution not in said)
     rows = model.schema_.rows_public if request.rows is None else request.rows
-    _write(request, model, method, rows, owners)
-    print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")
+    pages = _write(request, model, method, rows, owners)
+    print(
+        f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy "
+        f"statement\n{request.page}: the same as a page"
+    )
+    print("\n".join(map(str, filter(None, (model.guarantee, model.evaluation_)))))
+    if request.private_page is not None:
+        pages.write_private(request.private_page, request.output.name, lambda: _real(table, model.schema_))
+        say(f"{request.private_page}: synthetic beside real, made of exact private rows; NOT FOR PUBLISHING")
     if request.seed is not None:
         say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
     return 0
@@ -160,13 +203,14 @@ def _check_output(request: Request) -> None:
         raise DataError(f"--output {request.output}: the name has to end in {' or '.join(ENDINGS)}")
     if not request.output.parent.is_dir():
         raise DataError(f"--output {request.output}: there is no folder {request.output.parent}")
-    for path in (request.output, request.statement):
-        if path.exists() and not request.overwrite:
-            raise DataError(f"{path} exists; a second release spends epsilon again. Give --overwrite if that is meant")
+    check_private_page(request.private_page, [request.output, request.statement, request.page])
     refuse_over(
-        {"--output": request.output, "the statement": request.statement},
+        {"--private-page" if path == request.private_page else "--output": path for path in request.written},
         {"the private table": request.table, "the schema": request.schema},
     )
+    for path in request.written:
+        if path.exists() and not request.overwrite:
+            raise DataError(f"{path} exists; a second release spends epsilon again. Give --overwrite if that is meant")
     refuse_unwritable(request.output)
     if request.rows is not None and request.rows < 1:
         raise InputError(f"--rows is {request.rows}; a whole number of at least 1 is needed")
@@ -202,16 +246,29 @@ def _caution(cautions: Iterable[Caution]) -> None:
         say(f"{'CAUTION' if caution.grave else 'note'}: {caution.text}")
 
 
-def _write(request: Request, model: DPDSyn, method: Chosen, rows: int, owners: Mapping[str, pa.DataType]) -> None:
-    """The table and its statement, each whole or not at all. owners: types that columns of a Parquet file are to have."""
+def _write(request: Request, model: DPDSyn, method: Chosen, rows: int, owners: Mapping[str, pa.DataType]) -> Pages:
+    """The table, its statement and its page, each whole or not at all. owners: types that columns of a Parquet file are to
+    have."""
+    from experiments.page.release_pages import Pages
+
+    pages = Pages(model.schema_)
     with whole(request.output) as table:
+        chunks = pages.watch(_chunks(model, rows))
         if request.output.suffix == ".csv":
-            write_csv(_chunks(model, rows), table)
+            write_csv(chunks, table)
         else:
-            write_parquet(_chunks(model, rows), table, Types.of(model.schema_, owners))
-        write_whole(
-            request.statement, _json(_statement(request, model, method, rows)).encode()
-        )  # it is there before the table is
+            write_parquet(chunks, table, Types.of(model.schema_, owners))
+        statement = _statement(request, model, method, rows)
+        write_whole(request.statement, _json(statement).encode())  # both are there before the table is
+        pages.write(request.page, request.output.name, statement)
+    return pages
+
+
+def _real(table: pd.DataFrame | Path, schema: Schema) -> pd.DataFrame:
+    """The private rows for their owner's page; the first ones of a file that is read piece by piece."""
+    from experiments.page.private_page import first_rows
+
+    return first_rows(table, schema) if isinstance(table, Path) else table
 
 
 def _json(statement: dict[str, Any]) -> str:
@@ -241,5 +298,6 @@ def _statement(request: Request, model: DPDSyn, method: Chosen, rows: int) -> di
         "rows": rows,
         "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
         "cautions": [caution.text for caution in model.cautions],
+        **({} if model.evaluation_ is None else {"evaluation": model.evaluation_.to_mapping()}),
         "schema": model.schema_.to_mapping(),
     }
