@@ -8,6 +8,7 @@ one moment in two time zones are equal in Python and are kept apart.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -51,7 +52,7 @@ def canonical(cell: Any) -> str:
     """The text by which a cell is compared with a category.
 
     1, 1.0, "1" and "1.0" are the same category; so are True, "True" and "true", and a date and its midnight. Bytes are read
-    as UTF-8.
+    as UTF-8. Texts that look the same in Unicode are the same (normal form C).
     """
     if isinstance(cell, bool | np.bool_):
         return "true" if cell else "false"
@@ -65,10 +66,11 @@ def canonical(cell: Any) -> str:
 
 
 def _written(cell: Any) -> str:
-    if isinstance(cell, str):
-        return str.strip(cell)
     if isinstance(cell, bytes):
-        return cell.decode("utf-8", "replace").strip()
+        return _written(cell.decode("utf-8", "replace"))
+    if isinstance(cell, str):
+        text = str.strip(cell)
+        return text if text.isascii() else unicodedata.normalize("NFC", text)
     if isinstance(cell, Integral) and not isinstance(cell, np.timedelta64):
         whole = int(cell)
         return str(whole) if whole.bit_length() < 3 * _MOST_DIGITS else hex(whole)
