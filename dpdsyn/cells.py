@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -23,6 +23,7 @@ RESOLUTIONS = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}  # second
 
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 _MIDNIGHT = re.compile(r"^(\d{4}-\d\d-\d\d)[ T]00:00(?::00(?:\.0+)?)?$")
+_WHOLE_DAYS = re.compile(r"^(-?\d+ days) \+?00:00:00$")
 _LENIENT_DATE = re.compile(r"^(\d{4})(?:[-/](\d{1,2})(?:[-/](\d{1,2}))?)?$")
 _EPOCH = date(1970, 1, 1).toordinal()
 _MOST_DIGITS = 400  # of a number that is written out; longer ones keep their exponent
@@ -79,6 +80,8 @@ def _written(cell: Any) -> str:
     if isinstance(cell, Decimal):
         return _decimal(cell)
     try:
+        if isinstance(cell, timedelta | np.timedelta64):
+            return _WHOLE_DAYS.sub(r"\1", str(pd.Timedelta(cell)))
         return str(cell).strip()
     except Exception:  # whatever a foreign class raises, the cell says nothing
         return ""

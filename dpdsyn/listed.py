@@ -34,6 +34,11 @@ def plain(category: Any) -> Any:
     return category.item() if isinstance(category, np.generic) else category
 
 
+def _said(value: Any) -> str | None:
+    """The numeral of a number, or of a text that writes one; of a double the shortest, 1e23 and not 99999999999999991611392."""
+    return numeral(str(value) if isinstance(value, float | np.floating) else canonical(value))
+
+
 class Listed:
     """The categories of a column. A cell is one if both have the same text (`dpdsyn.cells.canonical`), or say the same number.
 
@@ -53,7 +58,7 @@ class Listed:
         text = canonical(cell)
         code = self._texts.get(text)
         if code is None and (among := self._numbers if isinstance(cell, str | bytes) else self._written):
-            said = numeral(text) if isinstance(cell, str | bytes) or is_number(cell) else None
+            said = numeral(text) if isinstance(cell, str | bytes) else _said(cell) if is_number(cell) else None
             return None if said is None else among.get(said)
         return code
 
@@ -70,5 +75,5 @@ class Listed:
 
     @cached_property
     def _all(self) -> list[tuple[str, int]]:
-        said = ((numeral(canonical(c)), code) for code, c in enumerate(self._categories) if not isinstance(c, bool | np.bool_))
+        said = ((_said(c), code) for code, c in enumerate(self._categories) if not isinstance(c, bool | np.bool_))
         return [(text, code) for text, code in said if text is not None]

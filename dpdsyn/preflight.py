@@ -46,9 +46,9 @@ class PreflightWarning(UserWarning):
 class Fault:
     """Cells of one column that contradict the schema in one way.
 
-    kind: `missing`, `unreadable`, `person` or `nothing` (no cell is what the schema says). cells: how many. row: the first, from
-    0. saying: the sentence on it, with `{}` where the cell stands. cell: the first one's text, which is shown only where its owner
-    asks.
+    kind: `missing`, `unreadable`, `person` or `nothing` (no cell is what the schema says). cells: how many. row: the first,
+    from 0. saying: the sentence on it, with `{}` where the cell stands. cell: the first one's text, which is shown only where
+    its owner asks.
     """
 
     column: str
