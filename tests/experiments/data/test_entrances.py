@@ -30,7 +30,7 @@ from dpdsyn.schema import Schema
 from experiments.cli.main import main
 from experiments.data.table_file import WORDS_FOR_MISSING, Reading, read_table
 
-FUZZ = int(os.environ.get("DPDSYN_FUZZ", "40"))
+FUZZ = int(os.environ.get("DPDSYN_FUZZ", "12"))
 COMMAS = Reading(sep=";", decimal=",")
 AWKWARD = [
     *(
