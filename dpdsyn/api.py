@@ -27,6 +27,7 @@ from dpdsyn.guide import GuideSettings
 from dpdsyn.learnt import told
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
+from dpdsyn.preflight import PreflightWarning
 from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_evaluation import PrivateEvaluation
@@ -101,11 +102,12 @@ class DPDSyn:
         schema: a Schema, what a schema file holds, or the path of one. What it leaves open is learnt first, out of the same
         budget (`dpdsyn.domain_learning`); `schema_` is the closed one. If it names a person (frames only), at most
         `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
-        contradict the schema (`dpdsyn.preflight`); without it every cell is encoded as the schema's rules say, and no row raises
-        anything. confirm_kinds: that the kinds of columns may be known, where the schema says that they were guessed from cells;
-        the guarantee names this assumption. evaluate: a share of the budget, which buys a private estimate of how good models are
-        that learn from the synthetic rows (`dpdsyn.private_evaluation`), on the rows of the table, or on the part `hold_out` of
-        them (frames only), which the release is then not made of (`dpdsyn.held_out`).
+        contradict the schema, and warn where many are not what it says (`dpdsyn.preflight`); without it every cell is encoded as
+        the schema's rules say, and no row raises anything. confirm_kinds: that the kinds of columns may be known, where the
+        schema says that they were guessed from cells; the guarantee names this assumption. evaluate: a share of the budget, which
+        buys a private estimate of how good models are that learn from the synthetic rows (`dpdsyn.private_evaluation`), on the
+        rows of the table, or on the part `hold_out` of them (frames only), which the release is then not made of
+        (`dpdsyn.held_out`).
         Raises ValueError if a parameter, the schema or the table cannot be meant, or if nothing can be learnt of the target or of
         any column with this budget. Warns of a budget that promises little, and of a schema whose `rows_public` is far from the
         noisy number of rows.
@@ -121,7 +123,8 @@ class DPDSyn:
         key, noise, fitting, sampling = self._streams()
         table = _named(table)
         if preflight:
-            held_against(table, public)
+            for caution in held_against(table, public).cautions:
+                warnings.warn(caution, PreflightWarning, stacklevel=2)
         ledger = self._ledger(budget, public)
         try:
             multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)

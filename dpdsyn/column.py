@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dpdsyn.cells import RESOLUTIONS, Different, canonical, days, each, is_single, moments, number, numbers
+from dpdsyn.cells import RESOLUTIONS, Different, canonical, days, each, is_missing, is_single, moments, number, numbers
 from dpdsyn.grain import uniform
+from dpdsyn.listed import Listed, plain
+from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT, numeral
 from dpdsyn.pieces import Pieces, units_of, values_of
 from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, shortened, truth
 
@@ -20,8 +22,6 @@ KINDS = ("categorical", "integer", "real", "date")
 MISSING_RULES = ("drop", "own_code")
 SCALES = ("linear", "log")
 OTHER_LABEL = "other"
-DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
-COMMA_HINT = "if the comma is a decimal mark, say so where the file is read (`decimal`)"
 ABSENT, UNREADABLE = -1, -2  # what `Column.read` says of a cell that has no code
 LEARN = "learn"  # what may stand in a schema where it leaves something open
 UNLEARNT = ("leave_out", "noise")
@@ -114,7 +114,7 @@ class Column:
         return cls(
             name=name,
             kind=kind,
-            categories=tuple(categories or ()),
+            categories=tuple(map(plain, categories or ())),
             bounds=None if spec.get("bounds") is None else bounds(name, kind, spec["bounds"]),
             bins=spec.get("bins", 0),
             scale=spec.get("scale", "linear"),
@@ -153,12 +153,16 @@ class Column:
             raise SchemaError(f"{where}: `cut_at` needs the names of its classes, in `categories`")
         if any(isinstance(c, bool) for c in self.categories) and not all(isinstance(c, bool) for c in self.categories):
             raise SchemaError(f"{where}: YAML reads unquoted yes/no/on/off as true/false; quote these categories")
-        if any(c is None or isinstance(c, list | dict) for c in self.categories):
-            raise SchemaError(f"{where}: every category is a text or a number; missing cells have a rule, `missing`")
+        if any(is_missing(c) or isinstance(c, list | dict) for c in self.categories):
+            raise SchemaError(
+                f"{where}: every category is a text or a number; missing cells have a rule, `missing`. If the text null is one, "
+                'quote it, "null"'
+            )
         texts = [canonical(c) for c in self.categories]
         if len(set(texts)) < len(texts):
             twice = sorted({t for t in texts if texts.count(t) > 1})
-            raise SchemaError(f"{where}: categories given twice: {', '.join(twice)}")
+            codes = "; numbers are compared as numbers, so quote codes" if any(numeral(text) for text in twice) else ""
+            raise SchemaError(f"{where}: categories given twice: {', '.join(twice)}{codes}")
         if self.categories and self.unlearnt is not None and not self.is_learnt:
             raise SchemaError(f"{where}: unlearnt is of what is learnt, and its categories are listed; keep one of both")
         if self.bounds is not None or self.bins or self.scale != "linear":
@@ -274,6 +278,10 @@ class Column:
 
         Of an open column 0 for every other cell.
         """
+        return self.held(cells)[0]
+
+    def held(self, cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """As `read`, and whether each cell lies outside the bounds, shape (rows,), bool."""
         if self.ordered:
             found = self.found(cells)
             if self.is_open:
@@ -284,8 +292,9 @@ class Column:
                 codes = np.clip(np.searchsorted(self.edges, found.values, side="right") - 1, 0, self.bins - 1)
             codes[np.isnan(found.values)] = UNREADABLE
             codes[found.absent] = ABSENT
-            return codes[found.positions]
-        index = {canonical(category): code for code, category in enumerate(self.categories)}
+            low, high = self._ends
+            return codes[found.positions], ((found.values < low) | (found.values > high))[found.positions]
+        listed = Listed(self.categories)
         unknown = (UNREADABLE if self.other_code is None else self.other_code) if self.categories else 0
 
         def code(cell: Any) -> int:
@@ -293,9 +302,17 @@ class Column:
                 return UNREADABLE
             if self.cut_at and not np.isnan(value := number(cell)):
                 return int(np.searchsorted(self.cut_at, value, side="left"))
-            return index.get(canonical(cell), unknown)
+            return unknown if (known := listed.code(cell)) is None else known
 
-        return each(cells, code, ABSENT, np.int64)
+        return each(cells, code, ABSENT, np.int64), np.zeros(len(cells), dtype=bool)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """The lowest and the highest of what `found` gives that lie within the bounds."""
+        if self.bounds is None:
+            return -np.inf, np.inf
+        parts = RESOLUTIONS["day"] // RESOLUTIONS[self.resolution or "day"] if self.kind == "date" else 1
+        return self.bounds[0] * parts, self.bounds[1] * parts + parts - 1
 
     def found(self, cells: pd.Series) -> Different:
         """What the cells of a column of numbers or dates say: numbers, days, or parts of days where it is read so finely."""
@@ -314,11 +331,16 @@ class Column:
         """Why a cell is at fault, for its owner; `named` stands for the cell."""
         if not is_single(cell):
             return f"{named} is no single value but a {type(cell).__name__}"
+        if self.ordered and isinstance(cell, timedelta | np.timedelta64):
+            return f"{named} is a duration, and the schema says the column is {self.kind}; give it as a number, of days for one"
         if self.kind == "date":
             form = f"written as {self.format}" if self.format else "of ISO 8601 such as 2024-03-31 (others: state its `format`)"
             return f"{named} is not a date {form}, and the schema says the column is one"
         if self.ordered:
-            hint = f"; {COMMA_HINT}" if DECIMAL_COMMA.match(canonical(cell)) else ""
+            if isinstance(cell, date | np.datetime64):
+                return f"{named} is not a number but a date, and the schema says the column is {self.kind}"
+            text = canonical(cell)
+            hint = f"; {COMMA_HINT}" if DECIMAL_COMMA.match(text) else f"; {POINT_HINT}" if text.endswith(STRAY_POINT) else ""
             return f"{named} is not a number, and the schema says the column is {self.kind}{hint}"
         if self.cut_at:
             return f"{named} is neither a number nor one of its classes ({shortened(self.categories)})"

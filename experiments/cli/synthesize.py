@@ -163,7 +163,7 @@ def synthesize(request: Request) -> int:
     _caution(said)
     say(f"reading {request.table}")
     pieces = streamed(request.table, request.reading, schema) and request.hold_out is None
-    table = request.table if pieces else read_table(request.table, request.reading, may_be_empty=not request.preflight)
+    table = request.table if pieces else read_table(request.table, request.reading, not request.preflight, schema)
     if request.preflight:
         held_against(request.table, table, schema, request.reading, request.show_cells)
     say("learning under differential privacy")

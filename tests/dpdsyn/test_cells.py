@@ -148,6 +148,21 @@ def test_numbers_and_days_are_what_is_written_down() -> None:
     assert column.encode(zoned).tolist() == [0, 0] and column.encode(zoned.astype(object)).tolist() == [0, 0]
 
 
+FORMS = ("%d.%m.%Y", "%Y%m%d", "%m/%d/%Y %H:%M", "%Y-%m-%dT%H:%M:%S", "%d. %b %Y", "%d.%m.%y", "%%%d%m%Y", "%d%d%Y", "%H:%M", "%")
+
+
+@given(st.sampled_from(FORMS), st.datetimes(dt.datetime(1000, 1, 1)), st.integers(0, 12), st.sampled_from("0139.: \u0661"))
+@settings(deadline=None)
+def test_a_date_of_a_stated_form_is_what_strptime_reads(form: str, moment: dt.datetime, at: int, other: str) -> None:
+    text = moment.strftime(form) if form != "%" else "%"
+    for written in (text, text[:at] + other + text[at + 1 :]):
+        try:
+            right = float(dt.datetime.strptime(written.strip(), form).toordinal() - dt.date(1970, 1, 1).toordinal())
+        except Exception:  # a form that is none gives errors of many kinds
+            right = np.nan
+        assert day(written, form) == right or np.isnan([day(written, form), right]).all()
+
+
 def test_equal_texts_and_numbers_are_read_once() -> None:
     for cells in (["a", "b"] * 50, [1, 2] * 50, [1.5, np.nan] * 50, [D("1.5"), None] * 50, [True, False] * 50):
         assert len(distinct(pd.Series(cells, dtype=object))[1]) <= 2
