@@ -113,8 +113,8 @@ class DPDSyn:
         key, noise, fitting, sampling = self._streams()
         table = _named(table)
         if preflight:
-            for caution in held_against(table, public).cautions:
-                warnings.warn(caution, PreflightWarning, stacklevel=2)
+            for words in held_against(table, public).cautions:
+                warnings.warn(words, PreflightWarning, stacklevel=2)
         ledger = Ledger(budget)
         try:
             private, closed = _private(table, public, ledger, noise, key)
