@@ -123,8 +123,8 @@ class DPDSyn:
         key, noise, fitting, sampling = self._streams()
         table = _named(table)
         if preflight:
-            for caution in held_against(table, public).cautions:
-                warnings.warn(caution, PreflightWarning, stacklevel=2)
+            for words in held_against(table, public).cautions:
+                warnings.warn(words, PreflightWarning, stacklevel=2)
         ledger = self._ledger(budget, public)
         try:
             multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)

@@ -7,8 +7,8 @@ from mutants.fault import Edit, Fault, fault
 _API = "dpdsyn/api.py"
 _PREFLIGHT = """\
         if preflight:
-            for caution in held_against(table, public).cautions:
-                warnings.warn(caution, PreflightWarning, stacklevel=2)
+            for words in held_against(table, public).cautions:
+                warnings.warn(words, PreflightWarning, stacklevel=2)
 """
 _BOUNDING = "dpdsyn/contribution_bounding.py"
 _PERSONS = ("dpdsyn/test_contribution_bounding.py",)
