@@ -34,7 +34,6 @@ OURS = [name for name in options("synthesizer") if "package" not in read_option(
 def test_every_method_keeps_the_contract(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of steps and iterations a few, for all are alike, and so many fits that noise is seen which is off by a sixth."""
     monkeypatch.setattr(contract, "_FITS", (4, 12))
-    monkeypatch.setattr("dpdsyn.row_gradients._BLOCK", 64)  # sums are made again row by row, in blocks of this size
     option = read_option("synthesizer", name)
     kind = load(option["_target_"])
     parameters = {key: value for key, value in option.items() if key not in ("name", "_target_", "about")}
