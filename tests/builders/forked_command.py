@@ -52,6 +52,7 @@ _SLOW = (
     "threadpoolctl",
     "yaml",
 )
+_SCRIPT = Path(sys.executable).with_name("dpdsyn")
 _SERVE = "import sys; from builders.forked_command import serve; sys.exit(serve(int(sys.argv[1]), sys.argv[2:]))"
 
 
@@ -71,6 +72,7 @@ class Forked:
         self, arguments: Sequence[str], folder: Path, environment: dict[str, str], seconds: float
     ) -> subprocess.CompletedProcess[str]:
         """`dpdsyn` with these arguments, in this folder. Raises TimeoutExpired, as `subprocess.run` does."""
+        typed = [str(_SCRIPT), *arguments]
         asked = json.dumps({"arguments": [str(a) for a in arguments], "folder": str(folder), "environment": environment}).encode()
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             self._socket.settimeout(120)  # libraries may have to be loaded before
@@ -85,12 +87,12 @@ class Forked:
                     os.kill(pid, signal.SIGKILL)
                 self._socket.settimeout(10)
                 _exactly(self._socket, 8)
-                raise subprocess.TimeoutExpired(["dpdsyn", *arguments], seconds) from None
+                raise subprocess.TimeoutExpired(typed, seconds) from None
             said = []
             for stream in (output, errors):
                 stream.seek(0)
                 said.append(stream.read().decode())
-        return subprocess.CompletedProcess(["dpdsyn", *arguments], code, *said)
+        return subprocess.CompletedProcess(typed, code, *said)
 
     def close(self) -> None:
         self._socket.close()
@@ -139,13 +141,12 @@ def _end(command: Callable[..., int], *given: Any) -> NoReturn:
 
 
 def _command(arguments: list[str], folder: str, environment: dict[str, str]) -> int:
-    script = Path(sys.executable).with_name("dpdsyn")
     former = os.environ["PYTHONPATH"].split(os.pathsep)
     os.environ.clear()
     os.environ.update(environment)
     given = [place for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
-    sys.path[:] = [str(script.parent), *given, *(place for place in sys.path if place and place not in former)]
-    sys.argv = [str(script), *arguments]
+    sys.path[:] = [str(_SCRIPT.parent), *given, *(place for place in sys.path if place and place not in former)]
+    sys.argv = [str(_SCRIPT), *arguments]
     for name in [name for name in sys.modules if name.partition(".")[0] == "builders"]:
         del sys.modules[name]
     os.chdir(folder)

@@ -146,10 +146,10 @@ def test_the_sources_noisy_count_reaches_the_guide_and_no_other_number_does(monk
     given: list[float | None] = []
     monkeypatch.setattr("dpdsyn.guide.Guide.fit", lambda self, private, noise, rng, rows=None: given.append(rows) or self)  # type: ignore[func-returns-value]
     monkeypatch.setattr(GuidedSynthesizer, "_odds", lambda self, rng: np.ones(2))
-    counted, _ = fit_toy(lambda: GuidedSynthesizer("swift"), toy_schema(), 80)
+    counted, _ = fit_toy(lambda: GuidedSynthesizer("swift"), toy_schema(), 80, verify=False)
     assert given == [counted.source_.noisy_rows_] and counted.noisy_rows_ == counted.source_.noisy_rows_
     monkeypatch.setattr(ClassConditional, "rows_", 80, raising=False)
-    fit_toy(lambda: GuidedSynthesizer("class_conditional"), toy_schema(), 80)
+    fit_toy(lambda: GuidedSynthesizer("class_conditional"), toy_schema(), 80, verify=False)
     assert given[1:] == [None]
 
 

@@ -33,7 +33,7 @@ def fitted(synthesizer: Synthesizer, encoded: np.ndarray, schema: Schema, epsilo
 
 
 def test_the_method_charges_candidates_and_guide_together() -> None:
-    synthesizer, private = fit_toy(GuidedSynthesizer, toy_schema(), 80)
+    synthesizer, private = fit_toy(GuidedSynthesizer, toy_schema(), 80, verify=False)
     mechanisms = [entry["mechanism"] for entry in private.ledger.entries]
     assert mechanisms == ["GaussianCap", "SampledGaussian"]
     assert private.ledger.guarantee == "dp"
@@ -42,14 +42,16 @@ def test_the_method_charges_candidates_and_guide_together() -> None:
 
 
 def test_nested_methods_share_the_budget_in_renyi_dp() -> None:
-    _, private = fit_toy(lambda: GuidedSynthesizer(candidates="mst", candidate_parameters={"iterations": 50}), toy_schema(), 80)
+    _, private = fit_toy(
+        lambda: GuidedSynthesizer(candidates="mst", candidate_parameters={"iterations": 50}), toy_schema(), 80, verify=False
+    )
     assert [entry["mechanism"] for entry in private.ledger.entries] == ["ZCDP", "SampledGaussian"]
     assert 0.99 < private.ledger.spent <= 1.0
 
 
 def test_the_method_as_published_has_no_guarantee_because_it_publishes_exact_columns() -> None:
     schema = toy_schema()
-    synthesizer, private = fit_toy(lambda: GuidedSynthesizer(candidates="permuted"), schema, 80)
+    synthesizer, private = fit_toy(lambda: GuidedSynthesizer(candidates="permuted"), schema, 80, verify=False)
     assert private.ledger.guarantee == "none" and private.ledger.spent is None
     encoded = synthesizer.source_.sample(80, np.random.default_rng(0))
     for name in schema.features:

