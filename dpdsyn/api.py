@@ -17,29 +17,37 @@ import pandas as pd
 from dpdsyn import merging, saved
 from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
 from dpdsyn.checks import InputError
+from dpdsyn.conditions import Conditions
+from dpdsyn.constraints import Dependence
 from dpdsyn.contribution_bounding import used_rows
 from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.entropy import fresh
+from dpdsyn.frames import as_pandas
 from dpdsyn.guarantee import KINDS_INFERRED, Guarantee
 from dpdsyn.guide import GuideSettings
 from dpdsyn.learnt import told
+from dpdsyn.learnt_dependence import LearntDependence
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
 from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.published_rows import PublishedRows, Tally, refuse_contradictions
 from dpdsyn.raw_table import ROWS_COUNTED, RawTable
 from dpdsyn.row_count import RowCount, RowCountWarning
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.schema_values import SchemaError, shortened
-from dpdsyn.synthesizer import draw
 
 _KEY_BYTES = 32
 
 
 class SeededNoiseWarning(UserWarning):
     """The noise can be computed again by whoever knows the seed."""
+
+
+class BrokenRuleWarning(UserWarning):
+    """Rows of the owner's table break a rule of its schema; this is of the preflight, for the owner and not for publishing."""
 
 
 class DPDSyn:
@@ -92,6 +100,8 @@ class DPDSyn:
     ) -> Self:
         """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
 
+        A frame is one of pandas, or of polars or another library that speaks Arrow or has `to_pandas` (`dpdsyn.frames`).
+
         schema: a Schema, what a schema file holds, or the path of one. What it leaves open is learnt first, out of the same
         budget (`dpdsyn.domain_learning`); `schema_` is the closed one. If it names a person (frames only), at most
         `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
@@ -107,12 +117,14 @@ class DPDSyn:
         method = self._method()
         budget = Budget(self.epsilon, self.delta)
         _refuse_skipped(method, public, budget)
+        refuse_contradictions(public)
         said = cautions(self.epsilon, self.delta, public.rows_public)
         _warn(said)
         key, noise, fitting, sampling = self._streams()
         table = _named(table)
         if preflight:
-            held_against(table, public)
+            for line in held_against(table, public).broken_rules:
+                warnings.warn(line, BrokenRuleWarning, stacklevel=2)
         ledger = Ledger(budget)
         try:
             private, closed = _private(table, public, ledger, noise, key)
@@ -128,15 +140,22 @@ class DPDSyn:
         )
         self.row_count_ = RowCount.of(self.method_, public.max_rows_per_person or 1)
         self._sampling, self._process = sampling, os.getpid()
+        self._published = PublishedRows.of(self.method_, closed, sampling)
         _warn(caution for caution in cautions(self.epsilon, self.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
             warnings.warn(caution.text, RowCountWarning, stacklevel=2)
         return self
 
-    def sample(self, n: int | None = None) -> pd.DataFrame:
+    def sample(
+        self, n: int | None = None, given: Mapping[str, Any] | None = None, balance: Mapping[Any, float] | None = None
+    ) -> pd.DataFrame:
         """n synthetic rows (`rows_public` of the schema by default) in the types and categories of the schema.
 
-        Each call gives other rows; none of them costs budget. Raises ValueError before `fit` or for n below 0.
+        given: values that columns are to have, such as {"sex": "Female"}. balance: shares of the target's classes, such as
+        {"yes": .5, "no": .5}. Rules of the schema (`constraints`) are kept; `tally` says how many rows were drawn again or
+        repaired to that end (`dpdsyn.published_rows`). Each call gives other rows; none of them costs budget, for all of it is
+        a function of the fitted model and of the schema. Raises ValueError before `fit`, for n below 0, and for columns, values
+        and shares that there are not.
         """
         schema = self._fitted().schema_
         rows = schema.rows_public if n is None else n
@@ -144,7 +163,12 @@ class DPDSyn:
             raise InputError(f"n is {n!r}; a whole number of rows, 0 or more, is needed")
         if self._process != os.getpid():  # a process that was forked off this one has the same generator
             self._draw_afresh()
-        return schema.decode(draw(self.method_, schema, int(rows), self._sampling), self._sampling)
+        return self._published.sample(int(rows), Conditions.of(given, balance), self._sampling)
+
+    @property
+    def tally(self) -> Tally:
+        """Of all rows sampled so far: how many there are, were drawn, moved and repaired."""
+        return self._fitted()._published.tally
 
     @property
     def guarantee(self) -> Guarantee:
@@ -176,6 +200,7 @@ class DPDSyn:
             "parameters": {**parameters, "guide": method.guide_.settings.to_mapping()},
             "schema": self.schema_.to_mapping(),
             "guarantee": self.guarantee_.to_mapping(),
+            "dependences": {written: learnt.to_mapping() for written, learnt in self._published.learnt.items()},
             "row_count": None if self.row_count_ is None else vars(self.row_count_),
         }
         saved.write(Path(path), meta, method.state())
@@ -200,6 +225,9 @@ class DPDSyn:
             model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
             model.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
             model.method_ = cast(GuidedSynthesizer, merging.restored(model._method(), model.schema_, arrays))
+            model._published = PublishedRows(
+                model.method_, model.schema_, _dependences(model.schema_, meta.get("dependences", {}))
+            )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
         model._sampling, model._process = fresh() if model.random_state is None else model._seeded(), os.getpid()
@@ -266,6 +294,16 @@ class DPDSyn:
         return self
 
 
+def _dependences(schema: Schema, raw: Mapping[str, Any]) -> dict[str, LearntDependence]:
+    """What a saved model learnt of dependences. Raises ValueError or KeyError for what does not fit its schema."""
+    found = {}
+    for rule in schema.constraints:
+        if isinstance(rule, Dependence):
+            found[rule.written] = LearntDependence.from_mapping(rule, raw[rule.written])
+            found[rule.written].check(schema)
+    return found
+
+
 def _schema_of(given: Any) -> Schema:
     if isinstance(given, Schema):
         return given
@@ -316,11 +354,7 @@ def _refuse_skipped(method: GuidedSynthesizer, schema: Schema, budget: Budget) -
 
 def _named(table: Any) -> pd.DataFrame | Path:
     """A frame whose names are texts, or a path. Raises InputError for anything else."""
-    if isinstance(table, pd.DataFrame):
-        return table.set_axis(table.columns.map(str), axis=1)
-    if not isinstance(table, str | Path):
-        raise InputError(f"a pandas DataFrame or the path of a Parquet file is needed; given is a {type(table).__name__}")
-    return Path(table)
+    return Path(table) if isinstance(table, str | Path) else as_pandas(table)
 
 
 def _private(

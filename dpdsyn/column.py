@@ -339,6 +339,10 @@ class Column:
             if not self.emit_other and (encoded == self.other_code).any():  # never so in a sample
                 cells = pd.concat([cells.astype(object), pd.Series([OTHER_LABEL], dtype=object)], ignore_index=True)
             return cells.take(encoded).reset_index(drop=True).rename(self.name)
+        return self.cells_of(self.numbers_of(encoded, rng))
+
+    def numbers_of(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Of a column of numbers or dates what `decode` makes cells of: numbers, days or parts of days, NaN where missing."""
         bins = np.minimum(encoded, self.values - 1)
         edges = self.edges if self.bins else np.empty(0)
         if self.pieces:
@@ -351,6 +355,10 @@ class Column:
             numbers = uniform(edges, bins, rng)
         if self.missing_code is not None:
             numbers[encoded == self.missing_code] = np.nan
+        return numbers
+
+    def cells_of(self, numbers: Any) -> pd.Series:
+        """Cells in the owner's types, of numbers as `numbers_of` gives them."""
         if self.kind == "date":
             return self._dates(numbers)
         if self.kind == "integer":

@@ -68,6 +68,18 @@ def _frame(batch: Any) -> pd.DataFrame:
     return pd.DataFrame({name: _cells(column, whole) for name, column in zip(batch.schema.names, columns, strict=True)})
 
 
+def arrow_frame(table: Any) -> pd.DataFrame:
+    """An Arrow table as a frame, its cells as those of a Parquet file come out."""
+    parts = [_frame(batch) for batch in table.to_batches(_ROWS)]
+    return pd.concat(parts, ignore_index=True) if parts else _frame(_no_rows(table.schema))
+
+
+def _no_rows(schema: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_pylist([], schema=schema)
+
+
 def _cells(column: Any, whole: dict[Any, Any]) -> pd.Series:
     """The cells of a column. One that pandas cannot hold, such as a time in nanoseconds, harms no other: it is given as an
     empty list, which says nothing of any kind.

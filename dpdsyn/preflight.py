@@ -7,7 +7,7 @@ it, or without it, nothing refuses a row: every cell is encoded as something (`d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pandas as pd
 
 from dpdsyn.column import ABSENT, UNREADABLE, Column, SchemaError
 from dpdsyn.contribution_bounding import whose
+from dpdsyn.raw_rules import broken
 from dpdsyn.schema import Schema
 
 OFTEN = 0.05  # a larger share of cells in no category is worth a word
@@ -65,13 +66,24 @@ class PreflightError(SchemaError):
 class Report:
     """What a preflight finds. rows: of the table; usable: those left after the rules for missing cells and persons.
 
-    undeclared: of each column with a code for other categories, the share of cells that have it.
+    undeclared: of each column with a code for other categories, the share of cells that have it. broken: how many rows break
+    each rule of the schema, by its words.
     """
 
     faults: tuple[Fault, ...]
     rows: int
     usable: int
     undeclared: Mapping[str, float]
+    broken: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def broken_rules(self) -> tuple[str, ...]:
+        """Of each rule that rows break, a sentence for the owner; the method does not hear of it, and published rows keep it."""
+        return tuple(
+            f"constraint {written!r}: {rows:,} rows ({rows / max(self.rows, 1):.2%}) break it; published rows keep it all the same"
+            for written, rows in self.broken.items()
+            if rows
+        )
 
     @property
     def often_undeclared(self) -> str:
@@ -113,6 +125,7 @@ def examined(table: pd.DataFrame | str | Path, schema: Schema) -> Report:
 def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
     found: dict[tuple[str, str], Fault] = {}
     others = {column.name: 0 for column in schema.columns if column.other_code is not None and not column.is_open}
+    rules = dict.fromkeys((rule.written for rule in schema.constraints), 0)
     rows = usable = 0
     for frame in frames:
         kept = np.ones(len(frame), dtype=bool)
@@ -132,8 +145,9 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
             usable += int(np.minimum(per_person, schema.max_rows_per_person or 1).sum())
         else:
             usable += int(kept.sum())
+        rules = {written: rules[written] + strays for written, strays in broken(schema, frame).items()}
         rows += len(frame)
-    return Report(tuple(found.values()), rows, usable, {name: cells / max(rows, 1) for name, cells in others.items()})
+    return Report(tuple(found.values()), rows, usable, {name: cells / max(rows, 1) for name, cells in others.items()}, rules)
 
 
 def _note(

@@ -148,6 +148,8 @@ def held_against(path: Path, table: pd.DataFrame | Path, schema: Schema, reading
         raise InputError(told[0] + hint) from error
     except InputError as error:
         raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from error
+    for line in report.broken_rules:
+        say(f"CAUTION: {line}. For you alone: it tells of the rows")
     if report.often_undeclared:
         say(f'CAUTION: many cells are in no category of their column and become "other": {report.often_undeclared}')
     return report

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import gzip
+import io
 import json
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,23 +26,34 @@ if TYPE_CHECKING:
 
     from dpdsyn.api import DPDSyn
     from dpdsyn.cautions import Caution
+    from dpdsyn.conditions import Conditions
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
 
 _CHUNK = 1_000_000  # rows sampled and written at once
-_ENDINGS = (".csv", ".parquet")
+_ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     make = commands.add_parser("synthesize", help="a synthetic table from a CSV or Parquet file and its schema")
     make.add_argument("table", type=Path, metavar="FILE")
     make.add_argument("--schema", type=Path, required=True, metavar="YAML")
-    make.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv or .parquet")
+    make.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv, .csv.gz or .parquet")
     make.add_argument("--target", help="the column to be predicted, if the schema does not name it")
     make.add_argument("--epsilon", type=float, required=True)
     make.add_argument("--delta", type=float, default=1e-6)
     make.add_argument(
         "--rows", type=int, help="how many to make; rows_public by default, as the schema states it or as it was learnt"
+    )
+    make.add_argument(
+        "--given",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a value that every row is to have, such as sex=Female; several times for several columns",
+    )
+    make.add_argument(
+        "--balance", action="append", default=[], metavar="CLASS=SHARE,...", help="shares of the target's classes: yes=0.5,no=0.5"
     )
     make.add_argument("--candidates", default="swift", metavar="NAME", help="source of candidate rows")
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
@@ -62,8 +76,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def release(given: argparse.Namespace) -> int:
-    names = [field.name for field in fields(Request) if field.name != "reading"]
-    return synthesize(Request(**{name: getattr(given, name) for name in names}, reading=reading(given)))
+    from dpdsyn.conditions import Conditions, pairs, shares
+
+    names = [field.name for field in fields(Request) if field.name not in ("reading", "conditions")]
+    conditions = Conditions(pairs(given.given, "--given", "sex=Female"), shares(given.balance))
+    return synthesize(Request(**{name: getattr(given, name) for name in names}, reading=reading(given), conditions=conditions))
 
 
 @dataclass(frozen=True)
@@ -71,7 +88,7 @@ class Request:
     """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do.
 
     confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to hold the rows
-    against the schema first. show_cells: whether it may quote cells.
+    against the schema first. show_cells: whether it may quote cells. conditions: what rows are to be.
     """
 
     table: Path
@@ -89,10 +106,11 @@ class Request:
     confirm_kinds: bool
     preflight: bool
     show_cells: bool
+    conditions: Conditions
 
     @property
     def statement(self) -> Path:
-        return self.output.with_name(f"{self.output.stem}.privacy.json")
+        return self.output.with_name(f"{self.output.name.removesuffix('.gz').rpartition('.')[0]}.privacy.json")
 
 
 def synthesize(request: Request) -> int:
@@ -100,6 +118,7 @@ def synthesize(request: Request) -> int:
     from dpdsyn.api import DPDSyn, SeededNoiseWarning
     from dpdsyn.cautions import WeakGuaranteeWarning, cautions
     from dpdsyn.privacy import Budget
+    from dpdsyn.published_rows import refuse_contradictions
     from dpdsyn.row_count import RowCountWarning
     from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
@@ -108,6 +127,7 @@ def synthesize(request: Request) -> int:
     Budget(request.epsilon, request.delta)
     _check_output(request)
     schema = _schema(request)
+    refuse_contradictions(schema, request.conditions)
     if request.output.suffix == ".parquet":
         _arrow_types(schema)  # which refuses, before anything is spent, what it cannot hold
     owners = _owners_types(request.table) if request.output.suffix == ".parquet" else {}
@@ -139,14 +159,16 @@ def synthesize(request: Request) -> int:
     rows = model.schema_.rows_public if request.rows is None else request.rows
     _write(request, model, rows, owners)
     print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")
+    for line in _kept(request, model):
+        print(line)
     if request.seed is not None:
         say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
     return 0
 
 
 def _check_output(request: Request) -> None:
-    if request.output.suffix not in _ENDINGS:
-        raise DataError(f"--output {request.output}: the name has to end in {' or '.join(_ENDINGS)}")
+    if not request.output.name.endswith(_ENDINGS):
+        raise DataError(f"--output {request.output}: the name has to end in {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
     if not request.output.parent.is_dir():
         raise DataError(f"--output {request.output}: there is no folder {request.output.parent}")
     for path in (request.output, request.statement):
@@ -182,10 +204,11 @@ def _caution(cautions: Iterable[Caution]) -> None:
 def _write(request: Request, model: DPDSyn, rows: int, owners: Mapping[str, pa.DataType]) -> None:
     """The table and its statement, each whole or not at all. owners: types that columns of a Parquet file are to have."""
     with whole(request.output) as table:
-        if request.output.suffix == ".csv":
-            _write_csv(_chunks(model, rows), table)
+        chunks = _chunks(model, rows, request.conditions)
+        if request.output.suffix == ".parquet":
+            _write_parquet(chunks, table, model.schema_, owners)
         else:
-            _write_parquet(_chunks(model, rows), table, model.schema_, owners)
+            _write_csv(chunks, table, packed=request.output.suffix == ".gz")
         write_whole(request.statement, _json(_statement(request, model, rows)).encode())  # it is there before the table is
 
 
@@ -195,18 +218,31 @@ def _json(statement: dict[str, Any]) -> str:
     return re.sub(r"\[\s+(-?\d[^][\"{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
-def _chunks(model: DPDSyn, rows: int) -> Iterator[pd.DataFrame]:
+def _kept(request: Request, model: DPDSyn) -> list[str]:
+    """What to say of rules that rows keep and of conditions that they were drawn under."""
+    rules, conditions = [rule.written for rule in model.schema_.constraints], request.conditions.told()
+    lines = [f"conditioned on {line}" for line in conditions]
+    lines += [f"every row keeps {written}" for written in rules]
+    return [*lines, f"to that end {model.tally.told()}; no private row was looked at, so it costs no budget"] if lines else []
+
+
+def _chunks(model: DPDSyn, rows: int, conditions: Conditions) -> Iterator[pd.DataFrame]:
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
     starts = range(0, rows, _CHUNK)
     for start in track(starts, "sampling", console=console, disable=not console.is_terminal, transient=True):
-        yield model.sample(min(_CHUNK, rows - start))
+        yield model.sample(min(_CHUNK, rows - start), conditions.given or None, conditions.balance or None)
 
 
-def _write_csv(chunks: Iterator[pd.DataFrame], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+def _write_csv(chunks: Iterator[pd.DataFrame], path: Path, packed: bool) -> None:
+    """packed: by gzip, without a name or a time in it."""
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if packed else nullcontext(raw) as binary,
+        io.TextIOWrapper(binary, encoding="utf-8", newline="") as file,  # type: ignore[type-var]
+    ):
         for i, chunk in enumerate(chunks):
             chunk.to_csv(file, index=False, header=i == 0, lineterminator="\n")
 
@@ -271,6 +307,9 @@ def _arrow_types(schema: Schema) -> pa.Schema:
                 "the schema, so that they are texts, or write a .csv file"
             ) from None
         fields.append((column.name, kind))
+    for made in sorted(schema.made, key=lambda column: column.position):
+        cells = made.cells(1, 1, np.random.default_rng(0))
+        fields.insert(min(made.position, len(fields)), (made.name, pa.array(cells, from_pandas=True).type))
     return pa.schema(fields)
 
 
@@ -283,6 +322,9 @@ def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:
         "program": f"dpdsyn {version('dpdsyn')}",
         "method": {"name": "dpdsyn", "version": model.method_.version, "candidates": request.candidates},
         "rows": rows,
+        **({"constraints": [rule.to_plain() for rule in model.schema_.constraints]} if model.schema_.constraints else {}),
+        **({"conditioned_on": told} if (told := request.conditions.told()) else {}),
+        **({"rows_drawn": vars(model.tally)} if model.schema_.constraints or request.conditions else {}),
         "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
         "cautions": [caution.text for caution in model.cautions],
         "schema": model.schema_.to_mapping(),

@@ -1,0 +1,50 @@
+"""Tables of other libraries as pandas frames, without importing any: by `to_pandas`, or by Arrow's stream protocol.
+
+Polars, PyArrow, DuckDB, Modin and others offer one or both. Cells come as Arrow has them: whole numbers beside a missing cell
+stay whole numbers, texts are texts, times keep their zones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from dpdsyn.checks import InputError
+
+ACCEPTED = "a pandas DataFrame, a table of polars or Arrow, or the path of a Parquet file"
+
+
+def as_pandas(table: Any) -> pd.DataFrame:
+    """The table as a pandas frame with texts for names; a frame of pandas itself is not copied.
+
+    A lazy frame of polars (`collect`) is collected. Raises InputError for anything that is no table.
+    """
+    if isinstance(table, pd.DataFrame):
+        return table.set_axis(table.columns.map(str), axis=1)
+    if type(table).__name__ == "LazyFrame" and hasattr(table, "collect"):
+        table = table.collect()
+    if isinstance(table, type):
+        found = None
+    elif hasattr(table, "__arrow_c_stream__"):
+        found = _by_arrow(table)
+    elif hasattr(table, "to_pandas"):
+        found = table.to_pandas()
+    else:
+        found = None
+    if not isinstance(found, pd.DataFrame):
+        raise InputError(f"{ACCEPTED} is needed; given is a {type(table).__name__}")
+    return found.set_axis(found.columns.map(str), axis=1)
+
+
+def _by_arrow(table: Any) -> pd.DataFrame | None:
+    """By the PyCapsule interface of Arrow, piece by piece as Parquet files are read; None for one column alone."""
+    import pyarrow as pa
+
+    from dpdsyn.parquet import arrow_frame
+
+    try:
+        read = pa.table(table)
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError):
+        return table.to_pandas() if hasattr(table, "to_pandas") else None
+    return arrow_frame(read)
