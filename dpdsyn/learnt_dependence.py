@@ -85,6 +85,14 @@ class LearntDependence:
             raise ValueError("the saved dependence does not fit its schema")
 
 
+def stated_codes(rule: Dependence, schema: Schema) -> list[tuple[int, int]]:
+    """(code of the source, code of the target) of what is stated of two categorical columns; other columns have none."""
+    if len(rule.sources) > 1 or schema[rule.sources[0]].ordered or schema[rule.target].ordered:
+        return []
+    pairs = [(_code(schema[rule.sources[0]], source), _code(schema[rule.target], target)) for source, target in rule.mapping]
+    return [pair for pair in pairs if min(pair) >= 0]
+
+
 def _commonest(codes: np.ndarray) -> int:
     """The first row that has the commonest code."""
     _, firsts, counts = np.unique(codes, return_index=True, return_counts=True)

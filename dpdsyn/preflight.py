@@ -80,7 +80,7 @@ class Report:
     def broken_rules(self) -> tuple[str, ...]:
         """Of each rule that rows break, a sentence for the owner; the method does not hear of it, and published rows keep it."""
         return tuple(
-            f"constraint {written!r}: {rows:,} rows ({rows / max(self.rows, 1):.2%}) break it; published rows keep it all the same"
+            f"constraint {written!r}: {rows:,} rows ({rows / max(self.rows, 1):.2%}) break it; published rows keep it even so"
             for written, rows in self.broken.items()
             if rows
         )

@@ -32,12 +32,14 @@ _TRIAL = 64  # rows by which rules are tried before anything is spent
 
 @dataclass(frozen=True)
 class Tally:
-    """rows: published. drawn: rows that were drawn. moved: rows of which a number was moved within its code. repaired: rows of
-    which cells were moved as they had to be, for drawing came to no end.
+    """rows: published. drawn: rows that were drawn; again: those of them that broke a rule or a condition, so that others took
+    their place. moved: rows of which a number was moved within its code. repaired: rows of which cells were moved as they had to
+    be, for drawing came to no end.
     """
 
     rows: int = 0
     drawn: int = 0
+    again: int = 0
     moved: int = 0
     repaired: int = 0
 
@@ -47,7 +49,7 @@ class Tally:
     def told(self) -> str:
         """In a sentence."""
         return (
-            f"{max(self.drawn - self.rows, 0):,} rows were drawn again, {self.moved:,} had a number moved within its bin, and "
+            f"{self.again:,} rows were drawn again, {self.moved:,} had a number moved within its bin, and "
             f"{self.repaired:,} were repaired"
         )
 
@@ -95,7 +97,7 @@ class PublishedRows:
         if kept or conditions.balance:
             frame, tally = self._kept(kept, n, conditions, rng)
         else:
-            frame, tally = self.schema.decode(draw(self.method, self.schema, n, rng), rng), Tally(n, n)
+            frame, tally = self.schema.decode(draw(self.method, self.schema, n, rng), rng), Tally(rows=n, drawn=n)
         self.tally += tally
         first, self._ids = self._ids, self._ids + n
         return with_made(frame, self.schema.made, first, rng)
@@ -116,7 +118,8 @@ class PublishedRows:
             rows, good, moved = kept.settled(encoded, rng)
             positions = _within(np.flatnonzero(good), None if quotas is None else rows.codes[:, target], left)
             parts.append(rows.taken(positions))
-            tally = replace(tally, moved=tally.moved + moved)
+            failed = size - (len(positions) if quotas is not None else int(good.sum()))
+            tally = replace(tally, moved=tally.moved + moved, again=tally.again + failed)
             left -= np.bincount(rows.codes[positions, target] if quotas is not None else positions * 0, minlength=len(left))
             wanted = int(left.sum())
             found = (n - wanted) / tally.drawn

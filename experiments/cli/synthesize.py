@@ -241,7 +241,7 @@ def _write_csv(chunks: Iterator[pd.DataFrame], path: Path, packed: bool) -> None
     with (
         path.open("wb") as raw,
         gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if packed else nullcontext(raw) as binary,
-        io.TextIOWrapper(binary, encoding="utf-8", newline="") as file,  # type: ignore[type-var]
+        io.TextIOWrapper(binary, encoding="utf-8", newline="") as file,
     ):
         for i, chunk in enumerate(chunks):
             chunk.to_csv(file, index=False, header=i == 0, lineterminator="\n")
