@@ -27,11 +27,21 @@ LEARN = "learn"  # what may stand in a schema where it leaves something open
 UNLEARNT = ("leave_out", "noise")
 MOST_DECIMALS = 12
 MOST_BINS = 1000
+_CLOCK = -25567.0  # 1900-01-01
 _LEARNT = ("pieces", "counts", "count_sds")  # of a column after learning; nothing that a person writes
 KEYS = {
     *("kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"),
     *("decimals", "resolution", "unlearnt", "emit_other", *_LEARNT),
 }
+
+
+def _of_clock(kind: str, spec: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Bounds of a date whose format is a time of day alone, which strptime reads as one of 1900-01-01; None of any other."""
+    form = spec.get("format")
+    if kind != "date" or not isinstance(form, str) or spec.get("resolution") in (None, "day") or "bins" in spec:
+        return None
+    parts = set(re.findall(r"%-?([A-Za-z])", form))
+    return (_CLOCK, _CLOCK + 1) if parts & set("HI") and parts <= set("HIMSpf") else None
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ class Column:
             name=name,
             kind=kind,
             categories=tuple(categories or ()),
-            bounds=None if spec.get("bounds") is None else bounds(name, kind, spec["bounds"]),
+            bounds=bounds(name, kind, spec["bounds"]) if spec.get("bounds") is not None else _of_clock(kind, spec),
             bins=spec.get("bins", 0),
             scale=spec.get("scale", "linear"),
             format=spec.get("format"),

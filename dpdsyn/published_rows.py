@@ -123,7 +123,7 @@ class PublishedRows:
             left -= np.bincount(rows.codes[positions, target] if quotas is not None else positions * 0, minlength=len(left))
             wanted = int(left.sum())
             found = (n - wanted) / tally.drawn
-            size = int(min(max(1.2 * wanted / max(found, 1e-3), _LEAST), max(_PIECE, n)))
+            size = int(min(max(1.2 * wanted / max(found, 1e-3), _LEAST), max(_PIECE, n), max(most_drawn(n) - tally.drawn, 1)))
         if wanted:
             parts.append(self._repaired(kept, left, quotas is not None, rng))
             tally = replace(tally, repaired=wanted)

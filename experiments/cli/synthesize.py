@@ -252,11 +252,23 @@ def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema, o
     import pyarrow.parquet as pq
 
     types = _arrow_types(schema)
-    wanted = pa.schema([(field.name, owners.get(field.name, field.type)) for field in types])
+    wanted = pa.schema([(field.name, _kept_type(field, owners, schema)) for field in types])
     with pq.ParquetWriter(path, wanted) as writer:
         for chunk in chunks:
             table = pa.Table.from_pandas(chunk, schema=types, preserve_index=False)
             writer.write_table(pa.table([_cast(*pair) for pair in zip(table.columns, wanted, strict=True)], schema=wanted))
+
+
+def _kept_type(field: pa.Field, owners: Mapping[str, pa.DataType], schema: Schema) -> pa.DataType:
+    """The owner's type, where the column's cells are of its kind."""
+    import pyarrow as pa
+
+    kind = owners.get(field.name, field.type)
+    if pa.types.is_timestamp(kind) and not pa.types.is_timestamp(field.type):
+        return field.type
+    if pa.types.is_time(kind) and not (field.name in schema.names and schema[field.name].format in ("%H:%M", "%H:%M:%S")):
+        return field.type
+    return kind
 
 
 def _cast(cells: Any, field: pa.Field) -> Any:
@@ -264,6 +276,13 @@ def _cast(cells: Any, field: pa.Field) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_timestamp(field.type) and field.type.tz is not None:  # cells are what the clocks there show
+        local = cells.cast(pa.timestamp(field.type.unit))
+        return pc.assume_timezone(local, field.type.tz, ambiguous="earliest", nonexistent="earliest")
+    if pa.types.is_time(field.type):
+        texts = pc.binary_join_element_wise("1970-01-01", cells.cast(pa.string()), " ")
+        moments = texts.cast(pa.timestamp("us"))
+        return moments.cast(pa.time64("us")).cast(field.type, safe=False)
     if pa.types.is_decimal(field.type):
         cells = pc.round(cells.cast(pa.float64()), field.type.scale).cast(pa.string())
     return cells.cast(field.type, safe=False)
@@ -282,11 +301,26 @@ def _owners_types(path: Path) -> dict[str, pa.DataType]:
     for field in pq.read_schema(path):
         if pa.types.is_date(field.type):
             kept[field.name] = pa.date32()
-        elif pa.types.is_decimal(field.type):
+        elif (
+            pa.types.is_decimal(field.type)
+            or pa.types.is_time(field.type)
+            or (pa.types.is_timestamp(field.type) and _known_zone(field.type.tz))
+        ):
             kept[field.name] = field.type
         elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type):
             kept[field.name] = pa.string()
     return kept
+
+
+def _known_zone(zone: str | None) -> bool:
+    """Whether there is a time zone, and Arrow knows it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return zone is not None and pc.assume_timezone(pa.array([0], pa.timestamp("s")), zone) is not None
+    except pa.ArrowException:
+        return False
 
 
 def _arrow_types(schema: Schema) -> pa.Schema:
