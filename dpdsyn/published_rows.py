@@ -27,6 +27,7 @@ from dpdsyn.synthesizer import Synthesizer, draw
 _LESSON = 50_000  # rows that dependences are learnt from
 _PIECE = 1 << 18  # rows drawn at once, beyond as many as are asked for
 _LEAST = 2_000
+_TRIES = 10  # times that as many rows as are missing are drawn to be repaired
 _TRIAL = 64  # rows by which rules are tried before anything is spent
 
 
@@ -152,7 +153,7 @@ class PublishedRows:
                 rows, good = own.repaired(rows, rng)
                 parts.append(_only(rows.taken(good), kept.names))
                 wanted -= int(good.sum())
-                if wanted and tries == _TRIAL:
+                if wanted and tries == _TRIES:
                     raise InputError(
                         "rules and conditions contradict each other: of all rows drawn and repaired too few keep all of them; "
                         "ask for less, or change the constraints"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
 
+_CENTS = 3  # decimals up to which they are all written
 _CHUNK = 1_000_000  # rows sampled and written at once
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
 
@@ -208,7 +209,7 @@ def _write(request: Request, model: DPDSyn, rows: int, owners: Mapping[str, pa.D
         if request.output.suffix == ".parquet":
             _write_parquet(chunks, table, model.schema_, owners)
         else:
-            _write_csv(chunks, table, packed=request.output.suffix == ".gz")
+            _write_csv(chunks, table, model.schema_, packed=request.output.suffix == ".gz")
         write_whole(request.statement, _json(_statement(request, model, rows)).encode())  # it is there before the table is
 
 
@@ -236,7 +237,7 @@ def _chunks(model: DPDSyn, rows: int, conditions: Conditions) -> Iterator[pd.Dat
         yield model.sample(min(_CHUNK, rows - start), conditions.given or None, conditions.balance or None)
 
 
-def _write_csv(chunks: Iterator[pd.DataFrame], path: Path, packed: bool) -> None:
+def _write_csv(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema, packed: bool) -> None:
     """packed: by gzip, without a name or a time in it."""
     with (
         path.open("wb") as raw,
@@ -244,7 +245,17 @@ def _write_csv(chunks: Iterator[pd.DataFrame], path: Path, packed: bool) -> None
         io.TextIOWrapper(binary, encoding="utf-8", newline="") as file,
     ):
         for i, chunk in enumerate(chunks):
-            chunk.to_csv(file, index=False, header=i == 0, lineterminator="\n")
+            _with_cents(chunk, schema).to_csv(file, index=False, header=i == 0, lineterminator="\n")
+
+
+def _with_cents(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Numbers of few decimals, such as money, as texts that have all of them: 12.50 and 10.00."""
+    for column in schema.columns:
+        if column.kind == "real" and column.pieces and 0 < (decimals := column.decimals or 0) <= _CENTS:
+            numbers = chunk[column.name]
+            if (numbers.isna() | (numbers.round(decimals) == numbers)).all():  # a computed sum may have more
+                chunk[column.name] = numbers.map(f"{{:.{decimals}f}}".format, na_action="ignore")
+    return chunk
 
 
 def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:

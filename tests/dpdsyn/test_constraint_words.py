@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
+from builders.paths import ROOT
 
 from dpdsyn import Schema
 from dpdsyn.column import SchemaError
@@ -122,3 +124,12 @@ def test_sums_compute_a_column_each_and_never_in_a_circle() -> None:
 def test_of_what_is_learnt_any_value_may_be_named() -> None:
     own = schema("town = Oslo -> height >= 100", town={"kind": "categorical"}, height={"kind": "integer"})
     assert own.constraints[0].names == ("town", "height")
+
+
+def test_the_rules_that_the_readme_shows_are_read() -> None:
+    text = (ROOT / "dpdsyn" / "README.md").read_text(encoding="utf-8").split("```text\nconstraints:", 1)[1].split("```", 1)[0]
+    number, category = {"kind": "integer", "bounds": [0, 99], "bins": 5}, {"kind": "categorical"}
+    names = ("start", "end", "total", "price", "fee", "pregnancies", "education-num", "code", "age")
+    columns = {**dict.fromkeys(names, number), **dict.fromkeys(("sex", "education", "marital status"), category)}
+    raw = {"rows_public": 9, "columns": columns, "constraints": yaml.safe_load(text)}
+    assert len(Schema.from_mapping(raw).constraints) == 6

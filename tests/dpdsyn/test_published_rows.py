@@ -31,7 +31,7 @@ Check = Callable[[dict[str, Any]], bool]
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published_rows, "most_drawn", lambda n: 5_000)
+    monkeypatch.setattr(published_rows, "most_drawn", lambda n: 2_000 + 5 * n)
 
 
 def rows_of(schema: Schema, n: int = 300, seed: int = 0, conditions: Conditions = NONE, **weights: Any) -> pd.DataFrame:
@@ -133,9 +133,9 @@ def small(*constraints: Any, target: str = "y") -> Schema:
 
 def test_drawing_again_is_conditioning_and_numbers_within_a_bin_are_no_reason_for_it() -> None:
     schema = small("sex = Male -> a = 0")
-    frame = rows_of(schema, 4000)
+    frame = rows_of(schema, 2000)
     shares = frame["sex"].value_counts(normalize=True)
-    assert shares["Male"] == pytest.approx(0.2, abs=0.03)  # 1/2 * 1/4 of 1/2 * 1/4 + 1/2: one bin of four has the 0
+    assert shares["Male"] == pytest.approx(0.2, abs=0.04)  # 1/2 * 1/4 of 1/2 * 1/4 + 1/2: one bin of four has the 0
     assert (frame.loc[frame["sex"] == "Male", "a"] == 0).all()
 
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_drawn_is_repaired_and_said() -> None:
     published = PublishedRows.of(method, schema, rng)
     frame = published.sample(50, NONE, rng)
     assert ((frame["a"] > 90) | (frame["sex"] == "Female")).all() and len(frame) == 50
-    assert published.tally.repaired == 50 and method.drawn == 5_050
+    assert published.tally.repaired == 50 and method.drawn == 2_300
     assert "50 were repaired" in published.tally.told()
 
 
