@@ -12,6 +12,7 @@ import pandas as pd
 
 from dpdsyn.checks import InputError
 
+_VIEW = "string_view"
 ACCEPTED = "a pandas DataFrame, a table of polars or Arrow, or the path of a Parquet file"
 
 
@@ -47,4 +48,17 @@ def _by_arrow(table: Any) -> pd.DataFrame | None:
         read = pa.table(table)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError):
         return table.to_pandas() if hasattr(table, "to_pandas") else None
-    return arrow_frame(read)
+    columns = [_plain_texts(column) for column in read.columns]
+    return arrow_frame(pa.table(columns, names=[str(name) for name in read.column_names]))
+
+
+def _plain_texts(column: Any) -> Any:
+    """Texts as Arrow has always had them: polars gives views, of which categories cannot be made cells."""
+    import pyarrow as pa
+
+    if str(column.type) == _VIEW:
+        return column.cast(pa.large_string())
+    if pa.types.is_dictionary(column.type) and str(column.type.value_type) == _VIEW:
+        parts = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.large_string())) for c in column.chunks]
+        return pa.chunked_array(parts, pa.dictionary(column.type.index_type, pa.large_string(), column.type.ordered))
+    return column

@@ -56,6 +56,14 @@ def test_frames_and_what_becomes_one() -> None:
     assert len(as_pandas(TABLE.slice(0, 0))) == 0
 
 
+def test_views_of_texts_as_polars_has_them_are_read() -> None:
+    views = pa.array(["x", None, "y"], pa.string_view())
+    coded = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0]), pa.array(["x", "y"], pa.string_view()))
+    frame = as_pandas(pa.table({"views": views, "coded": coded, "none": coded}).slice(0, 3))
+    assert frame["views"].dropna().tolist() == ["x", "y"] and frame["coded"].tolist() == ["x", "y", "x"]
+    assert len(as_pandas(pa.table({"coded": coded}).slice(0, 0))) == 0
+
+
 @pytest.mark.parametrize("table", [{"a": [1]}, [[1]], 3, pd.DataFrame, Convertible(3), None])
 def test_what_is_no_table_is_refused(table: Any) -> None:
     with pytest.raises(InputError, match="a pandas DataFrame, a table of polars or Arrow, or the path"):
