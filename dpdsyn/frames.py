@@ -59,6 +59,7 @@ def _plain_texts(column: Any) -> Any:
     if str(column.type) == _VIEW:
         return column.cast(pa.large_string())
     if pa.types.is_dictionary(column.type) and str(column.type.value_type) == _VIEW:
-        parts = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.large_string())) for c in column.chunks]
-        return pa.chunked_array(parts, pa.dictionary(column.type.index_type, pa.large_string(), column.type.ordered))
+        kind = pa.dictionary(column.type.index_type, pa.large_string())
+        parts = [pa.DictionaryArray.from_arrays(part.indices, part.dictionary.cast(kind.value_type)) for part in column.chunks]
+        return pa.chunked_array(parts, kind)
     return column

@@ -59,7 +59,9 @@ def test_frames_and_what_becomes_one() -> None:
 def test_views_of_texts_as_polars_has_them_are_read() -> None:
     views = pa.array(["x", None, "y"], pa.string_view())
     coded = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0]), pa.array(["x", "y"], pa.string_view()))
-    frame = as_pandas(pa.table({"views": views, "coded": coded, "none": coded}).slice(0, 3))
+    ordered = pa.DictionaryArray.from_arrays(coded.indices, coded.dictionary, ordered=True)
+    frame = as_pandas(pa.table({"views": views, "coded": coded, "ordered": ordered}))
+    assert frame["ordered"].tolist() == frame["coded"].tolist()
     assert frame["views"].dropna().tolist() == ["x", "y"] and frame["coded"].tolist() == ["x", "y", "x"]
     assert len(as_pandas(pa.table({"coded": coded}).slice(0, 0))) == 0
 
