@@ -35,9 +35,7 @@ def test_times_of_day_and_time_zones_of_a_parquet_file_come_back(tmp_path: Path)
     made = pq.read_table(tmp_path / "made.parquet")
     assert {field.name: field.type for field in made.schema} == types
     assert made["clock"].to_pylist() == [time(9, 5), time(23, 59)]
-    assert (
-        str(made["when"][0].as_py()) == "2024-01-31 10:30:00-05:00" and [str(c) for c in made["cents"].to_pylist()][0] == "12.50"
-    )
+    assert str(made["when"][0].as_py()) == "2024-01-31 10:30:00-05:00" and str(made["cents"][0].as_py()) == "12.50"
 
 
 def test_money_is_written_with_its_cents(tmp_path: Path) -> None:
