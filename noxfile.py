@@ -26,8 +26,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """The tests that take a few seconds at most."""
-    session.run(sys.executable, "-m", "pytest", "-q", "-m", "not slow", *session.posargs)
+    """The tests that take a few seconds at most, on two processes."""
+    session.run(sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-m", "not slow", *session.posargs)
 
 
 @nox.session
@@ -38,18 +38,33 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """The hostile-file test with 10,000 tries."""
+    """The tests of hostile files, with 10,000 tries each."""
     command = [
         sys.executable,
         "-m",
         "pytest",
         "-q",
         "tests/experiments/data/test_table_file.py",
+        "tests/experiments/data/test_entrances.py",
         "-k",
-        "whatever",
+        "whatever or hostile",
         *session.posargs,
     ]
     session.run(*command, env={"DPDSYN_FUZZ": "10000"})
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """The quick tests, with ten times as many examples where a test takes any that there are."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "not slow", *session.posargs]
+    session.run(*command, env={"DPDSYN_EXAMPLES": "400"})
+
+
+@nox.session
+def plans(session: nox.Session) -> None:
+    """Both accountants on sixty plans of every kind, and on sixty that are calibrated."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/experiments/audit/test_second_accountant.py", *session.posargs]
+    session.run(*command, env={"DPDSYN_PLANS": "60"})
 
 
 @nox.session

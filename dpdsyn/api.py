@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 import secrets
@@ -14,40 +15,37 @@ from typing import Any, Self, cast
 import numpy as np
 import pandas as pd
 
-from dpdsyn import merging, saved
+from dpdsyn import held_out as holding
+from dpdsyn import merging, private_evaluation, saved
 from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
 from dpdsyn.checks import InputError
 from dpdsyn.conditions import Conditions
-from dpdsyn.constraints import Dependence
 from dpdsyn.contribution_bounding import used_rows
 from dpdsyn.domain_learning import DomainLearning
-from dpdsyn.entropy import fresh
+from dpdsyn.entropy import apart, fresh
 from dpdsyn.frames import as_pandas
 from dpdsyn.guarantee import KINDS_INFERRED, Guarantee
 from dpdsyn.guide import GuideSettings
 from dpdsyn.learnt import told
-from dpdsyn.learnt_dependence import LearntDependence
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
+from dpdsyn.preflight import BrokenRuleWarning, PreflightWarning
 from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
+from dpdsyn.private_evaluation import PrivateEvaluation
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.published_rows import PublishedRows, Tally, refuse_contradictions
 from dpdsyn.raw_table import ROWS_COUNTED, RawTable
 from dpdsyn.row_count import RowCount, RowCountWarning
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
-from dpdsyn.schema_values import SchemaError, shortened
+from dpdsyn.stated import refuse_unconfirmed, schema_of, with_target
 
 _KEY_BYTES = 32
 
 
 class SeededNoiseWarning(UserWarning):
     """The noise can be computed again by whoever knows the seed."""
-
-
-class BrokenRuleWarning(UserWarning):
-    """Rows of the owner's table break a rule of its schema; this is of the preflight, for the owner and not for publishing."""
 
 
 class DPDSyn:
@@ -63,11 +61,12 @@ class DPDSyn:
     not private against whoever knows it. Copies (pickle, joblib, deepcopy, forked processes) draw rows of their own,
     unless it is given.
 
-    After `fit`: `schema_`, `guarantee_`, and `row_count_`, the noisy number of rows, if the method knows one. Parameters follow
-    the conventions of scikit-learn.
+    After `fit`: `schema_`, `guarantee_`, and `row_count_`, the noisy number of rows, if the method knows one, and `evaluation_`,
+    if one was asked for. Parameters follow the conventions of scikit-learn.
     """
 
     row_count_: RowCount | None = None  # which models of earlier versions do not have
+    evaluation_: PrivateEvaluation | None = None
 
     def __init__(
         self,
@@ -97,6 +96,8 @@ class DPDSyn:
         schema: Schema | Mapping[str, Any] | str | Path,
         preflight: bool = True,
         confirm_kinds: bool = False,
+        evaluate: float | None = None,
+        hold_out: float | None = None,
     ) -> Self:
         """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
 
@@ -105,42 +106,57 @@ class DPDSyn:
         schema: a Schema, what a schema file holds, or the path of one. What it leaves open is learnt first, out of the same
         budget (`dpdsyn.domain_learning`); `schema_` is the closed one. If it names a person (frames only), at most
         `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
-        contradict the schema (`dpdsyn.preflight`); without it every cell is encoded as the schema's rules say, and no row raises
-        anything. confirm_kinds: that the kinds of columns may be known, where the schema says that they were guessed from cells;
-        the guarantee names this assumption.
+        contradict the schema, and warn where many are not what it says (`dpdsyn.preflight`); without it every cell is encoded as
+        the schema's rules say, and no row raises anything. confirm_kinds: that the kinds of columns may be known, where the
+        schema says that they were guessed from cells; the guarantee names this assumption. evaluate: a share of the budget, which
+        buys a private estimate of how good models are that learn from the synthetic rows (`dpdsyn.private_evaluation`), on the
+        rows of the table, or on the part `hold_out` of them (frames only), which the release is then not made of
+        (`dpdsyn.held_out`).
         Raises ValueError if a parameter, the schema or the table cannot be meant, or if nothing can be learnt of the target or of
         any column with this budget. Warns of a budget that promises little, and of a schema whose `rows_public` is far from the
         noisy number of rows.
         """
-        public = with_target(_schema_of(schema), self.target)
+        public = with_target(schema_of(schema), self.target)
         refuse_unconfirmed(public, confirm_kinds, "confirm it with fit(..., confirm_kinds=True)")
         method = self._method()
         budget = Budget(self.epsilon, self.delta)
         _refuse_skipped(method, public, budget)
         refuse_contradictions(public)
+        table = _named(table)
+        private_evaluation.check(table, evaluate, hold_out)
         said = cautions(self.epsilon, self.delta, public.rows_public)
         _warn(said)
         key, noise, fitting, sampling = self._streams()
-        table = _named(table)
         if preflight:
-            for line in held_against(table, public).broken_rules:
+            report = held_against(table, public)
+            for line in report.cautions:
+                warnings.warn(line, PreflightWarning, stacklevel=2)
+            for line in report.broken_rules:
                 warnings.warn(line, BrokenRuleWarning, stacklevel=2)
-        ledger = Ledger(budget)
+        ledger = self._ledger(budget, public)
         try:
-            private, closed = _private(table, public, ledger, noise, key)
+            multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
+            kept, others = (table, None) if hold_out is None else holding.sides(cast(pd.DataFrame, table), public, hold_out, key)
+            private, closed = _private(kept, holding.fewer(public, hold_out), ledger, noise, key)
             _refuse_skipped(method, closed, budget)
             self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
+            closed = holding.of_all(closed, public, hold_out)
+            self._published, self.evaluation_ = PublishedRows.of(self.method_, closed, sampling), None
+            if evaluate is not None and multiplier is not None:
+                lessons = self._published.codes(min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
+                tested = private if others is None else _private(others, closed, ledger, apart(noise), key)[0]
+                self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
+        self._fitted_with = self._parameters()
         self.schema_ = closed
         self.guarantee_ = replace(
             Guarantee.of(ledger, budget, public.unit),
             assumptions=(KINDS_INFERRED,) if public.kinds_inferred else (),
             learnt=told(public, closed),
         )
-        self.row_count_ = RowCount.of(self.method_, public.max_rows_per_person or 1)
-        self._sampling, self._process = sampling, os.getpid()
-        self._published = PublishedRows.of(self.method_, closed, sampling)
+        self.row_count_ = RowCount.of(self.method_, (public.max_rows_per_person or 1) / (1 - (hold_out or 0.0)))
+        self._sampling, self._process, self._seeded_rows = sampling, os.getpid(), self.random_state is not None
         _warn(caution for caution in cautions(self.epsilon, self.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
             warnings.warn(caution.text, RowCountWarning, stacklevel=2)
@@ -191,17 +207,15 @@ class DPDSyn:
     def save(self, path: str | Path) -> None:
         """Write the fitted model, which is as private as the rows it samples, to one file, whole or not at all.
 
+        It has the parameters that it was fitted with, whatever `set_params` has set since for a next fit.
         Raises ValueError if its source of candidates cannot be saved, or its guide's class not found again by name; FileError if
         the file cannot be written.
         """
         method = self._fitted().method_
-        parameters = {key: value for key, value in self.get_params().items() if key != "random_state"}
+        parameters = getattr(self, "_fitted_with", None) or self._parameters()  # a pickle of an earlier version has none
         meta = {
             "parameters": {**parameters, "guide": method.guide_.settings.to_mapping()},
-            "schema": self.schema_.to_mapping(),
-            "guarantee": self.guarantee_.to_mapping(),
-            "dependences": {written: learnt.to_mapping() for written, learnt in self._published.learnt.items()},
-            "row_count": None if self.row_count_ is None else vars(self.row_count_),
+            **self._learnt(),
         }
         saved.write(Path(path), meta, method.state())
 
@@ -220,22 +234,39 @@ class DPDSyn:
                     raise InputError(f"{path} has a guide of {settings['module']}: give that class, load(path, guide=...)")
                 settings["module"] = guide
             model = cls(**{**meta["parameters"], "guide": settings}, random_state=random_state)
-            Budget(model.epsilon, model.delta)
-            model.schema_ = Schema.from_mapping(meta["schema"])
-            model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
-            model.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
-            model.method_ = cast(GuidedSynthesizer, merging.restored(model._method(), model.schema_, arrays))
-            model._published = PublishedRows(
-                model.method_, model.schema_, _dependences(model.schema_, meta.get("dependences", {}))
-            )
+            model._restore(meta, arrays)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
-        model._sampling, model._process = fresh() if model.random_state is None else model._seeded(), os.getpid()
+        model._begin_sampling()
         return model
+
+    def _learnt(self) -> dict[str, Any]:
+        """What a saved model has besides its parameters and arrays."""
+        return {
+            "schema": self.schema_.to_mapping(),
+            "guarantee": self.guarantee_.to_mapping(),
+            "dependences": self._published.dependences(),
+            "row_count": None if self.row_count_ is None else vars(self.row_count_),
+            "evaluation": None if self.evaluation_ is None else self.evaluation_.to_mapping(),
+        }
+
+    def _restore(self, meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Take what `_learnt` gave, and the arrays of the method."""
+        Budget(self.epsilon, self.delta)
+        self.schema_ = Schema.from_mapping(meta["schema"])
+        self.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
+        self.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
+        self.evaluation_ = PrivateEvaluation.from_mapping(meta["evaluation"]) if meta.get("evaluation") else None
+        self.method_ = cast(GuidedSynthesizer, merging.restored(self._method(), self.schema_, arrays))
+        self._published = PublishedRows.restored(self.method_, self.schema_, meta.get("dependences") or {})
+
+    def _parameters(self) -> dict[str, Any]:
+        """Those of the method and its budget, as they are now."""
+        return {key: copy.deepcopy(value) for key, value in self.get_params().items() if key not in ("random_state", "guide")}
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, in this process or another: without the generator that rows are drawn from, unless it was seeded."""
-        kept = self.random_state is not None
+        kept = getattr(self, "_seeded_rows", self.random_state is not None)  # by the fit, whatever has been set since
         return {name: value for name, value in vars(self).items() if kept or name not in ("_sampling", "_process")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -245,7 +276,7 @@ class DPDSyn:
 
     def _draw_afresh(self) -> None:
         """Let samples come from entropy of this object's own; with a seed they stay what the seed makes them."""
-        if self.random_state is None:
+        if not getattr(self, "_seeded_rows", self.random_state is not None) or not hasattr(self, "_sampling"):
             self._sampling = fresh()
         self._process = os.getpid()
 
@@ -264,10 +295,18 @@ class DPDSyn:
         return self
 
     def __repr__(self) -> str:
-        return f"DPDSyn({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
 
     def _method(self) -> GuidedSynthesizer:
         return GuidedSynthesizer(self.candidates, self.candidate_share, None, self.labels, self.other_targets, self.guide)  # type: ignore[arg-type]
+
+    def _ledger(self, budget: Budget, schema: Schema) -> Ledger:
+        return Ledger(budget)
+
+    def _begin_sampling(self) -> None:
+        """Of a model that was loaded."""
+        self._fitted_with, self._seeded_rows = self._parameters(), self.random_state is not None
+        self._sampling, self._process = fresh() if self.random_state is None else self._seeded(2), os.getpid()
 
     def _streams(self) -> tuple[bytes, np.random.Generator, np.random.Generator, np.random.Generator]:
         """The key that picks each person's rows; streams for the noise, for the method and for the samples.
@@ -292,51 +331,6 @@ class DPDSyn:
         if not hasattr(self, "method_"):
             raise InputError("this DPDSyn has not been fitted; call fit first")
         return self
-
-
-def _dependences(schema: Schema, raw: Mapping[str, Any]) -> dict[str, LearntDependence]:
-    """What a saved model learnt of dependences. Raises ValueError or KeyError for what does not fit its schema."""
-    found = {}
-    for rule in schema.constraints:
-        if isinstance(rule, Dependence):
-            found[rule.written] = LearntDependence.from_mapping(rule, raw[rule.written])
-            found[rule.written].check(schema)
-    return found
-
-
-def _schema_of(given: Any) -> Schema:
-    if isinstance(given, Schema):
-        return given
-    if isinstance(given, str | Path):
-        return Schema.from_yaml(given)
-    return Schema.from_mapping(given)
-
-
-def with_target(schema: Schema, target: str | None) -> Schema:
-    """The schema with its target named. Raises SchemaError if it names another, or if there is no such column."""
-    if target is None:
-        return schema
-    if schema.target not in (None, target):
-        raise SchemaError(f"the schema's target is {schema.target!r}, and target={target!r} says otherwise; keep one of them")
-    if schema.target == target:
-        return schema
-    raw = schema.to_mapping()
-    if target in schema.names and schema[target].is_open:  # rules that it has by default are those of a column that is no target
-        raw["columns"][target] |= {"missing": "drop", "other": False} if not schema[target].ordered else {"missing": "drop"}
-    return Schema.from_mapping({**raw, "target": target})
-
-
-def refuse_unconfirmed(schema: Schema, confirmed: bool, how: str) -> None:
-    """Raise InputError if kinds of columns were guessed from cells and nobody confirms that they may be known.
-
-    how: what to do to confirm it.
-    """
-    if schema.kinds_inferred and not confirmed:
-        kinds = shortened(f"{column.name} {column.kind}" for column in schema.columns)
-        raise InputError(
-            f"the kinds of columns were guessed from cells (kinds_inferred): {kinds}. The guarantee takes them as public, as "
-            f"what you could have told without seeing a row. Correct those that are wrong; where they may be known, {how}"
-        )
 
 
 def _warn(said: Iterable[Caution]) -> None:

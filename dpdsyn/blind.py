@@ -14,7 +14,7 @@ import numpy as np
 
 from dpdsyn.content import Content, attributes, content
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.private_table import ClippedSum, PrivateTable, Query, Score, marginal
+from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable, Query, Score, marginal
 from dpdsyn.schema import Schema
 from dpdsyn.side_effects import outside, watched
 from dpdsyn.synthesizer import Synthesizer, draw
@@ -66,8 +66,8 @@ class Blind(PrivateTable):
         like_counts = self.answers.random(answer.shape) * self.schema.rows_public / 2
         return like_counts + self.answers.normal(0, sigma, answer.shape)
 
-    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
-        answer = super().noisy_sum(f, rate, sigma, clip)
+    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float, label: str = SUMMED) -> np.ndarray:
+        answer = super().noisy_sum(f, rate, sigma, clip, label)
         self.asked.append(("noisy_sum", rate, sigma, clip, answer.shape, str(answer.dtype)))
         direction = self.answers.standard_normal(answer.shape)
         total = direction * (clip * rate * self.schema.rows_public / (2 * max(float(np.linalg.norm(direction)), 1e-9)))

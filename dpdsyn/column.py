@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -11,37 +10,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.cells import RESOLUTIONS, Different, canonical, days, each, is_single, moments, number, numbers
+from dpdsyn.cells import RESOLUTIONS, Different, canonical, days, each, is_missing, is_single, moments, number, numbers
 from dpdsyn.grain import uniform
+from dpdsyn.listed import Listed, plain
+from dpdsyn.numerals import numeral
 from dpdsyn.pieces import Pieces, units_of, values_of
-from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, shortened, truth
+from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, truth
+from dpdsyn.times_of_day import of_clock
 
 KINDS = ("categorical", "integer", "real", "date")
 MISSING_RULES = ("drop", "own_code")
 SCALES = ("linear", "log")
 OTHER_LABEL = "other"
-DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
-COMMA_HINT = "if the comma is a decimal mark, say so where the file is read (`decimal`)"
 ABSENT, UNREADABLE = -1, -2  # what `Column.read` says of a cell that has no code
 LEARN = "learn"  # what may stand in a schema where it leaves something open
 UNLEARNT = ("leave_out", "noise")
 MOST_DECIMALS = 12
 MOST_BINS = 1000
-_CLOCK = -25567.0  # 1900-01-01
 _LEARNT = ("pieces", "counts", "count_sds")  # of a column after learning; nothing that a person writes
 KEYS = {
     *("kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"),
     *("decimals", "resolution", "unlearnt", "emit_other", *_LEARNT),
 }
-
-
-def _of_clock(kind: str, spec: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Bounds of a date whose format is a time of day alone, which strptime reads as one of 1900-01-01; None of any other."""
-    form = spec.get("format")
-    if kind != "date" or not isinstance(form, str) or spec.get("resolution") in (None, "day") or "bins" in spec:
-        return None
-    parts = set(re.findall(r"%-?([A-Za-z])", form))
-    return (_CLOCK, _CLOCK + 1) if parts & set("HI") and parts <= set("HIMSpf") else None
 
 
 @dataclass(frozen=True)
@@ -124,8 +114,8 @@ class Column:
         return cls(
             name=name,
             kind=kind,
-            categories=tuple(categories or ()),
-            bounds=bounds(name, kind, spec["bounds"]) if spec.get("bounds") is not None else _of_clock(kind, spec),
+            categories=tuple(map(plain, categories or ())),
+            bounds=of_clock(kind, spec) if spec.get("bounds") is None else bounds(name, kind, spec["bounds"]),
             bins=spec.get("bins", 0),
             scale=spec.get("scale", "linear"),
             format=spec.get("format"),
@@ -163,12 +153,16 @@ class Column:
             raise SchemaError(f"{where}: `cut_at` needs the names of its classes, in `categories`")
         if any(isinstance(c, bool) for c in self.categories) and not all(isinstance(c, bool) for c in self.categories):
             raise SchemaError(f"{where}: YAML reads unquoted yes/no/on/off as true/false; quote these categories")
-        if any(c is None or isinstance(c, list | dict) for c in self.categories):
-            raise SchemaError(f"{where}: every category is a text or a number; missing cells have a rule, `missing`")
+        if any(is_missing(c) or isinstance(c, list | dict) for c in self.categories):
+            raise SchemaError(
+                f"{where}: every category is a text or a number; missing cells have a rule, `missing`. If the text null is one, "
+                'quote it, "null"'
+            )
         texts = [canonical(c) for c in self.categories]
         if len(set(texts)) < len(texts):
             twice = sorted({t for t in texts if texts.count(t) > 1})
-            raise SchemaError(f"{where}: categories given twice: {', '.join(twice)}")
+            codes = "; numbers are compared as numbers, so quote codes" if any(numeral(text) for text in twice) else ""
+            raise SchemaError(f"{where}: categories given twice: {', '.join(twice)}{codes}")
         if self.categories and self.unlearnt is not None and not self.is_learnt:
             raise SchemaError(f"{where}: unlearnt is of what is learnt, and its categories are listed; keep one of both")
         if self.bounds is not None or self.bins or self.scale != "linear":
@@ -284,6 +278,10 @@ class Column:
 
         Of an open column 0 for every other cell.
         """
+        return self.held(cells)[0]
+
+    def held(self, cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """As `read`, and whether each cell lies outside the bounds, shape (rows,), bool."""
         if self.ordered:
             found = self.found(cells)
             if self.is_open:
@@ -294,8 +292,9 @@ class Column:
                 codes = np.clip(np.searchsorted(self.edges, found.values, side="right") - 1, 0, self.bins - 1)
             codes[np.isnan(found.values)] = UNREADABLE
             codes[found.absent] = ABSENT
-            return codes[found.positions]
-        index = {canonical(category): code for code, category in enumerate(self.categories)}
+            low, high = self._ends
+            return codes[found.positions], ((found.values < low) | (found.values > high))[found.positions]
+        listed = Listed(self.categories)
         unknown = (UNREADABLE if self.other_code is None else self.other_code) if self.categories else 0
 
         def code(cell: Any) -> int:
@@ -303,9 +302,17 @@ class Column:
                 return UNREADABLE
             if self.cut_at and not np.isnan(value := number(cell)):
                 return int(np.searchsorted(self.cut_at, value, side="left"))
-            return index.get(canonical(cell), unknown)
+            return unknown if (known := listed.code(cell)) is None else known
 
-        return each(cells, code, ABSENT, np.int64)
+        return each(cells, code, ABSENT, np.int64), np.zeros(len(cells), dtype=bool)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """The lowest and the highest of what `found` gives that lie within the bounds."""
+        if self.bounds is None:
+            return -np.inf, np.inf
+        parts = RESOLUTIONS["day"] // RESOLUTIONS[self.resolution or "day"] if self.kind == "date" else 1
+        return self.bounds[0] * parts, self.bounds[1] * parts + parts - 1
 
     def found(self, cells: pd.Series) -> Different:
         """What the cells of a column of numbers or dates say: numbers, days, or parts of days where it is read so finely."""
@@ -320,20 +327,6 @@ class Column:
         """Values as `found` gives them in units of its pieces, float."""
         return units_of(values, self.decimals or 0)
 
-    def complaint(self, cell: Any, named: str) -> str:
-        """Why a cell is at fault, for its owner; `named` stands for the cell."""
-        if not is_single(cell):
-            return f"{named} is no single value but a {type(cell).__name__}"
-        if self.kind == "date":
-            form = f"written as {self.format}" if self.format else "of ISO 8601 such as 2024-03-31 (others: state its `format`)"
-            return f"{named} is not a date {form}, and the schema says the column is one"
-        if self.ordered:
-            hint = f"; {COMMA_HINT}" if DECIMAL_COMMA.match(canonical(cell)) else ""
-            return f"{named} is not a number, and the schema says the column is {self.kind}{hint}"
-        if self.cut_at:
-            return f"{named} is neither a number nor one of its classes ({shortened(self.categories)})"
-        return f"{named} is not among its categories ({shortened(self.categories)}) and the column has no code for others"
-
     def decode(self, encoded: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Cells in the owner's own types, which the schema alone decides; missing cells are NaN.
 
@@ -344,8 +337,10 @@ class Column:
         if not self.ordered:
             labels = [*self.categories, *([None] if self.missing == "own_code" else []), *self._of_other]
             numbered = all(isinstance(category, int) and not isinstance(category, bool) for category in self.categories)
-            whole = numbered and None in labels  # beside a missing cell they would become 1.0 and 2.0
-            cells = pd.Series(np.array(labels, dtype=object), dtype="Int64" if whole else object).infer_objects()
+            huge = any(isinstance(category, int) and abs(category) >= 2**63 for category in self.categories)  # for any type
+            whole = numbered and None in labels and not huge  # beside a missing cell they would become 1.0 and 2.0
+            cells = pd.Series(np.array(labels, dtype=object), dtype="Int64" if whole else object)
+            cells = cells if huge else cells.infer_objects()
             if not self.emit_other and (encoded == self.other_code).any():  # never so in a sample
                 cells = pd.concat([cells.astype(object), pd.Series([OTHER_LABEL], dtype=object)], ignore_index=True)
             return cells.take(encoded).reset_index(drop=True).rename(self.name)

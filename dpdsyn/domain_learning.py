@@ -58,7 +58,7 @@ class DomainLearning:
     dates.
     """
 
-    share: float = 0.1
+    share: float = 0.06
     threshold_delta: float = 0.1
     cutting: Cutting = field(default_factory=Cutting)
 
@@ -156,7 +156,10 @@ class _Learner:
             rough = {(grid.name, type(grid)): answer[0] for grid, answer in zip(self.first, answers, strict=True)}
             total = float(answers[-1][0][0]), self._noise(self.first[-1])
             self.rows = max(total[0], 1.0)
-            closed |= {c.name: _categories(c, told, self.sigma, *total) for c, told in zip(self.listed, values, strict=True)}
+            closed |= {
+                c.name: _categories(c, told, c.name in self.raw.texts, self.sigma, *total)
+                for c, told in zip(self.listed, values, strict=True)
+            }
         spans = {column.name: self._span(column, rough) for column in self.ordered}
         wanted = [span.grid for span in spans.values() if span is not None]
         noise = [self._noise(grid) for grid in wanted]
@@ -265,15 +268,17 @@ def _rule(column: Column, silent: float, sigma: float) -> str | None:
     return column.missing or ("own_code" if silent > _STANDS_OUT * sigma else None)
 
 
-def _categories(column: Column, told: Mapping[str | None, float], sigma: float, rows: float, rows_sd: float) -> Column | None:
-    """Those that were told of, in their order as numbers or texts, None if there are none.
+def _categories(
+    column: Column, told: Mapping[str | None, float], are_texts: bool, sigma: float, rows: float, rows_sd: float
+) -> Column | None:
+    """Those that were told of, in their order as numbers or texts, None if there are none. are_texts: whether none is a number.
 
     What is left is published as `other` if it is more than noise makes of nothing.
     """
     texts = [text for text in told if text is not None and text != ""]
     if not texts:
         return None
-    values = _typed(texts)
+    values = sorted(texts) if are_texts else _typed(texts)
     counts = [told[canonical(value)] for value in values]
     silent = max(told.get(None, 0.0), 0.0)
     left = rows - sum(counts) - silent

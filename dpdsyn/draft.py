@@ -15,15 +15,20 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from dpdsyn.cells import canonical
-from dpdsyn.column import COMMA_HINT, DECIMAL_COMMA, SchemaError, shortened
-from dpdsyn.kinds import as_numbers
+from dpdsyn.cells import canonical, each
+from dpdsyn.column import Column, SchemaError
+from dpdsyn.kinds import as_numbers, swapped
+from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT
 from dpdsyn.schema import MARK
+from dpdsyn.schema_values import shortened
 
 MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
 _LONGEST_CATEGORY = 100  # characters; longer ones are taken for free text
 _FEW_NUMBERS = 12  # an integer column with no more values is taken for codes
 _BINS = 16
+_SKEWED = 0.05  # of the bounds' distance; if half of all values lie lower, bins are narrow there
+_MOST = (0.005, 0.995)  # quantiles; where they lie close together, they are the bounds
+_FAR = 0.33
 _LONGEST_KEY = 1000  # characters
 _ENDLESS = 10**9  # characters of a line
 _ID_ROWS = 20  # so many rows, all different, make a column an id
@@ -62,13 +67,13 @@ class _Described:
 
 
 def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> str:
-    """A commented schema file for a table whose cells are texts; what it says fits every row of the table.
+    """A commented schema file for a table; what it says fits every row of the table, but for a few far from the others.
 
     Raises SchemaError if the target is no column, or none that can be predicted, or if no column can be described.
     """
     if target is not None and target not in frame:
         raise SchemaError(f"target {target!r} is not a column; columns: {shortened(frame.columns)}")
-    described = {name: _describe(str(name), frame[name], name == target) for name in frame}
+    described = {name: _describe(_texts(frame[name]), name == target) for name in frame}
     used = {name: column for name, column in described.items() if column.lines}
     if target is not None and target not in used:
         raise SchemaError(f"target {target!r} cannot be predicted: {described[target].why}")
@@ -91,12 +96,20 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
     return text + "\ncolumns:\n" + "\n".join(blocks) + "\n"
 
 
-def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
+def _texts(cells: pd.Series) -> pd.Series:
+    """Cells of any type as the texts by which they are compared (`dpdsyn.cells.canonical`)."""
+    written = isinstance(cells.dtype, pd.CategoricalDtype | pd.StringDtype)
+    return cells if written else pd.Series(each(cells, canonical, np.nan, object), dtype="str")
+
+
+def _describe(cells: pd.Series, is_target: bool) -> _Described:
     texts = pd.Series(cells.dropna().unique(), dtype="str")
     present = int(cells.notna().sum())
     if not len(texts):
         return _Described(why="every cell is missing")
-    if texts.map(canonical).nunique() == 1:
+    if texts.str.endswith(STRAY_POINT).any():
+        return _Described(why=f"numbers with points as no number has them: {POINT_HINT}")
+    if texts.map(canonical).nunique() == 1 and (present == len(cells) or is_target):
         return _Described(why="one value throughout")
     numbers = as_numbers(texts)
     few = len(texts) <= (_FEW_NUMBERS if numbers is not None and not is_target else MOST_CATEGORIES)
@@ -104,13 +117,15 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
     all_differ = len(texts) == present >= _ID_ROWS
     dates = None if numbers is not None and texts.str.len().ne(8).any() else _as_dates(texts)
     if few and not all_differ:
-        lines = _categorical(texts, numbers)
+        lines = _categorical(texts, numbers, present < len(cells) and not is_target)
     elif numbers is None and as_numbers(texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) is not None:
         return _Described(why=f"numbers with commas: {COMMA_HINT}")
     elif is_target and numbers is None:
         return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} short classes")
     elif dates is not None and not is_target:
-        lines = _date(*dates)
+        lines = _date(*dates, texts)
+    elif numbers is None and len(texts) <= present / 2 and texts.str.len().max() <= _LONGEST_CATEGORY:
+        lines = [f"kind: categorical # {MARK}; too many values to be listed, so these are learnt under differential privacy"]
     elif numbers is None:
         return _Described(why=f"free text or an id, {len(texts):,} values in {present:,} rows: bin it into few categories first")
     elif all_differ and (numbers % 1 == 0).all() and not is_target:
@@ -135,27 +150,43 @@ def _as_dates(texts: pd.Series) -> tuple[str | None, pd.Series] | None:
     return None
 
 
-def _categorical(texts: pd.Series, numbers: np.ndarray | None) -> list[str]:
+def _categorical(texts: pd.Series, numbers: np.ndarray | None, some_missing: bool) -> list[str]:
     if numbers is None:
         categories: list[Any] = sorted({canonical(text): text for text in sorted(texts)}.values())
     else:
         categories = sorted({int(number) if number % 1 == 0 else float(number) for number in numbers})
-    if len(categories) < 2:
+    if len(categories) < 2 and not some_missing:
         return []
     return [f"kind: categorical # {MARK}", f"categories: [{', '.join(map(scalar, categories))}] # {MARK}"]
 
 
 def _numeric(numbers: np.ndarray) -> list[str]:
     low, high = _outward(numbers.min(), numbers.max())
+    most_low, most_high = _outward(*np.quantile(numbers, _MOST))
+    if float(np.median(numbers)) - low >= _SKEWED * (high - low) and most_high - most_low < _FAR * (high - low):
+        low, high = most_low, most_high  # else a few values far off would make all bins wide
     whole = (numbers % 1 == 0).all()
     if not (np.isfinite(low) and np.isfinite(high)) or high - low < 1e-9 * max(abs(low), abs(high)):
         return []
-    skewed = float(np.median(numbers)) - low < 0.05 * (high - low)
+    skewed = float(np.median(numbers)) - low < _SKEWED * (high - low)
     bins = int(min(_BINS, high - low + 1)) if whole else _BINS
     bounds = f"[{low:.0f}, {high:.0f}]" if whole else f"[{_plain(low)}, {_plain(high)}]"
     kind = f"kind: {'integer' if whole else 'real'} # {MARK}"
     lines = [kind, f"bounds: {bounds} # {MARK}; cells outside are clipped", f"bins: {bins} # {MARK}"]
-    return [*lines, f"scale: log # {MARK}: most values are small"] if skewed and bins == _BINS else lines
+    if not skewed or bins < _BINS:
+        return lines
+    fitting = next((n for n in range(bins, 1, -1) if _fit(whole, low, high, n)), 0)
+    log = [f"bins: {fitting} # {MARK}", f"scale: log # {MARK}: most values are small"]
+    return [*lines[:-1], *log] if fitting > _BINS // 2 else lines
+
+
+def _fit(whole: bool, low: float, high: float, bins: int) -> bool:
+    """Whether so many bins of a log scale are not narrower than a whole number."""
+    try:
+        Column("", "integer" if whole else "real", bounds=(low, high), bins=bins, scale="log")
+    except SchemaError:
+        return False
+    return True
 
 
 def _cut(numbers: np.ndarray) -> list[str]:
@@ -169,13 +200,18 @@ def _cut(numbers: np.ndarray) -> list[str]:
     ]
 
 
-def _date(form: str | None, dates: pd.Series) -> list[str]:
+def _date(form: str | None, dates: pd.Series, texts: pd.Series) -> list[str]:
     first, last = int(dates.min().year), int(dates.max().year)
     if not 1000 <= first <= last <= 9998:
         return []
     bounds = f"bounds: [{first}-01-01, {last}-12-31] # {MARK}; cells outside are clipped"
-    written = [f"format: {scalar(form)} # {MARK}; the first form that fits all cells"] if form else []
-    return [f"kind: date # {MARK}", *written, bounds, f"bins: {_BINS}"]
+    other = swapped(form)
+    twice = other is not None and pd.to_datetime(texts, format=other, errors="coerce").notna().all()
+    fits = f"{scalar(other)} fits all cells as well, so keep the one that is meant" if twice else "the first form that fits all"
+    written = [f"format: {scalar(form)} # {MARK}; {fits}"] if form else []
+    timed = form is None and texts.str.contains(r"[T ]\d\d:(?!00:00)|:(?!00)\d\d|[T ](?!00)\d\d:", regex=True).any()
+    times = "; TIMES OF DAY ARE LEFT OUT: to keep them write `resolution: minute` instead of bounds and bins" if timed else ""
+    return [f"kind: date # {MARK}{times}", *written, bounds, f"bins: {_BINS}"]
 
 
 def _outward(low: float, high: float) -> tuple[float, float]:

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from dpdsyn.checks import InputError
 
 
 class FileError(RuntimeError):
     """A file cannot be written or read; the message names it and says why."""
+
+
+def refuse_over(written: Mapping[str, Path], kept: Mapping[str, Path]) -> None:
+    """Raise InputError if a file that is to be written is one of those that are to be kept, whatever names they go by.
+
+    written, kept: paths by what the message calls them. Files are told apart by device and inode, so that symbolic and hard
+    links, another spelling, `..` and folders mounted twice are seen through.
+    """
+    for name, path in written.items():
+        for other, own in kept.items():
+            if path.exists() and own.exists() and path.samefile(own):
+                raise InputError(f"{name} {path} is {other} itself; give another name")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise InputError where it can be told beforehand that a file cannot be put there."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; the name of a file is needed")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: nothing can be written to {path.parent}")
 
 
 @contextmanager

@@ -39,17 +39,17 @@ def as_pandas(table: Any) -> pd.DataFrame:
 
 
 def _by_arrow(table: Any) -> pd.DataFrame | None:
-    """By the PyCapsule interface of Arrow, piece by piece as Parquet files are read; None for one column alone."""
+    """By the PyCapsule interface of Arrow, as the cells of Parquet files are read; None for one column alone."""
     import pyarrow as pa
 
-    from dpdsyn.parquet import arrow_frame
+    from dpdsyn.parquet import frame_of
 
     try:
         read = pa.table(table)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError):
         return table.to_pandas() if hasattr(table, "to_pandas") else None
     columns = [_plain_texts(column) for column in read.columns]
-    return arrow_frame(pa.table(columns, names=[str(name) for name in read.column_names]))
+    return frame_of(pa.table(columns, names=[str(name) for name in read.column_names]))
 
 
 def _plain_texts(column: Any) -> Any:

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.cells import canonical
-from dpdsyn.column import COMMA_HINT, DECIMAL_COMMA, SchemaError
+from dpdsyn.column import SchemaError
+from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT
 
 FEW = 12  # a number of no more different values is taken for classes where it is the target
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
@@ -31,7 +32,9 @@ _WITH_TIME = tuple(f"{day}{between}{time}" for day in ("%Y-%m-%d", *_DAYS) for b
 _FORMS = (None, *_WITH_TIME, *_DAYS)  # None is ISO 8601
 _ISO_DAY = r"^\d{4}-\d\d-\d\d$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
-_AMBIGUOUS = {"%m/%d/%Y": "%d/%m/%Y"}
+_ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
+_THREE_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+_CLOCKS = "moments of a time zone; the day and the time are those written down, and the zone is left out"
 _IGNORE = "if it is an id or a remark that somebody typed, put it under `ignore`, for nothing can be learnt of it"
 
 
@@ -40,12 +43,13 @@ class Kind:
     """What a schema is to say of one column.
 
     spec: its description, as of `dpdsyn.column.Column.from_mapping`; empty if no column can hold its type. inferred: whether
-    cells decided. remarks: for the owner, who may be told of rows.
+    cells decided. remarks: for the owner, who may be told of rows. also: another format that fits all dates as well.
     """
 
     spec: Mapping[str, Any] = field(default_factory=dict)
     inferred: bool = False
     remarks: tuple[str, ...] = ()
+    also: str | None = None
 
 
 # --- guessed from cells ----------------------------------------------------------------------------------------
@@ -69,16 +73,22 @@ def guessed(cells: pd.Series, is_target: bool = False) -> Kind:
         if is_target and len(np.unique(numbers)) <= FEW:
             return _categorical()
         remarks = (f"whole numbers, every one different; {_IGNORE}",) if whole and all_differ and not is_target else ()
+        if texts.str.match(_THREE_DECIMALS).all():
+            remarks = (
+                "numbers of three decimals throughout; if their point groups thousands, say `--decimal ,` and draft again",
+            )
         return Kind({"kind": "integer" if whole else "real"}, True, remarks)
-    return _categorical(*_of_texts(texts, all_differ))
+    return _categorical(*_of_texts(texts, all_differ, len(texts) < len(cells) and bool(cells.isna().any())))
 
 
 def _categorical(*remarks: str) -> Kind:
     return Kind({"kind": "categorical"}, True, remarks)
 
 
-def _of_texts(texts: pd.Series, all_differ: bool) -> list[str]:
+def _of_texts(texts: pd.Series, all_differ: bool, some_missing: bool) -> list[str]:
     """What to tell an owner of a column that is neither numbers nor dates."""
+    if (stray := int(texts.str.endswith(STRAY_POINT).sum())) > 0:
+        return [f"{stray:,} different cells have a point as no number does here: {POINT_HINT}; so it is taken for categories"]
     if as_numbers(texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) is not None:
         return [f"numbers with commas; {COMMA_HINT}"]
     unlike = int(pd.to_numeric(texts, errors="coerce").isna().sum())
@@ -92,7 +102,10 @@ def _of_texts(texts: pd.Series, all_differ: bool) -> list[str]:
         ]
     if all_differ or (texts.str.len() > _LONG).any():
         return [f"{'every cell is different' if all_differ else 'some cells are long texts'}; {_IGNORE}"]
-    return ["one value throughout"] if texts.map(canonical).nunique() == 1 else []
+    if texts.map(canonical).nunique() > 1:
+        return []
+    empty = '; the other cells are empty, and if that says something, list both: categories: [x, ""]' if some_missing else ""
+    return [f"one value throughout{empty}"]
 
 
 def as_numbers(texts: pd.Series) -> np.ndarray | None:
@@ -110,22 +123,28 @@ def _as_dates(texts: pd.Series) -> Kind | None:
         moments = _moments(texts, form)
         if moments is not None:
             spec = {"kind": "date"} | ({} if form is None else {"format": form})
-            other = _AMBIGUOUS.get(form or "")
-            remarks = (
-                (f"dates that fit {form} and {other} alike; the first is taken, so correct `format` if it is the other",)
-                if other and _moments(texts, other) is not None
-                else ()
-            )
-            return Kind({**spec, **_resolution(moments)}, True, remarks)
+            other = swapped(form)
+            if other is None or _moments(texts, other) is None:
+                return Kind({**spec, **_resolution(moments)}, True)
+            remark = f"dates that fit {form} and {other} alike; the first is taken, so correct `format` if it is the other"
+            return Kind({**spec, **_resolution(moments)}, True, (remark,), other)
     return _as_iso(texts)
+
+
+def swapped(form: str | None) -> str | None:
+    """The form that has the day where this one has the month and the month where it has the day; None for ISO and the like."""
+    if form is None or not form.startswith(("%m/%d", "%d/%m")):
+        return None
+    return form.translate(str.maketrans("md", "dm"))
 
 
 def _as_iso(texts: pd.Series) -> Kind | None:
     """Of ISO 8601, some with a time of day and some without, or with a time zone."""
     if not texts.str.match(_ISO).all():
         return None
-    moments = pd.to_datetime(texts.str.replace(r"(Z|[+-]\d\d:?\d\d)$", "", regex=True), format="ISO8601", errors="coerce")
-    return None if moments.isna().any() else Kind({"kind": "date", **_resolution(moments)}, True)
+    moments = pd.to_datetime(texts.str.replace(_ZONE, "", regex=True), format="ISO8601", errors="coerce")
+    zoned = texts.str.contains(r"\d\d:\d\d.*" + _ZONE, regex=True).any()
+    return None if moments.isna().any() else Kind({"kind": "date", **_resolution(moments)}, True, (_CLOCKS,) if zoned else ())
 
 
 def _moments(texts: pd.Series, form: str | None) -> pd.Series | None:
@@ -184,7 +203,10 @@ def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
     if is_.is_date(kind):
         return Kind({"kind": "date"})
     if is_.is_timestamp(kind):
-        return Kind({"kind": "date"} | _finest(read()), True)
+        remarks = (f"moments of a time zone; the day and the time are those that clocks of {kind.tz} show",) if kind.tz else ()
+        return Kind({"kind": "date"} | _finest(read()), True, remarks)
+    if is_.is_duration(kind):
+        return Kind(remarks=("it holds durations; give them as numbers, of days for one. It is left out",))
     if is_.is_nested(kind) or is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind):
         return Kind(remarks=(f"it holds {kind} values, which no column of a schema can; it is left out",))
     return Kind({"kind": "categorical"}, remarks=tuple(_of_first_texts(next(read(), None))))
@@ -215,4 +237,5 @@ def _of_first_texts(array: Any) -> list[str]:
     if date is None:
         return []
     written = ", ".join(f"{key}: {value}" for key, value in date.spec.items())
-    return [f"it is declared a text, and in the first rows all cells are dates; if they all are, say {{{written}}}"]
+    also = f", or {date.also} for the format, which fits as well" if date.also else ""
+    return [f"it is declared a text, and in the first rows all cells are dates; if they all are, say {{{written}}}{also}"]

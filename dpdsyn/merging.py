@@ -1,13 +1,15 @@
 """Fewer codes for methods that need fewer: learnt columns with codes merged by their noisy counts, and drawn apart again.
 
 A learnt column has up to some hundreds of codes. Networks read them without trouble; a marginal of two such columns has mostly
-empty cells. So a method that says so (`Synthesizer.most_values`) is fitted on a view of the table in which neighbouring pieces,
-and rare categories, are one code. What it samples is drawn apart by the counts that the domain was learnt with. All of this is a
+empty cells, or such as noise drowns. So a method that says so (`Synthesizer.most_values`) is fitted on a view of the table in
+which neighbouring pieces, and rare categories, are one code; the fewer, the fewer the rows are and the larger the noise is. What
+it samples is drawn apart by the counts that the domain was learnt with. All of this is a
 function of the closed schema, which is public, so it costs nothing; the view treats each row by itself.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -20,6 +22,9 @@ from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer
+
+_LEAST = 8  # codes of a column of numbers or dates, however large the noise is
+_CELL = 4.0
 
 
 def fit(synthesizer: Synthesizer, private: PrivateTable, rng: np.random.Generator) -> Synthesizer:
@@ -50,11 +55,12 @@ class Merging:
         """For at most so many codes a learnt column; None if there is nothing to merge. Categories of the target stay."""
         if most is None:
             return None
-        mappings = {
-            column.name: merged(column, most)
+        limits = {
+            column.name: most if column.name == schema.target else few_enough(column, most)
             for column in schema.columns
-            if column.is_learnt and column.size > most and (column.ordered or column.name != schema.target)
+            if column.is_learnt and (column.ordered or column.name != schema.target)
         }
+        mappings = {name: merged(schema[name], limit) for name, limit in limits.items() if schema[name].size > limit}
         return cls(schema, mappings) if mappings else None
 
     def restored(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -64,6 +70,19 @@ class Merging:
             position = self.schema.position(name)
             apart[:, position] = _apart(encoded[:, position], mapping, np.array(self.schema[name].counts), rng)
         return apart
+
+
+def few_enough(column: Column, most: int) -> int:
+    """How many codes of a learnt column are to be left, at most `most`.
+
+    Of numbers and dates so few that a cell of two columns alike holds, on average, `_CELL` times the noise that a cell's count
+    was learnt with; categories are no neighbours, so that they lose more by being merged. Both numbers were chosen on
+    development tables.
+    """
+    if not column.ordered:
+        return most
+    rows, noise = max(sum(column.counts), 1.0), max(min(column.count_sds), 1e-9)
+    return min(most, max(_LEAST, round(math.sqrt(rows / (_CELL * noise)))))
 
 
 def merged(column: Column, most: int) -> np.ndarray:

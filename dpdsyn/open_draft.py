@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dpdsyn.column import SchemaError, shortened
+from dpdsyn.column import SchemaError
 from dpdsyn.draft import key, scalar
 from dpdsyn.kinds import Kind
+from dpdsyn.schema_values import shortened
 
 _HEAD = """\
 # Schema of {title}: the name and the kind of each column. A schema is public: whoever sees a result may know all of it.
@@ -43,7 +44,10 @@ columns:
 
 @dataclass(frozen=True)
 class Draft:
-    """text: the schema file, which names and kinds alone decide. remarks: for the table's owner, who may be told of rows."""
+    """text: the schema file, which names and kinds alone decide, and of dates whether another form fits as well.
+
+    remarks: for the table's owner, who may be told of rows.
+    """
 
     text: str
     remarks: tuple[str, ...]
@@ -68,7 +72,7 @@ def open_draft(kinds: Mapping[str, Kind], title: str, target: str | None = None)
         target=f"target: {scalar(target)}" if target else "# target: NAME # the column to be predicted: categories or a number",
         ignore=f"ignore: [{_listed(left_out)}]" if left_out else "# ignore: [COLUMN] # columns that are left out",
     )
-    lines = [_line(name, kind.spec) for name, kind in used.items()]
+    lines = [_line(name, kind) for name, kind in used.items()]
     remarks = [f"{name}: {remark}" for name, kind in kinds.items() for remark in kind.remarks]
     if target is not None and used[target].spec["kind"] in ("integer", "real"):
         remarks.append(_of_a_number(target))
@@ -82,9 +86,10 @@ def _of_a_number(target: str) -> str:
     )
 
 
-def _line(name: str, spec: Mapping[str, Any]) -> str:
-    entries = ", ".join(f"{entry}: {_value(value)}" for entry, value in spec.items())
-    return f"  {key(name)} {{{entries}}}"
+def _line(name: str, kind: Kind) -> str:
+    entries = ", ".join(f"{entry}: {_value(value)}" for entry, value in kind.spec.items())
+    also = f" # OR format: {scalar(kind.also)}? Both fit all cells; keep the one that is meant" if kind.also else ""
+    return f"  {key(name)} {{{entries}}}{also}"
 
 
 def _value(value: Any) -> str:

@@ -34,7 +34,7 @@ def pieces(path: Path, schema: Schema) -> Iterator[pd.DataFrame]:
     _check(path, schema)
     with _readable(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_ROWS, columns=list(schema.names)):
-            yield _frame(batch)[list(schema.names)]
+            yield frame_of(batch)[list(schema.names)]
 
 
 def _check(path: Path, schema: Schema) -> None:
@@ -56,28 +56,37 @@ def _encoded(path: Path, schema: Schema) -> Iterator[np.ndarray]:
         yield np.empty((0, len(schema.columns)), dtype=schema.dtype)
 
 
-def _frame(batch: Any) -> pd.DataFrame:
-    """The cells of a batch, of which none changes how another comes out: whole numbers beside a null stay whole numbers."""
+def frame_of(batch: Any) -> pd.DataFrame:
+    """The cells of an Arrow batch or table, of which none changes how another comes out: whole numbers stay so beside a null."""
     import pyarrow as pa
 
     whole = {getattr(pa, name.lower())(): kind() for name, kind in _WHOLE.items()}
-    columns = [
-        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        for column in (batch.column(i) for i in range(batch.num_columns))
-    ]
+    columns = [_plain(batch.column(i)) for i in range(batch.num_columns)]
     return pd.DataFrame({name: _cells(column, whole) for name, column in zip(batch.schema.names, columns, strict=True)})
 
 
-def arrow_frame(table: Any) -> pd.DataFrame:
-    """An Arrow table as a frame, its cells as those of a Parquet file come out."""
-    parts = [_frame(batch) for batch in table.to_batches(_ROWS)]
-    return pd.concat(parts, ignore_index=True) if parts else _frame(_no_rows(table.schema))
-
-
-def _no_rows(schema: Any) -> Any:
+def _plain(column: Any) -> Any:
+    """The array of a column in one piece, without a dictionary."""
     import pyarrow as pa
 
-    return pa.RecordBatch.from_pylist([], schema=schema)
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def declares_text(kind: Any) -> bool:
+    """Whether an Arrow type is one of texts."""
+    import pyarrow.types as is_
+
+    kind = kind.value_type if is_.is_dictionary(kind) else kind
+    return bool(is_.is_string(kind) or is_.is_large_string(kind) or is_.is_string_view(kind))
+
+
+def texts_of(path: Path) -> frozenset[str]:
+    """The columns that a Parquet file declares as texts. Raises SchemaError for a file that is no Parquet."""
+    import pyarrow.parquet as pq
+
+    with _readable(path), pq.ParquetFile(path) as file:
+        return frozenset(field.name for field in file.schema_arrow if declares_text(field.type))
 
 
 def _cells(column: Any, whole: dict[Any, Any]) -> pd.Series:
@@ -86,7 +95,7 @@ def _cells(column: Any, whole: dict[Any, Any]) -> pd.Series:
     """
     import pyarrow as pa
 
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if declares_text(column.type):
         column = utf8(column)
     try:
         return pa.table([column], names=[""]).to_pandas(ignore_metadata=True, types_mapper=whole.get, date_as_object=False)[""]

@@ -15,24 +15,46 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpdsyn.cells import each
 from dpdsyn.column import ABSENT, UNREADABLE, Column, SchemaError
+from dpdsyn.complaints import complaint
 from dpdsyn.contribution_bounding import whose
 from dpdsyn.raw_rules import broken
 from dpdsyn.schema import Schema
 
-OFTEN = 0.05  # a larger share of cells in no category is worth a word
+OFTEN = 0.05  # a larger share of cells that are not what the schema says is worth a word
 _LEAST_ROWS = 2
 _LONGEST_CELL = 60  # characters
 _NOBODY = "no person is named; name one or drop the row"
 _SEVERAL = "an id of 2^53 or more in floating point may be several people's; read the column as text"
+_SAID = {
+    "undeclared": "are in no category and become `other`",
+    "clipped": "lie outside its bounds and are clipped",
+    "missing": "are missing",
+    "blurred": "are numbers of 2^53 or more in floating point, which ids lose digits in; read the column as text",
+}
+_NONE = {
+    "undeclared": "none of its {} cells is in a category of the schema; is it written otherwise there?",
+    "clipped": "none of its {} cells lies within the bounds of the schema; are they in another unit?",
+    "missing": "all of its {} cells are missing; is the file read as it is written? If it is empty, put it under `ignore`",
+}
+
+
+class PreflightWarning(UserWarning):
+    """Many cells are not what the schema says. It tells of rows: for the table's owner, and not for publishing."""
+
+
+class BrokenRuleWarning(PreflightWarning):
+    """Rows break a rule of the schema."""
 
 
 @dataclass(frozen=True)
 class Fault:
     """Cells of one column that contradict the schema in one way.
 
-    kind: `missing`, `unreadable` or `person`. cells: how many. row: the first, from 0. saying: the sentence on it, with `{}`
-    where the cell stands. cell: the first one's text, which is shown only where its owner asks.
+    kind: `missing`, `unreadable`, `person` or `nothing` (no cell is what the schema says). cells: how many. row: the first,
+    from 0. saying: the sentence on it, with `{}` where the cell stands. cell: the first one's text, which is shown only where
+    its owner asks.
     """
 
     column: str
@@ -49,6 +71,8 @@ class Fault:
                 f"column {self.column!r}: {self.cells} missing cells (first in row {self.row + 1}) and no rule for them; "
                 "add `missing: own_code` or `missing: drop` to its schema, or drop these rows"
             )
+        if self.kind == "nothing":
+            return f"column {self.column!r}: {self.saying}{f' ({self.cell} for one)' if show_cells else ''}"
         more = f" ({self.cells:,} such cells)" if self.cells > 1 else ""
         named = self.cell if show_cells else "a cell"
         return f"column {self.column!r}, row {self.row + 1}: {self.saying.replace('{}', named, 1)}{more}"
@@ -63,17 +87,39 @@ class PreflightError(SchemaError):
 
 
 @dataclass(frozen=True)
+class Share:
+    """Cells of one column that the schema has a rule for, of which there should be few.
+
+    kind: `undeclared`, `clipped`, `missing` or `blurred`. cells: how many; of: how many the column has. then: what becomes of
+    them, where that depends on the column.
+    """
+
+    column: str
+    kind: str
+    cells: int
+    of: int
+    then: str = ""
+
+    @property
+    def told(self) -> str:
+        """For the owner, in one sentence."""
+        return f"column {self.column!r}: {self.cells / self.of:.0%} of cells {_SAID[self.kind]}{self.then}"
+
+
+@dataclass(frozen=True)
 class Report:
     """What a preflight finds. rows: of the table; usable: those left after the rules for missing cells and persons.
 
-    undeclared: of each column with a code for other categories, the share of cells that have it. broken: how many rows break
-    each rule of the schema, by its words.
+    faults: what is refused. nothing: columns of which no cell is what the schema says, which are refused where all rows are at
+    hand. shares: of all columns how many cells are undeclared, clipped, missing or blurred, where there are some. broken: how
+    many rows break each rule of the schema, by its words.
     """
 
     faults: tuple[Fault, ...]
     rows: int
     usable: int
-    undeclared: Mapping[str, float]
+    nothing: tuple[Fault, ...] = ()
+    shares: tuple[Share, ...] = ()
     broken: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -86,14 +132,23 @@ class Report:
         )
 
     @property
-    def often_undeclared(self) -> str:
-        """Columns of which many cells are in no category, with the share; empty if there is none."""
-        return ", ".join(f"{name} ({share:.0%})" for name, share in self.undeclared.items() if share > OFTEN)
+    def often(self) -> tuple[Share, ...]:
+        """The shares that are worth a word."""
+        return tuple(share for share in self.shares if share.kind == "blurred" or share.cells > OFTEN * share.of)
 
-    def refuse_faults(self, show_cells: bool = False) -> None:
-        """Raise PreflightError, with all faults at once, if there is one."""
-        if self.faults:
-            raise PreflightError("; also ".join(fault.told(show_cells) for fault in self.faults), self.faults)
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """Of columns of which many cells are not what the schema says, a sentence each, for the owner."""
+        return tuple(share.told for share in self.often)
+
+    def refuse_faults(self, show_cells: bool = False, whole: bool = True) -> None:
+        """Raise PreflightError, with all faults at once, if there is one.
+
+        whole: whether all rows were looked at; else that none of them is what the schema says is no fault.
+        """
+        faults = self.faults + (self.nothing if whole else ())
+        if faults:
+            raise PreflightError("; also ".join(fault.told(show_cells) for fault in faults), faults)
 
 
 def preflight(table: pd.DataFrame | str | Path, schema: Schema, show_cells: bool = False) -> Report:
@@ -124,17 +179,16 @@ def examined(table: pd.DataFrame | str | Path, schema: Schema) -> Report:
 
 def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
     found: dict[tuple[str, str], Fault] = {}
-    others = {column.name: 0 for column in schema.columns if column.other_code is not None and not column.is_open}
+    counted = {column.name: _Counted(column) for column in schema.columns}
     rules = dict.fromkeys((rule.written for rule in schema.constraints), 0)
     rows = usable = 0
     for frame in frames:
         kept = np.ones(len(frame), dtype=bool)
         for column in schema.columns:
             cells = frame[column.name]
-            codes = column.read(cells)
+            codes, outside = column.held(cells)
             kept &= column.settled(codes) >= 0
-            if column.name in others:
-                others[column.name] += int((codes == column.other_code).sum())
+            counted[column.name].add(cells, codes, outside, rows)
             if column.missing is None and not column.is_open:
                 _note(found, column.name, "missing", codes == ABSENT, rows, _says(column, cells))
             _note(found, column.name, "unreadable", codes == UNREADABLE, rows, _says(column, cells))
@@ -147,7 +201,64 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
             usable += int(kept.sum())
         rules = {written: rules[written] + strays for written, strays in broken(schema, frame).items()}
         rows += len(frame)
-    return Report(tuple(found.values()), rows, usable, {name: cells / max(rows, 1) for name, cells in others.items()}, rules)
+    nothing = tuple(fault for one in counted.values() if (fault := one.nothing(rows)) is not None)
+    shares = tuple(share for one in counted.values() for share in one.shares(rows))
+    return Report(tuple(found.values()), rows, usable, nothing, shares, rules)
+
+
+class _Counted:
+    """How many cells of a column are of each kind of `Share`, piece by piece."""
+
+    def __init__(self, column: Column) -> None:
+        self._column = column
+        self._cells = {"undeclared": 0, "clipped": 0, "missing": 0, "blurred": 0}
+        self._first: tuple[int, str] | None = None  # row and cell of the first one that is not missing
+
+    def add(self, cells: pd.Series, codes: np.ndarray, outside: np.ndarray, before: int) -> None:
+        other = self._column.other_code if not self._column.is_open else None
+        self._cells["undeclared"] += 0 if other is None else int((codes == other).sum())
+        self._cells["clipped"] += int(outside.sum())
+        self._cells["missing"] += int((codes == ABSENT).sum())
+        self._cells["blurred"] += 0 if self._column.ordered else _blurred(cells, self._column)
+        if self._first is None and (present := codes != ABSENT).any():
+            row = int(present.argmax())
+            self._first = before + row, _text(cells.iloc[row])
+
+    def nothing(self, rows: int) -> Fault | None:
+        """The fault that no cell is what the schema says, if so it is."""
+        present = rows - self._cells["missing"]
+        if rows and not present and self._column.missing is not None and not self._column.is_open:
+            return Fault(self._column.name, "nothing", rows, 0, _NONE["missing"].format(f"{rows:,}"))
+        for kind in ("undeclared", "clipped"):
+            if self._first is not None and self._cells[kind] == present:
+                row, cell = self._first
+                return Fault(self._column.name, "nothing", present, row, _NONE[kind].format(f"{present:,}"), cell)
+        return None
+
+    def shares(self, rows: int) -> list[Share]:
+        """Those that are not empty."""
+        return [
+            Share(self._column.name, kind, cells, rows, self._then if kind == "missing" else "")
+            for kind, cells in self._cells.items()
+            if cells
+        ]
+
+    @property
+    def _then(self) -> str:
+        rules = {"drop": ", and their rows are left out", "own_code": ", which is a value of its own"}
+        return rules.get(self._column.missing or "", "")
+
+
+def _blurred(cells: pd.Series, column: Column) -> int:
+    """How many cells are numbers in floating point that may have lost digits, and are not listed as such."""
+    if not (cells.dtype == object or pd.api.types.is_float_dtype(cells.dtype)):
+        return 0
+    listed = {category for category in column.categories if isinstance(category, float)}
+
+    def lost(cell: Any) -> bool:
+        return isinstance(cell, float | np.floating) and 2.0**53 <= abs(float(cell)) < np.inf and float(cell) not in listed
+
+    return int(each(cells, lost, False, bool).sum())
 
 
 def _note(
@@ -172,8 +283,15 @@ def _says(column: Column, cells: pd.Series) -> Callable[[int], tuple[str, str]]:
     """Of a row, the sentence on its cell, with `{}` in the cell's place, and the cell's text."""
 
     def says(row: int) -> tuple[str, str]:
-        cell = cells.iloc[row]
-        text = repr(cell) if isinstance(cell, str) else str(cell)
-        return column.complaint(cell, "{}"), text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}..."
+        return complaint(column, cells.iloc[row], "{}"), _text(cells.iloc[row])
 
     return says
+
+
+def _text(cell: Any) -> str:
+    """How a cell is quoted."""
+    try:
+        text = repr(cell) if isinstance(cell, str) else str(cell)
+    except Exception:  # whatever a foreign class raises
+        text = type(cell).__name__
+    return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}..."

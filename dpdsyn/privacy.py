@@ -100,13 +100,14 @@ class Ledger:
     plan: stopping early may depend on the rows, so what was left over is not given back.
 
     Before that, a part of the budget may be `set_apart`, and a part of the plan `reserve`d, for what is learnt before a method
-    begins.
+    begins; and before these a part of the plan may be `keep_back`, for what is asked after it has ended.
     """
 
     def __init__(self, allowance: Allowance, parent: Ledger | None = None) -> None:
         self.allowance = allowance
         self._parent = parent
         self._before: Ledger | None = None
+        self._kept: tuple[Spend, ...] = ()
         self._plan: tuple[Spend, ...] | None = None
         self._planned = _Sums()
         self._charges: list[tuple[str, Spend]] = []
@@ -119,24 +120,41 @@ class Ledger:
 
         For answers on which the parameters of later mechanisms are to depend. Raises BudgetExceeded if it is too late.
         """
-        if not isinstance(self.allowance, Budget) or self.allowance.reserved or self._before or self._plan is not None:
+        if not isinstance(self.allowance, Budget) or self._reserved != self._kept or self._before or self._plan is not None:
             raise BudgetExceeded("only a ledger of an (epsilon, delta) budget that is still whole can set a part of it apart")
-        first, self.allowance = self.allowance.split(share)
+        first, rest = self.allowance.split(share)
+        if self._kept and not rest.excess(self._kept) <= _ROUNDING:
+            raise BudgetExceeded(f"what is kept back, {_listed(self._kept)}, costs more than {rest}")
+        self.allowance = replace(rest, reserved=self._kept)
         self._before = Ledger(first)
         return self._before
+
+    def keep_back(self, plan: Sequence[Spend]) -> None:
+        """Fix what is spent after all else; it takes part in whatever plan that will be, and in what is reserved before it.
+
+        Raises BudgetExceeded if the allowance does not cover it, or if it is too late.
+        """
+        if not isinstance(self.allowance, Budget) or self._reserved or self._before or self._plan is not None:
+            raise BudgetExceeded("only a ledger of an (epsilon, delta) budget that is still whole can keep a part of it back")
+        plan = tuple(map(_known, plan))
+        if not self.allowance.excess(plan) <= _ROUNDING:
+            raise BudgetExceeded(f"what is kept back, {_listed(plan)}, costs more than {self.allowance}")
+        self.allowance = replace(self.allowance, reserved=plan)
+        self._kept = plan
+        self._planned = _Sums.of(plan)
 
     def reserve(self, plan: Sequence[Spend]) -> None:
         """Fix what is spent before the plan is opened; it takes part in whatever plan that will be.
 
         Raises BudgetExceeded if the allowance does not cover it, or if a plan is there already.
         """
-        if not isinstance(self.allowance, Budget) or self.allowance.reserved or self._plan is not None:
+        if not isinstance(self.allowance, Budget) or self._reserved != self._kept or self._plan is not None:
             raise BudgetExceeded("only a ledger of an (epsilon, delta) budget without a plan can reserve, and once")
         plan = tuple(map(_known, plan))
         if not self.allowance.excess(plan) <= _ROUNDING:
             raise BudgetExceeded(f"what is reserved, {_listed(plan)}, costs more than {self.allowance}")
-        self.allowance = replace(self.allowance, reserved=plan)
-        self._planned = _Sums.of(plan)
+        self.allowance = replace(self.allowance, reserved=(*self._kept, *plan))
+        self._planned = _Sums.of(self._reserved)
 
     def open(self, plan: Sequence[Spend]) -> None:
         """Fix what will be spent. Raises BudgetExceeded if the allowance does not cover it."""

@@ -31,6 +31,7 @@ Query = tuple[str, ...]
 Score = Callable[[np.ndarray, Query], float]
 ClippedSum = Callable[[np.ndarray, float], np.ndarray]
 
+SUMMED = "noisy sum over a Poisson sample"  # what a ledger calls it, unless it is told of otherwise
 _CLIP_ROUNDING = 1e-9  # by which a vector made in double precision may exceed its clip
 _STEP = 2.0**-14  # of the grid of real answers, over the sensitivity and the root of how many answers there are
 _PIECE = 1 << 17  # rows that are summed at once
@@ -122,24 +123,28 @@ class PrivateTable:
         self.ledger.charge(Gaussian(sigma / l2_sensitivity), "noisy scores")
         return self.__noisy(self.__scores(queries, score), l2_sensitivity, sigma)
 
-    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
+    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float, label: str = SUMMED) -> np.ndarray:
         """f(batch, clip) of a Poisson sample of the rows, plus N(0, sigma^2 clip^2), rounded, in each coordinate.
 
         Every unit enters the batch independently with probability `rate`; the batch may be empty. `f` must be a sum over the
         batch's rows of vectors of L2 norm at most `clip`, in double precision; it is called on large batches piece by piece.
-        Charges SampledGaussian(rate, sigma). Raises ClippingError if `f` gives anything else than finite numbers.
+        Charges SampledGaussian(rate, sigma), which the ledger calls by the label. At a rate of 1 rows are read piece by piece,
+        and never held together. Raises ClippingError if `f` gives anything else than finite numbers.
         """
         positive("clip", clip)
         spend = SampledGaussian(rate, sigma)
         left = self.ledger.steps_left(spend)
-        self.ledger.charge(spend, "noisy sum over a Poisson sample")
-        batch, most = self.__rows.batch(rate, left, self.__rng), self.__rows.most
-        pieces = [f(batch[i : i + _PIECE], clip) for i in range(0, max(1, len(batch)), _PIECE)]
+        self.ledger.charge(spend, label)
+        whole = rate == 1 and not self.__verify
+        batches = self.__rows.chunks() if whole else iter((self.__rows.batch(rate, left, self.__rng),))
+        pieces = []
+        for batch in batches:
+            pieces += [f(batch[i : i + _PIECE], clip) for i in range(0, max(1, len(batch)), _PIECE)]
         _check_numbers(pieces)
         total = np.sum(pieces, axis=0)
         if self.__verify:
             _check_clipped_sum(f, batch, clip, total)
-        return self.__noisy(total / most, clip, sigma * clip).reshape(total.shape)
+        return self.__noisy(total / self.__rows.most, clip, sigma * clip).reshape(total.shape)
 
     def __noisy(self, exact: np.ndarray, sensitivity: float, sigma: float) -> np.ndarray:
         """Real answers, rounded once to their grid, plus noise on it, flat."""

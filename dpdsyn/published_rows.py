@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,27 @@ class PublishedRows:
         rows = rows.taken(keep) if keep.any() else rows
         return cls(method, schema, {rule.written: LearntDependence.of(rule, rows) for rule in dependences})
 
+    @classmethod
+    def restored(cls, method: Synthesizer, schema: Schema, raw: Mapping[str, Any]) -> PublishedRows:
+        """With what `dependences` gave. Raises ValueError or KeyError for what does not fit the schema."""
+        found = {}
+        for rule in schema.constraints:
+            if isinstance(rule, Dependence):
+                found[rule.written] = LearntDependence.from_mapping(rule, raw[rule.written])
+                found[rule.written].check(schema)
+        return cls(method, schema, found)
+
+    def dependences(self) -> dict[str, Any]:
+        """What was learnt of dependences, for JSON."""
+        return {written: learnt.to_mapping() for written, learnt in self.learnt.items()}
+
+    def codes(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """n rows that keep every rule, encoded, shape (n, columns); they are not published, and no tally has them."""
+        kept = Kept(self.schema, (), self.learnt)
+        if not kept:
+            return draw(self.method, self.schema, n, rng)
+        return self._kept(kept, n, Conditions(), rng)[0].codes.astype(self.schema.dtype)
+
     def sample(self, n: int, conditions: Conditions, rng: np.random.Generator) -> pd.DataFrame:
         """n rows in the owner's types that keep every rule and condition.
 
@@ -96,14 +118,15 @@ class PublishedRows:
         """
         kept = Kept(self.schema, conditions.tests(self.schema), self.learnt)
         if kept or conditions.balance:
-            frame, tally = self._kept(kept, n, conditions, rng)
+            rows, tally = self._kept(kept, n, conditions, rng)
+            frame = rows.frame(rng)
         else:
             frame, tally = self.schema.decode(draw(self.method, self.schema, n, rng), rng), Tally(rows=n, drawn=n)
         self.tally += tally
         first, self._ids = self._ids, self._ids + n
         return with_made(frame, self.schema.made, first, rng)
 
-    def _kept(self, kept: Kept, n: int, conditions: Conditions, rng: np.random.Generator) -> tuple[pd.DataFrame, Tally]:
+    def _kept(self, kept: Kept, n: int, conditions: Conditions, rng: np.random.Generator) -> tuple[DrawnRows, Tally]:
         quotas = conditions.quotas(self.schema, n)
         target = -1 if quotas is None else self.schema.target_position
         left = np.array([n]) if quotas is None else quotas.copy()
@@ -131,7 +154,7 @@ class PublishedRows:
         rows = DrawnRows.joined(parts) if parts else DrawnRows.decoded(self.schema, self._none(), kept.names, rng)
         if quotas is not None or wanted:
             rows = rows.taken(rng.permutation(len(rows)))
-        return rows.frame(rng), tally
+        return rows, tally
 
     def _none(self) -> np.ndarray:
         return np.empty((0, len(self.schema.columns)), dtype=self.schema.dtype)

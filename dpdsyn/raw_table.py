@@ -25,7 +25,7 @@ from dpdsyn.contribution_bounding import Bounded, bounded
 from dpdsyn.exact_noise import rounded_gaussian
 from dpdsyn.grids import Grid, Values
 from dpdsyn.noisy_tree import coarser
-from dpdsyn.parquet import pieces, stream
+from dpdsyn.parquet import pieces, stream, texts_of
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
@@ -44,6 +44,7 @@ class RawTable:
     """Raw rows that are reached through mechanisms only.
 
     table: a frame, or the path of a Parquet file, which is read piece by piece, once for each call. schema: which may be open.
+    texts: the columns that the file declares as texts, which is public.
     key: of contribution bounding (`dpdsyn.contribution_bounding`), needed where the schema names a person. Raises SchemaError for
     a table with other columns.
     """
@@ -63,6 +64,7 @@ class RawTable:
         self.__verify = verify
         self.__most = schema.max_rows_per_person or 1
         self.__rows: int | None = None  # counted in the first pass
+        self.texts = frozenset[str]() if isinstance(table, pd.DataFrame) else texts_of(table)
         if isinstance(table, pd.DataFrame):
             schema.check_names(list(table.columns))
             chosen = bounded(table, schema, key)

@@ -40,10 +40,11 @@ class RowCount:
             raise InputError(f"a count of {self.rows!r} rows, give or take {self.sd!r}: two finite numbers are needed")
 
     @classmethod
-    def of(cls, fitted: object, most: int = 1) -> Self | None:
+    def of(cls, fitted: object, most: float = 1) -> Self | None:
         """What a fitted method knows, by `noisy_rows_` and `noisy_rows_sd_`; None if it has none, or no finite ones.
 
-        most: how many rows of one person are used; a method counts a row as 1 / most, and here each counts as 1.
+        most: how many rows one that a method counts stands for: as many as are used of one person, of whom each counts as 1 /
+        most, and more where some were held out.
         """
         known = [getattr(fitted, name, None) for name in ("noisy_rows_", "noisy_rows_sd_")]
         if not all(isinstance(number, Real) and math.isfinite(number) for number in known):

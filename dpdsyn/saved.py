@@ -15,13 +15,17 @@ import numpy as np
 
 from dpdsyn.checks import InputError
 from dpdsyn.files import write_whole
+from dpdsyn.typed_json import plain, typed
 
 _FORMAT = 1
 
 
 def write(path: Path, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write what describes a model, as JSON, and its arrays, whole or not at all. Raises FileError if the disk refuses."""
-    text = json.dumps({"format": _FORMAT, **meta}, default=str)
+    """Write what describes a model, as JSON, and its arrays, whole or not at all.
+
+    Raises InputError for a value of a type that would not come back (`dpdsyn.typed_json`), FileError if the disk refuses.
+    """
+    text = json.dumps({"format": _FORMAT, **plain(meta, str(path))})
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
@@ -60,7 +64,10 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     meta = json.loads(text)
     if meta.get("format") != _FORMAT:
         raise InputError(f"{path} has format {meta.get('format')!r}; this version reads {_FORMAT}")
-    return meta, arrays
+    try:
+        return typed(meta), arrays
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        raise InputError(f"{path} holds values of a type that this version does not know ({error})") from error
 
 
 def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.column import LEARN, Column, SchemaError, refuse_unknown, shortened, truth
+from dpdsyn.column import LEARN, Column, SchemaError, refuse_unknown, truth
 from dpdsyn.constraint_words import rules_of
 from dpdsyn.constraints import Rule
 from dpdsyn.made_columns import MadeColumn
+from dpdsyn.schema_file import read_yaml, text_of
+from dpdsyn.schema_values import shortened
 
 MARK = "READ OFF THE ROWS"  # what `dpdsyn schema draft` computed from the table itself
 _MARKED = re.compile(rf"\s*(?:[^#\s].*{MARK}|#\W*{MARK})", re.IGNORECASE)
@@ -298,39 +300,4 @@ def marked_lines(path: str | Path) -> list[int]:
     A remark that only speaks of the mark is none; one that begins with it is, for it belongs to what stands below.
     Raises SchemaError if the file cannot be read.
     """
-    return [number for number, line in enumerate(_text(path).splitlines(), start=1) if _MARKED.match(line)]
-
-
-def _text(path: str | Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SchemaError(f"cannot be read as text ({error})") from error
-
-
-def read_yaml(path: str | Path) -> Any:
-    """What a YAML file holds; yes, no, on and off are texts, as in YAML 1.2, for they are usual categories.
-
-    Raises SchemaError if it cannot be read, is no YAML, or gives a key twice.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        yaml_implicit_resolvers = {
-            first: [rule for rule in rules if first in "tTfF" or rule[0] != "tag:yaml.org,2002:bool"]
-            for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            for i, key in enumerate(keys):
-                if key in keys[:i]:
-                    raise SchemaError(f"line {node.value[i][0].start_mark.line + 1}: {key!r} is given twice")
-            return super().construct_mapping(node, deep)
-
-    try:
-        return yaml.load(_text(path), Loader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        if isinstance(error, SchemaError):
-            raise
-        raise SchemaError(f"is not YAML: {' '.join(str(error).split())}") from error
+    return [number for number, line in enumerate(text_of(path).splitlines(), start=1) if _MARKED.match(line)]

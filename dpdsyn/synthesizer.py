@@ -6,6 +6,7 @@ import inspect
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Literal, Self
@@ -134,10 +135,17 @@ def _place(error: Exception) -> str:
 
 def find(name: str) -> type[Synthesizer]:
     """The class registered under an entry-point name. Raises ValueError, listing the names that exist."""
-    registered = entry_points(group=GROUP)
-    if name not in registered.names:
-        raise InputError(f"no synthesizer is called {name!r}; there are {', '.join(sorted(registered.names))}")
-    return load(registered[name].value)
+    if name not in _registered():
+        _registered.cache_clear()  # it may have been installed since
+    if name not in (known := _registered()):
+        raise InputError(f"no synthesizer is called {name!r}; there are {', '.join(sorted(known))}")
+    return load(known[name])
+
+
+@cache
+def _registered() -> dict[str, str]:
+    """Classes by the names that they are registered under: to find them, a file of every installed package is read."""
+    return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
 def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Generator) -> np.ndarray:

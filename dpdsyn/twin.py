@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from dpdsyn.privacy import Ledger
-from dpdsyn.private_table import ClippedSum, PrivateTable, Query, Score, marginal
+from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable, Query, Score, marginal
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 
@@ -104,7 +104,7 @@ class Twin(PrivateTable):
         self._note(asked, l2_sensitivity, np.linalg.norm(pull), evidence, self._noise(answer, without, pull) / sigma)
         return answer
 
-    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
+    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float, label: str = SUMMED) -> np.ndarray:
         """As everywhere, `f` is taken to be a sum over rows, so that a row adds what `f` gives for it alone."""
         sums: list[np.ndarray] = []  # of the whole batch, of what the rows in question add to it, and of what they could
 
@@ -116,7 +116,7 @@ class Twin(PrivateTable):
                 sums.extend([total, f(drawn, clip) if 0 < len(drawn) < len(self.row) else pull * bool(len(drawn)), pull])
             return total
 
-        answer = super().noisy_sum(watched, rate, sigma, clip)
+        answer = super().noisy_sum(watched, rate, sigma, clip, label)
         total, added, pull = (part / self.most for part in sums)
         if_drawn = _gaussian(answer - (total - added), pull, sigma * clip)
         evidence = if_drawn if rate == 1 else np.logaddexp(np.log1p(-rate), np.log(rate) + if_drawn)

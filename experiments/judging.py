@@ -15,7 +15,7 @@ from experiments.data.datasets import Split
 from experiments.data.description import Dataset
 from experiments.evaluation import raw
 from experiments.evaluation.fidelity import fidelity
-from experiments.evaluation.metrics import scores
+from experiments.evaluation.metrics import scores, shares_floor
 from experiments.evaluation.quantiles import of_codes
 from experiments.evaluation.regression import median_floor, regression_scores
 from experiments.evaluation.settings import metrics as own_metrics
@@ -47,10 +47,25 @@ class Judging:
         return self.evaluation.get("space") == "raw"
 
     def floor(self, split: Split) -> dict[str, float] | None:
-        """What whoever predicts a number in raw space has to beat: the training rows' median. None of anything else."""
-        if not (self.in_raw_space and self._own[self.column].ordered):
+        """What has to be beaten: the training rows' median where a number is predicted in raw space, the shares of classes.
+
+        None of anything else.
+        """
+        own = self._own[self.column]
+        if not (own.ordered or own.is_open):
+            return shares_floor(*self._classes(split), own.size) or None
+        if not (self.in_raw_space and own.ordered):
             return None
         return median_floor(self._numbers(split.train_frame), self._numbers(split.test_frame))
+
+    def _classes(self, split: Split) -> tuple[np.ndarray, np.ndarray]:
+        """Codes of the class of each training and test row, under the data set's own schema; labels that say nothing left out."""
+        if split.schema.is_open:
+            codes = [self._own[self.column].read(frame[self.column]) for frame in (split.train_frame, split.test_frame)]
+        else:
+            codes = [rows[:, split.schema.position(self.column)].astype(np.int64) for rows in (split.train, split.test)]
+        train, test = (labels[labels >= 0] for labels in codes)
+        return train, test
 
     def measured(self, split: Split, fit: Fit) -> dict[str, Any]:
         """Metrics, fidelity and rate of the positive class, as a record has them.

@@ -24,7 +24,7 @@ from dpdsyn.raw_table import RawTable
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, load, load_imports
-from experiments import machine
+from experiments import machine, sources
 from experiments.console import Say, silent
 from experiments.data import datasets
 from experiments.data.description import Dataset
@@ -123,6 +123,7 @@ class Run:
         return _digest(
             {
                 **({"foreign": foreign} if foreign else {}),
+                **({"source": self.own_source} if self.own_source else {}),
                 **self.encoding.identity(self.schema),
                 "data": datasets.identity(self.dataset),
                 "method": [name, target, former.parameters(self.parameters), self.synthesizer.version],
@@ -137,7 +138,18 @@ class Run:
         """Of the fit, the budget it stands for, and how it is judged."""
         settings = {key: value for key, value in self.evaluation.items() if (key, value) != ("space", "encoded")}
         judged = [settings, EVALUATION_VERSION, self.dataset.raw.get("positive")]
+        judged += [own] if (own := self.judges_source) else []
         return _digest([self.fit_id, self._budget, *judged] + ([self.judged] if self.off_task else []))
+
+    @property
+    def own_source(self) -> dict[str, str]:
+        """Hashes of the modules of a person's own that the method is made of: a changed one makes another table."""
+        return sources.own([*sources.of_method(self.target, self.parameters), *self.synthesizer.imports()])
+
+    @property
+    def judges_source(self) -> dict[str, str]:
+        """Hashes of the modules of a person's own that metrics and models of the evaluation are made of."""
+        return sources.own(sources.named(dict(self.evaluation)))
 
     @property
     def _budget(self) -> list[float]:
@@ -176,13 +188,18 @@ def outline(run: Run) -> dict[str, Any]:
             "version": run.synthesizer.version,
             "parameters": dict(run.parameters),
             "about": dict(run.about),
+            **({"source": run.own_source} if run.own_source else {}),
         },
         "privacy": {"epsilon": run.budget.epsilon, "delta": run.budget.delta, "unit": run.schema.unit},
         "seed": run.seed,
         "n_synth": run.n_synth,
         "evaluation": dict(run.evaluation) | ({"column": run.judged} if run.off_task else {}),
         **({"encoding": {"name": run.encoding.name, "settings": run.encoding.settings}} if run.schema.is_open else {}),
-        "environment": {**machine.describe(run.threads), **({"foreign": foreign} if foreign else {})},
+        "environment": {
+            **machine.describe(run.threads),
+            **({"foreign": foreign} if foreign else {}),
+            "code": sources.code(sources.of_method(run.target, run.parameters)),
+        },
     }
 
 

@@ -6,18 +6,20 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from builders.forked_command import Forked
 from builders.paths import ROOT
 from builders.people import write_people
 from builders.processes import command, process_environment
 from hypothesis import settings
 
-settings.register_profile("shared machine", deadline=None, derandomize=bool(os.environ.get("CI")))
+EXAMPLES = int(os.environ.get("DPDSYN_EXAMPLES", "40"))  # of each test that says nothing of how many; nox -s examples: 400
+settings.register_profile("shared machine", deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=EXAMPLES)
 settings.load_profile("shared machine")
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -76,9 +78,29 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return world
 
 
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Forked]:
+    """A process that begins when it is first asked for a command."""
+    found = Forked()
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def dpdsyn(toy_world: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the real command in a process of its own; `run` gets the toy data set's folder."""
+def dpdsyn(forked: Forked, toy_world: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the real command in a process of its own, forked where libraries are loaded; `run` gets the toy data set's folder."""
+
+    def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return forked.run(
+            command(toy_world, *arguments)[1:], tmp_path, process_environment(toy_world, tmp_path, **environment), 300
+        )
+
+    return call
+
+
+@pytest.fixture
+def new_dpdsyn(toy_world: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same in a process that begins with nothing and is a child of this one."""
 
     def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

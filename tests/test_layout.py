@@ -15,7 +15,15 @@ MOST_LINES = 400
 MOST_MODULES = 18
 FLAT = ("dpdsyn", "baselines", "experiments/cli")  # as many modules as there are parts of the method, methods, commands
 
-GROUND = ("paths", "configuration", "console", "machine", "typed")  # modules of experiments that all of it may use
+GROUND = (
+    "publishing",
+    "sources",
+    "paths",
+    "configuration",
+    "console",
+    "machine",
+    "typed",
+)  # modules of experiments that all of it may use
 ROOMS: dict[str, tuple[str, ...]] = {  # of experiments: which others each may use
     "records": (),
     "data": ("records",),
@@ -25,10 +33,11 @@ ROOMS: dict[str, tuple[str, ...]] = {  # of experiments: which others each may u
     "sweep": ("run", "data", "evaluation", "records"),
     "audit": ("sweep", "run", "data", "evaluation", "records"),
     "report": ("records",),
+    "page": ("evaluation",),
     "bench": ("audit", "crosscheck", "data", "evaluation", "records", "report", "run", "sweep"),
     "crosscheck": ("audit", "bench", "data", "evaluation", "records", "report", "run", "sweep"),
     "examples": ("audit", "bench", "crosscheck", "data", "evaluation", "records", "report", "run", "sweep"),
-    "cli": ("audit", "bench", "crosscheck", "data", "evaluation", "examples", "records", "report", "run", "sweep"),
+    "cli": ("audit", "bench", "crosscheck", "data", "evaluation", "examples", "page", "records", "report", "run", "sweep"),
 }
 MACHINERY = ("marginal", "gans", "foreign")  # of baselines; what lies beside them is a method each
 

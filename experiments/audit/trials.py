@@ -113,6 +113,7 @@ class Audit:
         run, budget = self.run, self.run.budget
         name, target = former.first(run.method, former.METHODS), former.first(run.target, former.TARGETS)
         method = [name, target, former.parameters(run.parameters), run.synthesizer.version, run.synthesizer.foreign_versions()]
+        method += [own] if (own := run.own_source) else []
         cut = [datasets.identity(run.dataset), run.seed, self.columns, self.rows]
         canary = [self.canary, self.relation, self.rows_of_canary]
         return _digest([method, [budget.epsilon, budget.delta], cut, canary, [audit_attacks.VERSION, RELEASED]])

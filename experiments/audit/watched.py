@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from dpdsyn.privacy import Ledger
-from dpdsyn.private_table import ClippedSum, PrivateTable
+from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.spends import Spend
 from dpdsyn.twin import Twin, _gaussian, with_person
@@ -119,7 +119,7 @@ class WatchedTwin(Twin):
         numbers = sum(residual.size for residual in residuals)
         return replace(self.noted, moved=max(charged, default=0.0), squares=squares, numbers=float(numbers))
 
-    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float) -> np.ndarray:
+    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float, label: str = SUMMED) -> np.ndarray:
         """As everywhere; the canary adds `_contribution`, the other rows what `f` gives for them.
 
         Whoever attacks knows which of the others are in the sample, not whether the canary is: under either world the answer
@@ -139,7 +139,7 @@ class WatchedTwin(Twin):
                 self.noted.sample(rate, len(batch) - own, len(self.others), here)
             return seen["total"] * self.most
 
-        answer = PrivateTable.noisy_sum(self, swapped, rate, sigma, clip)
+        answer = PrivateTable.noisy_sum(self, swapped, rate, sigma, clip, label)
         rest = answer - seen["others"]
         evidence = _sampled(rest, seen["with"], rate, sigma * clip) - _sampled(rest, seen["without"], rate, sigma * clip)
         moved, residual = np.linalg.norm(seen["with"] - seen["without"]), (answer - seen["total"]) / (sigma * clip)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from experiments.console import say
@@ -11,6 +12,7 @@ from experiments.paths import results_dir, see_own_modules
 from experiments.sweep.debug import FLAG, debug
 
 if TYPE_CHECKING:
+    from experiments.records.record import Record
     from experiments.sweep.sweep import Outcome
 
 _LISTED = 5  # refused runs that are named one by one
@@ -69,6 +71,26 @@ def _told(outcome: Outcome) -> int:
         say(f"dpdsyn: {text}")
     if refused[_LISTED:]:
         say(f"dpdsyn: and {len(refused) - _LISTED} more")
+    for text in changed_since(records):
+        say(text)
     if failed:
         say("dpdsyn status says why, and where each failed run is told in full; dpdsyn retry repeats them")
     return 2 if refused else 1 if failed else 0
+
+
+def changed_since(records: Iterable[Record]) -> list[str]:
+    """A line for each method whose code is another one than that of records which still count as its results."""
+    from experiments import sources
+
+    then = Counter(
+        record.method.target
+        for record in records
+        if record.environment.code
+        and record.method.target
+        and record.environment.code != sources.code(sources.of_method(record.method.target, record.method.parameters))
+    )
+    return [
+        f"note: the code of {target} has changed since {count} of these runs were computed, and its `version` has not. If that "
+        "changes what it makes, raise `version` in the class, and the same command computes them anew"
+        for target, count in sorted(then.items())
+    ]

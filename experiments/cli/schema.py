@@ -49,6 +49,13 @@ def reads_table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sep", help="one character; without it comma, semicolon, tab or bar, by the first line")
     parser.add_argument("--decimal", default=".", choices=(".", ","))
     parser.add_argument("--missing", action="append", default=[], metavar="TEXT", help="a text that stands for a missing cell")
+    parser.add_argument(
+        "--not-missing",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a text, such as NA or None, that is a value, though it usually stands for a missing cell",
+    )
 
 
 def print_draft(given: argparse.Namespace) -> int:
@@ -66,6 +73,7 @@ def _draft_to_replace(given: argparse.Namespace) -> int:
     from experiments.data.table_file import read_table
 
     sys.stdout.write(draft_schema(read_table(given.table, reading(given)), given.table.name, given.target))
+    _tell_of_words_for_missing(given)
     print(
         "dpdsyn: this draft was read off the rows and is not private: replace the marked lines by public knowledge and delete "
         "the marks, then the line `drafted: true`",
@@ -88,7 +96,7 @@ def _open_draft(given: argparse.Namespace) -> int:
     sys.stdout.write(draft.text)
     for remark in draft.remarks:
         say(f"note: {remark}")
-    if draft.remarks:
+    if _tell_of_words_for_missing(given) or draft.remarks:
         say("These notes tell of the rows and are not for publishing; the schema tells of names and kinds")
     if any(kind.inferred for kind in kinds.values()):
         say(
@@ -98,6 +106,20 @@ def _open_draft(given: argparse.Namespace) -> int:
     return 0
 
 
+def _tell_of_words_for_missing(given: argparse.Namespace) -> bool:
+    """Say which cells of a CSV file count as missing for what is written in them; whether there are some."""
+    from experiments.data.table_file import is_parquet, read_as_missing
+
+    found = {} if is_parquet(given.table) else read_as_missing(given.table, reading(given))
+    for name, words in found.items():
+        cells = sum(words.values())
+        say(
+            f"note: {name}: {cells:,} cells are {' or '.join(sorted(words))}, which counts as missing. Where it is a value, "
+            "list it among the column's categories, or say --not-missing"
+        )
+    return bool(found)
+
+
 def check_table(given: argparse.Namespace) -> int:
     from dpdsyn.schema import Schema
     from experiments.data.table_file import read_table
@@ -105,7 +127,9 @@ def check_table(given: argparse.Namespace) -> int:
 
     leave_no_core()
     schema = Schema.from_yaml(given.schema)
-    table = given.table if streamed(given.table, reading(given), schema) else read_table(given.table, reading(given))
+    table = (
+        given.table if streamed(given.table, reading(given), schema) else read_table(given.table, reading(given), schema=schema)
+    )
     report = held_against(given.table, table, schema, reading(given), given.show_cells)
     print(f"{given.table}: {report.rows:,} rows fit {given.schema}, {report.usable:,} of them can be used")
     if schema.drafted:
@@ -148,10 +172,10 @@ def held_against(path: Path, table: pd.DataFrame | Path, schema: Schema, reading
         raise InputError(told[0] + hint) from error
     except InputError as error:
         raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from error
+    for caution in report.cautions:
+        say(f"CAUTION: {caution}")
     for line in report.broken_rules:
         say(f"CAUTION: {line}. For you alone: it tells of the rows")
-    if report.often_undeclared:
-        say(f'CAUTION: many cells are in no category of their column and become "other": {report.often_undeclared}')
     return report
 
 
@@ -172,4 +196,4 @@ def still_a_draft(path: Path) -> str:
 def reading(given: argparse.Namespace) -> Reading:
     from experiments.data.table_file import Reading
 
-    return Reading(given.encoding, given.sep, given.decimal, tuple(given.missing))
+    return Reading(given.encoding, given.sep, given.decimal, tuple(given.missing), tuple(given.not_missing))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import gzip
-import io
 import json
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpdsyn.checks import InputError
-from dpdsyn.files import whole, write_whole
+from dpdsyn.files import refuse_over, refuse_unwritable, whole, write_whole
+from experiments.cli.asked_rows import asks_for_rows, conditions, kept, kept_rules
+from experiments.cli.outputs import beside, check_private_page
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
 from experiments.data.errors import DataError
+from experiments.data.synthetic_file import ENDINGS, Types, owners_types, write_csv, write_parquet
+from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, Chosen, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
     from dpdsyn.conditions import Conditions
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
+    from experiments.page.release_pages import Pages
 
-_CENTS = 3  # decimals up to which they are all written
 _CHUNK = 1_000_000  # rows sampled and written at once
-_ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -46,17 +46,31 @@ def add(commands: argparse._SubParsersAction) -> None:
     make.add_argument(
         "--rows", type=int, help="how many to make; rows_public by default, as the schema states it or as it was learnt"
     )
+    asks_for_rows(make)
+    make.add_argument("--method", metavar="NAME", help="a method of `dpdsyn list` under our guarantee; dpdsyn if left out")
+    make.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE", help="a setting of the method")
+    make.add_argument("--candidates", metavar="NAME", help="source of candidate rows, with the settings of the row that has it")
+    make.add_argument("--labels", metavar="NAME", help="how labels are drawn: calibrated, sample, argmax or toward_shares")
+    make.add_argument("--other-targets", nargs="+", default=[], metavar="COLUMN", help="more columns to serve models of")
+    make.add_argument("--chosen-elsewhere", action="store_true", help="that method and settings were chosen on other data")
     make.add_argument(
-        "--given",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a value that every row is to have, such as sex=Female; several times for several columns",
+        "--evaluate",
+        type=float,
+        metavar="SHARE",
+        help="buy, with this share of the budget, a private estimate of how good models will be that learn from the table",
     )
     make.add_argument(
-        "--balance", action="append", default=[], metavar="CLASS=SHARE,...", help="shares of the target's classes: yes=0.5,no=0.5"
+        "--hold-out",
+        type=float,
+        metavar="PART",
+        help="with --evaluate: estimate on this part of the rows, which the table is then not made of; else on all of them",
     )
-    make.add_argument("--candidates", default="swift", metavar="NAME", help="source of candidate rows")
+    make.add_argument(
+        "--private-page",
+        type=Path,
+        metavar="HTML",
+        help="another page, for the owner alone: synthetic beside real, of exact private rows; not for publishing",
+    )
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
     make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
     make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
@@ -77,19 +91,19 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def release(given: argparse.Namespace) -> int:
-    from dpdsyn.conditions import Conditions, pairs, shares
-
-    names = [field.name for field in fields(Request) if field.name not in ("reading", "conditions")]
-    conditions = Conditions(pairs(given.given, "--given", "sex=Female"), shares(given.balance))
-    return synthesize(Request(**{name: getattr(given, name) for name in names}, reading=reading(given), conditions=conditions))
+    made = {"reading": reading(given), "conditions": conditions(given)}
+    names = [field.name for field in fields(Request) if field.name not in made]
+    return synthesize(Request(**{name: getattr(given, name) for name in names}, **made))
 
 
 @dataclass(frozen=True)
 class Request:
     """What was asked for. rows: None for `rows_public`. draft: whether a schema that is still a draft will do.
 
-    confirm_kinds: that the kinds of columns may be known, where they were guessed from cells. preflight: whether to hold the rows
-    against the schema first. show_cells: whether it may quote cells. conditions: what rows are to be.
+    method, candidates, labels, other_targets, changes: see `experiments.publishing`. chosen_elsewhere: that these were chosen on
+    other data. evaluate, hold_out, private_page: as `DPDSyn.fit` and `experiments.page` have them. confirm_kinds: that the kinds
+    of columns may be known, where they were guessed from cells. preflight: whether to hold the rows against the schema first.
+    show_cells: whether it may quote cells. conditions: what rows are to be.
     """
 
     table: Path
@@ -99,7 +113,12 @@ class Request:
     epsilon: float
     delta: float
     rows: int | None
-    candidates: str
+    method: str | None
+    changes: Sequence[str]
+    candidates: str | None
+    labels: str | None
+    other_targets: Sequence[str]
+    chosen_elsewhere: bool
     seed: int | None
     reading: Reading
     overwrite: bool
@@ -108,18 +127,32 @@ class Request:
     preflight: bool
     show_cells: bool
     conditions: Conditions
+    evaluate: float | None = None
+    hold_out: float | None = None
+    private_page: Path | None = None
 
     @property
     def statement(self) -> Path:
-        return self.output.with_name(f"{self.output.name.removesuffix('.gz').rpartition('.')[0]}.privacy.json")
+        return beside(self.output, ".privacy.json")
+
+    @property
+    def page(self) -> Path:
+        return beside(self.output, ".html")
+
+    @property
+    def written(self) -> list[Path]:
+        """All files that are written."""
+        own = [] if self.private_page is None else [self.private_page]
+        return [self.output, self.statement, self.page, *own]
 
 
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
-    from dpdsyn.api import DPDSyn, SeededNoiseWarning
+    from dpdsyn.api import SeededNoiseWarning
     from dpdsyn.cautions import WeakGuaranteeWarning, cautions
     from dpdsyn.privacy import Budget
     from dpdsyn.published_rows import refuse_contradictions
+    from dpdsyn.release import Release
     from dpdsyn.row_count import RowCountWarning
     from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
@@ -129,21 +162,15 @@ def synthesize(request: Request) -> int:
     _check_output(request)
     schema = _schema(request)
     refuse_contradictions(schema, request.conditions)
-    if request.output.suffix == ".parquet":
-        _arrow_types(schema)  # which refuses, before anything is spent, what it cannot hold
-    owners = _owners_types(request.table) if request.output.suffix == ".parquet" else {}
-    model = DPDSyn(
-        epsilon=request.epsilon,
-        delta=request.delta,
-        target=request.target,
-        candidates=request.candidates,
-        random_state=request.seed,
-    )
+    owners = owners_types(request.table) if request.output.suffix == ".parquet" else {}
+    _note_texts(request, schema, owners)
+    method = chosen(request.method, request.candidates, request.labels, request.other_targets, request.changes)
+    model = Release(method.target, method.parameters, request.epsilon, request.delta, request.target, request.seed)
     said = cautions(request.epsilon, request.delta, schema.rows_public)
     _caution(said)
     say(f"reading {request.table}")
-    pieces = streamed(request.table, request.reading, schema)
-    table = request.table if pieces else read_table(request.table, request.reading, may_be_empty=not request.preflight)
+    pieces = streamed(request.table, request.reading, schema) and request.hold_out is None
+    table = request.table if pieces else read_table(request.table, request.reading, not request.preflight, schema)
     if request.preflight:
         held_against(request.table, table, schema, request.reading, request.show_cells)
     say("learning under differential privacy")
@@ -152,38 +179,62 @@ def synthesize(request: Request) -> int:
         warnings.simplefilter("ignore", WeakGuaranteeWarning)
         warnings.simplefilter("ignore", RowCountWarning)
         try:
-            model.fit(table, schema, preflight=False, confirm_kinds=request.confirm_kinds)
+            bought = {"evaluate": request.evaluate, "hold_out": request.hold_out}
+            model.fit(table, schema, preflight=False, confirm_kinds=request.confirm_kinds, **bought)
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
-    del table
+    if request.private_page is None:
+        del table
+    assumed = () if method.is_usual else (CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN,)
+    model.guarantee_ = replace(model.guarantee_, assumptions=(*model.guarantee_.assumptions, *assumed))
+    if model.guarantee_.kind != "dp" and not schema.drafted:
+        raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
     _caution(caution for caution in model.cautions if caution not in said)
     rows = model.schema_.rows_public if request.rows is None else request.rows
-    _write(request, model, rows, owners)
-    print(f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy statement\n{model.guarantee}")
-    for line in _kept(request, model):
-        print(line)
+    pages = _write(request, model, method, rows, owners)
+    print(
+        f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy "
+        f"statement\n{request.page}: the same as a page"
+    )
+    print("\n".join(map(str, filter(None, (model.guarantee, model.evaluation_, *kept(model, request.conditions))))))
+    if request.private_page is not None:
+        pages.write_private(request.private_page, request.output.name, lambda: _real(table, model.schema_))
+        say(f"{request.private_page}: synthetic beside real, made of exact private rows; NOT FOR PUBLISHING")
     if request.seed is not None:
         say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
     return 0
 
 
 def _check_output(request: Request) -> None:
-    if not request.output.name.endswith(_ENDINGS):
-        raise DataError(f"--output {request.output}: the name has to end in {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
+    if not request.output.name.endswith(ENDINGS):
+        raise DataError(f"--output {request.output}: the name has to end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
     if not request.output.parent.is_dir():
         raise DataError(f"--output {request.output}: there is no folder {request.output.parent}")
-    for path in (request.output, request.statement):
+    check_private_page(request.private_page, [request.output, request.statement, request.page])
+    refuse_over(
+        {"--private-page" if path == request.private_page else "--output": path for path in request.written},
+        {"the private table": request.table, "the schema": request.schema},
+    )
+    for path in request.written:
         if path.exists() and not request.overwrite:
             raise DataError(f"{path} exists; a second release spends epsilon again. Give --overwrite if that is meant")
-    if request.output.exists() and request.table.exists() and request.output.samefile(request.table):
-        raise DataError(f"--output {request.output} is the private table itself")
+    refuse_unwritable(request.output)
     if request.rows is not None and request.rows < 1:
         raise InputError(f"--rows is {request.rows}; a whole number of at least 1 is needed")
 
 
+def _note_texts(request: Request, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:
+    """Say of which columns a Parquet file will hold texts, as far as the schema lists their categories."""
+    if request.output.suffix == ".parquet" and (texts := Types.of(schema, owners).as_text):
+        say(
+            f"note: {', '.join(texts)}: no type of a Parquet column holds all of these categories, so they are written as texts; "
+            "quote them all in the schema to have texts everywhere"
+        )
+
+
 def _schema(request: Request) -> Schema:
-    from dpdsyn.api import refuse_unconfirmed, with_target
     from dpdsyn.schema import Schema
+    from dpdsyn.stated import refuse_unconfirmed, with_target
 
     schema = with_target(Schema.from_yaml(request.schema), request.target)
     if schema.target is None:
@@ -202,29 +253,35 @@ def _caution(cautions: Iterable[Caution]) -> None:
         say(f"{'CAUTION' if caution.grave else 'note'}: {caution.text}")
 
 
-def _write(request: Request, model: DPDSyn, rows: int, owners: Mapping[str, pa.DataType]) -> None:
-    """The table and its statement, each whole or not at all. owners: types that columns of a Parquet file are to have."""
+def _write(request: Request, model: DPDSyn, method: Chosen, rows: int, owners: Mapping[str, pa.DataType]) -> Pages:
+    """The table, its statement and its page, each whole or not at all. owners: types that columns of a Parquet file are to
+    have."""
+    from experiments.page.release_pages import Pages
+
+    pages = Pages(model.schema_)
     with whole(request.output) as table:
-        chunks = _chunks(model, rows, request.conditions)
+        chunks = pages.watch(_chunks(model, rows, request.conditions))
         if request.output.suffix == ".parquet":
-            _write_parquet(chunks, table, model.schema_, owners)
+            write_parquet(chunks, table, Types.of(model.schema_, owners))
         else:
-            _write_csv(chunks, table, model.schema_, packed=request.output.suffix == ".gz")
-        write_whole(request.statement, _json(_statement(request, model, rows)).encode())  # it is there before the table is
+            write_csv(chunks, table, model.schema_, packed=request.output.suffix == ".gz")
+        statement = _statement(request, model, method, rows)
+        write_whole(request.statement, _json(statement).encode())  # both are there before the table is
+        pages.write(request.page, request.output.name, statement)
+    return pages
+
+
+def _real(table: pd.DataFrame | Path, schema: Schema) -> pd.DataFrame:
+    """The private rows for their owner's page; the first ones of a file that is read piece by piece."""
+    from experiments.page.private_page import first_rows
+
+    return first_rows(table, schema) if isinstance(table, Path) else table
 
 
 def _json(statement: dict[str, Any]) -> str:
     """Readable: lists of numbers, as a learnt column has them, on one line each."""
     text = json.dumps(statement, indent=2, default=str)
     return re.sub(r"\[\s+(-?\d[^][\"{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
-
-
-def _kept(request: Request, model: DPDSyn) -> list[str]:
-    """What to say of rules that rows keep and of conditions that they were drawn under."""
-    rules, conditions = [rule.written for rule in model.schema_.constraints], request.conditions.told()
-    lines = [f"conditioned on {line}" for line in conditions]
-    lines += [f"every row keeps {written}" for written in rules]
-    return [*lines, f"to that end {model.tally.told()}; no private row was looked at, so it costs no budget"] if lines else []
 
 
 def _chunks(model: DPDSyn, rows: int, conditions: Conditions) -> Iterator[pd.DataFrame]:
@@ -237,140 +294,18 @@ def _chunks(model: DPDSyn, rows: int, conditions: Conditions) -> Iterator[pd.Dat
         yield model.sample(min(_CHUNK, rows - start), conditions.given or None, conditions.balance or None)
 
 
-def _write_csv(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema, packed: bool) -> None:
-    """packed: by gzip, without a name or a time in it."""
-    with (
-        path.open("wb") as raw,
-        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if packed else nullcontext(raw) as binary,
-        io.TextIOWrapper(binary, encoding="utf-8", newline="") as file,
-    ):
-        for i, chunk in enumerate(chunks):
-            _with_cents(chunk, schema).to_csv(file, index=False, header=i == 0, lineterminator="\n")
-
-
-def _with_cents(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Numbers of few decimals, such as money, as texts that have all of them: 12.50 and 10.00."""
-    for column in schema.columns:
-        if column.kind == "real" and column.pieces and 0 < (decimals := column.decimals or 0) <= _CENTS:
-            numbers = chunk[column.name]
-            if (numbers.isna() | (numbers.round(decimals) == numbers)).all():  # a computed sum may have more
-                chunk[column.name] = numbers.map(f"{{:.{decimals}f}}".format, na_action="ignore")
-    return chunk
-
-
-def _write_parquet(chunks: Iterator[pd.DataFrame], path: Path, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    types = _arrow_types(schema)
-    wanted = pa.schema([(field.name, _kept_type(field, owners, schema)) for field in types])
-    with pq.ParquetWriter(path, wanted) as writer:
-        for chunk in chunks:
-            table = pa.Table.from_pandas(chunk, schema=types, preserve_index=False)
-            writer.write_table(pa.table([_cast(*pair) for pair in zip(table.columns, wanted, strict=True)], schema=wanted))
-
-
-def _kept_type(field: pa.Field, owners: Mapping[str, pa.DataType], schema: Schema) -> pa.DataType:
-    """The owner's type, where the column's cells are of its kind."""
-    import pyarrow as pa
-
-    kind = owners.get(field.name, field.type)
-    if pa.types.is_timestamp(kind) and not pa.types.is_timestamp(field.type):
-        return field.type
-    if pa.types.is_time(kind) and not (field.name in schema.names and schema[field.name].format in ("%H:%M", "%H:%M:%S")):
-        return field.type
-    return kind
-
-
-def _cast(cells: Any, field: pa.Field) -> Any:
-    """Cells as another type of the same kind. A decimal is made of a number's shortest text."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_timestamp(field.type) and field.type.tz is not None:  # cells are what the clocks there show
-        local = cells.cast(pa.timestamp(field.type.unit))
-        return pc.assume_timezone(local, field.type.tz, ambiguous="earliest", nonexistent="earliest")
-    if pa.types.is_time(field.type):
-        texts = pc.binary_join_element_wise("1970-01-01", cells.cast(pa.string()), " ")
-        moments = texts.cast(pa.timestamp("us"))
-        return moments.cast(pa.time64("us")).cast(field.type, safe=False)
-    if pa.types.is_decimal(field.type):
-        cells = pc.round(cells.cast(pa.float64()), field.type.scale).cast(pa.string())
-    return cells.cast(field.type, safe=False)
-
-
-def _owners_types(path: Path) -> dict[str, pa.DataType]:
-    """Types that a Parquet file declares, which are public, where synthetic cells would have another one of the same kind."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from experiments.data.table_file import is_parquet
-
-    if not is_parquet(path):
-        return {}
-    kept = {}
-    for field in pq.read_schema(path):
-        if pa.types.is_date(field.type):
-            kept[field.name] = pa.date32()
-        elif (
-            pa.types.is_decimal(field.type)
-            or pa.types.is_time(field.type)
-            or (pa.types.is_timestamp(field.type) and _known_zone(field.type.tz))
-        ):
-            kept[field.name] = field.type
-        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type):
-            kept[field.name] = pa.string()
-    return kept
-
-
-def _known_zone(zone: str | None) -> bool:
-    """Whether there is a time zone, and Arrow knows it."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    try:
-        return zone is not None and pc.assume_timezone(pa.array([0], pa.timestamp("s")), zone) is not None
-    except pa.ArrowException:
-        return False
-
-
-def _arrow_types(schema: Schema) -> pa.Schema:
-    """Names and types of the columns, whatever a sample holds. Raises InputError for a column that has none."""
-    import numpy as np
-    import pyarrow as pa
-
-    fields = []
-    for column in schema.columns:
-        if column.is_open:
-            continue  # what is learnt is of one kind
-        codes = np.arange(column.size - (column.other and not column.emit_other))  # undeclared ones are not published
-        try:
-            kind = pa.array(column.decode(codes, np.random.default_rng(0)), from_pandas=True).type
-        except pa.ArrowException:
-            raise InputError(
-                f"column {column.name!r} has categories of several kinds, which a Parquet column cannot hold; quote them all in "
-                "the schema, so that they are texts, or write a .csv file"
-            ) from None
-        fields.append((column.name, kind))
-    for made in sorted(schema.made, key=lambda column: column.position):
-        cells = made.cells(1, 1, np.random.default_rng(0))
-        fields.insert(min(made.position, len(fields)), (made.name, pa.array(cells, from_pandas=True).type))
-    return pa.schema(fields)
-
-
-def _statement(request: Request, model: DPDSyn, rows: int) -> dict[str, Any]:
+def _statement(request: Request, model: DPDSyn, method: Chosen, rows: int) -> dict[str, Any]:
     """Public values only: what was configured, what the plan spends, and cautions, of the noisy count of the rows too."""
     from importlib.metadata import version
 
     return {
         **model.guarantee.to_mapping(),
         "program": f"dpdsyn {version('dpdsyn')}",
-        "method": {"name": "dpdsyn", "version": model.method_.version, "candidates": request.candidates},
+        "method": {"name": method.name, "version": model.method_.version, **method.parameters},
         "rows": rows,
-        **({"constraints": [rule.to_plain() for rule in model.schema_.constraints]} if model.schema_.constraints else {}),
-        **({"conditioned_on": told} if (told := request.conditions.told()) else {}),
-        **({"rows_drawn": vars(model.tally)} if model.schema_.constraints or request.conditions else {}),
+        **kept_rules(model, request.conditions),
         "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
         "cautions": [caution.text for caution in model.cautions],
+        **({} if model.evaluation_ is None else {"evaluation": model.evaluation_.to_mapping()}),
         "schema": model.schema_.to_mapping(),
     }

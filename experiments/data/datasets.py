@@ -225,18 +225,16 @@ def load(dataset: Dataset, seed: int, say: Say = silent, schema: Schema | None =
 def check(dataset: Dataset, say: Say = silent) -> None:
     """Have the files of a resolved data set on this machine, verified, and hold rows against the schema; see `load`.
 
-    The first rows of published files, whose content is known; all rows of a person's own. Says of which columns many
-    cells are in no category, for a misspelt one is no error.
+    The first rows of published files, whose content is known; all rows of a person's own, of which it says where many cells are
+    not what the schema says: a misspelt category is no error, nor is another unit.
     """
     if isinstance(dataset, SimulatedTable):
         return
     schema = schema_of(dataset)
     _, _, report = _encoded(dataset, schema, read_frame(dataset, say, rows=100), seed=0)
-    if report.often_undeclared:
-        say(
-            f'CAUTION: {dataset.name}: many cells are in no category of their column and become "other": '
-            f"{report.often_undeclared}"
-        )
+    for share in report.often:
+        if isinstance(dataset, OwnTable) or share.kind == "undeclared":
+            say(f"CAUTION: {dataset.name}: {share.told}")
 
 
 def undeclared(schema: Schema, encoded: np.ndarray) -> dict[str, int]:
@@ -259,7 +257,7 @@ def _encoded(
     """
     try:
         report = examined(frame, schema)
-        report.refuse_faults()
+        report.refuse_faults(whole=isinstance(dataset, OwnTable))  # of published files, whose content is known, some rows may do
         return *used_rows(frame, schema, bounding_key(seed)), report
     except SchemaError as error:
         where = own_table.place(dataset, error.row) if isinstance(dataset, OwnTable) else ", ".join(dataset.files)

@@ -73,6 +73,7 @@ class OwnReading:
     sep: Annotated[str | None, "separator; null: comma, semicolon, tab or bar, by the first line"] = None
     decimal: Annotated[str, "decimal mark of numbers, `.` or `,`"] = "."
     missing: Annotated[Sequence[Scalar], "texts for a missing cell, besides the empty one, NA, NaN, NULL and None"] = ()
+    not_missing: Annotated[Sequence[Scalar], "those of these texts that are values"] = ()
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,9 @@ def resolved(dataset: OwnTable) -> OwnTable:
 
 
 def read_frame(dataset: OwnTable) -> pd.DataFrame:
-    """All rows, every cell as text, with a point as decimal mark. Raises DataError."""
-    return read_table(Path(str(dataset.path)), _reading(dataset))
+    """All rows, as `table_file.read_table` reads them under the schema. Raises DataError."""
+    schema = Schema.from_mapping(dataset.schema) if isinstance(dataset.schema, Mapping) else None
+    return read_table(Path(str(dataset.path)), _reading(dataset), schema=schema)
 
 
 def place(dataset: OwnTable, row: int | None) -> str:
@@ -58,7 +59,7 @@ def place(dataset: OwnTable, row: int | None) -> str:
 
 def _reading(dataset: OwnTable) -> Reading:
     given = dataset.read
-    return Reading(given.encoding, given.sep, given.decimal, tuple(map(str, given.missing)))
+    return Reading(given.encoding, given.sep, given.decimal, tuple(map(str, given.missing)), tuple(map(str, given.not_missing)))
 
 
 def _schema(given: Any, target: Any) -> dict[str, Any]:

@@ -1,6 +1,8 @@
-"""A person's own table from a CSV or Parquet file, every cell as text, so that no row changes how another is read.
+"""A person's own table from a CSV or Parquet file, where no row changes how another is read.
 
-Only the first line, which holds the names, decides the separator; the encoding is UTF-8 (or what a byte-order mark
+Cells of a CSV file are texts, those of a Parquet file of the type that it declares, as `dpdsyn.parquet` reads them.
+
+Of a CSV file only the first line, which holds the names, decides the separator; the encoding is UTF-8 (or what a byte-order mark
 says) unless one is named. What is no clean table is refused with the file, the column and the line at fault.
 """
 
@@ -11,14 +13,19 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpdsyn.column import DECIMAL_COMMA
+from dpdsyn.cells import canonical
+from dpdsyn.column import Column
+from dpdsyn.listed import Listed, is_number
+from dpdsyn.numerals import with_points
+from dpdsyn.parquet import declares_text, frame_of, utf8
+from dpdsyn.schema import Schema
 from experiments.data.errors import DataError
 from experiments.data.workbook import is_workbook, workbook_rows
 
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 
 SEPARATORS = (",", ";", "\t", "|")
 MOST_COLUMNS = 1000
-_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
+WORDS_FOR_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
 _MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
           (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 _LONGEST_NAME = 200
@@ -40,12 +47,14 @@ class Reading:
 
     sep: one character, or None to choose among comma, semicolon, tab and bar by the first line. decimal: the decimal
     mark of its numbers. missing: texts that stand for a missing cell, besides the empty one, NA, NaN, NULL and None.
+    not_missing: those of these that are values.
     """
 
     encoding: str = "utf-8"
     sep: str | None = None
     decimal: str = "."
     missing: tuple[str, ...] = ()
+    not_missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -58,28 +67,38 @@ class Reading:
             raise DataError(f"decimal is {self.decimal!r}; accepted: '.' and ','")
 
 
-def read_table(path: Path, reading: Reading | None = None, may_be_empty: bool = False) -> pd.DataFrame:
-    """The table, cells as text (dictionary-encoded), missing ones as NaN, numbers with a point as decimal mark.
+def read_table(
+    path: Path, reading: Reading | None = None, may_be_empty: bool = False, schema: Schema | None = None
+) -> pd.DataFrame:
+    """The table, texts (dictionary-encoded) without spaces around them, missing cells as NaN or null, numbers with a point.
 
-    In a Parquet file, which can say that a cell is missing, only texts that `reading` names stand for a missing one.
-    may_be_empty: whether names without a row will do. Raises DataError, naming the file and, where there is one, the line.
+    Which texts stand for a missing cell `reading` says; one that the schema lists among a column's categories is that category.
+    In a Parquet file, which can say that a cell is missing, only texts that `reading` names stand for one. Columns of a Parquet
+    file that the schema ignores and no column can hold are left out. may_be_empty: whether names without a row will do.
+    Raises DataError, naming the file and, where there is one, the line.
     """
+    import pandas as pd
     import pyarrow as pa
 
     reading = reading or Reading()
     parquet = is_parquet(path)
-    missing = {*reading.missing} if parquet else {*_MISSING, *reading.missing}
+    missing = {*reading.missing} if parquet else {*WORDS_FOR_MISSING, *reading.missing} - {*reading.not_missing}
     try:
         if is_workbook(path):
             table = _workbook(path)
         else:
-            table = _parquet(path) if parquet else _csv(path, _start(path, reading), reading)
+            table = _parquet(path, schema) if parquet else _csv(path, _start(path, reading), reading)
         if not table.num_rows and not may_be_empty:
             raise DataError(f"{path} holds the names of {table.num_columns} columns and no row")
-        frame = table.to_pandas().apply(lambda cells: _clean(cells, missing, reading.decimal))
+        frame = frame_of(table.select(_typed(table))) if parquet else pd.DataFrame(index=range(table.num_rows))
+        for name in table.column_names:
+            if name not in frame:
+                column = schema[name] if schema is not None and name in schema.names else None
+                cells = table.select([name]).to_pandas(ignore_metadata=True)[name]
+                frame[name] = _clean(cells, missing, reading.decimal, column, schema is None)
     except (pa.ArrowException, UnicodeError, LookupError, OSError, EOFError) as error:
         raise DataError(f"{path} cannot be read as a table: {_plain(path, error, reading)}") from error
-    return frame
+    return frame[table.column_names]
 
 
 def is_parquet(path: Path) -> bool:
@@ -87,16 +106,36 @@ def is_parquet(path: Path) -> bool:
     return _first_bytes(path)[:4] == b"PAR1"
 
 
-def _clean(cells: pd.Series, missing: set[str], decimal: str) -> pd.Series:
-    """Without spaces around the texts, NaN for those that mean a missing cell, and numbers with a decimal point."""
+def _clean(cells: pd.Series, missing: set[str], decimal: str, column: Column | None, drafting: bool) -> pd.Series:
+    """Without spaces around the texts, NaN for those that mean a missing cell, and numbers with a decimal point.
+
+    column: what the schema says of it, if it does. drafting: whether there is no schema yet.
+    """
     import pandas as pd
 
     texts = cells.cat.categories.str.strip()
+    listed = Listed(column.categories if column is not None else ())
+    absent = {text for text in missing if canonical(text) not in listed}
+    texts = texts.where(~texts.isin(absent))
     if decimal == ",":
-        texts = texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)
-    positions, kept = pd.factorize(texts.where(~texts.isin(missing)))
+        numbers = column is not None and (column.ordered or bool(column.cut_at) or any(map(is_number, column.categories)))
+        written = with_points(texts, None if drafting else numbers)
+        as_listed = [isinstance(text, str) and not numbers and canonical(text) in listed for text in texts] if column else False
+        texts = texts.where(as_listed, written) if column else written
+    positions, kept = pd.factorize(texts)
     positions = np.append(positions, -1)[cells.cat.codes.to_numpy()]
     return pd.Series(pd.Categorical.from_codes(positions, categories=pd.Index(kept)), index=cells.index, name=cells.name)
+
+
+def read_as_missing(path: Path, reading: Reading) -> dict[str, dict[str, int]]:
+    """Of each column of a CSV file the texts, other than the empty one, that usually stand for a missing cell, and how many.
+
+    Raises DataError as `read_table` does.
+    """
+    frame = read_table(path, replace(reading, not_missing=WORDS_FOR_MISSING))
+    words = {*WORDS_FOR_MISSING} - {""} - {*reading.missing} - {*reading.not_missing}
+    counts = {str(name): frame[name].value_counts().to_dict() for name in frame}
+    return {name: found for name, of in counts.items() if (found := {w: n for w, n in of.items() if w in words and n})}
 
 
 def lines_of(path: Path, rows: Iterable[int], reading: Reading | None = None) -> dict[int, int]:
@@ -244,27 +283,43 @@ def _workbook(path: Path) -> Any:
     return pa.table(columns, names=names)
 
 
-def _parquet(path: Path) -> Any:
+def _parquet(path: Path, schema: Schema | None) -> Any:
+    """The table, texts dictionary-encoded; without columns that the schema ignores and that no column can hold."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
-
-    from dpdsyn.parquet import utf8
 
     table = pq.ParquetFile(path).read()
     names = [str(name).strip() for name in table.column_names]
     _check_names(path, names)
-    columns = []
+    columns: dict[str, Any] = {}
     for name, column in zip(names, table.columns, strict=True):
-        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        if _no_single_values(column.type):
+            if schema is not None and name in schema.ignore:
+                continue
             raise DataError(
                 f"{path}, column {name!r}: holds {column.type} values; numbers, texts, dates and booleans are read, so leave it "
                 "out of the file"
             )
-        known = pc.is_valid(column) if not pa.types.is_floating(column.type) else pc.invert(pc.is_null(column, nan_is_null=True))
-        texts = pc.if_else(known, utf8(column.cast(pa.string())).cast(pa.string()), pa.scalar(None, pa.string()))
-        columns.append(texts.dictionary_encode())
-    return pa.table(columns, names=names)
+        if declares_text(column.type):
+            texts = utf8(column.cast(pa.large_string()))
+            column = texts.cast(pa.string()).dictionary_encode()
+        elif pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        columns[name] = column
+    return pa.table(columns)
+
+
+def _no_single_values(kind: Any) -> bool:
+    import pyarrow.types as is_
+
+    return bool(is_.is_nested(kind) or is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind))
+
+
+def _typed(table: Any) -> list[str]:
+    """Names of the columns that hold no texts."""
+    import pyarrow as pa
+
+    return [field.name for field in table.schema if not pa.types.is_dictionary(field.type)]
 
 
 def _undecodable_line(path: Path, encoding: str) -> int | None:

@@ -53,6 +53,29 @@ def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.log(np.clip(given, FLOOR, 1.0)).mean())
 
 
+def rarest_average_precision(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Average precision for the class that fewest of the labels have, against the rest; NaN for one class."""
+    from sklearn.metrics import average_precision_score
+
+    present, counts = np.unique(labels, return_counts=True)
+    if len(present) < 2:
+        return float("nan")
+    rarest = int(present[counts.argmin()])
+    return float(average_precision_score(labels == rarest, probabilities[:, rarest]))
+
+
+def shares_floor(train: np.ndarray, test: np.ndarray, classes: int) -> dict[str, float]:
+    """The metrics of who knows how common each class is among the training labels, and looks at no feature.
+
+    Both encoded, shape (rows,); NaN is left out. Accuracy is that of the commonest class. Empty without labels on either side.
+    """
+    if not (len(train) and len(test)):
+        return {}
+    shares = np.bincount(train, minlength=classes) / len(train)
+    found = scores(test, np.tile(shares, (len(test), 1)))
+    return {name: found[name] for name in _OF_FLOOR if np.isfinite(found[name])}
+
+
 METRICS: Mapping[str, Metric] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
@@ -63,7 +86,10 @@ METRICS: Mapping[str, Metric] = {
     "calibration_error": calibration_error,
 }
 
+ALSO: Mapping[str, Metric] = {"rarest_average_precision": rarest_average_precision}  # which records may lack
+_OF_FLOOR = ("accuracy", "balanced_accuracy", "log_loss", *ALSO)
+
 
 def scores(labels: np.ndarray, probabilities: np.ndarray, extra: Mapping[str, Metric] | None = None) -> dict[str, float]:
     """Every metric by name, those in `extra` besides ours. Raises TypeError or ValueError for one that is no number."""
-    return {name: float(metric(labels, probabilities)) for name, metric in {**METRICS, **(extra or {})}.items()}
+    return {name: float(metric(labels, probabilities)) for name, metric in {**METRICS, **ALSO, **(extra or {})}.items()}

@@ -73,7 +73,8 @@ class Data(Part):
 class Method(Part):
     """target: its class. version: of its output. guarantee: dp, unverified or none, read off the ledger of a run that ended.
 
-    about: what its configuration tells of it, which is no part of its identity.
+    about: what its configuration tells of it, which is no part of its identity. source: of modules that lie in no package the
+    first digits of their hash, by name; these are part of it.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Method(Part):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     guarantee: str | None = None
     about: Mapping[str, Any] | None = None
+    source: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,10 @@ class Encoding(Part):
 
 @dataclass(frozen=True)
 class Environment(Part):
-    """dirty: whether the checkout had uncommitted changes. foreign: versions of what the method uses of other packages."""
+    """dirty: whether the checkout had uncommitted changes. foreign: versions of what the method uses of other packages.
+
+    code: the first digits of a hash of the method's code, with all that it imports of ours; no part of a run's identity.
+    """
 
     commit: str | None = None
     dirty: bool | None = None
@@ -189,6 +194,7 @@ class Environment(Part):
     affinity: tuple[int, ...] | None = None
     threads: int | None = None
     foreign: Mapping[str, Any] | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,9 @@ EVALUATORS = ("logistic", "forest", "boosting", "mlp")
 DIRECT = "guide"  # the name under which a method that predicts by itself is scored
 
 STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
-FORMAT = 4  # 1: without `experiment`; 2: in the words of `former`; 3: encoded as the data set's schema says, judged so
+FORMAT = 5  # 1: without `experiment`; 2: in the words of `former`; 3: encoded by the data set's schema; 4: without code
 _TODAYS_WORDS = 3
+_BEFORE_CODE = 4
 
 
 class NewerRecord(Exception):
@@ -103,7 +104,9 @@ class Record:
     @property
     def _format(self) -> int:
         """The first that can say all that it says, so that records of before stay as they are, letter by letter."""
-        return FORMAT if self.encoding is not None or self.evaluation.space != "encoded" else _TODAYS_WORDS
+        if self.method.source or self.environment.code:
+            return FORMAT
+        return _BEFORE_CODE if self.encoding is not None or self.evaluation.space != "encoded" else _TODAYS_WORDS
 
     @property
     def content(self) -> str:

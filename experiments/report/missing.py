@@ -18,10 +18,15 @@ def lost(runs: Sequence[Record]) -> str:
 
 
 def _is_stale(record: Record) -> bool:
-    """Whether the method's output has changed since; unknown for methods that are not installed here."""
+    """Whether the method's output has changed since, or its own source; unknown for methods that are not installed here."""
     from dpdsyn.synthesizer import load
+    from experiments import sources
 
+    target = record.method.target or ""
     try:
-        return load(record.method.target or "").version != record.method.version
+        if load(target).version != record.method.version:
+            return True
+        then = record.method.source or {}
+        return any(then.get(name, now) != now for name, now in (sources.own(sources.named(target)) if then else {}).items())
     except (KeyError, ValueError):
         return False

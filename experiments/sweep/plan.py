@@ -121,7 +121,7 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
         progress(done, len(jobs))
         Limits.of(config["compute"])
         examples.setdefault(run.dataset_key, run)
-        reusable &= run.dataset.kind != "own" and run.target.partition(".")[0] in ("dpdsyn", "baselines")
+        reusable &= run.dataset.kind != "own" and not (run.own_source or run.judges_source)  # which no fingerprint covers
         what = (run.dataset.name, run.method, run.budget.epsilon, run.seed)
         runs.append(Planned(run.run_id, tuple(overrides), *what, compute=config["compute"], encoding=run.encoding.name))
     unique = tuple({planned.run_id: planned for planned in runs}.values())
@@ -144,7 +144,7 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
     from yaml import YAMLError
 
     from experiments.run import Run
-    from experiments.sweep.request import UsageError
+    from experiments.sweep.overrides import UsageError, refuse_absent
 
     parser = OverridesParser.create()
     bases: dict[tuple[str, ...], Any] = {}
@@ -161,6 +161,7 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
                 container: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
             except (HydraException, OmegaConfBaseException, YAMLError) as error:
                 raise UsageError(" ".join(str(error).split())) from error
+            refuse_absent(container, overrides)
             yield overrides, container, Run.of(container)
 
 

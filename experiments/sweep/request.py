@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +15,18 @@ from dpdsyn.privacy import Budget
 from experiments.configuration import config_dir, content_hash, option_path, options, read_option
 from experiments.console import say
 from experiments.paths import results_dir
+from experiments.sweep import overrides as typed
+from experiments.sweep.overrides import GROUPS, UsageError, parsed, remedy, settled, split
 
+_CALL = re.compile(r"\w+\(")  # a word of Hydra's own
 _USUAL = {"role": "method", "takes": "seconds"}  # what an experiment may select methods by, and what holds unless `about` tells
-_GROUPS = ("dataset", "synthesizer", "privacy", "encoding", "evaluation", "compute", "audit", "experiment", "guide")
 
-
-class UsageError(InputError):
-    """The command cannot be meant as given; the message is for the person who typed it."""
+__all__ = ["Request", "UsageError", "inspect_request", "show"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. arguments: as typed. only_shows: a flag asks Hydra to print something instead of running.
+    """What was asked for. arguments: as typed, but for file names and globs. only_shows: a flag asks Hydra to print something.
 
     experiments: those named, a list of others standing for these. sweeps: for each experiment (or the one command without
     any) the overrides that are swept, those of the experiment's file first. config_dir: a folder of configuration beside ours.
@@ -55,10 +56,10 @@ class Request:
 
 def inspect_request(arguments: Sequence[str]) -> Request:
     """Raises UsageError in one line for an unknown name, a value out of range, or a data set or method not given."""
-    from hydra._internal.utils import get_args_parser
-
-    given = get_args_parser().parse_args(list(arguments))
+    given = split(arguments)
     extra = Path(given.config_dir).absolute() if given.config_dir else None
+    arguments = settled(arguments, extra)
+    given = split(arguments)
     helps = any((given.help, given.hydra_help, given.shell_completion))
     shows = helps or bool(given.cfg or given.info)
     axes = _axes(given.overrides)
@@ -77,7 +78,7 @@ def inspect_request(arguments: Sequence[str]) -> Request:
         if experiments:
             raise UsageError(f"experiment={experiments[0]} is a sweep; add -m: dpdsyn run -m experiment={experiments[0]}")
         if swept:
-            raise UsageError(f"{', '.join(swept)} has several values; add -m to run them all")
+            raise UsageError(f"{', '.join(swept)} has several values; add -m to run them all{_if_one(given.overrides, swept)}")
     if any(_key(text).lstrip("+~").startswith(("hydra/sweeper", "hydra.sweeper")) for text in given.overrides):
         raise UsageError("hydra/sweeper cannot be changed: all its runs are composed and checked before the first one starts")
     for group in ("dataset", "synthesizer"):
@@ -88,20 +89,20 @@ def inspect_request(arguments: Sequence[str]) -> Request:
 
 def _axes(overrides: Iterable[str]) -> dict[str, list[Any]]:
     """Values of each key, more than one where it is swept. Keys that add (+), delete (~) or are Hydra's own are left out."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:
-        raise UsageError(" ".join(str(error).split())) from error
     axes: dict[str, list[Any]] = {}
-    for override in parsed:
+    for override in map(parsed, overrides):
         key = override.key_or_group
-        if override.is_delete() or key.startswith("hydra"):
-            continue
-        axes[key] = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
+        if not override.is_delete() and not key.startswith("hydra"):
+            axes[key] = typed.values(override)
     return axes
+
+
+def _if_one(overrides: Iterable[str], swept: Sequence[str]) -> str:
+    """What to type if the first value that was split at commas is one text."""
+    text = next((text for text in overrides if _key(text) in swept and "," in text), None)
+    if text is None or "." not in _key(text) or _CALL.match(text.partition("=")[2]):
+        return ""
+    return f"; if it is one text, quote it twice: {remedy(_key(text), text.partition('=')[2])}"
 
 
 def _single(names: Iterable[str], extra: Path | None) -> tuple[str, ...]:
@@ -147,7 +148,7 @@ def _selected(experiment: str, wanted: Any, extra: Path | None) -> str:
 
 
 def _check_names(axes: dict[str, list[Any]], extra: Path | None) -> None:
-    for group in _GROUPS:
+    for group in GROUPS:
         known = options(group, extra)
         for value in axes.get(group, []):
             if str(value) not in known and not (group == "experiment" and value is None):
@@ -192,9 +193,7 @@ def _key(override: str) -> str:
 
 def _overrides(arguments: Sequence[str]) -> list[str]:
     """Those arguments that are no flags."""
-    from hydra._internal.utils import get_args_parser
-
-    given: list[str] = get_args_parser().parse_args(list(arguments)).overrides
+    given: list[str] = split(arguments).overrides
     return given
 
 

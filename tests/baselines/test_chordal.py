@@ -29,7 +29,7 @@ def joins(near: Neighbours, columns: Sequence[int]) -> bool:
     return any(chordal(larger) and joins(larger, columns) for larger in (join(near, a, b) for a, b in missing))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(SETS)
 def test_it_takes_what_leaves_it_chordal_and_knows_its_maximal_cliques(sets: list[list[int]]) -> None:
     graph = ChordalGraph.of(COLUMNS)

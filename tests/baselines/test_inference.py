@@ -46,7 +46,7 @@ def model_of(sizes: tuple[int, ...], factors: dict[Clique, np.ndarray], total: f
     return Model(tree, total, {}, calibrated(tree, factors, total, [])[0])
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(factored())
 def test_every_marginal_is_that_of_all_rows_added_up(drawn: tuple[tuple[int, ...], dict[Clique, np.ndarray]]) -> None:
     sizes, factors = drawn
@@ -73,7 +73,7 @@ def test_what_a_model_keeps_for_its_next_question_is_bounded(rng: np.random.Gene
             assert held == kept._cells and (held <= 200 or len(kept._tables) == 1)
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(factored())
 def test_marginals_are_those_of_private_pgm(drawn: tuple[tuple[int, ...], dict[Clique, np.ndarray]]) -> None:
     import jax

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpdsyn import api, files, raw_table
+from dpdsyn import api, files, method, raw_table
 from dpdsyn.blind import Blind
 from dpdsyn.raw_table import RawTable
 from dpdsyn.schema import Schema
@@ -122,6 +123,8 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
         made._RawTable__frames = lambda: iter((others,))  # type: ignore[attr-defined]  # what domains are learnt from
         return made
 
+    short = dataclasses.replace(method.PRETRAINED, steps=20, pretraining=20)  # all steps are alike
+    monkeypatch.setattr(method, "PRETRAINED", short)
     monkeypatch.setattr(api, "PrivateTable", table)
     monkeypatch.setattr(api, "RawTable", raw)
     monkeypatch.setattr(raw_table, "PrivateTable", table)

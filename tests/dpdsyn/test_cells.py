@@ -84,7 +84,7 @@ def alone(cells: pd.Series, column: Column) -> list[int]:
 
 
 @given(st.lists(ANY_CELL, max_size=8), st.sampled_from(COLUMNS))
-@settings(max_examples=600)
+@settings(max_examples=150)
 def test_a_cell_has_one_code_whatever_else_is_in_the_column(values: list, column: Column) -> None:
     cells = pd.Series(values, dtype=object)
     codes = column.encode(cells)
@@ -146,6 +146,21 @@ def test_numbers_and_days_are_what_is_written_down() -> None:
     zoned = pd.Series(pd.to_datetime(["2024-01-01 23:30", "1950-01-01 23:30"]).tz_localize("America/New_York"))
     column = Column("a", "date", bounds=(first, first + 9), bins=10)
     assert column.encode(zoned).tolist() == [0, 0] and column.encode(zoned.astype(object)).tolist() == [0, 0]
+
+
+FORMS = ("%d.%m.%Y", "%Y%m%d", "%m/%d/%Y %H:%M", "%Y-%m-%dT%H:%M:%S", "%d. %b %Y", "%d.%m.%y", "%%%d%m%Y", "%d%d%Y", "%H:%M", "%")
+
+
+@given(st.sampled_from(FORMS), st.datetimes(dt.datetime(1000, 1, 1)), st.integers(0, 12), st.sampled_from("0139.: \u0661"))
+@settings(deadline=None)
+def test_a_date_of_a_stated_form_is_what_strptime_reads(form: str, moment: dt.datetime, at: int, other: str) -> None:
+    text = moment.strftime(form) if form != "%" else "%"
+    for written in (text, text[:at] + other + text[at + 1 :]):
+        try:
+            right = float(dt.datetime.strptime(written.strip(), form).toordinal() - dt.date(1970, 1, 1).toordinal())
+        except Exception:  # a form that is none gives errors of many kinds
+            right = np.nan
+        assert day(written, form) == right or np.isnan([day(written, form), right]).all()
 
 
 def test_equal_texts_and_numbers_are_read_once() -> None:

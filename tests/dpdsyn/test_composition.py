@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from dp_accounting import get_epsilon_gaussian
 from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_ndtr
 
 from dpdsyn import composition, small_delta
-from dpdsyn.composition import Parts, compose
+from dpdsyn.composition import Parts, compose, gaussian_epsilon
 from dpdsyn.least_noise import BudgetExceeded
 from dpdsyn.privacy import Budget, calibrate
 from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian, Spend
@@ -33,6 +35,29 @@ def test_gaussians_are_calibrated_to_the_closed_form_everywhere(epsilon: float, 
     one = scale / math.sqrt(1.25)
     assert log_delta(one, epsilon) <= math.log(delta)
     assert log_delta(one * 0.9995, epsilon) > math.log(delta)
+
+
+@given(st.floats(-14, 4).map(lambda power: 10**power), st.floats(-40, -1e-3).map(lambda power: 10**power))
+@settings(max_examples=50)
+def test_one_gaussian_costs_what_dp_accounting_says_to_the_last_bit(rho: float, delta: float) -> None:
+    with np.errstate(divide="ignore"):
+        assert gaussian_epsilon(rho, delta) == get_epsilon_gaussian(1 / math.sqrt(2 * rho), delta, tol=1e-16)
+
+
+@pytest.mark.parametrize("count", [1, 7, 400])
+@pytest.mark.parametrize("kind", [(3.0, 1e-3, 0.1), (0.8, 2e-2, 0.003), (200.0, 1e-5, 0.9), (1.5, 1e-2, 1.0)])
+def test_losses_are_summed_as_dp_accounting_sums_them_to_the_last_bit(kind: tuple[float, float, float], count: int) -> None:
+    noise, step, rate = kind
+    losses = from_gaussian_mechanism(noise, value_discretization_interval=step, sampling_prob=rate)
+    for one in (losses._pmf_remove.to_dense_pmf(), losses._pmf_add.to_dense_pmf()):
+        ours, theirs = composition._summed(one, count, 1e-15), one.self_compose(count, 1e-15)
+        assert np.array_equal(ours._probs, theirs._probs) and vars(ours).keys() == vars(theirs).keys()
+        for name in set(vars(ours)) - {"_probs"}:
+            assert getattr(ours, name) == getattr(theirs, name), name
+
+
+def test_no_noise_costs_all_and_endless_noise_nothing() -> None:
+    assert gaussian_epsilon(math.inf, 1e-6) == gaussian_epsilon(1e308, 1e-6) == math.inf and gaussian_epsilon(0.0, 1e-6) == 0
 
 
 @given(EPSILON, DELTA)

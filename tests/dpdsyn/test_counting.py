@@ -66,7 +66,7 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases())
 def test_counts_are_the_naive_ones(case: dict[str, Any]) -> None:
     pieces = np.split(case["encoded"], case["cuts"])
@@ -103,7 +103,7 @@ def test_rows_may_lie_in_memory_in_any_way(layout: str) -> None:
 # --- which tables are counted ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(cases())
 def test_every_set_of_columns_is_answered_once_from_a_table_that_holds_it(case: dict[str, Any]) -> None:
     sizes, rows = case["sizes"], case["rows_public"]

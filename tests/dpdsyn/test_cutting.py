@@ -38,7 +38,7 @@ def made(values: np.ndarray, low: int, high: int, sigma: float, how: Cutting | N
     st.integers(0, 10**6),
     st.sampled_from(["integer", "date"]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_whatever_the_counts_a_cut_covers_the_grid_or_is_none(
     low: int, width: int, rows: int, sigma: float, seed: int, kind: str
 ) -> None:

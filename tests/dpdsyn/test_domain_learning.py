@@ -324,7 +324,7 @@ def test_settings_that_cannot_be_meant_are_refused(given: dict[str, Any], said: 
     with pytest.raises(InputError, match=said):
         DomainLearning.of(given)
     assert DomainLearning.of({"share": 0.2, "cutting": {"pieces": 8}}).cutting.pieces == 8 and math.isclose(
-        DomainLearning.of(None).share, 0.1
+        DomainLearning.of(None).share, 0.06
     )
 
 
@@ -353,3 +353,12 @@ def test_a_heavy_tail_reaches_as_far_as_its_octaves_stand_out(seed: int) -> None
     made = column.decode(column.encode(frame["visits"]), np.random.default_rng(0))
     shares = [np.mean(np.asarray(values, dtype=float) > 4096) for values in (made, frame["visits"])]
     assert 0.6 < shares[0] / shares[1] < 1.6
+
+
+def test_digits_that_a_file_declares_a_text_stay_texts(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"code": ["1", "2"] * 500, "same": ["1", "2"] * 500})
+    columns = {name: {"kind": "categorical"} for name in frame}
+    frame.astype({"same": "int64"}).to_parquet(tmp_path / "people.parquet")
+    schema, _ = learnt(tmp_path / "people.parquet", columns)
+    assert schema["code"].categories == ("1", "2") and schema["same"].categories == (1, 2)
+    assert learnt(frame, columns)[0]["code"].categories == (1, 2)  # a frame read from CSV has nothing but texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -61,3 +62,44 @@ def test_texts_that_can_be_seen_stay_readable() -> None:
     frame = pd.DataFrame({"Größe": ["groß", "klein"], "猫": ["是", "否"]}, dtype="str")
     text = draft_schema(frame, "Köln.csv")
     assert "  Größe:\n" in text and "[groß, klein]" in text and "猫" in text and "Köln.csv" in text
+
+
+def test_what_a_draft_says_of_a_parquet_file_is_found_in_its_cells() -> None:
+    frame = pd.DataFrame(
+        {
+            "seen": pd.to_datetime(["2024-03-31", "2024-06-30"] * 20),
+            "dose": [Decimal("0.50"), Decimal("1.00")] * 20,
+            "zoned": pd.to_datetime(["2024-03-31 23:30", "2024-06-30 12:00"] * 20).tz_localize("America/New_York"),
+            "well": [True, False] * 20,
+        }
+    )
+    schema = read_back(frame)
+    assert schema["seen"].categories == ("2024-03-31", "2024-06-30") and schema["dose"].categories == (0.5, 1)
+    assert {tuple(codes) for codes in schema.encode(frame).tolist()} == {(0, 0, 0, 1), (1, 1, 1, 0)}
+
+
+def test_a_skewed_count_gets_bins_that_fit_and_outliers_make_no_bins_wide(rng: np.random.Generator) -> None:
+    frame = pd.DataFrame({f"c{most}": np.minimum(rng.geometric(0.5, 2000) - 1, most) for most in (15, 40, 120, 330)})
+    frame.iloc[0] = [15, 40, 120, 330]
+    frame["ages"] = rng.normal(40, 8, 2000).round()
+    frame.loc[[0, 1], "ages"] = [-5000, 9000]
+    schema = read_back(frame.astype("str"))
+    assert all(column.values >= 4 for column in schema.columns)
+    assert schema["ages"].bounds[0] > 0 and schema["ages"].bounds[1] < 100  # type: ignore[index]
+    assert len(np.unique(schema["ages"].encode(frame["ages"]))) > 10
+
+
+def test_values_too_many_to_list_are_left_to_be_learnt_and_times_and_both_orders_of_a_date_are_marked() -> None:
+    frame = pd.DataFrame(
+        {
+            "name": [f"family {i % 60}" for i in range(240)],
+            "seen": [f"2024-01-{i % 28 + 1:02d} {i % 24:02d}:15" for i in range(240)],
+            "first": [f"01/{i % 12 + 1:02d}/{1900 + i % 90}" for i in range(240)],
+            "box": ["x", None] * 120,
+        }
+    )
+    text = draft_schema(frame.astype("str"), "people.csv")
+    assert "  name:\n    kind: categorical # READ OFF THE ROWS; too many values to be listed, so these are learnt" in text
+    assert "kind: date # READ OFF THE ROWS; TIMES OF DAY ARE LEFT OUT" in text
+    assert "format: '%m/%d/%Y' # READ OFF THE ROWS; '%d/%m/%Y' fits all cells as well, so keep the one that is meant" in text
+    assert "    categories: [x] # READ OFF THE ROWS\n    missing: own_code" in text

@@ -76,7 +76,7 @@ def test_wide_noise_is_gaussian_in_its_body_and_its_tails(rng: np.random.Generat
 
 
 @given(st.integers(exact_noise._LEAST, (1 << 63) - 1))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_the_error_of_the_quantile_in_double_precision_is_far_below_its_bound(word: int) -> None:
     with mpmath.workprec(200):
         exact = mpmath.sqrt(2) * mpmath.erfinv(1 - 2 * mpmath.ldexp(mpmath.mpf(word), -64))

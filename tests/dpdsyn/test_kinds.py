@@ -15,6 +15,7 @@ import pytest
 
 from dpdsyn.column import SchemaError
 from dpdsyn.kinds import declared, guessed
+from dpdsyn.numerals import STRAY_POINT
 
 
 def texts(*cells: str | None) -> pd.Series:
@@ -74,6 +75,11 @@ def test_a_target_of_few_numbers_is_one_of_classes() -> None:
         ([*map(str, range(30)), "unknown"], "all but 1 of 31 different cells are numbers"),
         ([*(f"2024-01-{i:02d}" for i in range(1, 20)), "never"], "all but 1 of 20 different cells are dates"),
         (["01/02/2024", "03/04/2024"], "fit %m/%d/%Y and %d/%m/%Y alike"),
+        (["01/02/2024 10:30", "03/04/2024 00:00"], "fit %m/%d/%Y %H:%M and %d/%m/%Y %H:%M alike"),
+        (["x", None, "x"], "the other cells are empty, and if that says something, list both"),
+        (["1.234", "2.500"], "if their point groups thousands, say `--decimal ,`"),
+        ([f"1.5{STRAY_POINT}", "1.25"], "1 different cells have a point as no number does here"),
+        (["2024-03-31T17:45:12Z", "1999-12-01T00:00:00+02:00"], "moments of a time zone; the day and the time are those written"),
     ],
 )
 def test_what_an_owner_should_look_at_is_remarked_without_a_cell(cells: list[str | None], words: str) -> None:
@@ -130,6 +136,14 @@ def test_of_a_moment_the_time_of_day_is_guessed(moments: list, resolution: str |
     pq.write_table(pa.table({"seen": array}), tmp_path / "people.parquet", row_group_size=1)
     found = declared(tmp_path / "people.parquet")["seen"]
     assert found.spec == ({"kind": "date", "resolution": resolution} if resolution else {"kind": "date"}) and found.inferred
+
+
+def test_durations_are_left_out_and_time_zones_told_of(tmp_path: Path) -> None:
+    zoned = pa.array([datetime(2024, 1, 1)], pa.timestamp("us", "Asia/Kolkata"))
+    pq.write_table(pa.table({"stay": pa.array([1], pa.duration("s")), "seen": zoned}), tmp_path / "people.parquet")
+    found = declared(tmp_path / "people.parquet")
+    assert found["stay"].spec == {} and "durations; give them as numbers" in found["stay"].remarks[0]
+    assert "the day and the time are those that clocks of Asia/Kolkata show" in found["seen"].remarks[0]
 
 
 def test_texts_of_a_parquet_file_are_remarked_on_and_taken_as_texts(tmp_path: Path) -> None:

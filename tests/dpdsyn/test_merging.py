@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from dpdsyn import merging
 from dpdsyn.candidates import ClassConditional, Independent
 from dpdsyn.column import Column
 from dpdsyn.contract import toy_encoded
-from dpdsyn.merging import Merged, Merging, merged
+from dpdsyn.merging import Merged, Merging, few_enough, merged
 from dpdsyn.pieces import Pieces
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
@@ -103,6 +104,24 @@ def test_codes_are_as_common_as_they_were_counted() -> None:
         found = np.bincount(apart[codes == group], minlength=len(counts))[own] / 50_000
         assert np.abs(found - shares).max() < 0.01
     assert not (apart == 2).sum()  # which nobody has
+
+
+@pytest.mark.parametrize(("noise", "codes"), [(1.0, 32), (4.9, 32), (40.0, 11), (1e4, 8)])
+def test_the_larger_the_noise_the_fewer_codes_numbers_have(noise: float, codes: int) -> None:
+    """20,000 rows: codes^2 cells of four times the noise each hold about as many."""
+    column = dataclasses.replace(ordered([500.0] * 40), count_sds=(noise,) * 40)
+    assert few_enough(column, 32) == codes
+    assert few_enough(column, 5) == 5
+    merge = Merging.of(schema_of(column), 32)
+    assert merge is not None and merge.mappings["x"].max() + 1 == codes
+
+
+def test_categories_and_numbers_to_be_predicted_are_merged_the_same_at_any_noise() -> None:
+    noisy = dict.fromkeys(["count_sds"], (1e4,) * 40)
+    cities = dataclasses.replace(listed([500.0] * 40), **noisy)
+    income = dataclasses.replace(ordered([500.0] * 40, name="income"), **noisy)
+    merge = Merging.of(Schema((cities, income), "income", 20_000), 32)
+    assert merge is not None and {name: mapping.max() + 1 for name, mapping in merge.mappings.items()} == {"x": 32, "income": 32}
 
 
 def test_what_has_few_codes_or_was_not_learnt_stays_and_so_do_classes() -> None:

@@ -52,6 +52,13 @@ def test_declared_kinds_need_no_confirmation_but_for_the_time_of_day() -> None:
     assert "# WHETHER seen HAS A TIME OF DAY WAS GUESSED" in moments and "\nkinds_inferred: true\n" in moments
 
 
+def test_a_format_that_was_chosen_of_two_is_marked_where_it_stands() -> None:
+    frame = pd.DataFrame({"first": ["01/07/2023", "01/12/2022"], "other": ["13/07/2023", "01/12/2022"], "ill": ["no", "yes"]})
+    text = drafted(frame)
+    assert "  first: {kind: date, format: '%m/%d/%Y'} # OR format: '%d/%m/%Y'? Both fit all cells; keep the one" in text
+    assert "  other: {kind: date, format: '%d/%m/%Y'}\n" in text
+
+
 def test_a_number_to_be_predicted_is_told_how_it_becomes_classes() -> None:
     kinds = {"age": Kind({"kind": "integer"}, remarks=("odd",)), "ward": Kind({"kind": "categorical"})}
     assert open_draft(kinds, "t", "ward").remarks == ("age: odd",)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from dpdsyn import Schema, parquet
-from dpdsyn.preflight import PreflightError, examined, preflight
+from dpdsyn import DPDSyn, Schema, parquet
+from dpdsyn.preflight import PreflightError, PreflightWarning, examined, preflight
 
 SCHEMA = {
     "target": "ill",
@@ -64,12 +65,89 @@ def test_rows_that_can_be_used_are_counted_after_dropping_and_by_person() -> Non
         preflight(good.head(2), Schema.from_mapping(SCHEMA))
 
 
-def test_columns_of_which_many_cells_are_in_no_category_are_named() -> None:
-    report = preflight(FRAME.assign(age="1", ill="no", ward=["North"] * 5 + ["south"]), Schema.from_mapping(SCHEMA))
-    assert report.often_undeclared == "ward (83%)"
+def closed(**columns: object) -> Schema:
+    return Schema.from_mapping({"rows_public": 9, "columns": columns})
+
+
+def test_columns_of_which_many_cells_are_not_what_the_schema_says_are_told_of() -> None:
+    schema = closed(
+        ward={"kind": "categorical", "categories": ["north", "south"], "missing": "drop"},
+        stay={"kind": "integer", "bounds": [0, 30], "bins": 3},
+        seen={"kind": "date", "bounds": ["2024-01-01", "2024-12-31"], "resolution": "hour", "missing": "own_code"},
+        size={"kind": "real", "bounds": [0, 1]},
+    )
+    frame = pd.DataFrame(
+        {
+            "ward": [*["North"] * 8, None, None, "south", "south"],
+            "stay": [*range(28, 34), *[30] * 6],
+            "seen": [*["2025-01-01 00:00"] * 2, *["2024-12-31 23:59"] * 10],
+            "size": ["1.5", *["1.0"] * 11],
+        }
+    )
+    report = preflight(frame, schema)
+    assert report.cautions == (
+        "column 'ward': 67% of cells are in no category and become `other`",
+        "column 'ward': 17% of cells are missing, and their rows are left out",
+        "column 'stay': 25% of cells lie outside its bounds and are clipped",
+        "column 'seen': 17% of cells lie outside its bounds and are clipped",
+        "column 'size': 8% of cells lie outside its bounds and are clipped",
+    )
+    few = pd.concat([frame.tail(1).assign(ward="north")] * 19 + [frame.head(1)])
+    assert preflight(few, schema).cautions == () and len(preflight(few, schema).shares) == 3  # one in twenty is no more than few
+
+
+@pytest.mark.parametrize(
+    ("spec", "cells", "words"),
+    [
+        ({"kind": "categorical", "categories": ["a", "b"]}, ["x", None, "y"], "none of its 2 cells is in a category"),
+        ({"kind": "categorical", "categories": [0, 1]}, [True, False, True], "none of its 3 cells is in a category"),
+        ({"kind": "integer", "bounds": [0, 30], "bins": 3}, ["40", "-1", "50"], "none of its 3 cells lies within the bounds"),
+        ({"kind": "real", "bounds": [0, 30]}, ["40", "-1", "50"], "none of its 3 cells lies within the bounds"),
+        ({"kind": "date", "bounds": ["2024-01-01", "2024-12-31"]}, ["2023-01-01"] * 3, "none of its 3 cells lies within"),
+        ({"kind": "integer", "bounds": [0, 9], "bins": 2}, [None] * 3, "all of its 3 cells are missing"),
+        ({"kind": "categorical", "categories": ["a", "b"]}, [None] * 3, "all of its 3 cells are missing"),
+    ],
+)
+def test_a_column_of_which_no_cell_is_what_the_schema_says_is_refused(
+    spec: dict, cells: list, words: str, tmp_path: Path
+) -> None:
+    schema = closed(a={**spec, "missing": "own_code"}, b={"kind": "integer"})
+    frame = pd.DataFrame({"a": cells, "b": 1})
+    frame.to_parquet(tmp_path / "people.parquet")
+    for table in (frame, tmp_path / "people.parquet"):
+        with pytest.raises(PreflightError, match=words) as caught:
+            preflight(table, schema)
+        assert not any(cell and repr(cell) in str(caught.value) for cell in cells)
+    one_fits = {"categorical": spec.get("categories", [0])[0], "date": "2024-05-05"}.get(spec["kind"], "5")
+    preflight(pd.concat([frame, pd.DataFrame({"a": [str(one_fits)], "b": 1})]), schema)
+    if "x" in cells:
+        with pytest.raises(PreflightError, match="'x' for one"):
+            preflight(frame, schema, show_cells=True)
+
+
+def test_a_fit_warns_of_the_same_before_the_budget_opens() -> None:
+    frame = pd.DataFrame({"age": ["40", "200", "300"] * 9, "ward": "north", "ill": ["no", "yes", "no"] * 9})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PreflightWarning)
+        with pytest.raises(PreflightWarning, match=r"^column 'age': 67% of cells lie outside its bounds and are clipped$"):
+            DPDSyn(epsilon=1.0).fit(frame, SCHEMA)
 
 
 def test_durations_and_moments_are_no_numbers() -> None:
-    for cells in (pd.to_timedelta([1, 2], unit="D"), pd.to_datetime(["2020-01-01", "2021-01-01"])):
-        with pytest.raises(PreflightError, match=r"column 'age', row 1: a cell is not a number"):
+    for cells, words in (
+        (
+            pd.to_timedelta([1, 2], unit="D"),
+            "a cell is a duration, and the schema says the column is integer; give it as a number",
+        ),
+        (pd.to_datetime(["2020-01-01", "2021-01-01"]), "a cell is not a number but a date, and the schema says"),
+    ):
+        with pytest.raises(PreflightError, match=f"column 'age', row 1: {words}"):
             preflight(pd.DataFrame({"age": cells, "ward": "north", "ill": "no"}), Schema.from_mapping(SCHEMA))
+
+
+def test_ids_that_lost_digits_in_floating_point_are_told_of() -> None:
+    schema = closed(id={"kind": "categorical"}, listed={"kind": "categorical", "categories": [1e20, 2e20]}, a={"kind": "integer"})
+    frame = pd.DataFrame({"id": [2.0**53 + 2, None, 5.0], "listed": [1e20, 2e20, 1e20], "a": 1})
+    words = "column 'id': 33% of cells are numbers of 2^53 or more in floating point, which ids lose digits in"
+    assert f"{words}; read the column as text" in preflight(frame, schema).cautions
+    assert preflight(frame.astype({"id": "str"}), schema).cautions == ("column 'id': 33% of cells are missing",)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from mutants.fault import Edit, Fault, fault
 
 _API = "dpdsyn/api.py"
+_PREFLIGHT = """\
+        if preflight:
+            for caution in held_against(table, public).cautions:
+                warnings.warn(caution, PreflightWarning, stacklevel=2)
+"""
 _BOUNDING = "dpdsyn/contribution_bounding.py"
 _PERSONS = ("dpdsyn/test_contribution_bounding.py",)
 _CELLS = ("dpdsyn/test_cells.py", "dpdsyn/test_schema.py")
@@ -92,11 +97,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "the preflight looks at the rows after the budget was spent",
         (
-            Edit(_API, "        if preflight:\n            held_against(table, public)\n        ledger", "        ledger"),
+            Edit(_API, f"{_PREFLIGHT}        ledger", "        ledger"),
             Edit(
                 _API,
                 "        self.schema_ = closed\n",
-                "        if preflight:\n            held_against(table, public)\n        self.schema_ = closed\n",
+                f"{_PREFLIGHT}        self.schema_ = closed\n",
             ),
         ),
         ("dpdsyn/test_preflight.py", f"{_AGAINST}::test_a_table_that_is_refused_has_spent_nothing"),

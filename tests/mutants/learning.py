@@ -185,7 +185,7 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "what is reserved can be reserved again",
         _PRIVACY,
-        "or self.allowance.reserved or self._plan is not None:",
+        "or self._reserved != self._kept or self._plan is not None:",
         "or self._plan is not None:",
         *_ledger("it_is_reserved_once_and_before_the_plan"),
     ),

@@ -205,16 +205,16 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "a batch is drawn and summed before it is charged for",
         _TABLE,
-        'self.ledger.charge(spend, "noisy sum over a Poisson sample")\n',
-        'f(self.__rows.together(), clip)\n        self.ledger.charge(spend, "noisy sum over a Poisson sample")\n',
+        "self.ledger.charge(spend, label)\n",
+        "f(self.__rows.together(), clip)\n        self.ledger.charge(spend, label)\n",
         *_REFUSALS,
     ),
     fault(
         "sums are not charged after the first hundred steps",
         _TABLE,
-        'self.ledger.charge(spend, "noisy sum over a Poisson sample")\n',
+        "self.ledger.charge(spend, label)\n",
         "self._steps = getattr(self, '_steps', 0) + 1\n        if self._steps <= 100:\n"
-        '            self.ledger.charge(spend, "noisy sum over a Poisson sample")\n',
+        "            self.ledger.charge(spend, label)\n",
         *_SUMS,
         check=_CHECK,
     ),

@@ -9,18 +9,22 @@ from experiments.report.comparison import share_of_real
 from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import Read, best_accuracy, mean_of, metric, values
 from experiments.report.remarks import protected, remarks
+from experiments.report.roles import MAJORITY
 from experiments.report.tables.cells import counted, mean_and_deviation
 from experiments.report.tables.table import Table
+from experiments.report.verdict import NOTHING, floor, learnt, verdict
 
+_RARE = "average precision, rarest class"
 _MEASURES: tuple[tuple[str, Read], ...] = (
     ("best evaluator", best_accuracy),
     *((name, metric(name)) for name in METRICS[1:]),
+    (_RARE, metric("rarest_average_precision")),
     ("positive rate", lambda record: record.positive_rate),
     ("mean 1-way TVD", lambda record: record.fidelity.tvd1),
     ("mean 2-way TVD", lambda record: record.fidelity.tvd2),
 )
 _COLUMNS = ["method", "guarantee", "epsilon spent", "seeds", "accuracy", "of real"]
-_LATER = ("log_loss", "calibration_slope", "calibration_error")  # left out where no record has them
+_LATER = ("log_loss", "calibration_slope", "calibration_error", _RARE)  # left out where no record has them
 
 
 def build(view: View) -> list[Table]:
@@ -39,8 +43,8 @@ def _table(groups: list[Group], judged_alike: View) -> Table:
     return Table(
         title=f"{groups[0].case}: accuracy",
         columns=[*_COLUMNS, *(name for name, _ in measures)],
-        rows=ceiling + [_row(group, judged_alike, measures) for group in ordered],
-        notes=[*protected(together), *remarks(together)],
+        rows=ceiling + [_row(group, judged_alike, measures) for group in ordered] + _floor(groups, measures),
+        notes=[*verdict(groups), *protected(together), *remarks(together)],
     )
 
 
@@ -53,6 +57,21 @@ def _row(group: Group, judged_alike: View, measures: Sequence[tuple[str, Read]])
         f"{max(spent):.3f}" if spent else "-",
         counted(group.runs),
         mean_and_deviation(values(group.runs, metric("accuracy")), 3),
-        "-" if share is None else f"{share:.1%}",
+        NOTHING if share and learnt(group.runs) is False else "-" if share is None else f"{share:.1%}",
         *(mean_and_deviation(values(group.runs, read), 3) for _, read in measures),
+    ]
+
+
+def _floor(groups: list[Group], measures: Sequence[tuple[str, Read]]) -> list[list[str]]:
+    """A line for who knows the shares of the classes alone, where records state it and `majority` is not among the methods."""
+    accuracy = floor(groups, "accuracy")
+    if accuracy is None or any(group.method.name == MAJORITY for group in groups):
+        return []
+    known = {name: floor(groups, "rarest_average_precision" if name == _RARE else name) for name, _ in measures}
+    known["best evaluator"] = accuracy
+    return [
+        [
+            *(f"{MAJORITY}: the shares of classes alone", "-", "-", "-", f"{accuracy:.3f}", "-"),
+            *("-" if (value := known[name]) is None else f"{value:.3f}" for name, _ in measures),
+        ]
     ]

@@ -70,7 +70,7 @@ def _table(case: Case, groups: Sequence[Group]) -> Table:
     first, digits = next(iter(measures.values())), _digits(measures)
     ordered = sorted(_once(groups), key=lambda group: (_place(group), -(mean_of(group.runs, first) or -1e9), group.method))
     rows = [_row(group, measures, digits) for group in ordered]
-    floors = [floor for record in every if (floor := record.dataset.floor)]
+    floors = [floor for record in every if (floor := record.dataset.floor) and OF_NUMBERS[0] in floor]
     if floors:
         known = {name: fmean(floor[key] for floor in floors) for name, key in zip(("R2", *_ERRORS), OF_NUMBERS, strict=True)}
         median = [f"{known[name]:.{digits[name]}f}" if name in known else "-" for name in measures]

@@ -55,9 +55,9 @@ def test_a_bound_is_that_of_clopper_and_pearson() -> None:
 
 
 def test_bounds_hold_as_often_as_they_say() -> None:
-    """Randomised response at epsilon 1, where the best event is plain: not more than 5% of 2,000 bounds are above 1."""
+    """Randomised response at epsilon 1, where the best event is plain: not more than 5% of 1,000 bounds are above 1."""
     rng, p = np.random.default_rng(0), math.e / (1 + math.e)
-    bounds = [lower_bound(rng.random(200) < p, rng.random(200) < 1 - p, 0.0) for _ in range(2000)]
+    bounds = [lower_bound(rng.random(200) < p, rng.random(200) < 1 - p, 0.0) for _ in range(1000)]
     assert 0 < np.mean(np.array(bounds) > 1) < 0.05
     assert np.median(bounds) > 0.5
 
@@ -139,9 +139,19 @@ def test_a_sound_control_is_bounded_within_what_power_allows(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("control", ["HalvedNoise", "ForgottenSensitivity", "NoiseUsedTwice", "FixedSeed", "ShuffledBatches"])
-def test_a_broken_control_is_caught(tmp_path: Path, control: str) -> None:
-    bounds = audited(tmp_path, config_of(f"builders.broken_methods.{control}", _EPSILON, _DELTA, _RUNS))
+@pytest.mark.parametrize(
+    ("control", "runs"),
+    [
+        ("HalvedNoise", _RUNS),
+        ("ForgottenSensitivity", 500),
+        ("NoiseUsedTwice", 1000),
+        ("FixedSeed", 500),
+        ("ShuffledBatches", 2000),
+    ],
+)
+def test_a_broken_control_is_caught(tmp_path: Path, control: str, runs: int) -> None:
+    """By as many runs as show it with a margin."""
+    bounds = audited(tmp_path, config_of(f"builders.broken_methods.{control}", _EPSILON, _DELTA, runs))
     assert bounds["parameters"] > _EPSILON
 
 

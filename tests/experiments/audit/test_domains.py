@@ -31,7 +31,7 @@ def test_of_ours_nothing_crosses_its_claim() -> None:
     ],
 )
 def test_what_reads_rows_is_a_violation(kind: type[DomainLearning], attack: str) -> None:
-    found, told = verdict(kind, CLAIM, 80)
+    found, told = verdict(kind, CLAIM, 60)
     assert found == "violation" and attack in {each.attack for each in told if each.bound > 1}
 
 

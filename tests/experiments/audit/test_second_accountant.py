@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from experiments.audit import losses
 from experiments.audit.plans import TOLERANCE
 from experiments.audit.second_accountant import Parts, bracket, gaussian_epsilon, renyi_epsilon, sampled_divergence
 
+MANY = int(os.environ.get("DPDSYN_PLANS", "8"))  # plans that both compose; nox -s plans: 60
 EPSILON = st.floats(-4, math.log10(50)).map(lambda power: 10**power)
 DELTA = st.floats(-12, math.log10(0.5)).map(lambda power: 10**power)
 
@@ -131,7 +133,7 @@ def test_both_accountants_agree_on_any_plan(steps: list[Spend], others: list[Spe
 
 @pytest.mark.slow
 @given(st.lists(STEPS, max_size=3), st.lists(OTHERS, max_size=3), DELTA)
-@settings(max_examples=40)
+@settings(max_examples=MANY)
 def test_both_accountants_agree_on_very_many_plans(steps: list[Spend], others: list[Spend], delta: float) -> None:
     assume(steps or others)
     agree([*steps, *others], delta)
@@ -154,7 +156,7 @@ def test_calibrated_plans_keep_their_budget(epsilon: float, delta: float, rate: 
 
 @pytest.mark.slow
 @given(EPSILON, DELTA, st.floats(0.002, 0.9), st.integers(1, 3000))
-@settings(max_examples=25)
+@settings(max_examples=MANY)
 def test_calibrated_plans_keep_their_budget_everywhere(epsilon: float, delta: float, rate: float, count: int) -> None:
     keeps_its_budget(epsilon, delta, rate, count)
 

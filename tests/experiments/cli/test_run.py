@@ -24,6 +24,7 @@ SWEEP = (
     "synthesizer=dpdsyn,independent,majority,real",
     "seed=0,1",
     "evaluation.evaluators=[logistic]",
+    "compute.workers=1",
 )
 
 
@@ -40,7 +41,7 @@ def without_clock(results: list[dict[str, str]]) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
-    first = dpdsyn(*SWEEP)
+    first = dpdsyn(*SWEEP[:-1], "compute.workers=2")
     assert first.returncode == 0, first.stderr
     assert "8 runs: 8 computed now, 0 done before, 0 not ok" in first.stderr
     assert "| dpdsyn" in first.stdout and "no DP guarantee" in first.stdout and "synthesis time" in first.stdout
@@ -76,7 +77,7 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
     assert len(client.search_runs([experiment.experiment_id])) == 9
 
     fresh = tmp_path / "elsewhere"
-    assert dpdsyn(*SWEEP[:3], "synthesizer=dpdsyn", "seed=1", SWEEP[-1], DPDSYN_RESULTS=str(fresh)).returncode == 0
+    assert dpdsyn(*SWEEP[:3], "synthesizer=dpdsyn", "seed=1", *SWEEP[-2:], DPDSYN_RESULTS=str(fresh)).returncode == 0
     repeated = list(csv.DictReader(io.StringIO(dpdsyn("records", DPDSYN_RESULTS=str(fresh)).stdout)))
     assert without_clock(repeated) == without_clock([by_method["dpdsyn", "1"]])
 
@@ -92,9 +93,7 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
 def test_a_killed_sweep_goes_on_where_it_stopped(toy_world: Path, tmp_path: Path, dpdsyn: Dpdsyn) -> None:
     environment = process_environment(toy_world, tmp_path)
     records = tmp_path / "results" / "runs" / "records"
-    process = subprocess.Popen(
-        command(toy_world, *SWEEP, "compute.workers=1"), cwd=tmp_path, env=environment, start_new_session=True
-    )
+    process = subprocess.Popen(command(toy_world, *SWEEP), cwd=tmp_path, env=environment, start_new_session=True)
     deadline = time.monotonic() + 120
     while len(list(records.glob("*.json"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -104,7 +103,7 @@ def test_a_killed_sweep_goes_on_where_it_stopped(toy_world: Path, tmp_path: Path
     assert 3 <= len(finished) < 8
     for name in finished:
         json.loads((records / name).read_text())
-    again = dpdsyn(*SWEEP, "compute.workers=1")
+    again = dpdsyn(*SWEEP)
     assert again.returncode == 0, again.stderr
     assert f"8 runs: {8 - len(finished)} computed now, {len(finished)} done before, 0 not ok" in again.stderr
     assert {name: (records / name).stat().st_mtime_ns for name in finished} == finished
@@ -124,7 +123,7 @@ def test_a_crash_is_a_record_and_is_tried_again_on_request(dpdsyn: Dpdsyn, tmp_p
         "        if not Path('mended').exists(): raise RuntimeError('as expected')\n"
         "        return super().fit(private, rng)\n"
     )
-    call = ("run", "-m", "--config-dir", "conf", "dataset=toy", "synthesizer=fragile", "evaluation.evaluators=[logistic]")
+    call = ("run", "-m", "--config-dir", "conf", "dataset=toy", "synthesizer=fragile", *SWEEP[-2:])
     first = dpdsyn(*call)
     assert first.returncode == 1, first.stderr
     assert (

@@ -93,7 +93,7 @@ def test_a_release_without_preflight_is_the_same_for_neighbouring_tables(schema:
         return release.of(table, SCHEMAS[schema], WRITERS[written], "--no-preflight", "--confirm-kinds", "--rows", "40")
 
     first = of(people())
-    assert first["code"] == 0 and "file made.csv" in first, first["printed"]
+    assert first["code"] == 0 and {"file made.csv", "file made.html"} <= set(first), first["printed"]
     assert first_difference(first, of(people())) is None
     for name, table in {**clean_neighbours(), **wild_neighbours()}.items():
         assert (differs := first_difference(first, of(table))) is None, f"{name} shows in {differs}"
@@ -112,6 +112,31 @@ def test_a_release_of_tables_that_pass_the_preflight_is_the_same(output: str, sc
     assert first["code"] == 0 and f"file {output}" in first and first["printed"]
     for name, table in clean_neighbours().items():
         assert (differs := first_difference(first, of(table))) is None, f"{name} shows in {differs}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("schema", "options"), [(TWO_ROWS_EACH, ("--evaluate", ".2")), (OPEN_BY_ROW, ("--evaluate", ".2", "--hold-out", ".3"))]
+)
+def test_an_evaluation_and_the_page_are_the_same_for_neighbouring_tables(
+    schema: str, options: tuple[str, ...], release: Release
+) -> None:
+    def of(table: pd.DataFrame) -> dict[str, Any]:
+        return release.of(table, schema, write_csv, "--no-preflight", "--confirm-kinds", "--rows", "40", *options)
+
+    first = of(people())
+    assert first["code"] == 0 and b"How good models will be" in first["file made.html"], first["printed"]
+    assert b'"evaluation": {' in first["file made.privacy.json"] and "balanced accuracy" in first["printed"]
+    tables = {**clean_neighbours(), **wild_neighbours()}
+    for name in (
+        "one row more",
+        "a person with far more rows",
+        "other rows",
+        "no row at all",
+        "a row of nothing",
+        "strange cells",
+    ):
+        assert (differs := first_difference(first, of(tables[name]))) is None, f"{name} shows in {differs}"
 
 
 def test_the_types_of_a_parquet_file_are_those_of_the_schema_whatever_is_sampled(

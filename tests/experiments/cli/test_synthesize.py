@@ -57,6 +57,26 @@ def test_rows_keep_rules_and_conditions_and_the_statement_says_so(people: Path, 
 
 
 @pytest.mark.slow
+def test_a_release_has_a_page_and_the_owner_s_one_and_an_evaluation(people: Path, dpdsyn: Dpdsyn) -> None:
+    done = dpdsyn(*CALL, "--output", "made.csv", "--evaluate", ".2", "--private-page", "own.html")
+    assert done.returncode == 0, done.stderr
+    assert "balanced accuracy: " in done.stdout and "private evaluation: noisy sums over real rows" in done.stdout
+    page, own = people.with_name("made.html").read_text(), people.with_name("own.html").read_text()
+    assert "may be published with the table" in page and "NOT FOR PUBLISHING" not in page
+    assert "NOT FOR PUBLISHING" in own and "NOT FOR PUBLISHING" in done.stderr
+    evaluation = json.loads(people.with_name("made.privacy.json").read_text())["evaluation"]
+    assert f"<strong>{evaluation['accuracy']['estimate']:.3f}</strong>" in page and evaluation["accuracy"]["low"] > 0.8
+    for kept in ("made.html", "own.html"):
+        others = {"made.csv", "made.privacy.json", "made.html", "own.html"} - {kept}
+        for name in others:
+            people.with_name(name).unlink(missing_ok=True)
+        again = dpdsyn(*CALL, "--output", "made.csv", "--private-page", "own.html")
+        assert again.returncode == 2 and f"{kept} exists" in again.stderr
+        people.with_name(kept).unlink()
+        people.with_name("own.html").write_text("")
+
+
+@pytest.mark.slow
 def test_a_draft_is_refused_unless_it_is_meant(people: Path, dpdsyn: Dpdsyn) -> None:
     schema = people.with_suffix(".yaml")
     schema.write_text("drafted: true\n" + schema.read_text())
@@ -70,6 +90,11 @@ def test_a_draft_is_refused_unless_it_is_meant(people: Path, dpdsyn: Dpdsyn) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (("--evaluate", "1.5"), "share of the budget that buys an evaluation is 1.5"),
+        (("--hold-out", ".2"), "rows are held out for an evaluation alone"),
+        (("--private-page", "people.csv"), "has to end in .html"),
+        (("--private-page", "nowhere/own.html"), "there is no folder nowhere"),
+        (("--private-page", "made.html"), "a file of this name is written already"),
         (("--epsilon", "0"), "epsilon is 0.0"),
         (("--delta", "2"), "delta is 2.0"),
         (("--output", "made.txt"), "has to end in .csv, .csv.gz or .parquet"),

@@ -41,17 +41,17 @@ def same_atoms(made: pd.DataFrame, real: pd.DataFrame) -> None:
 
 
 @pytest.mark.slow
-def test_a_csv_that_nobody_described_is_published_without_editing(tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+def test_a_csv_that_nobody_described_is_published_without_editing(tmp_path: Path, new_dpdsyn: Dpdsyn) -> None:
     table = write_csv(tmp_path, 8000)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    call = drafted(table, dpdsyn)
-    refused = dpdsyn(*call, "--output", "made.csv")
+    call = drafted(table, new_dpdsyn)
+    refused = new_dpdsyn(*call, "--output", "made.csv")
     assert refused.returncode == 2 and not (tmp_path / "made.csv").exists()
     assert (
         "raw_people.yaml: the kinds of columns were guessed from cells" in refused.stderr
         and "give --confirm-kinds" in refused.stderr
     )
-    done = dpdsyn(*call, "--output", "made.csv", "--confirm-kinds")
+    done = new_dpdsyn(*call, "--output", "made.csv", "--confirm-kinds")
     assert done.returncode == 0, done.stderr
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < MOST_SECONDS

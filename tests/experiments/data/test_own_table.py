@@ -30,6 +30,7 @@ RUN = (
     "dataset.path=people.csv",
     "dataset.schema=people.yaml",
     LATIN,
+    "compute.workers=1",
     "evaluation.evaluators=[logistic]",
 )
 
@@ -191,7 +192,7 @@ def test_columns_whose_cells_are_in_no_category_are_said(tmp_path: Path) -> None
     option = {**read_option("dataset", "csv"), "path": str(tmp_path / "people.csv"), "schema": schema}
     said: list[str] = []
     datasets.check(datasets.resolved(option), said.append)
-    assert said == ['CAUTION: people.csv: many cells are in no category of their column and become "other": ward (90%)']
+    assert said == ["CAUTION: people.csv: column 'ward': 90% of cells are in no category and become `other`"]
 
 
 def test_too_few_rows_to_split_are_said(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders.forked_command import Forked
 from builders.paths import ROOT
 from builders.processes import process_environment
 
@@ -28,14 +29,15 @@ def readme_command(beginning: str) -> list[str]:
 
 
 @pytest.fixture
-def example(tmp_path: Path) -> Dpdsyn:
+def example(tmp_path: Path, forked: Forked) -> Dpdsyn:
     """Run a command of the README from the top of the repository."""
 
     def call(arguments: list[str]) -> subprocess.CompletedProcess[str]:
         environment = process_environment(tmp_path, tmp_path, DPDSYN_DATA=str(EXAMPLES))
-        program = {"python": [sys.executable], "dpdsyn": [str(Path(sys.executable).with_name("dpdsyn"))]}[arguments[0]]
+        if arguments[0] == "dpdsyn":
+            return forked.run(arguments[1:], ROOT, environment, 300)
         return subprocess.run(
-            [*program, *arguments[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+            [sys.executable, *arguments[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
 
     return call

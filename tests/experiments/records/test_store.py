@@ -39,11 +39,11 @@ def test_a_record_comes_back_as_it_was(store: Store) -> None:
 
 
 def test_a_record_of_a_later_version_is_refused_and_left_where_it_is(store: Store) -> None:
-    later = record().to_json().replace('"format":3', '"format":5,"news":1')
+    later = record().to_json().replace('"format":3', '"format":6,"news":1')
     path = store.records / "a.json"
     path.write_text(later)
     for read in (lambda: store.read("a"), lambda: list(store.all())):
-        with pytest.raises(StoreError, match="a record of format 5; this version reads up to 4: install a newer one"):
+        with pytest.raises(StoreError, match="a record of format 6; this version reads up to 5: install a newer one"):
             read()
     assert path.read_text() == later
 
@@ -68,6 +68,14 @@ def test_a_record_of_learnt_domains_and_raw_rows_comes_back_and_no_earlier_versi
     assert (row["learn_seconds"], row["wasserstein"], row["grid_tvd3"], row["r2"]) == (0.2, 0.1, 0.5, 0.4)
     plain = record().flat()
     assert (plain["encoding"], plain["space"], plain["wasserstein"]) == ("public", "encoded", None)
+
+
+def test_a_record_that_tells_of_code_is_mistaken_by_no_earlier_version(store: Store) -> None:
+    made = record(method={"name": "mine", "source": {"mine": "0" * 16}}, environment={"code": "1" * 16})
+    store.write(made)
+    assert store.read("a") == made and made.method.source == {"mine": "0" * 16}
+    for part in ({"method": {"name": "mine", "source": {"mine": "0" * 16}}}, {"environment": {"code": "1" * 16}}):
+        assert '"format":5' in record(**part).to_json()
 
 
 def test_committed_records_say_nothing_of_a_choice_that_they_had_not() -> None:

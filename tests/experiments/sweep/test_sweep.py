@@ -83,7 +83,7 @@ def test_limits_and_crashes_are_records_and_the_sweep_goes_on(dpdsyn: Dpdsyn, tm
 def test_a_metric_that_records_lack_is_computed_without_a_fit(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
     marks, store = tmp_path / "marks", Store(tmp_path / "results")
     marks.mkdir()
-    call = ("run", "-m", *ONE, "synthesizer=instant", "seed=0,1")
+    call = ("run", "-m", *ONE, "synthesizer=instant", "seed=0,1", "compute.workers=1")
     assert dpdsyn(*call, TOY_MARKS=str(marks)).returncode == 0
     whole = records(tmp_path)
     for record in whole:
@@ -243,7 +243,7 @@ def test_a_tracking_server_that_is_down_holds_up_nothing(dpdsyn: Dpdsyn, tmp_pat
 def test_a_record_names_its_experiment_and_a_fit_that_was_not_alone_is_made_again_to_be_timed(
     dpdsyn: Dpdsyn, tmp_path: Path
 ) -> None:
-    instant = ("dataset=toy", "synthesizer=instant", "seed=0")
+    instant = ("dataset=toy", "synthesizer=instant", "seed=0", "compute.workers=1")
     marks = tmp_path / "marks"
     marks.mkdir()
     (tmp_path / "tmp").mkdir()

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dpdsyn import Schema
-from experiments.cli.synthesize import _owners_types, _write_csv, _write_parquet
+from experiments.data.synthetic_file import Types, owners_types, write_csv, write_parquet
 
 LEARNT = {"counts": [1, 1], "count_sds": [1, 1]}
 PIECES = {"starts": [0, 100], "firsts": [0, 100], "lasts": [99, 2000]}
@@ -31,7 +31,8 @@ MADE = pd.DataFrame({"clock": ["09:05:00", "23:59:00"], "when": WHEN, "cents": [
 def test_times_of_day_and_time_zones_of_a_parquet_file_come_back(tmp_path: Path) -> None:
     types = {"clock": pa.time64("us"), "when": pa.timestamp("us", tz="America/New_York"), "cents": pa.decimal128(8, 2)}
     pq.write_table(pa.table({name: pa.array([], kind) for name, kind in types.items()}), tmp_path / "real.parquet")
-    _write_parquet(iter([MADE]), tmp_path / "made.parquet", SCHEMA, _owners_types(tmp_path / "real.parquet"))
+    kinds = Types.of(SCHEMA, owners_types(tmp_path / "real.parquet"))
+    write_parquet([MADE], tmp_path / "made.parquet", kinds)
     made = pq.read_table(tmp_path / "made.parquet")
     assert {field.name: field.type for field in made.schema} == types
     assert made["clock"].to_pylist() == [time(9, 5), time(23, 59)]
@@ -39,5 +40,5 @@ def test_times_of_day_and_time_zones_of_a_parquet_file_come_back(tmp_path: Path)
 
 
 def test_money_is_written_with_its_cents(tmp_path: Path) -> None:
-    _write_csv(iter([MADE]), tmp_path / "made.csv", SCHEMA, packed=False)
+    write_csv([MADE], tmp_path / "made.csv", SCHEMA, packed=False)
     assert [line.split(",")[2] for line in (tmp_path / "made.csv").read_text().splitlines()] == ["cents", "12.50", "10.00"]

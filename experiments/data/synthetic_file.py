@@ -1,0 +1,188 @@
+"""A synthetic table as a file: CSV, or Parquet with types that the schema decides before anything is sampled.
+
+A Parquet column has one type. Categories of several kinds, as in [1, 2, 3+], and numbers that no type of Parquet holds are
+written as texts, those by which cells are compared with categories, so that the file is read back as it was meant.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpdsyn.cells import canonical
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from dpdsyn.column import Column
+    from dpdsyn.schema import Schema
+
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+_CENTS = 3  # decimals up to which they are all written
+_CLOCKS = ("%H:%M", "%H:%M:%S")  # forms of a time of day that a Parquet file can hold as one
+
+
+@dataclass(frozen=True)
+class Types:
+    """made: what decoded cells are. written: what the file is to have. as_text: columns whose cells become texts first."""
+
+    made: pa.Schema
+    written: pa.Schema
+    as_text: tuple[str, ...]
+
+    @classmethod
+    def of(cls, schema: Schema, owners: Mapping[str, pa.DataType]) -> Types:
+        """Of columns that are not to be learnt. owners: types of the private file, taken where every value can be written so."""
+        import numpy as np
+        import pyarrow as pa
+
+        made, written, as_text = [], [], []
+        for column in schema.columns:
+            if column.is_open:
+                continue
+            cells = _made(column)
+            if cells is None:
+                as_text.append(column.name)
+                made.append((column.name, pa.string()))
+                written.append((column.name, pa.string()))
+                continue
+            made.append((column.name, cells.type))
+            own = owners.get(column.name, cells.type)
+            written.append((column.name, own if _is_of_kind(column, cells, own) and _castable(cells, own) else cells.type))
+        for anew in sorted(schema.made, key=lambda column: column.position):
+            kind = _array(anew.cells(1, 1, np.random.default_rng(0)))
+            as_text += [anew.name] if kind is None else []
+            for fields in (made, written):
+                fields.insert(min(anew.position, len(fields)), (anew.name, pa.string() if kind is None else kind.type))
+        return cls(pa.schema(made), pa.schema(written), tuple(as_text))
+
+
+def write_csv(chunks: Iterable[pd.DataFrame], path: Path, schema: Schema, packed: bool = False) -> None:
+    """packed: by gzip, without a name or a time in it."""
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if packed else nullcontext(raw) as binary,
+        io.TextIOWrapper(binary, encoding="utf-8", newline="") as file,
+    ):
+        for i, chunk in enumerate(chunks):
+            _with_cents(chunk, schema).to_csv(file, index=False, header=i == 0, lineterminator="\n")
+
+
+def _with_cents(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Numbers of few decimals, such as money, as texts that have all of them: 12.50 and 10.00."""
+    texts = {}
+    for column in schema.columns:
+        if column.kind == "real" and column.pieces and 0 < (decimals := column.decimals or 0) <= _CENTS:
+            numbers = chunk[column.name]
+            if (numbers.isna() | (numbers.round(decimals) == numbers)).all():  # a computed sum may have more
+                texts[column.name] = numbers.map(f"{{:.{decimals}f}}".format, na_action="ignore")
+    return chunk.assign(**texts)
+
+
+def write_parquet(chunks: Iterable[pd.DataFrame], path: Path, types: Types) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(path, types.written) as writer:
+        for chunk in chunks:
+            texts = {name: chunk[name].astype(object).map(canonical, na_action="ignore") for name in types.as_text}
+            table = pa.Table.from_pandas(chunk.assign(**texts), schema=types.made, preserve_index=False)
+            columns = [_cast(*pair) for pair in zip(table.columns, types.written, strict=True)]
+            writer.write_table(pa.table(columns, schema=types.written))
+
+
+def owners_types(path: Path) -> dict[str, pa.DataType]:
+    """Types that a Parquet file declares, which are public, where synthetic cells would have another one of the same kind."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from experiments.data.table_file import is_parquet
+
+    if not is_parquet(path):
+        return {}
+    kept = {}
+    for field in pq.read_schema(path):
+        if pa.types.is_date(field.type):
+            kept[field.name] = pa.date32()
+        elif (
+            pa.types.is_decimal(field.type)
+            or pa.types.is_time(field.type)
+            or (pa.types.is_timestamp(field.type) and _known_zone(field.type.tz))
+        ):
+            kept[field.name] = field.type
+        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type):
+            kept[field.name] = pa.string()
+    return kept
+
+
+def _made(column: Column) -> pa.Array | None:
+    """A cell of every value that may be published; None where they have no type in common."""
+    import numpy as np
+
+    codes = np.arange(column.size - (column.other and not column.emit_other))  # undeclared ones are not published
+    if any(isinstance(category, int) and abs(category) >= 2**63 for category in column.categories):
+        return None  # which type it is would depend on the rest
+    return _array(column.decode(codes, np.random.default_rng(0)))
+
+
+def _array(cells: pd.Series) -> pa.Array | None:
+    import pyarrow as pa
+
+    try:
+        found = pa.array(cells, from_pandas=True)
+        return found if pa.array(cells[::-1], from_pandas=True).type == found.type else None  # whichever is drawn first
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        return None
+
+
+def _is_of_kind(column: Column, cells: pa.Array, own: pa.DataType) -> bool:
+    """Whether cells are moments where the owner's are, and times of day where the owner's are."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(own):
+        return bool(pa.types.is_timestamp(cells.type))
+    return not pa.types.is_time(own) or column.format in _CLOCKS
+
+
+def _known_zone(zone: str | None) -> bool:
+    """Whether there is a time zone, and Arrow knows it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return zone is not None and pc.assume_timezone(pa.array([0], pa.timestamp("s")), zone) is not None
+    except pa.ArrowException:
+        return False
+
+
+def _castable(cells: pa.Array, wanted: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    try:
+        _cast(cells, pa.field("", wanted))
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _cast(cells: Any, field: pa.Field) -> Any:
+    """Cells as another type of the same kind. A decimal is made of a number's shortest text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(field.type) and field.type.tz is not None:  # cells are what the clocks there show
+        local = cells.cast(pa.timestamp(field.type.unit))
+        return pc.assume_timezone(local, field.type.tz, ambiguous="earliest", nonexistent="earliest")
+    if pa.types.is_time(field.type):
+        texts = pc.binary_join_element_wise("1970-01-01", cells.cast(pa.string()), " ")
+        moments = texts.cast(pa.timestamp("us"))
+        return moments.cast(pa.time64("us")).cast(field.type, safe=False)
+    if pa.types.is_decimal(field.type):
+        cells = pc.round(cells.cast(pa.float64()), field.type.scale).cast(pa.string())
+    return cells.cast(field.type, safe=False)

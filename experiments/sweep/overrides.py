@@ -1,0 +1,154 @@
+"""Overrides as people type them, in Hydra's grammar: what it cannot list, or cannot read as it was meant, is said in one line.
+
+Hydra gives a meaning to commas, brackets, quotes and some words (`glob`, `interval`, `choice`, `range`). A name with such signs,
+or with letters beyond ASCII, has to be quoted for Hydra and once more for the shell. Nobody knows that, so the message says what
+to type; and where the text as it was typed is the name of a file that there is, it is taken for that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dpdsyn.checks import InputError
+from experiments.configuration import options
+
+GROUPS = ("dataset", "synthesizer", "privacy", "encoding", "evaluation", "compute", "audit", "experiment", "guide")
+_FILES = ("dataset.path", "dataset.schema")  # keys whose value is the name of a file
+_MOST = 100_000  # values of one sweep
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "dataset": (),
+    "synthesizer": ("name", "_target_"),
+    "privacy": ("epsilon", "delta"),
+    "encoding": (),
+    "evaluation": (),
+    "compute": ("threads", "workers", "timeout", "memory", "retry", "fresh", "alone"),
+}
+
+
+class UsageError(InputError):
+    """The command cannot be meant as given; the message is for the person who typed it."""
+
+
+def split(arguments: Sequence[str]) -> argparse.Namespace:
+    """Hydra's flags and, in `overrides`, the rest, in whatever order they were typed. Raises UsageError for an unknown flag."""
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise UsageError(f"{' '.join(message.split())}; dpdsyn run --help tells of flags and keys")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_intermixed_args(list(arguments))
+
+
+def settled(arguments: Sequence[str], extra: Path | None) -> list[str]:
+    """The arguments with file names quoted and `glob` as the names that it stands for. extra: a folder of configuration.
+
+    Raises UsageError for what cannot be read or listed.
+    """
+    overrides = split(arguments).overrides
+    return [_settled(text, extra) if text in overrides else text for text in arguments]
+
+
+def parsed(text: str) -> Any:
+    """Hydra's reading of one override. Raises UsageError, with what to type instead."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, equals, value = text.partition("=")
+    if not key.lstrip("+~") or not (equals or key.startswith("~")):
+        raise UsageError(f"{text!r} is no setting; KEY=VALUE is needed")
+    try:
+        return OverridesParser.create().parse_override(text)
+    except (HydraException, RecursionError) as error:
+        raise UsageError(
+            f"{text} cannot be read: brackets, commas, quotes, = and letters beyond ASCII belong to Hydra's grammar. Where "
+            f"they are part of a text, quote it twice, for Hydra and for the shell: {remedy(key, value)}"
+        ) from error
+
+
+def values(override: Any) -> list[Any]:
+    """The values that an override sweeps over, or the one that it has. Raises UsageError for what cannot be listed."""
+    from hydra.core.override_parser.types import Glob, IntervalSweep, RangeSweep
+
+    if not override.is_sweep_override():
+        return [override.value()]
+    key, swept = override.key_or_group, override.value()
+    if isinstance(swept, IntervalSweep):
+        raise UsageError(
+            f"{override.input_line}: an interval names no values. List them ({key}=VALUE,VALUE,...), "
+            f"or give {key}=range(START,STOP,STEP)"
+        )
+    if isinstance(swept, Glob):
+        raise UsageError(f"{override.input_line}: glob is for names of {', '.join(GROUPS)}; list the values instead")
+    if isinstance(swept, RangeSweep):
+        start, stop, step = (float(number) for number in (swept.start or 0, swept.stop or 0, swept.step))
+        if not (math.isfinite(start) and math.isfinite(stop) and step) or abs((stop - start) / step) > _MOST:
+            raise UsageError(f"{override.input_line}: a range of 1 to {_MOST:,} values is needed, with a step that is not 0")
+    return list(override.sweep_string_iterator())
+
+
+def remedy(key: str, value: str) -> str:
+    """What to type so that Hydra takes the value for a text, whatever signs it has."""
+    return shlex.quote(f"{key}={quoted(value)}")
+
+
+def quoted(value: str) -> str:
+    """The value between quotes, as Hydra reads it."""
+    mark = "'" if '"' in value and "'" not in value else '"'
+    escaped = re.sub(rf"(\\*){mark}", rf"\1\1\\{mark}", value)
+    escaped = re.sub(r"(\\+)\Z", r"\1\1", escaped)
+    return mark + escaped.replace("${", "\\${") + mark
+
+
+def refuse_absent(config: Mapping[str, Any], overrides: Iterable[str]) -> None:
+    """Raise UsageError if what every run needs is missing from a composed configuration, as `~KEY` makes it."""
+    absent = [group for group in _NEEDED if not isinstance(config.get(group), Mapping)]
+    absent += [
+        f"{group}.{key}" for group, keys in _NEEDED.items() if group not in absent for key in keys if key not in config[group]
+    ]
+    absent += [] if "seed" in config else ["seed"]
+    if absent:
+        deleted = [text.removesuffix("=null") for text in overrides if text.startswith("~")]
+        hint = f"; leave {' '.join(deleted)} out" if deleted else ""
+        raise UsageError(f"every run needs {', '.join(absent)}{hint}")
+
+
+def _settled(text: str, extra: Path | None) -> str:
+    from hydra.core.override_parser.types import Glob
+
+    key, _, value = text.partition("=")
+    if key.lstrip("+") in _FILES and _is_file(value) and not _means(text, value):
+        return f"{key}={quoted(value)}"
+    override = parsed(text)
+    if key not in GROUPS or not override.is_sweep_override() or not isinstance(override.value(), Glob):
+        return text
+    names = override.value().filter(options(key, extra))
+    if not names:
+        raise UsageError(f"{text}: no {key} is called like that; there are {', '.join(options(key, extra))}")
+    return f"{key}={','.join(names)}"
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return bool(value) and Path(value).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _means(text: str, value: str) -> bool:
+    """Whether Hydra, too, takes the override for this text, or for a list of files that there are."""
+    try:
+        override = parsed(text)
+        return values(override) == [value] or (
+            override.is_sweep_override() and all(_is_file(str(one)) for one in values(override))
+        )
+    except UsageError:
+        return False

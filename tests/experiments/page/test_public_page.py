@@ -1,0 +1,200 @@
+"""The page of a release: one file, made of the statement and the synthetic rows alone."""
+
+from __future__ import annotations
+
+import copy
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dpdsyn.private_evaluation import PrivateEvaluation
+from dpdsyn.schema import Schema
+from experiments.page.public_page import public_page
+from experiments.page.release_pages import Pages
+from experiments.page.tallies import MOST_VALUES, readable, tallies
+from experiments.page.words import best_guess
+
+VOID = {"meta", "line", "rect", "circle", "i"}
+SCHEMA = Schema.from_mapping(
+    {
+        "target": "ill",
+        "rows_public": 500,
+        "person": "patient",
+        "max_rows_per_person": 2,
+        "ignore": ["note <b>"],
+        "columns": {
+            "age": {"kind": "integer", "bounds": [0, 110], "bins": 20},
+            "cost": {"kind": "real", "bounds": [0, 100000], "bins": 40, "missing": "own_code"},
+            "seen": {"kind": "date", "bounds": ["2020-01-01", "2024-12-31"], "bins": 30, "format": "%d.%m.%Y"},
+            "<script>alert(1)</script>": {"kind": "categorical", "categories": ["a&b", "<i>", *[f"v{i}" for i in range(30)]]},
+            "floor": {"kind": "categorical", "categories": [1, 2, 3]},
+            "ill": {"kind": "categorical", "categories": ["no", "yes"]},
+        },
+    }
+)
+EVALUATION = PrivateEvaluation("ill", ("no", "yes"), ((300.4, 20.1), (-3.0, 180.0)), 9.5, (160.0, 90.0), 4.6, 0.1, 0.0, 500)
+
+
+def rows(count: int = 500) -> pd.DataFrame:
+    """As `sample` gives them."""
+    rng = np.random.default_rng(0)
+    encoded = np.stack(
+        [rng.integers(column.values + (column.missing == "own_code"), size=count) for column in SCHEMA.columns], axis=1
+    )
+    frame = SCHEMA.decode(encoded, rng)
+    frame["cost"] = frame["cost"].where(rng.random(count) < 0.7, 0.0)
+    return frame
+
+
+def statement(**changed: Any) -> dict[str, Any]:
+    """As `dpdsyn synthesize` writes it."""
+    return {
+        "guarantee": "dp",
+        "epsilon": 1.0,
+        "delta": 1e-6,
+        "epsilon_spent": 0.99991,
+        "protects": "one person",
+        "neighbouring_tables": "one person added or removed",
+        "spends": [{"label": "2 noisy marginals", "mechanism": "Gaussian", "noise_multiplier": 7.25, "count": 1}],
+        "assumptions": ["kinds were confirmed"],
+        "learnt": ["age: 7 pieces"],
+        "program": "dpdsyn 0.1.0",
+        "method": {"name": "dpdsyn", "version": 4, "candidates": "swift"},
+        "rows": 500,
+        "noise": "operating system's entropy",
+        "cautions": ["delta is large"],
+        "evaluation": EVALUATION.to_mapping(),
+        "schema": SCHEMA.to_mapping(),
+        **changed,
+    }
+
+
+def made(frame: pd.DataFrame | None = None, pieces: int = 1, **changed: Any) -> str:
+    """The page of rows that came in so many chunks."""
+    pages = Pages(SCHEMA)
+    frame = rows() if frame is None else frame
+    ends = np.linspace(0, len(frame), pieces + 1).astype(int)
+    for start, end in pairwise(ends):
+        list(pages.watch([frame.iloc[start:end].reset_index(drop=True)]))
+    return public_page(statement(**changed), "made.csv", pages._tallies or [])
+
+
+class Nested(HTMLParser):
+    """Notes tags that are not closed, and all addresses."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_one_sound_file_that_asks_for_nothing() -> None:
+    page = made()
+    found = Nested(page)
+    assert found.open == [] and page.startswith("<!doctype html>")
+    assert not {name for name, _ in found.attributes} & {"src", "href", "onclick", "onload", "action"}
+    assert "<script" not in page and "&lt;script&gt;alert(1)" in page and "a&amp;b" in page and "note &lt;b&gt;" in page
+    assert "url(" not in page and "@import" not in page and "http" not in re.sub(r"http-equiv", "", page)
+    for media in ("prefers-color-scheme: dark", "max-width: 40rem", "@media print"):
+        assert media in page
+
+
+def test_what_is_promised_is_said_for_anybody_and_word_by_word() -> None:
+    page = made()
+    for text in (
+        "synthetic table of 500 rows and 6 columns",
+        "may be published with the table",
+        "right at most 73.1% of the time",
+        "one person, with all rows that bear",
+        "one person added or removed",
+        "1, of which 0.9999 is spent",
+        "at most 2 of each are used",
+        "kinds were confirmed",
+        "age: 7 pieces",
+        "left out of the synthetic table: note",
+        "2 noisy marginals",
+        "noise multiplier 7.25",
+        "delta is large",
+        "whether the published table is anonymous".capitalize(),
+    ):
+        assert text in page, text
+    assert "A row is protected, not a person" in made(protects="one row")
+    assert "weak promise" in made(epsilon=20.0) and "practically always" in made(epsilon=20.0)
+    assert "outside library" in made(guarantee="unverified")
+    without = made(guarantee="none", epsilon_spent=None)
+    assert "neither the table nor this page is for publishing" in without and "may be published with" not in without
+    assert "seed can take it off. Not for publishing" in made(noise="SEEDED: not private against whoever knows the seed")
+
+
+def test_a_guess_is_no_better_than_epsilon_and_delta_allow() -> None:
+    assert best_guess(0.0, 0.0) == 0.5 and best_guess(1.0, 0.0) == pytest.approx(np.e / (1 + np.e)) and best_guess(1e4, 1e-6) == 1
+    assert best_guess(0.0, 0.1) == pytest.approx(0.55)  # with probability delta all is told, else nothing
+
+
+def test_an_evaluation_is_shown_or_said_to_be_missing() -> None:
+    page = made()
+    for text in (
+        "In words: models learn",
+        "in-sample",
+        "give or take 9.5",
+        ">300<",
+        ">0<",
+        "0.966",
+        "with a chance of 95% between",
+    ):
+        assert text in page, text
+    absent = statement()
+    del absent["evaluation"]
+    assert "Nothing was measured" in public_page(absent, "made.csv", [])
+    assert "held out: about 25% of them" in made(evaluation={**EVALUATION.to_mapping(), "part": 0.25})
+
+
+def test_shares_of_columns_are_those_of_the_rows_however_they_come() -> None:
+    frame = rows(3000)
+    cost, floor = frame["cost"], frame["floor"]
+    pages = Pages(SCHEMA)
+    list(pages.watch([frame[:1500].reset_index(drop=True), frame[1500:].reset_index(drop=True)]))
+    found = {tally.column.name: tally for tally in pages._tallies or []}
+    assert all(tally.rows == 3000 for tally in found.values())
+    assert found["floor"].values == {str(k): int((floor == k).sum()) for k in (1, 2, 3)}
+    assert found["cost"].missing == cost.isna().sum() and found["cost"].values[0.0] == (cost == 0).sum()
+    assert found["cost"].ranges.sum() + found["cost"].values[0.0] + found["cost"].missing == 3000
+    assert found["cost"].mean == pytest.approx(cost.mean()) and found["seen"].ranges.sum() == 3000
+    shown, rest, many = found["<script>alert(1)</script>"].commonest()
+    assert len(shown) == MOST_VALUES and many == 32 - MOST_VALUES and sum(part for _, part in shown) + rest == pytest.approx(1)
+    assert found["seen"].written(0.0) == "1970-01-01" and "2020" in made() and made(pieces=1) == made(pieces=1)
+
+
+@pytest.mark.parametrize("changed", [{"age": 40}, {"cost": np.nan}, {"cost": 12.5, "age": 1}, {"seen": "03.02.2021"}])
+def test_columns_of_one_value_or_none_are_drawn(changed: dict[str, Any]) -> None:
+    assert Nested(made(rows(50).assign(**changed))).open == []
+    assert Nested(made(rows(1))).open == []
+
+
+def test_tallies_of_skewed_numbers_are_cut_on_a_logarithmic_scale() -> None:
+    frame = rows(2000).assign(cost=np.exp(np.random.default_rng(1).normal(5, 3, 2000)))
+    own = next(tally for tally in tallies(SCHEMA, readable(frame, SCHEMA)) if tally.column.name == "cost")
+    assert own.edges is not None and np.ptp(np.diff(np.log(own.edges))) < 1e-6
+
+
+def test_nothing_on_the_page_depends_on_anything_but_statement_and_rows() -> None:
+    one, other = made(), made()
+    assert one == other
+    changed = copy.deepcopy(EVALUATION.to_mapping())
+    changed["accuracy"]["estimate"] = 0.123
+    assert made(evaluation=changed) != one and "0.123" in made(evaluation=changed)

@@ -1,0 +1,123 @@
+"""What people type: file names with any signs work, Hydra's own words list values or are refused in one line, in plain words."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.sweep.overrides import UsageError, parsed, quoted, remedy, settled, split, values
+from experiments.sweep.plan import composed
+from experiments.sweep.request import inspect_request
+
+ODD = ["umsätze (1).csv", "a,b.csv", "a[1].csv", "[1].csv", "{a}.csv", "a=b.csv", "a#1;2.csv", "a'b.csv", 'a"b.csv', "日本.csv"]
+ODD += [
+    "1",
+    "null",
+    "glob(1)",
+    "choice(a,b).csv",
+    "range(1,3)",
+    "interval(0,1)",
+    " lead.csv",
+    "a&b.csv",
+    "x\\",
+    "$x.csv",
+    "a b.csv",
+]
+FILE = ("dataset=csv", "synthesizer=real")
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12))
+def test_a_quoted_text_is_read_as_it_is(text: str) -> None:
+    read = parsed(f"key={quoted(text)}")
+    assert read.value() == text.replace("${", "\\${") and values(read) == [read.value()]
+    (typed,) = shlex.split(remedy("key", text))
+    assert typed == f"key={quoted(text)}"
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("flags", [(), ("-m",)])
+def test_a_file_that_is_there_is_meant_whatever_its_name_is(
+    name: str, flags: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("a,y\n1,no\n")
+    request = inspect_request([*flags, *FILE, f"dataset.path={name}"])
+    assert request.axes["dataset.path"] == [name] and len(request.jobs()) == 1
+    again = inspect_request(request.arguments)
+    assert again == request, "what `retry` is given"
+
+
+def test_a_list_of_files_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b.csv", "a,b.csv"):
+        (tmp_path / name).write_text("")
+    assert inspect_request(["-m", *FILE, "dataset.path=a,b.csv"]).axes["dataset.path"] == ["a", "b.csv"]
+    assert settled(["dataset.schema=a"], None) == ["dataset.schema=a"]
+
+
+@pytest.mark.parametrize("name", ["umsätze.csv", "a[1].csv", "a=b.csv", "x'y.csv", "data(1).csv"])
+def test_a_value_that_cannot_be_read_is_refused_with_what_to_type(name: str) -> None:
+    for key in ("dataset.path", "dataset.target"):
+        with pytest.raises(UsageError) as refused:
+            inspect_request([*FILE, f"{key}={name}"])
+        said = str(refused.value)
+        assert "\n" not in said and "Lexer" not in said and "hydra.cc" not in said and said.endswith(remedy(key, name))
+        (typed,) = shlex.split(remedy(key, name))
+        assert inspect_request([*FILE, typed]).axes[key] == [name]
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("privacy.epsilon=interval(0,1)", r"interval\(0,1\): an interval names no values. List them \(privacy.epsilon=VALUE"),
+        ("experiment=interval(0,1)", "an interval names no values"),
+        ("seed=glob(*)", "glob is for names of dataset, synthesizer"),
+        ("synthesizer=glob(zz*)", "no synthesizer is called like that; there are absyn"),
+        ("seed=range(0,3,0)", "a range of 1 to 100,000 values is needed, with a step that is not 0"),
+        ("seed=range(0,1000000000)", "a range of 1 to 100,000 values"),
+        ("seed=range(3)", "seed has several values; add -m to run them all$"),
+        ("dataset.target=a,b", "add -m to run them all; if it is one text, quote it twice: 'dataset.target=\"a,b\"'$"),
+        ("seed", "'seed' is no setting; KEY=VALUE is needed"),
+        ("=1", "'=1' is no setting"),
+        ("~", "'~' is no setting"),
+        ("--nosuch", "unrecognized arguments: --nosuch; dpdsyn run --help"),
+    ],
+)
+def test_what_hydra_cannot_list_or_read_is_one_line(typed: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as refused:
+        inspect_request(["dataset=adult", "synthesizer=real", typed])
+    assert "\n" not in str(refused.value)
+
+
+def test_words_that_list_values_do(tmp_path: Path) -> None:
+    def axis(key: str, typed: str) -> list[str]:
+        request = inspect_request(["-m", "dataset=adult", typed, *([] if key == "synthesizer" else ["synthesizer=real"])])
+        assert len(request.jobs()) == len(request.axes[key])
+        return [str(value) for value in request.axes[key]]
+
+    assert axis("synthesizer", "synthesizer=glob([mst,mw*])") == ["mst", "mwem"]
+    assert axis("synthesizer", "synthesizer=glob(m*,exclude=mw*)") == ["majority", "mst"]
+    assert axis("synthesizer", "synthesizer=choice(mst,real)") == ["mst", "real"]
+    assert axis("seed", "seed=range(0,3)") == ["0", "1", "2"]
+    (tmp_path / "synthesizer").mkdir()
+    (tmp_path / "synthesizer" / "mine.yaml").write_text("name: mine\n_target_: baselines.mst.MST\n")
+    own = inspect_request(["--config-dir", str(tmp_path), "dataset=adult", "synthesizer=glob(mine*)"])
+    assert own.axes["synthesizer"] == ["mine"], "one name needs no -m, and those of one's own count"
+
+
+@pytest.mark.parametrize("key", ["privacy.epsilon", "privacy", "seed", "dataset", "synthesizer", "compute.threads", "evaluation"])
+def test_a_deleted_key_that_every_run_needs_is_named(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "DPDSYN_RESULTS", str(tmp_path))
+    request = inspect_request(["dataset=adult", "synthesizer=real", f"~{key}"])
+    with pytest.raises(UsageError, match=rf"^every run needs {key}; leave ~{key} out$"):
+        list(composed(request.jobs(), None))
+
+
+def test_flags_may_stand_anywhere() -> None:
+    between = inspect_request(["dataset=adult", "-m", "synthesizer=real", "seed=0,1"])
+    assert len(between.jobs()) == 2 and split(["a=1", "--cfg", "job", "b=2"]).overrides == ["a=1", "b=2"]
