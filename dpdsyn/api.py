@@ -129,10 +129,10 @@ class DPDSyn:
         key, noise, fitting, sampling = self._streams()
         if preflight:
             report = held_against(table, public)
-            for line in report.cautions:
-                warnings.warn(line, PreflightWarning, stacklevel=2)
-            for line in report.broken_rules:
-                warnings.warn(line, BrokenRuleWarning, stacklevel=2)
+            for words in report.cautions:
+                warnings.warn(words, PreflightWarning, stacklevel=2)
+            for words in report.broken_rules:
+                warnings.warn(words, BrokenRuleWarning, stacklevel=2)
         ledger = self._ledger(budget, public)
         try:
             multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)

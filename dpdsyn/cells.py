@@ -160,7 +160,8 @@ def _parsed(text: str, form: str | None) -> date:
         found = plain.fullmatch(text) if (plain := _digits(form)) is not None else None
         if found is not None:
             with suppress(ValueError):  # no such day; strptime has the last word
-                return datetime(**{name: int(digits) for name, digits in found.groupdict().items()})
+                parts = {name: int(digits) for name, digits in found.groupdict().items()}
+                return datetime(**parts)  # type: ignore[arg-type]  # none of them is a time zone
         return datetime.strptime(text, form)
     try:
         return datetime.fromisoformat(text)

@@ -91,9 +91,9 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def release(given: argparse.Namespace) -> int:
-    made = {"reading": reading(given), "conditions": conditions(given)}
-    names = [field.name for field in fields(Request) if field.name not in made]
-    return synthesize(Request(**{name: getattr(given, name) for name in names}, **made))
+    names = [field.name for field in fields(Request) if field.name not in ("reading", "conditions")]
+    asked = {name: getattr(given, name) for name in names}
+    return synthesize(Request(**asked, reading=reading(given), conditions=conditions(given)))
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,8 @@ def _clean(cells: pd.Series, missing: set[str], decimal: str, column: Column | N
     if decimal == ",":
         numbers = column is not None and (column.ordered or bool(column.cut_at) or any(map(is_number, column.categories)))
         written = with_points(texts, None if drafting else numbers)
-        as_listed = [isinstance(text, str) and not numbers and canonical(text) in listed for text in texts] if column else False
-        texts = texts.where(as_listed, written) if column else written
+        as_listed = np.array([isinstance(text, str) and not numbers and canonical(text) in listed for text in texts], dtype=bool)
+        texts = texts.where(as_listed, written)
     positions, kept = pd.factorize(texts)
     positions = np.append(positions, -1)[cells.cat.codes.to_numpy()]
     return pd.Series(pd.Categorical.from_codes(positions, categories=pd.Index(kept)), index=cells.index, name=cells.name)

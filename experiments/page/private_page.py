@@ -41,7 +41,7 @@ def private_page(name: str, schema: Schema, real: pd.DataFrame, synthetic: pd.Da
         own = tally.empty()
         own.add(rows[tally.column.name])
         beside.append(own)
-    pairs = _pairs(*(_encoded(frame, schema) for frame in (real, synthetic)), schema)
+    pairs = _pairs(_encoded(real, schema), _encoded(synthetic, schema), schema)
     banner = tag("div", escape(_MARK), class_="banner", role="note")
     low = tag("div", escape(_MARK), class_="banner low", aria_hidden="true")
     parts = [

@@ -75,7 +75,7 @@ class Tally:
         self.rows += len(cells)
         self.missing += len(cells) - len(known)
         if not self.is_number:
-            self.values.update(known.value_counts().to_dict())
+            self.values.update(Counter(known.tolist()))
             return
         numbers = known.to_numpy(dtype=float)
         if not len(numbers):
