@@ -18,6 +18,7 @@ from dpdsyn.checks import InputError
 from dpdsyn.column import LEARN
 from dpdsyn.constraint_words import tests_of
 from dpdsyn.constraints import Among
+from dpdsyn.listed import Listed
 from dpdsyn.schema import Schema
 from dpdsyn.schema_values import shortened
 
@@ -70,14 +71,14 @@ class Conditions:
         if schema.target in self.given:
             raise InputError(f"both given and balance speak of the target {schema.target!r}; keep one of them")
         column = schema[schema.target]
-        known = {canonical(category) for category in column.categories}
-        unknown = [name for name in self.balance if known and canonical(name) not in known]
+        listed = Listed(column.categories)
+        unknown = [name for name in self.balance if column.categories and listed.code(name) is None]
         if unknown:
             raise InputError(
                 f"balance: {', '.join(map(repr, unknown))} is no class of {column.name!r}; there are "
                 f"{shortened(column.categories or [LEARN])}"
             )
-        if len({canonical(name) for name in self.balance}) < len(self.balance):
+        if len({listed.text(name) for name in self.balance}) < len(self.balance):
             raise InputError(f"balance: a class is given twice in {dict(self.balance)!r}")
         shares = list(self.balance.values())
         if not all(isinstance(share, Real) and not isinstance(share, bool) and 0 <= share <= 1 for share in shares):
@@ -92,7 +93,8 @@ class Conditions:
         if not self.balance:
             return None
         column = schema[str(schema.target)]
-        shares = {canonical(name): float(share) for name, share in self.balance.items()}
+        listed = Listed(column.categories)
+        shares = {listed.text(name): float(share) for name, share in self.balance.items()}
         wanted = np.array([shares.get(canonical(category), 0.0) for category in column.categories]) * n
         wanted = np.append(wanted, np.zeros(column.size - len(wanted)))
         counts = np.floor(wanted + 1e-9).astype(np.int64)

@@ -24,6 +24,7 @@ import numpy as np
 from dpdsyn.cells import canonical, moment, number
 from dpdsyn.column import Column
 from dpdsyn.constraints import DAY, Among, Comparison, Dependence, Implication, Missing, Rule, Side, Test, computed, seconds
+from dpdsyn.listed import Listed
 from dpdsyn.schema_values import SchemaError, shortened
 
 ACCEPTED = (
@@ -271,7 +272,7 @@ class _Parser:
     def value(self, column: Column, token: _Token) -> str | float:
         """The text of a category, or a number (seconds of a date), that stands for a value of the column."""
         if not column.ordered:
-            text = canonical(token.text)
+            text = Listed(column.categories).text(token.text)
             known = [canonical(category) for category in column.categories]
             if known and not column.is_learnt and text not in known:
                 raise self.error(

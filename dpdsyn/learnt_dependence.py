@@ -17,6 +17,7 @@ from dpdsyn.cells import canonical, moment, number
 from dpdsyn.column import Column
 from dpdsyn.constraints import Dependence, seconds
 from dpdsyn.drawn_rows import DrawnRows, as_shown, code_of
+from dpdsyn.listed import Listed
 from dpdsyn.schema import Schema
 
 
@@ -116,8 +117,8 @@ def _is(column: Column, value: Any, rows: DrawnRows, where: np.ndarray) -> np.nd
 
 def _code(column: Column, value: Any) -> int:
     """The code of a category; -1 of one that was not learnt, so that no row has it."""
-    texts = [canonical(category) for category in column.categories]
-    return texts.index(canonical(value)) if canonical(value) in texts else -1
+    code = Listed(column.categories).code(value)
+    return -1 if code is None else code
 
 
 def stated_number(column: Column, value: Any) -> float:

@@ -11,6 +11,7 @@ import pandas as pd
 from dpdsyn.cells import canonical, distinct, each
 from dpdsyn.constraints import Dependence, Implication, seconds
 from dpdsyn.learnt_dependence import stated_number
+from dpdsyn.listed import Listed
 from dpdsyn.schema import Schema
 
 
@@ -36,7 +37,8 @@ class RawRows:
             codes = column.read(self.frame[name])
             wanted = [code for code, category in enumerate(column.categories) if canonical(category) in texts]
             return np.isin(codes, wanted)
-        return each(self.frame[name], lambda cell: canonical(cell) in texts, False, bool)
+        listed = Listed(column.categories)
+        return each(self.frame[name], lambda cell: listed.text(cell) in texts, False, bool)
 
     def absent(self, name: str) -> np.ndarray:
         """See `dpdsyn.constraints.Rows`."""
@@ -74,9 +76,11 @@ def _keys(rows: RawRows, name: str) -> np.ndarray:
     """A text for each cell, the same for cells that say the same."""
     if rows.schema[name].ordered:
         return np.array([repr(float(value)) for value in rows.number(name)], dtype=object)
-    return each(rows.frame[name], canonical, "", object)
+    return each(rows.frame[name], Listed(rows.schema[name].categories).text, "", object)
 
 
 def _key(rows: RawRows, name: str, value: object) -> str:
     column = rows.schema[name]
-    return repr(float(stated_number(column, value) * seconds(column))) if column.ordered else canonical(value)
+    if column.ordered:
+        return repr(float(stated_number(column, value) * seconds(column)))
+    return Listed(column.categories).text(value)

@@ -14,7 +14,7 @@ from builders.any_codes import AnyCodes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dpdsyn import DPDSyn, Schema, published_rows
+from dpdsyn import DPDSyn, Schema, private_evaluation, published_rows
 from dpdsyn.blind import Blind
 from dpdsyn.candidates import Independent
 from dpdsyn.checks import InputError
@@ -24,6 +24,8 @@ from dpdsyn.impossible import impossible
 from dpdsyn.merging import fit
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.published_rows import PublishedRows, refuse_contradictions
+from dpdsyn.raw_rules import broken
+from dpdsyn.release import Release
 
 NONE = Conditions()
 Check = Callable[[dict[str, Any]], bool]
@@ -234,6 +236,45 @@ def test_models_keep_rules_after_they_are_saved_and_tell_owners_of_rows_that_do_
     assert together.groupby("sex")["b"].nunique().max() == 1
     assert pd.concat([frames[0], frames[2]])["key"].is_unique
     assert model.tally.rows == 600 and loaded.tally.rows == 300
+
+
+def test_a_release_of_any_method_keeps_rules_and_its_evaluation_learns_from_rows_that_do(
+    people: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = small("a >= b", "sex -> b")
+    lessons: list[np.ndarray] = []
+    judge = private_evaluation.evaluated
+
+    def seen(private: Any, closed: Schema, rows: np.ndarray, *rest: Any) -> Any:
+        lessons.append(rows)
+        return judge(private, closed, rows, *rest)
+
+    monkeypatch.setattr(private_evaluation, "evaluated", seen)
+    fitted = Release("dpdsyn.candidates:Independent", {}, epsilon=4.0)
+    fitted.fit(people, schema, preflight=False, evaluate=0.3, hold_out=0.5)
+    (rows,) = lessons
+    assert rows.dtype == schema.dtype and rows.shape == (400, 4) and (rows[:, 0] >= rows[:, 1]).all()
+    assert len({tuple(pair) for pair in rows[:, [1, 2]].tolist()}) == len(set(rows[:, 2].tolist())) and fitted.tally.rows == 0
+    fitted.save(tmp_path / "m")
+    loaded = Release.load(tmp_path / "m")
+    together = pd.concat([fitted.sample(200), loaded.sample(200)])
+    assert (together["a"] >= together["b"]).all() and together.groupby("sex")["b"].nunique().max() == 1
+    assert set(together["land"]) == {"DE"} and loaded.evaluation_ == fitted.evaluation_ is not None
+
+
+def test_a_number_that_is_listed_is_the_same_number_in_rules_conditions_and_rows() -> None:
+    half = {"kind": "categorical", "categories": [0.5, 1, "1.50"], "other": False}
+    columns = {"dose": half, "y": {"kind": "categorical", "categories": [1, 2]}}
+    raw = {"target": "y", "rows_public": 9, "columns": columns, "constraints": ["y = 1.0 -> dose = 0.50"]}
+    schema = Schema.from_mapping(raw)
+    frame = rows_of(schema, 200)
+    assert set(frame.loc[frame["y"] == 1, "dose"]) == {0.5} and set(frame["dose"]) == {0.5, 1, "1.50"}
+    assert set(rows_of(schema, 20, conditions=Conditions({"dose": "0.500"}))["dose"]) == {0.5}
+    assert set(rows_of(schema, 20, conditions=Conditions({}, {"2.0": 1.0}))["y"]) == {2}
+    with pytest.raises(SchemaError, match=r"'1\.5' is no category"):
+        rows_of(schema, 20, conditions=Conditions({"dose": "1.5"}))
+    told = pd.DataFrame({"dose": ["0.50", ".5", "1"], "y": ["1", "1.0", "1"]})
+    assert list(broken(schema, told).values()) == [1]
 
 
 def api_warning() -> type[Warning]:
