@@ -271,6 +271,8 @@ class DPDSyn:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        if hasattr(self, "method_") and not hasattr(self, "_published"):  # of an earlier version
+            self._published = PublishedRows(self.method_, self.schema_)
         if hasattr(self, "method_") and not hasattr(self, "_sampling"):
             self._draw_afresh()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -114,7 +115,7 @@ class Column:
         return cls(
             name=name,
             kind=kind,
-            categories=tuple(map(plain, categories or ())),
+            categories=tuple(c if isinstance(c, date) else plain(c) for c in categories or ()),  # dates stay dates
             bounds=of_clock(kind, spec) if spec.get("bounds") is None else bounds(name, kind, spec["bounds"]),
             bins=spec.get("bins", 0),
             scale=spec.get("scale", "linear"),

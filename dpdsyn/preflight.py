@@ -227,7 +227,9 @@ class _Counted:
     def nothing(self, rows: int) -> Fault | None:
         """The fault that no cell is what the schema says, if so it is."""
         present = rows - self._cells["missing"]
-        if rows and not present and self._column.missing is not None and not self._column.is_open:
+        if rows < _LEAST_ROWS:  # which is refused for that
+            return None
+        if not present and self._column.missing is not None and not self._column.is_open:
             return Fault(self._column.name, "nothing", rows, 0, _NONE["missing"].format(f"{rows:,}"))
         for kind in ("undeclared", "clipped"):
             if self._first is not None and self._cells[kind] == present:

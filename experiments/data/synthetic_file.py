@@ -176,7 +176,7 @@ def _cast(cells: Any, field: pa.Field) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_timestamp(field.type) and field.type.tz is not None:  # cells are what the clocks there show
+    if pa.types.is_timestamp(field.type) and field.type.tz is not None and cells.type.tz is None:  # what the clocks there show
         local = cells.cast(pa.timestamp(field.type.unit))
         return pc.assume_timezone(local, field.type.tz, ambiguous="earliest", nonexistent="earliest")
     if pa.types.is_time(field.type):

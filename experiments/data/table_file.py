@@ -85,7 +85,7 @@ def read_table(
     missing = {*reading.missing} if parquet else {*WORDS_FOR_MISSING, *reading.missing} - {*reading.not_missing}
     try:
         if is_workbook(path):
-            table = _workbook(path)
+            table = _workbook(path, reading.decimal)
         else:
             table = _parquet(path, schema) if parquet else _csv(path, _start(path, reading), reading)
         if not table.num_rows and not may_be_empty:
@@ -273,10 +273,10 @@ def _refuse_unclosed_quote(path: Path, table: Any, reading: Reading) -> None:
             )
 
 
-def _workbook(path: Path) -> Any:
+def _workbook(path: Path, mark: str) -> Any:
     import pyarrow as pa
 
-    names, rows = workbook_rows(path)
+    names, rows = workbook_rows(path, mark)
     names = [name.strip() for name in names]
     _check_names(path, names)
     columns = [pa.array([row[i] for row in rows], pa.string()).dictionary_encode() for i in range(len(names))]

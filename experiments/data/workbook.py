@@ -24,13 +24,15 @@ def is_workbook(path: Path) -> bool:
         return False
 
 
-def workbook_rows(path: Path) -> tuple[list[str], list[list[str | None]]]:
+def workbook_rows(path: Path, mark: str = ".") -> tuple[list[str], list[list[str | None]]]:
     """(names, rows of cells as texts, None where nothing stands). Rows without any cell are passed over.
+
+    mark: the decimal mark that numbers are written with.
 
     Raises DataError without openpyxl, for a file that is damaged, and for what is not one table: several sheets with cells, cells
     beyond the names, formulas whose values were not saved.
     """
-    name, table = _sheet(path)
+    name, table = _sheet(path, mark)
     if not table:
         raise DataError(f"{path} is empty")
     (first, names), rows = table[0], table[1:]
@@ -47,14 +49,16 @@ def workbook_rows(path: Path) -> tuple[list[str], list[list[str | None]]]:
     return [cell or "" for cell in names], padded
 
 
-def _sheet(path: Path) -> tuple[str, list[tuple[int, list[str | None]]]]:
+def _sheet(path: Path, mark: str) -> tuple[str, list[tuple[int, list[str | None]]]]:
     """Name of the only sheet with cells, and its rows that have some, each with its number."""
     openpyxl = _openpyxl(path)
     try:
         values, formulas = (openpyxl.load_workbook(path, read_only=True, data_only=only) for only in (True, False))
         with_cells = {}
         for sheet in values.worksheets:
-            rows = [(number, cells) for number, cells in enumerate(_texts(sheet), start=1) if any(c is not None for c in cells)]
+            rows = [
+                (number, cells) for number, cells in enumerate(_texts(sheet, mark), start=1) if any(c is not None for c in cells)
+            ]
             if rows:
                 with_cells[str(sheet.title)] = rows
         if len(with_cells) > 1:
@@ -93,17 +97,17 @@ def _refuse_unsaved(path: Path, sheet: Any, name: str, values: dict[int, list[st
                 )
 
 
-def _texts(sheet: Any) -> Iterator[list[str | None]]:
+def _texts(sheet: Any, mark: str) -> Iterator[list[str | None]]:
     for cells in sheet.iter_rows(values_only=True):
-        yield [_text(cell) for cell in cells]
+        yield [_text(cell, mark) for cell in cells]
 
 
-def _text(cell: Any) -> str | None:
+def _text(cell: Any, mark: str) -> str | None:
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return None
     if isinstance(cell, datetime):
         at_midnight = (cell.hour, cell.minute, cell.second, cell.microsecond) == (0, 0, 0, 0)
         return cell.date().isoformat() if at_midnight else cell.isoformat(" ")
     if isinstance(cell, float):
-        return repr(cell)
+        return repr(cell).replace(".", mark)
     return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)

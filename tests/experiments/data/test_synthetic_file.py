@@ -19,18 +19,18 @@ from experiments.data.synthetic_file import Types, write_parquet
 MIXED: dict[str, list[Any]] = {
     "children": [1, 2, "3+"],
     "severity": ["low", 0.5, "high"],
+    "date or text": ["unknown", dt.date(2024, 1, 1)],
     "zeros": ["08", "09", 7],
     "large": [2**64, -1, 3],
     "up to 2^64": [2**64 - 1, 1],
+    "moment or date": [pd.Timestamp("2024-01-01 12:30"), "never"],
 }
 PLAIN: dict[str, tuple[list[Any], str]] = {
     "whole": ([1, 2], "int64"),
     "half": ([1, 0.5], "double"),
     "truth": ([True, False], "bool"),
     "text": (["a", "b"], "string"),
-    "date": ([dt.date(2024, 1, 1), dt.date(2024, 2, 1)], "string"),  # a schema holds listed dates as their texts
-    "date or text": (["unknown", dt.date(2024, 1, 1)], "string"),
-    "moment or date": ([pd.Timestamp("2024-01-01 12:30"), "never"], "string"),
+    "date": ([dt.date(2024, 1, 1), dt.date(2024, 2, 1)], "date32[day]"),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from dpdsyn.schema import Schema
 from experiments.data.errors import DataError
 from experiments.data.table_file import Reading, is_parquet, lines_of, read_table
 
@@ -42,6 +43,13 @@ def test_cells_are_read_as_texts(tmp_path: Path) -> None:
     assert frame["day"].tolist()[:2] == ["2024-01-31", "2024-02-01"] and frame["moment"][0] == "2024-01-31 10:30:00"
     assert frame["clock"].tolist()[::2] == ["09:05:00", "23:00:00"] and frame["yes"].tolist()[:2] == ["True", "False"]
     assert not is_parquet(path) and lines_of(path, [0]) == {}
+
+
+def test_a_decimal_comma_is_of_texts_and_numbers_of_a_workbook_are_what_they_are(tmp_path: Path) -> None:
+    path = write(tmp_path / "people.xlsx", [["x"], [1.234], ["2,5"], ["1.000,5"]])
+    schema = Schema.from_mapping({"rows_public": 9, "columns": {"x": {"kind": "real", "bounds": [0, 9999], "bins": 9}}})
+    for public in (None, schema):
+        assert list(map(float, read_table(path, Reading(decimal=","), schema=public)["x"])) == [1.234, 2.5, 1000.5]
 
 
 @pytest.mark.parametrize(
