@@ -94,7 +94,8 @@ def _models(statement: Statement) -> str:
         paragraph(f"In words: {found['verdict']}.", "lead"),
         tag("div", "".join(gauges), class_="gauges"),
         paragraph(
-            f"A model ({found['model']}) was trained on {int(found['lessons']):,} synthetic rows to predict "
+            f"A model ({found['model']}) was trained on {int(found['lessons']):,} synthetic rows"
+            f"{', drawn without the conditions below,' if statement.get('conditioned_on') else ''} to predict "
             f"{found['target']}, and tested "
             f"on real rows ({_basis(found)}). The intervals cover both the noise and that real rows are a sample. "
             f"Balanced accuracy is the "

@@ -220,4 +220,5 @@ def test_made_columns_rules_conditions_and_times_of_day_are_told() -> None:
         "a -&gt; b (x -&gt; 1)",
     ):
         assert line in page
+    assert "synthetic rows, drawn without the conditions below, to predict" in page and "conditions below" not in made()
     assert "drawn under a condition, so how common this is says nothing: ward = south" in page
