@@ -212,7 +212,7 @@ def _check_output(request: Request) -> None:
         raise DataError(f"--output {request.output}: there is no folder {request.output.parent}")
     check_private_page(request.private_page, [request.output, request.statement, request.page])
     refuse_over(
-        {"--private-page" if path == request.private_page else "--output": path for path in request.written},
+        [("--private-page" if path == request.private_page else "--output", path) for path in request.written],
         {"the private table": request.table, "the schema": request.schema},
     )
     for path in request.written:
