@@ -34,7 +34,9 @@ class Swift(Synthesizer):
        (`baselines.marginal.one_shot`); beside these every (feature, target) pair that the graph can hold. They are measured with
        the rest of the budget, divided in proportion to (cells)^(2/3). Where nothing is worth it, the one-way marginals are
        measured again.
-    4. One fit by regularised maximum entropy (`baselines.marginal.maximum_entropy`), from which rows are drawn.
+       Columns of rules that the schema states (`impossible`) are joined in the graph too, where they fit in.
+    4. One fit by regularised maximum entropy (`baselines.marginal.maximum_entropy`), from which rows are drawn; what
+       those rules make impossible is impossible in it.
 
     All noise is Gaussian and its sum is fixed beforehand; what depends on answers is how that one Gaussian is divided (Smith and
     Thakurta 2022, arXiv 2210.17520). So a method that uses this one as a source composes it exactly.
@@ -108,14 +110,17 @@ class Swift(Synthesizer):
         weighed = [Candidate(*each) for each in zip(offered, distances, costs, strict=True)]
         target = -1 if schema.target is None else schema.target_position
         of_right = [clique for clique in offered if len(clique) == 2 and target in clique]
-        cliques, subset = chosen(weighed, of_right, limits)
+        zeros = [(tuple(schema.positions(part.names)), part.cells) for part in self.impossible if part.cells.any()]
+        cliques, subset = chosen(weighed, of_right, limits, [columns for columns, _ in zeros])
         self.report(f"{len(subset)} marginals chosen of {len(offered)}")
 
         measurements = one_way + _measured(private, subset or columns, limits.budget)
         total = estimate_total(measurements)
         count = RowCount.of_marginals([m.values for m in measurements], [m.sigma for m in measurements])
         self.noisy_rows_, self.noisy_rows_sd_ = count.rows, count.sd
-        self.model_ = fit_maximum_entropy(schema.sizes, measurements, total, self.trust, self.iterations, cliques=cliques)
+        self.model_ = fit_maximum_entropy(
+            schema.sizes, measurements, total, self.trust, self.iterations, cliques=cliques, zeros=zeros
+        )
         self.chosen_ = subset
         self.dtype_ = schema.dtype
         self.report(f"a model of {self.model_.tree.cells} cells fitted in {self.model_.iterations} steps")

@@ -19,25 +19,27 @@ from dpdsyn import held_out as holding
 from dpdsyn import merging, private_evaluation, saved
 from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
 from dpdsyn.checks import InputError
+from dpdsyn.conditions import Conditions
 from dpdsyn.contribution_bounding import used_rows
 from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.entropy import apart, fresh
+from dpdsyn.frames import as_pandas
 from dpdsyn.guarantee import KINDS_INFERRED, Guarantee
 from dpdsyn.guide import GuideSettings
 from dpdsyn.learnt import told
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
-from dpdsyn.preflight import PreflightWarning
+from dpdsyn.preflight import BrokenRuleWarning, PreflightWarning
 from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_evaluation import PrivateEvaluation
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.published_rows import PublishedRows, Tally, refuse_contradictions
 from dpdsyn.raw_table import ROWS_COUNTED, RawTable
 from dpdsyn.row_count import RowCount, RowCountWarning
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
-from dpdsyn.schema_values import SchemaError, shortened
-from dpdsyn.synthesizer import draw
+from dpdsyn.stated import refuse_unconfirmed, schema_of, with_target
 
 _KEY_BYTES = 32
 
@@ -99,6 +101,8 @@ class DPDSyn:
     ) -> Self:
         """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
 
+        A frame is one of pandas, or of polars or another library that speaks Arrow or has `to_pandas` (`dpdsyn.frames`).
+
         schema: a Schema, what a schema file holds, or the path of one. What it leaves open is learnt first, out of the same
         budget (`dpdsyn.domain_learning`); `schema_` is the closed one. If it names a person (frames only), at most
         `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
@@ -112,19 +116,23 @@ class DPDSyn:
         any column with this budget. Warns of a budget that promises little, and of a schema whose `rows_public` is far from the
         noisy number of rows.
         """
-        public = with_target(_schema_of(schema), self.target)
+        public = with_target(schema_of(schema), self.target)
         refuse_unconfirmed(public, confirm_kinds, "confirm it with fit(..., confirm_kinds=True)")
         method = self._method()
         budget = Budget(self.epsilon, self.delta)
         _refuse_skipped(method, public, budget)
+        refuse_contradictions(public)
+        table = _named(table)
         private_evaluation.check(table, evaluate, hold_out)
         said = cautions(self.epsilon, self.delta, public.rows_public)
         _warn(said)
         key, noise, fitting, sampling = self._streams()
-        table = _named(table)
         if preflight:
-            for words in held_against(table, public).cautions:
+            report = held_against(table, public)
+            for words in report.cautions:
                 warnings.warn(words, PreflightWarning, stacklevel=2)
+            for words in report.broken_rules:
+                warnings.warn(words, BrokenRuleWarning, stacklevel=2)
         ledger = self._ledger(budget, public)
         try:
             multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
@@ -133,9 +141,9 @@ class DPDSyn:
             _refuse_skipped(method, closed, budget)
             self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
             closed = holding.of_all(closed, public, hold_out)
-            self.evaluation_ = None
+            self._published, self.evaluation_ = PublishedRows.of(self.method_, closed, sampling), None
             if evaluate is not None and multiplier is not None:
-                lessons = draw(self.method_, closed, min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
+                lessons = self._published.codes(min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
                 tested = private if others is None else _private(others, closed, ledger, apart(noise), key)[0]
                 self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
         except BudgetExceeded as error:
@@ -154,10 +162,16 @@ class DPDSyn:
             warnings.warn(caution.text, RowCountWarning, stacklevel=2)
         return self
 
-    def sample(self, n: int | None = None) -> pd.DataFrame:
+    def sample(
+        self, n: int | None = None, given: Mapping[str, Any] | None = None, balance: Mapping[Any, float] | None = None
+    ) -> pd.DataFrame:
         """n synthetic rows (`rows_public` of the schema by default) in the types and categories of the schema.
 
-        Each call gives other rows; none of them costs budget. Raises ValueError before `fit` or for n below 0.
+        given: values that columns are to have, such as {"sex": "Female"}. balance: shares of the target's classes, such as
+        {"yes": .5, "no": .5}. Rules of the schema (`constraints`) are kept; `tally` says how many rows were drawn again or
+        repaired to that end (`dpdsyn.published_rows`). Each call gives other rows; none of them costs budget, for all of it is
+        a function of the fitted model and of the schema. Raises ValueError before `fit`, for n below 0, and for columns, values
+        and shares that there are not.
         """
         schema = self._fitted().schema_
         rows = schema.rows_public if n is None else n
@@ -165,7 +179,12 @@ class DPDSyn:
             raise InputError(f"n is {n!r}; a whole number of rows, 0 or more, is needed")
         if self._process != os.getpid():  # a process that was forked off this one has the same generator
             self._draw_afresh()
-        return schema.decode(draw(self.method_, schema, int(rows), self._sampling), self._sampling)
+        return self._published.sample(int(rows), Conditions.of(given, balance), self._sampling)
+
+    @property
+    def tally(self) -> Tally:
+        """Of all rows sampled so far: how many there are, were drawn, moved and repaired."""
+        return self._fitted()._published.tally
 
     @property
     def guarantee(self) -> Guarantee:
@@ -196,10 +215,7 @@ class DPDSyn:
         parameters = getattr(self, "_fitted_with", None) or self._parameters()  # a pickle of an earlier version has none
         meta = {
             "parameters": {**parameters, "guide": method.guide_.settings.to_mapping()},
-            "schema": self.schema_.to_mapping(),
-            "guarantee": self.guarantee_.to_mapping(),
-            "row_count": None if self.row_count_ is None else vars(self.row_count_),
-            "evaluation": None if self.evaluation_ is None else self.evaluation_.to_mapping(),
+            **self._learnt(),
         }
         saved.write(Path(path), meta, method.state())
 
@@ -218,16 +234,31 @@ class DPDSyn:
                     raise InputError(f"{path} has a guide of {settings['module']}: give that class, load(path, guide=...)")
                 settings["module"] = guide
             model = cls(**{**meta["parameters"], "guide": settings}, random_state=random_state)
-            Budget(model.epsilon, model.delta)
-            model.schema_ = Schema.from_mapping(meta["schema"])
-            model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
-            model.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
-            model.evaluation_ = PrivateEvaluation.from_mapping(meta["evaluation"]) if meta.get("evaluation") else None
-            model.method_ = cast(GuidedSynthesizer, merging.restored(model._method(), model.schema_, arrays))
+            model._restore(meta, arrays)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
         model._begin_sampling()
         return model
+
+    def _learnt(self) -> dict[str, Any]:
+        """What a saved model has besides its parameters and arrays."""
+        return {
+            "schema": self.schema_.to_mapping(),
+            "guarantee": self.guarantee_.to_mapping(),
+            "dependences": self._published.dependences(),
+            "row_count": None if self.row_count_ is None else vars(self.row_count_),
+            "evaluation": None if self.evaluation_ is None else self.evaluation_.to_mapping(),
+        }
+
+    def _restore(self, meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Take what `_learnt` gave, and the arrays of the method."""
+        Budget(self.epsilon, self.delta)
+        self.schema_ = Schema.from_mapping(meta["schema"])
+        self.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
+        self.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
+        self.evaluation_ = PrivateEvaluation.from_mapping(meta["evaluation"]) if meta.get("evaluation") else None
+        self.method_ = cast(GuidedSynthesizer, merging.restored(self._method(), self.schema_, arrays))
+        self._published = PublishedRows.restored(self.method_, self.schema_, meta.get("dependences") or {})
 
     def _parameters(self) -> dict[str, Any]:
         """Those of the method and its budget, as they are now."""
@@ -240,6 +271,8 @@ class DPDSyn:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        if hasattr(self, "method_") and not hasattr(self, "_published"):  # of an earlier version
+            self._published = PublishedRows(self.method_, self.schema_)
         if hasattr(self, "method_") and not hasattr(self, "_sampling"):
             self._draw_afresh()
 
@@ -302,41 +335,6 @@ class DPDSyn:
         return self
 
 
-def _schema_of(given: Any) -> Schema:
-    if isinstance(given, Schema):
-        return given
-    if isinstance(given, str | Path):
-        return Schema.from_yaml(given)
-    return Schema.from_mapping(given)
-
-
-def with_target(schema: Schema, target: str | None) -> Schema:
-    """The schema with its target named. Raises SchemaError if it names another, or if there is no such column."""
-    if target is None:
-        return schema
-    if schema.target not in (None, target):
-        raise SchemaError(f"the schema's target is {schema.target!r}, and target={target!r} says otherwise; keep one of them")
-    if schema.target == target:
-        return schema
-    raw = schema.to_mapping()
-    if target in schema.names and schema[target].is_open:  # rules that it has by default are those of a column that is no target
-        raw["columns"][target] |= {"missing": "drop", "other": False} if not schema[target].ordered else {"missing": "drop"}
-    return Schema.from_mapping({**raw, "target": target})
-
-
-def refuse_unconfirmed(schema: Schema, confirmed: bool, how: str) -> None:
-    """Raise InputError if kinds of columns were guessed from cells and nobody confirms that they may be known.
-
-    how: what to do to confirm it.
-    """
-    if schema.kinds_inferred and not confirmed:
-        kinds = shortened(f"{column.name} {column.kind}" for column in schema.columns)
-        raise InputError(
-            f"the kinds of columns were guessed from cells (kinds_inferred): {kinds}. The guarantee takes them as public, as "
-            f"what you could have told without seeing a row. Correct those that are wrong; where they may be known, {how}"
-        )
-
-
 def _warn(said: Iterable[Caution]) -> None:
     """Of what is grave, as `fit` does."""
     for caution in said:
@@ -352,11 +350,7 @@ def _refuse_skipped(method: GuidedSynthesizer, schema: Schema, budget: Budget) -
 
 def _named(table: Any) -> pd.DataFrame | Path:
     """A frame whose names are texts, or a path. Raises InputError for anything else."""
-    if isinstance(table, pd.DataFrame):
-        return table.set_axis(table.columns.map(str), axis=1)
-    if not isinstance(table, str | Path):
-        raise InputError(f"a pandas DataFrame or the path of a Parquet file is needed; given is a {type(table).__name__}")
-    return Path(table)
+    return Path(table) if isinstance(table, str | Path) else as_pandas(table)
 
 
 def _private(

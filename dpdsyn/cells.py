@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from numbers import Integral, Real
@@ -137,11 +137,14 @@ def day(cell: Any, form: str | None = None) -> float:
 def moment(cell: Any, form: str | None = None) -> float:
     """The second that a cell shows, since 1970-01-01 00:00:00, NaN if it shows none; texts are read as by `day`.
 
-    It is the time written down, in whatever time zone; a date alone is its midnight.
+    It is the time written down, in whatever time zone; a date alone is its midnight, and a time of day alone, where the form has
+    one too, is that of 1900-01-01, as strptime has it.
     """
     try:
         if isinstance(cell, str):
             cell = _parsed(str.strip(cell), form)
+        if isinstance(cell, time) and form is not None:
+            cell = datetime.combine(date(1900, 1, 1), cell)
         if isinstance(cell, datetime):
             seconds = (cell.hour * 60 + cell.minute) * 60 + cell.second
             return float((cell.toordinal() - _EPOCH) * RESOLUTIONS["day"] + seconds)

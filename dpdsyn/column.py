@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -14,9 +14,10 @@ import pandas as pd
 from dpdsyn.cells import RESOLUTIONS, Different, canonical, days, each, is_missing, is_single, moments, number, numbers
 from dpdsyn.grain import uniform
 from dpdsyn.listed import Listed, plain
-from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT, numeral
+from dpdsyn.numerals import numeral
 from dpdsyn.pieces import Pieces, units_of, values_of
-from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, shortened, truth
+from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, truth
+from dpdsyn.times_of_day import of_clock
 
 KINDS = ("categorical", "integer", "real", "date")
 MISSING_RULES = ("drop", "own_code")
@@ -114,8 +115,8 @@ class Column:
         return cls(
             name=name,
             kind=kind,
-            categories=tuple(map(plain, categories or ())),
-            bounds=None if spec.get("bounds") is None else bounds(name, kind, spec["bounds"]),
+            categories=tuple(c if isinstance(c, date) else plain(c) for c in categories or ()),  # dates stay dates
+            bounds=of_clock(kind, spec) if spec.get("bounds") is None else bounds(name, kind, spec["bounds"]),
             bins=spec.get("bins", 0),
             scale=spec.get("scale", "linear"),
             format=spec.get("format"),
@@ -327,25 +328,6 @@ class Column:
         """Values as `found` gives them in units of its pieces, float."""
         return units_of(values, self.decimals or 0)
 
-    def complaint(self, cell: Any, named: str) -> str:
-        """Why a cell is at fault, for its owner; `named` stands for the cell."""
-        if not is_single(cell):
-            return f"{named} is no single value but a {type(cell).__name__}"
-        if self.ordered and isinstance(cell, timedelta | np.timedelta64):
-            return f"{named} is a duration, and the schema says the column is {self.kind}; give it as a number, of days for one"
-        if self.kind == "date":
-            form = f"written as {self.format}" if self.format else "of ISO 8601 such as 2024-03-31 (others: state its `format`)"
-            return f"{named} is not a date {form}, and the schema says the column is one"
-        if self.ordered:
-            if isinstance(cell, date | np.datetime64):
-                return f"{named} is not a number but a date, and the schema says the column is {self.kind}"
-            text = canonical(cell)
-            hint = f"; {COMMA_HINT}" if DECIMAL_COMMA.match(text) else f"; {POINT_HINT}" if text.endswith(STRAY_POINT) else ""
-            return f"{named} is not a number, and the schema says the column is {self.kind}{hint}"
-        if self.cut_at:
-            return f"{named} is neither a number nor one of its classes ({shortened(self.categories)})"
-        return f"{named} is not among its categories ({shortened(self.categories)}) and the column has no code for others"
-
     def decode(self, encoded: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Cells in the owner's own types, which the schema alone decides; missing cells are NaN.
 
@@ -363,6 +345,10 @@ class Column:
             if not self.emit_other and (encoded == self.other_code).any():  # never so in a sample
                 cells = pd.concat([cells.astype(object), pd.Series([OTHER_LABEL], dtype=object)], ignore_index=True)
             return cells.take(encoded).reset_index(drop=True).rename(self.name)
+        return self.cells_of(self.numbers_of(encoded, rng))
+
+    def numbers_of(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Of a column of numbers or dates what `decode` makes cells of: numbers, days or parts of days, NaN where missing."""
         bins = np.minimum(encoded, self.values - 1)
         edges = self.edges if self.bins else np.empty(0)
         if self.pieces:
@@ -375,6 +361,10 @@ class Column:
             numbers = uniform(edges, bins, rng)
         if self.missing_code is not None:
             numbers[encoded == self.missing_code] = np.nan
+        return numbers
+
+    def cells_of(self, numbers: Any) -> pd.Series:
+        """Cells in the owner's types, of numbers as `numbers_of` gives them."""
         if self.kind == "date":
             return self._dates(numbers)
         if self.kind == "integer":

@@ -321,7 +321,8 @@ def _assembled(schema: Schema, closed: Mapping[str, Column | None]) -> Schema:
             "what is known of them, or spend more"
         )
     gone = tuple(name for name, column in known.items() if column is None)
-    return replace(schema, columns=columns, ignore=(*schema.ignore, *gone))
+    rules = tuple(rule for rule in schema.constraints if not set(rule.names) & set(gone))
+    return replace(schema, columns=columns, ignore=(*schema.ignore, *gone), constraints=rules)
 
 
 def _noise(column: Column) -> Column:

@@ -16,10 +16,11 @@ import pandas as pd
 import yaml
 
 from dpdsyn.cells import canonical, each
-from dpdsyn.column import Column, SchemaError, shortened
+from dpdsyn.column import Column, SchemaError
 from dpdsyn.kinds import as_numbers, swapped
 from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT
 from dpdsyn.schema import MARK
+from dpdsyn.schema_values import shortened
 
 MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
 _LONGEST_CATEGORY = 100  # characters; longer ones are taken for free text

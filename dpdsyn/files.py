@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,13 +15,13 @@ class FileError(RuntimeError):
     """A file cannot be written or read; the message names it and says why."""
 
 
-def refuse_over(written: Mapping[str, Path], kept: Mapping[str, Path]) -> None:
+def refuse_over(written: Iterable[tuple[str, Path]], kept: Mapping[str, Path]) -> None:
     """Raise InputError if a file that is to be written is one of those that are to be kept, whatever names they go by.
 
-    written, kept: paths by what the message calls them. Files are told apart by device and inode, so that symbolic and hard
+    written, kept: paths and what the message calls them. Files are told apart by device and inode, so that symbolic and hard
     links, another spelling, `..` and folders mounted twice are seen through.
     """
-    for name, path in written.items():
+    for name, path in written:
         for other, own in kept.items():
             if path.exists() and own.exists() and path.samefile(own):
                 raise InputError(f"{name} {path} is {other} itself; give another name")

@@ -12,6 +12,7 @@ from dpdsyn.cells import RESOLUTIONS
 from dpdsyn.column import Column
 from dpdsyn.pieces import values_of
 from dpdsyn.schema import Schema
+from dpdsyn.times_of_day import is_time_of_day
 
 _NUMPYS = {"day": "D", "hour": "h", "minute": "m", "second": "s"}
 _SPREAD = 3.0  # standard deviations that may be noise
@@ -63,7 +64,8 @@ def _written(column: Column, units: int) -> str:
     """A value of a column of numbers or dates, as a person writes it."""
     if column.kind == "date":
         moment = np.datetime64(units * RESOLUTIONS[column.resolution or "day"], "s")
-        return str(moment.astype(f"datetime64[{_NUMPYS[column.resolution or 'day']}]")).replace("T", " ")
+        day, _, clock = str(moment.astype(f"datetime64[{_NUMPYS[column.resolution or 'day']}]")).partition("T")
+        return clock if clock and is_time_of_day(column.format) else f"{day} {clock}".strip()
     return str(units) if column.kind == "integer" else f"{values_of(np.array([units]), column.decimals or 0)[0]:.15g}"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn.cells import canonical, is_missing
+from dpdsyn.cells import canonical, is_missing, is_single
 from dpdsyn.numerals import numeral
 
 
@@ -61,6 +61,11 @@ class Listed:
             said = numeral(text) if isinstance(cell, str | bytes) else _said(cell) if is_number(cell) else None
             return None if said is None else among.get(said)
         return code
+
+    def text(self, cell: Any) -> str:
+        """The text of the category that the cell is, its own if it is in none: equal for cells that say the same."""
+        code = self.code(cell) if is_single(cell) else None
+        return canonical(cell if code is None else self._categories[code])
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from dpdsyn.column import Column
+from dpdsyn.impossible import impossible
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -29,6 +30,8 @@ _CELL = 4.0
 def fit(synthesizer: Synthesizer, private: PrivateTable, rng: np.random.Generator) -> Synthesizer:
     """The method fitted, on a view with fewer codes where it needs one; its rows have the codes of the table."""
     merging = Merging.of(private.schema, synthesizer.most_values)
+    if found := impossible(private.schema):
+        synthesizer.impossible = tuple(part.merged(merging.mappings if merging else {}) for part in found)
     if merging is None:
         return synthesizer.fit(private, rng)
     return Merged(synthesizer, merging).fit(private, rng)

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dpdsyn.column import SchemaError, shortened
+from dpdsyn.column import SchemaError
 from dpdsyn.draft import key, scalar
 from dpdsyn.kinds import Kind
+from dpdsyn.schema_values import shortened
 
 _HEAD = """\
 # Schema of {title}: the name and the kind of each column. A schema is public: whoever sees a result may know all of it.

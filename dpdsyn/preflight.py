@@ -6,8 +6,8 @@ it, or without it, nothing refuses a row: every cell is encoded as something (`d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ import pandas as pd
 
 from dpdsyn.cells import each
 from dpdsyn.column import ABSENT, UNREADABLE, Column, SchemaError
+from dpdsyn.complaints import complaint
 from dpdsyn.contribution_bounding import whose
+from dpdsyn.raw_rules import broken
 from dpdsyn.schema import Schema
 
 OFTEN = 0.05  # a larger share of cells that are not what the schema says is worth a word
@@ -40,6 +42,10 @@ _NONE = {
 
 class PreflightWarning(UserWarning):
     """Many cells are not what the schema says. It tells of rows: for the table's owner, and not for publishing."""
+
+
+class BrokenRuleWarning(PreflightWarning):
+    """Rows break a rule of the schema."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,8 @@ class Report:
     """What a preflight finds. rows: of the table; usable: those left after the rules for missing cells and persons.
 
     faults: what is refused. nothing: columns of which no cell is what the schema says, which are refused where all rows are at
-    hand. shares: of all columns how many cells are undeclared, clipped, missing or blurred, where there are some.
+    hand. shares: of all columns how many cells are undeclared, clipped, missing or blurred, where there are some. broken: how
+    many rows break each rule of the schema, by its words.
     """
 
     faults: tuple[Fault, ...]
@@ -113,6 +120,16 @@ class Report:
     usable: int
     nothing: tuple[Fault, ...] = ()
     shares: tuple[Share, ...] = ()
+    broken: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def broken_rules(self) -> tuple[str, ...]:
+        """Of each rule that rows break, a sentence for the owner; the method does not hear of it, and published rows keep it."""
+        return tuple(
+            f"constraint {written!r}: {rows:,} rows ({rows / max(self.rows, 1):.2%}) break it; published rows keep it even so"
+            for written, rows in self.broken.items()
+            if rows
+        )
 
     @property
     def often(self) -> tuple[Share, ...]:
@@ -163,6 +180,7 @@ def examined(table: pd.DataFrame | str | Path, schema: Schema) -> Report:
 def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
     found: dict[tuple[str, str], Fault] = {}
     counted = {column.name: _Counted(column) for column in schema.columns}
+    rules = dict.fromkeys((rule.written for rule in schema.constraints), 0)
     rows = usable = 0
     for frame in frames:
         kept = np.ones(len(frame), dtype=bool)
@@ -181,10 +199,11 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
             usable += int(np.minimum(per_person, schema.max_rows_per_person or 1).sum())
         else:
             usable += int(kept.sum())
+        rules = {written: rules[written] + strays for written, strays in broken(schema, frame).items()}
         rows += len(frame)
     nothing = tuple(fault for one in counted.values() if (fault := one.nothing(rows)) is not None)
     shares = tuple(share for one in counted.values() for share in one.shares(rows))
-    return Report(tuple(found.values()), rows, usable, nothing, shares)
+    return Report(tuple(found.values()), rows, usable, nothing, shares, rules)
 
 
 class _Counted:
@@ -208,7 +227,9 @@ class _Counted:
     def nothing(self, rows: int) -> Fault | None:
         """The fault that no cell is what the schema says, if so it is."""
         present = rows - self._cells["missing"]
-        if rows and not present and self._column.missing is not None and not self._column.is_open:
+        if rows < _LEAST_ROWS:  # which is refused for that
+            return None
+        if not present and self._column.missing is not None and not self._column.is_open:
             return Fault(self._column.name, "nothing", rows, 0, _NONE["missing"].format(f"{rows:,}"))
         for kind in ("undeclared", "clipped"):
             if self._first is not None and self._cells[kind] == present:
@@ -264,7 +285,7 @@ def _says(column: Column, cells: pd.Series) -> Callable[[int], tuple[str, str]]:
     """Of a row, the sentence on its cell, with `{}` in the cell's place, and the cell's text."""
 
     def says(row: int) -> tuple[str, str]:
-        return column.complaint(cells.iloc[row], "{}"), _text(cells.iloc[row])
+        return complaint(column, cells.iloc[row], "{}"), _text(cells.iloc[row])
 
     return says
 

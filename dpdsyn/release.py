@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from dpdsyn import merging, saved
+from dpdsyn import saved
 from dpdsyn.api import DPDSyn
 from dpdsyn.checks import InputError
-from dpdsyn.guarantee import Guarantee
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.row_count import RowCount
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import load
 
@@ -56,13 +54,7 @@ class Release(DPDSyn):
     def save(self, path: str | Path) -> None:
         """As `DPDSyn.save`. Raises ValueError for a method that cannot be saved."""
         method = self._fitted().method_
-        meta = {
-            "parameters": self._fitted_with,
-            "schema": self.schema_.to_mapping(),
-            "guarantee": self.guarantee_.to_mapping(),
-            "row_count": None if self.row_count_ is None else vars(self.row_count_),
-        }
-        saved.write(Path(path), meta, method.state())
+        saved.write(Path(path), {"parameters": self._fitted_with, **self._learnt()}, method.state())
 
     @classmethod
     def load(cls, path: str | Path, random_state: int | None = None, guide: Any = None) -> Release:
@@ -72,11 +64,7 @@ class Release(DPDSyn):
             model = cls(**meta["parameters"], random_state=random_state)
             if model.method.partition(".")[0] not in _OURS:
                 raise InputError(f"{path} is of {model.method}, which is no method of ours; fit it anew")
-            Budget(model.epsilon, model.delta)
-            model.schema_ = Schema.from_mapping(meta["schema"])
-            model.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
-            model.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
-            model.method_ = cast(GuidedSynthesizer, merging.restored(model._method(), model.schema_, arrays))
+            model._restore(meta, arrays)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"{path} holds no model of this kind ({type(error).__name__}: {error})") from error
         model._begin_sampling()

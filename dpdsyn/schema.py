@@ -16,12 +16,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.column import LEARN, Column, SchemaError, refuse_unknown, shortened, truth
+from dpdsyn.column import LEARN, Column, SchemaError, refuse_unknown, truth
+from dpdsyn.constraint_words import rules_of
+from dpdsyn.constraints import Rule
+from dpdsyn.made_columns import MadeColumn
 from dpdsyn.schema_file import read_yaml, text_of
+from dpdsyn.schema_values import shortened
 
 MARK = "READ OFF THE ROWS"  # what `dpdsyn schema draft` computed from the table itself
 _MARKED = re.compile(rf"\s*(?:[^#\s].*{MARK}|#\W*{MARK})", re.IGNORECASE)
 KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted", "kinds_inferred"}
+KEYS |= {"constraints"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Schema:
     it, for one row.
     drafted: parts of the schema were read off the rows, so that no result has a guarantee.
     kinds_inferred: the kinds of columns were guessed from cells; the guarantee holds if their owner says that they are public.
+    constraints: rules that every published row keeps (`dpdsyn.constraints`).
+    made: columns that no method reads: ids generated anew, and constants; the data may have them or not.
     """
 
     columns: tuple[Column, ...]
@@ -50,6 +57,8 @@ class Schema:
     max_rows_per_person: int | None = None
     drafted: bool = False
     kinds_inferred: bool = False
+    constraints: tuple[Rule, ...] = ()
+    made: tuple[MadeColumn, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -108,8 +117,22 @@ class Schema:
         groups = raw.get("groups", "rows")
         if not isinstance(groups, str | list | tuple) or not isinstance(raw.get("ignore") or [], list | tuple):
             raise SchemaError("`groups` is rows, identical_rows or a list of columns; `ignore` is a list of columns")
+        made = tuple(
+            MadeColumn.from_mapping(str(name), position, spec)
+            for position, (name, spec) in enumerate(raw["columns"].items())
+            if MadeColumn.is_one(spec)
+        )
+        if target in (names := [column.name for column in made]):
+            raise SchemaError(f"target {target!r} is made anew for every row; name a column to predict")
+        columns = tuple(
+            Column.from_mapping(str(name), spec, str(name) == target)
+            for name, spec in raw["columns"].items()
+            if str(name) not in names
+        )
         return cls(
-            columns=tuple(Column.from_mapping(str(name), spec, str(name) == target) for name, spec in raw["columns"].items()),
+            columns=columns,
+            constraints=rules_of(raw.get("constraints") or (), columns, names),
+            made=made,
             target=target,
             rows_public=0 if (rows := raw.get("rows_public", LEARN)) == LEARN else rows,
             groups=groups if isinstance(groups, str) else tuple(map(str, groups)),
@@ -132,7 +155,11 @@ class Schema:
             "drafted": self.drafted,
         }
         raw |= {"kinds_inferred": True} if self.kinds_inferred else {}
-        return {**raw, "columns": {column.name: column.to_mapping() for column in self.columns}}
+        raw |= {"constraints": [rule.to_plain() for rule in self.constraints]} if self.constraints else {}
+        columns = [(column.name, column.to_mapping()) for column in self.columns]
+        for made in sorted(self.made, key=lambda column: column.position):
+            columns.insert(made.position, (made.name, made.to_mapping()))
+        return {**raw, "columns": dict(columns)}
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Schema:
@@ -232,7 +259,8 @@ class Schema:
         absent = [name for name in dict.fromkeys(wanted) if name not in names]
         if absent:
             raise SchemaError(f"the data lack the column {', '.join(map(repr, absent))}; they have {shortened(names)}")
-        extra = [name for name in names if name not in wanted and name not in self.ignore]
+        known = {*wanted, *self.ignore, *(column.name for column in self.made)}
+        extra = [name for name in names if name not in known]
         if extra:
             raise SchemaError(
                 f"the data have columns that the schema does not know: {shortened(extra)}; "

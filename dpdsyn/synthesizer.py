@@ -15,6 +15,7 @@ import numpy as np
 
 from dpdsyn.checks import InputError
 from dpdsyn.exact_noise import NOISE_IMPORTS
+from dpdsyn.impossible import Impossible
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -32,6 +33,8 @@ class Synthesizer(ABC):
     uses_target: whether, as a source of candidates, the method is to see the target column too.
     most_values: how many codes a learnt column has at most where the method works well; others are merged (`dpdsyn.merging`).
     None: as many as there are.
+    impossible: combinations of codes that no row has, by public rules; whoever fits sets it, and a method whose model can hold
+    zeros may hold these (`dpdsyn.impossible`).
     report: what a long fit tells of its progress, one line at a time; set it to hear.
     """
 
@@ -39,6 +42,7 @@ class Synthesizer(ABC):
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "zcdp"
     uses_target: ClassVar[bool] = False
     most_values: ClassVar[int | None] = None
+    impossible: tuple[Impossible, ...] = ()
     report: Callable[[str], None] = staticmethod(lambda line: None)
 
     @abstractmethod

@@ -31,6 +31,8 @@ from baselines.marginal.inference import Model
 from baselines.marginal.junction_tree import Clique, JunctionTree
 from baselines.marginal.marginals import Measurement, nearest_marginal
 
+Zeros = tuple[Clique, np.ndarray]  # columns, and a table of theirs that is true where no row is
+_NEVER = -60.0  # of the logarithm of an impossible cell's share: e^-60 of all rows is none
 _PRIOR_COUNT = 0.5  # rows added to every cell of a one-way estimate, so that none is impossible
 
 
@@ -41,16 +43,19 @@ class Dual:
     its slack, sigma / trust, which is about its second derivative.
     """
 
-    def __init__(self, tree: JunctionTree, measurements: Sequence[Measurement], total: float, trust: float) -> None:
+    def __init__(
+        self, tree: JunctionTree, measurements: Sequence[Measurement], total: float, trust: float, zeros: Sequence[Zeros] = ()
+    ) -> None:
         self.total = total
-        self.gibbs = Gibbs(tree, [m.clique for m in measurements])
+        self.gibbs = Gibbs(tree, [*(m.clique for m in measurements), *(clique for clique, _ in zeros)])
+        self._zeros = np.concatenate([np.empty(0), *(np.where(cells, _NEVER, 0.0).ravel() for _, cells in zeros)])
         # a table's sum tells of the number of rows alone, which is given
         centred = [m.values + (total - m.values.sum()) / m.values.size for m in measurements]
         self._counts = np.concatenate([table.ravel() for table in centred])
         self._slack = np.concatenate([np.full(m.values.size, m.sigma / trust) for m in measurements])
         self._unit = 1 / np.sqrt(np.maximum(self._counts, 0) + self._slack)
         self._base = np.zeros(self._counts.size)
-        for m, cells in zip(measurements, self.gibbs.slices, strict=True):
+        for m, cells in zip(measurements, self.gibbs.slices, strict=False):  # those of zeros come after
             if len(m.clique) == 1:
                 estimate = nearest_marginal(m, total) + _PRIOR_COUNT
                 self._base[cells] = np.log(estimate / estimate.sum())
@@ -63,7 +68,9 @@ class Dual:
     def __call__(self, scaled: np.ndarray) -> tuple[float, np.ndarray]:
         """(value in nats, gradient) at multipliers in their units, shape (cells,)."""
         multipliers = scaled * self._unit
-        log_sum, expected = self.gibbs.calibrate(self._base + multipliers, self.total)
+        potentials = np.append(self._base + multipliers, self._zeros)
+        log_sum, expected = self.gibbs.calibrate(potentials, self.total)
+        expected = expected[: self.cells]
         pull = multipliers * self._slack
         value = self.total * log_sum - float(multipliers @ self._counts) + float(multipliers @ pull) / 2
         return value, (expected - self._counts + pull) * self._unit
@@ -77,13 +84,15 @@ def fit_maximum_entropy(
     iterations: int = 150,
     tolerance: float = 0.5,
     cliques: Sequence[Clique] | None = None,
+    zeros: Sequence[Zeros] = (),
 ) -> Model:
     """The model of `total` rows of maximum entropy near the measurements.
 
     measurements: unweighted; several of the same columns count as one. A column without a one-way measurement is uniform in the
     base. iterations: of L-BFGS (Byrd, Lu, Nocedal and Zhu 1995) at most. tolerance: the search ends when no cell is further
     off its place than this, in roots of its count plus slack. cliques: of a chordal graph that holds every measurement, if
-    one is at hand; the junction tree is built on it unless that of the measurements alone is smaller.
+    one is at hand; the junction tree is built on it unless that of the measurements alone is smaller. zeros: cells that no row
+    has, of columns that stand together in one of these cliques; others are passed over.
 
     Raises ValueError for weighted measurements.
     """
@@ -92,10 +101,11 @@ def fit_maximum_entropy(
     if any(m.weights is not None for m in measurements):
         raise ValueError("weighted measurements are for fit_model")
     measurements = together(measurements)
-    tree = JunctionTree.of(sizes, [m.clique for m in measurements])
+    zeros = [zero for zero in zeros if any(set(zero[0]) <= set(clique) for clique in cliques or ())]
+    tree = JunctionTree.of(sizes, [*(m.clique for m in measurements), *(clique for clique, _ in zeros)])
     if cliques is not None:
         tree = min(tree, JunctionTree.spanning(sizes, cliques), key=lambda tree: tree.cells)
-    dual = Dual(tree, measurements, total, trust)
+    dual = Dual(tree, measurements, total, trust, zeros)
     options = {"maxiter": iterations, "maxfun": 2 * iterations, "gtol": tolerance, "ftol": 0.0}
     found = minimize(dual, np.zeros(dual.cells), jac=True, method="L-BFGS-B", options=options)
     dual(found.x)  # leaves the beliefs of where the search ended

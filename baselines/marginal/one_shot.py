@@ -69,12 +69,15 @@ def cost(cells: int) -> float:
     return (cells * MEAN_NOISE) ** (2 / 3)
 
 
-def chosen(offered: Sequence[Candidate], wanted: Sequence[Clique], limits: Limits) -> tuple[tuple[Clique, ...], list[Clique]]:
+def chosen(
+    offered: Sequence[Candidate], wanted: Sequence[Clique], limits: Limits, held: Sequence[Clique] = ()
+) -> tuple[tuple[Clique, ...], list[Clique]]:
     """(the maximal cliques of a chordal graph over all columns, the marginals within them to be measured).
 
     A graph takes candidates greedily, by distance over a power of the cost, as long as the expected gain rises. Of the
     graphs for several powers that with the most to gain wins; what is measured of it is the best of all candidates that it
-    holds, by distance over cost. wanted: measured whatever their distance, where the graph can hold them too.
+    holds, by distance over cost. wanted: measured whatever their distance, where the graph can hold them too. held: not measured,
+    but held by the graph where it can.
     """
     cells = Cells(limits.sizes)
     best, graph = 0.0, ChordalGraph.of(len(limits.sizes))
@@ -97,6 +100,10 @@ def chosen(offered: Sequence[Candidate], wanted: Sequence[Clique], limits: Limit
                 graph, added = larger, True
                 measured.append(columns)
         left = waiting
+    for columns in held:
+        larger = graph.joined(columns)
+        if larger is not None and (larger is graph or larger.cells(cells) <= limits.max_cells):
+            graph = larger
     return graph.sets, measured
 
 

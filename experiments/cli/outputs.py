@@ -8,6 +8,11 @@ from pathlib import Path
 from experiments.data.errors import DataError
 
 
+def beside(output: Path, ending: str) -> Path:
+    """Where a file stands that goes with the table: made.html beside made.csv, and beside made.csv.gz."""
+    return output.with_name(output.name.removesuffix(".gz").rpartition(".")[0] + ending)
+
+
 def check_private_page(page: Path | None, others: Sequence[Path]) -> None:
     """Raise DataError if the owner's page cannot be written under this name, or is one of the other files that are written."""
     if page is None:

@@ -174,6 +174,8 @@ def held_against(path: Path, table: pd.DataFrame | Path, schema: Schema, reading
         raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from error
     for caution in report.cautions:
         say(f"CAUTION: {caution}")
+    for line in report.broken_rules:
+        say(f"CAUTION: {line}. For you alone: it tells of the rows")
     return report
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from dpdsyn.checks import InputError
 from dpdsyn.files import refuse_over, refuse_unwritable, whole, write_whole
-from experiments.cli.outputs import check_private_page
+from experiments.cli.asked_rows import asks_for_rows, conditions, kept, kept_rules
+from experiments.cli.outputs import beside, check_private_page
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
 from experiments.data.errors import DataError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from dpdsyn.api import DPDSyn
     from dpdsyn.cautions import Caution
+    from dpdsyn.conditions import Conditions
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
     from experiments.page.release_pages import Pages
@@ -37,13 +39,14 @@ def add(commands: argparse._SubParsersAction) -> None:
     make = commands.add_parser("synthesize", help="a synthetic table from a CSV or Parquet file and its schema")
     make.add_argument("table", type=Path, metavar="FILE")
     make.add_argument("--schema", type=Path, required=True, metavar="YAML")
-    make.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv or .parquet")
+    make.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv, .csv.gz or .parquet")
     make.add_argument("--target", help="the column to be predicted, if the schema does not name it")
     make.add_argument("--epsilon", type=float, required=True)
     make.add_argument("--delta", type=float, default=1e-6)
     make.add_argument(
         "--rows", type=int, help="how many to make; rows_public by default, as the schema states it or as it was learnt"
     )
+    asks_for_rows(make)
     make.add_argument("--method", metavar="NAME", help="a method of `dpdsyn list` under our guarantee; dpdsyn if left out")
     make.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE", help="a setting of the method")
     make.add_argument("--candidates", metavar="NAME", help="source of candidate rows, with the settings of the row that has it")
@@ -88,8 +91,9 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def release(given: argparse.Namespace) -> int:
-    names = [field.name for field in fields(Request) if field.name != "reading"]
-    return synthesize(Request(**{name: getattr(given, name) for name in names}, reading=reading(given)))
+    names = [field.name for field in fields(Request) if field.name not in ("reading", "conditions")]
+    asked = {name: getattr(given, name) for name in names}
+    return synthesize(Request(**asked, reading=reading(given), conditions=conditions(given)))
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class Request:
     method, candidates, labels, other_targets, changes: see `experiments.publishing`. chosen_elsewhere: that these were chosen on
     other data. evaluate, hold_out, private_page: as `DPDSyn.fit` and `experiments.page` have them. confirm_kinds: that the kinds
     of columns may be known, where they were guessed from cells. preflight: whether to hold the rows against the schema first.
-    show_cells: whether it may quote cells.
+    show_cells: whether it may quote cells. conditions: what rows are to be.
     """
 
     table: Path
@@ -122,17 +126,18 @@ class Request:
     confirm_kinds: bool
     preflight: bool
     show_cells: bool
+    conditions: Conditions
     evaluate: float | None = None
     hold_out: float | None = None
     private_page: Path | None = None
 
     @property
     def statement(self) -> Path:
-        return self.output.with_name(f"{self.output.stem}.privacy.json")
+        return beside(self.output, ".privacy.json")
 
     @property
     def page(self) -> Path:
-        return self.output.with_suffix(".html")
+        return beside(self.output, ".html")
 
     @property
     def written(self) -> list[Path]:
@@ -146,6 +151,7 @@ def synthesize(request: Request) -> int:
     from dpdsyn.api import SeededNoiseWarning
     from dpdsyn.cautions import WeakGuaranteeWarning, cautions
     from dpdsyn.privacy import Budget
+    from dpdsyn.published_rows import refuse_contradictions
     from dpdsyn.release import Release
     from dpdsyn.row_count import RowCountWarning
     from experiments.data.table_file import read_table
@@ -155,6 +161,7 @@ def synthesize(request: Request) -> int:
     Budget(request.epsilon, request.delta)
     _check_output(request)
     schema = _schema(request)
+    refuse_contradictions(schema, request.conditions)
     owners = owners_types(request.table) if request.output.suffix == ".parquet" else {}
     _note_texts(request, schema, owners)
     method = chosen(request.method, request.candidates, request.labels, request.other_targets, request.changes)
@@ -189,7 +196,7 @@ def synthesize(request: Request) -> int:
         f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy "
         f"statement\n{request.page}: the same as a page"
     )
-    print("\n".join(map(str, filter(None, (model.guarantee, model.evaluation_)))))
+    print("\n".join(map(str, filter(None, (model.guarantee, model.evaluation_, *kept(model, request.conditions))))))
     if request.private_page is not None:
         pages.write_private(request.private_page, request.output.name, lambda: _real(table, model.schema_))
         say(f"{request.private_page}: synthetic beside real, made of exact private rows; NOT FOR PUBLISHING")
@@ -199,13 +206,13 @@ def synthesize(request: Request) -> int:
 
 
 def _check_output(request: Request) -> None:
-    if request.output.suffix not in ENDINGS:
-        raise DataError(f"--output {request.output}: the name has to end in {' or '.join(ENDINGS)}")
+    if not request.output.name.endswith(ENDINGS):
+        raise DataError(f"--output {request.output}: the name has to end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
     if not request.output.parent.is_dir():
         raise DataError(f"--output {request.output}: there is no folder {request.output.parent}")
     check_private_page(request.private_page, [request.output, request.statement, request.page])
     refuse_over(
-        {"--private-page" if path == request.private_page else "--output": path for path in request.written},
+        [("--private-page" if path == request.private_page else "--output", path) for path in request.written],
         {"the private table": request.table, "the schema": request.schema},
     )
     for path in request.written:
@@ -226,8 +233,8 @@ def _note_texts(request: Request, schema: Schema, owners: Mapping[str, pa.DataTy
 
 
 def _schema(request: Request) -> Schema:
-    from dpdsyn.api import refuse_unconfirmed, with_target
     from dpdsyn.schema import Schema
+    from dpdsyn.stated import refuse_unconfirmed, with_target
 
     schema = with_target(Schema.from_yaml(request.schema), request.target)
     if schema.target is None:
@@ -253,11 +260,11 @@ def _write(request: Request, model: DPDSyn, method: Chosen, rows: int, owners: M
 
     pages = Pages(model.schema_)
     with whole(request.output) as table:
-        chunks = pages.watch(_chunks(model, rows))
-        if request.output.suffix == ".csv":
-            write_csv(chunks, table)
-        else:
+        chunks = pages.watch(_chunks(model, rows, request.conditions))
+        if request.output.suffix == ".parquet":
             write_parquet(chunks, table, Types.of(model.schema_, owners))
+        else:
+            write_csv(chunks, table, model.schema_, packed=request.output.suffix == ".gz")
         statement = _statement(request, model, method, rows)
         write_whole(request.statement, _json(statement).encode())  # both are there before the table is
         pages.write(request.page, request.output.name, statement)
@@ -277,14 +284,14 @@ def _json(statement: dict[str, Any]) -> str:
     return re.sub(r"\[\s+(-?\d[^][\"{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
-def _chunks(model: DPDSyn, rows: int) -> Iterator[pd.DataFrame]:
+def _chunks(model: DPDSyn, rows: int, conditions: Conditions) -> Iterator[pd.DataFrame]:
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
     starts = range(0, rows, _CHUNK)
     for start in track(starts, "sampling", console=console, disable=not console.is_terminal, transient=True):
-        yield model.sample(min(_CHUNK, rows - start))
+        yield model.sample(min(_CHUNK, rows - start), conditions.given or None, conditions.balance or None)
 
 
 def _statement(request: Request, model: DPDSyn, method: Chosen, rows: int) -> dict[str, Any]:
@@ -296,6 +303,7 @@ def _statement(request: Request, model: DPDSyn, method: Chosen, rows: int) -> di
         "program": f"dpdsyn {version('dpdsyn')}",
         "method": {"name": method.name, "version": model.method_.version, **method.parameters},
         "rows": rows,
+        **kept_rules(model, request.conditions),
         "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
         "cautions": [caution.text for caution in model.cautions],
         **({} if model.evaluation_ is None else {"evaluation": model.evaluation_.to_mapping()}),

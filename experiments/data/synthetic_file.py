@@ -6,7 +6,10 @@ written as texts, those by which cells are compared with categories, so that the
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
     from dpdsyn.column import Column
     from dpdsyn.schema import Schema
 
-ENDINGS = (".csv", ".parquet")
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+_CENTS = 3  # decimals up to which they are all written
+_CLOCKS = ("%H:%M", "%H:%M:%S")  # forms of a time of day that a Parquet file can hold as one
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Types:
     @classmethod
     def of(cls, schema: Schema, owners: Mapping[str, pa.DataType]) -> Types:
         """Of columns that are not to be learnt. owners: types of the private file, taken where every value can be written so."""
+        import numpy as np
         import pyarrow as pa
 
         made, written, as_text = [], [], []
@@ -48,14 +54,35 @@ class Types:
                 continue
             made.append((column.name, cells.type))
             own = owners.get(column.name, cells.type)
-            written.append((column.name, own if _castable(cells, own) else cells.type))
+            written.append((column.name, own if _is_of_kind(column, cells, own) and _castable(cells, own) else cells.type))
+        for anew in sorted(schema.made, key=lambda column: column.position):
+            kind = _array(anew.cells(1, 1, np.random.default_rng(0)))
+            as_text += [anew.name] if kind is None else []
+            for fields in (made, written):
+                fields.insert(min(anew.position, len(fields)), (anew.name, pa.string() if kind is None else kind.type))
         return cls(pa.schema(made), pa.schema(written), tuple(as_text))
 
 
-def write_csv(chunks: Iterable[pd.DataFrame], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+def write_csv(chunks: Iterable[pd.DataFrame], path: Path, schema: Schema, packed: bool = False) -> None:
+    """packed: by gzip, without a name or a time in it."""
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if packed else nullcontext(raw) as binary,
+        io.TextIOWrapper(binary, encoding="utf-8", newline="") as file,
+    ):
         for i, chunk in enumerate(chunks):
-            chunk.to_csv(file, index=False, header=i == 0, lineterminator="\n")
+            _with_cents(chunk, schema).to_csv(file, index=False, header=i == 0, lineterminator="\n")
+
+
+def _with_cents(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Numbers of few decimals, such as money, as texts that have all of them: 12.50 and 10.00."""
+    texts = {}
+    for column in schema.columns:
+        if column.kind == "real" and column.pieces and 0 < (decimals := column.decimals or 0) <= _CENTS:
+            numbers = chunk[column.name]
+            if (numbers.isna() | (numbers.round(decimals) == numbers)).all():  # a computed sum may have more
+                texts[column.name] = numbers.map(f"{{:.{decimals}f}}".format, na_action="ignore")
+    return chunk.assign(**texts)
 
 
 def write_parquet(chunks: Iterable[pd.DataFrame], path: Path, types: Types) -> None:
@@ -83,7 +110,11 @@ def owners_types(path: Path) -> dict[str, pa.DataType]:
     for field in pq.read_schema(path):
         if pa.types.is_date(field.type):
             kept[field.name] = pa.date32()
-        elif pa.types.is_decimal(field.type):
+        elif (
+            pa.types.is_decimal(field.type)
+            or pa.types.is_time(field.type)
+            or (pa.types.is_timestamp(field.type) and _known_zone(field.type.tz))
+        ):
             kept[field.name] = field.type
         elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type):
             kept[field.name] = pa.string()
@@ -93,17 +124,41 @@ def owners_types(path: Path) -> dict[str, pa.DataType]:
 def _made(column: Column) -> pa.Array | None:
     """A cell of every value that may be published; None where they have no type in common."""
     import numpy as np
-    import pyarrow as pa
 
     codes = np.arange(column.size - (column.other and not column.emit_other))  # undeclared ones are not published
     if any(isinstance(category, int) and abs(category) >= 2**63 for category in column.categories):
         return None  # which type it is would depend on the rest
-    cells = column.decode(codes, np.random.default_rng(0))
+    return _array(column.decode(codes, np.random.default_rng(0)))
+
+
+def _array(cells: pd.Series) -> pa.Array | None:
+    import pyarrow as pa
+
     try:
         found = pa.array(cells, from_pandas=True)
         return found if pa.array(cells[::-1], from_pandas=True).type == found.type else None  # whichever is drawn first
     except (pa.ArrowException, OverflowError, TypeError, ValueError):
         return None
+
+
+def _is_of_kind(column: Column, cells: pa.Array, own: pa.DataType) -> bool:
+    """Whether cells are moments where the owner's are, and times of day where the owner's are."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(own):
+        return bool(pa.types.is_timestamp(cells.type))
+    return not pa.types.is_time(own) or column.format in _CLOCKS
+
+
+def _known_zone(zone: str | None) -> bool:
+    """Whether there is a time zone, and Arrow knows it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return zone is not None and pc.assume_timezone(pa.array([0], pa.timestamp("s")), zone) is not None
+    except pa.ArrowException:
+        return False
 
 
 def _castable(cells: pa.Array, wanted: pa.DataType) -> bool:
@@ -121,6 +176,13 @@ def _cast(cells: Any, field: pa.Field) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_timestamp(field.type) and field.type.tz is not None and cells.type.tz is None:  # what the clocks there show
+        local = cells.cast(pa.timestamp(field.type.unit))
+        return pc.assume_timezone(local, field.type.tz, ambiguous="earliest", nonexistent="earliest")
+    if pa.types.is_time(field.type):
+        texts = pc.binary_join_element_wise("1970-01-01", cells.cast(pa.string()), " ")
+        moments = texts.cast(pa.timestamp("us"))
+        return moments.cast(pa.time64("us")).cast(field.type, safe=False)
     if pa.types.is_decimal(field.type):
         cells = pc.round(cells.cast(pa.float64()), field.type.scale).cast(pa.string())
     return cells.cast(field.type, safe=False)

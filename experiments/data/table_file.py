@@ -27,6 +27,7 @@ from dpdsyn.numerals import with_points
 from dpdsyn.parquet import declares_text, frame_of, utf8
 from dpdsyn.schema import Schema
 from experiments.data.errors import DataError
+from experiments.data.workbook import is_workbook, workbook_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,10 @@ def read_table(
     parquet = is_parquet(path)
     missing = {*reading.missing} if parquet else {*WORDS_FOR_MISSING, *reading.missing} - {*reading.not_missing}
     try:
-        table = _parquet(path, schema) if parquet else _csv(path, _start(path, reading), reading)
+        if is_workbook(path):
+            table = _workbook(path, reading.decimal)
+        else:
+            table = _parquet(path, schema) if parquet else _csv(path, _start(path, reading), reading)
         if not table.num_rows and not may_be_empty:
             raise DataError(f"{path} holds the names of {table.num_columns} columns and no row")
         frame = frame_of(table.select(_typed(table))) if parquet else pd.DataFrame(index=range(table.num_rows))
@@ -137,7 +141,7 @@ def read_as_missing(path: Path, reading: Reading) -> dict[str, dict[str, int]]:
 def lines_of(path: Path, rows: Iterable[int], reading: Reading | None = None) -> dict[int, int]:
     """The lines of the file on which rows (counted from 0, below the names) end, by row; none for Parquet."""
     wanted = set(rows)
-    if not wanted or is_parquet(path):
+    if not wanted or is_parquet(path) or is_workbook(path):
         return {}
     upto = islice(_rows(path, reading or Reading()), 1, max(wanted) + 2)
     return {row: last for row, (_, last, _) in enumerate(upto) if row in wanted}
@@ -182,8 +186,10 @@ def _first_bytes(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read ({error})") from error
     if not start.strip():
         raise DataError(f"{path} is empty")
-    if start[:4] == b"PK\x03\x04":
-        raise DataError(f"{path} is an Excel workbook or a zip archive; save the table as CSV (UTF-8) or Parquet")
+    if start[:4] == b"PK\x03\x04" and not is_workbook(path):
+        raise DataError(
+            f"{path} is a zip archive or a damaged workbook; unpack it, or save the table as CSV (UTF-8), .xlsx or Parquet"
+        )
     return start
 
 
@@ -265,6 +271,16 @@ def _refuse_unclosed_quote(path: Path, table: Any, reading: Reading) -> None:
             raise DataError(
                 f"{path}, line {first}: a quotation mark is opened and never closed; the row would hold the rest of the file"
             )
+
+
+def _workbook(path: Path, mark: str) -> Any:
+    import pyarrow as pa
+
+    names, rows = workbook_rows(path, mark)
+    names = [name.strip() for name in names]
+    _check_names(path, names)
+    columns = [pa.array([row[i] for row in rows], pa.string()).dictionary_encode() for i in range(len(names))]
+    return pa.table(columns, names=names)
 
 
 def _parquet(path: Path, schema: Schema | None) -> Any:

@@ -24,13 +24,12 @@ def distribution(tallies: Sequence[Tally]) -> str:
 
 
 def _lines(tally: Tally) -> list[str]:
-    column = tally.column
     lines = []
     if tally.is_number and tally.rows > tally.missing:
         mean = tally.written(tally.mean)
-        lines.append(f"{column.kind}, {tally.written(tally.lowest)} to {tally.written(tally.highest)}, mean {mean}")
+        lines.append(f"{tally.kind}, {tally.written(tally.lowest)} to {tally.written(tally.highest)}, mean {mean}")
     else:
-        lines.append(f"{column.kind}, {len(tally.values):,} values")
+        lines.append(f"{tally.kind}, {len(tally.values):,} values")
     if tally.missing:
         lines.append(f"missing: {share(tally.part(tally.missing))}")
     return lines

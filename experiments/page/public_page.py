@@ -22,7 +22,10 @@ _TITLES = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "lo
 def public_page(statement: Statement, name: str, tallies: Sequence[Tally]) -> str:
     """The whole file. name: of the synthetic table's file. tallies: of its columns."""
     body = tag(
-        "main", "".join([_top(statement, name), _promise(statement), _models(statement), _columns(tallies), _details(statement)])
+        "main",
+        "".join(
+            [_top(statement, name), _promise(statement), _models(statement), _columns(statement, tallies), _details(statement)]
+        ),
     )
     return whole_page(f"{name}: what was published", body, str(statement["guarantee"]))
 
@@ -91,7 +94,8 @@ def _models(statement: Statement) -> str:
         paragraph(f"In words: {found['verdict']}.", "lead"),
         tag("div", "".join(gauges), class_="gauges"),
         paragraph(
-            f"A model ({found['model']}) was trained on {int(found['lessons']):,} synthetic rows to predict "
+            f"A model ({found['model']}) was trained on {int(found['lessons']):,} synthetic rows"
+            f"{', drawn without the conditions below,' if statement.get('conditioned_on') else ''} to predict "
             f"{found['target']}, and tested "
             f"on real rows ({_basis(found)}). The intervals cover both the noise and that real rows are a sample. "
             f"Balanced accuracy is the "
@@ -132,14 +136,15 @@ def _table(found: Mapping[str, Any]) -> str:
     )
 
 
-def _columns(tallies: Sequence[Tally]) -> str:
+def _columns(statement: Statement, tallies: Sequence[Tally]) -> str:
     drawn = tag("div", "".join(distribution([tally]) for tally in tallies), class_="columns")
     note = (
         "Shares of the synthetic rows. The outermost bars hold what lies beyond them as well; numbers that "
         "more than a tenth of the rows "
         "have are listed under the picture instead."
     )
-    return _section("What is in the table, column by column", paragraph(note, "note"), drawn)
+    told = words.of_rows(statement)
+    return _section("What is in the table, column by column", *([items(told)] if told else []), paragraph(note, "note"), drawn)
 
 
 def _details(statement: Statement) -> str:

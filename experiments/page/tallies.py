@@ -14,6 +14,7 @@ import pandas as pd
 
 from dpdsyn.column import Column
 from dpdsyn.schema import Schema
+from dpdsyn.times_of_day import is_time_of_day
 from experiments.evaluation.typed_frame import is_numeric, typed
 from experiments.page.markup import number
 
@@ -65,6 +66,11 @@ class Tally:
         return Tally(self.column, self.edges, self.alone, ranges=np.zeros_like(self.ranges))
 
     @property
+    def kind(self) -> str:
+        """What the column holds, in a word or three."""
+        return "time of day" if is_time_of_day(self.column.format) else self.column.kind
+
+    @property
     def is_number(self) -> bool:
         """Whether its cells are numbers or dates."""
         return is_numeric(self.column)
@@ -102,12 +108,14 @@ class Tally:
         return count / self.rows if self.rows else 0.0
 
     def written(self, value: str | float) -> str:
-        """A value as a person reads it; a day as a date."""
+        """A value as a person reads it; a day as a date, a time of day without one."""
         if isinstance(value, str):
             return value if value.strip() else "(empty)"
         if self.column.kind != "date":
             return number(value)
         moment = np.datetime64("1970-01-01T00:00:00") + np.timedelta64(round(value * 86400), "s")
+        if is_time_of_day(self.column.format):
+            return str(moment)[11 : 19 if self.column.resolution == "second" else 16]
         return str(moment)[: 10 if self.column.resolution in (None, "day") else 16].replace("T", " ")
 
     def commonest(self) -> tuple[list[tuple[str, float]], float, int]:

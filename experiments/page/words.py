@@ -149,6 +149,27 @@ def learnt(statement: Statement) -> list[str]:
     return [*lines, *([f"left out of the synthetic table: {', '.join(gone)}"] if gone else [])]
 
 
+def of_rows(statement: Statement) -> list[str]:
+    """What holds of every row by the owner's word: columns that are made, rules that are kept, conditions."""
+    lines = [
+        f"drawn under a condition, so how common this is says nothing: {text}" for text in statement.get("conditioned_on", ())
+    ]
+    lines += [f"every row keeps the rule: {_rule(rule)}" for rule in statement.get("constraints", ())]
+    for name, column in statement.get("schema", {}).get("columns", {}).items():
+        if "constant" in column:
+            lines.append(f"{name}: {column['constant']} in every row")
+        elif column.get("kind") == "id":
+            lines.append(f"{name}: made anew for every row ({column['pattern']}); it names nobody")
+    return lines
+
+
+def _rule(rule: Any) -> str:
+    """As a person writes it; of one with values, with these."""
+    if isinstance(rule, str):
+        return rule
+    return "; ".join(f"{key} ({', '.join(f'{a} -> {b}' for a, b in values.items())})" for key, values in rule.items())
+
+
 def spends(statement: Statement) -> list[list[str]]:
     """What was asked of the rows, one line a kind of use."""
     rows = []

@@ -297,7 +297,12 @@ def changed(**change: Any) -> dict:
         ({}, {"rows_public": 3}, None, "lacks columns"),
         ({}, {"columns": 3}, None, "`columns` is a mapping"),
         ({}, "absent.yaml", None, "absent.yaml: cannot be read"),
-        ({}, SCHEMA, {"age": [1]}, "a pandas DataFrame or the path of a Parquet file is needed; given is a dict"),
+        (
+            {},
+            SCHEMA,
+            {"age": [1]},
+            "a pandas DataFrame, a table of polars or Arrow, or the path of a Parquet file is needed; given is a dict",
+        ),
         ({}, SCHEMA, lambda f: f.head(0), "0 rows can be used; at least two"),
         ({}, SCHEMA, lambda f: f.head(1), "1 rows can be used; at least two"),
         ({}, SCHEMA, lambda f: f.drop(columns="age"), "lack the column 'age'"),

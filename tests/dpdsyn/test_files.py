@@ -38,10 +38,13 @@ def test_a_file_is_known_by_device_and_inode(way: str, tmp_path: Path) -> None:
         written = NAMES[way](path)
         for label in ("--output", "the statement"):
             with pytest.raises(InputError, match=f"^{label} .* is {name} itself; give another name$"):
-                refuse_over({label: written}, {"the private table": own, "the schema": schema})
-    refuse_over({"--output": tmp_path / "sub" / "new.csv"}, {"the private table": own, "absent": tmp_path / "absent"})
+                refuse_over(
+                    [(label, tmp_path / "absent"), (label, written), (label, tmp_path / "new")],
+                    {"the private table": own, "the schema": schema},
+                )
+    refuse_over([("--output", tmp_path / "sub" / "new.csv")], {"the private table": own, "absent": tmp_path / "absent"})
     (tmp_path / "copy.csv").write_text("x")
-    refuse_over({"--output": tmp_path / "copy.csv"}, {"the private table": own})
+    refuse_over([("--output", tmp_path / "copy.csv")], {"the private table": own})
 
 
 def test_what_cannot_be_written_is_said_before_anything_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

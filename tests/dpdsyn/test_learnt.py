@@ -36,6 +36,11 @@ ATOMS = {"pieces": Pieces((1, 2, 3, 4), (1, 2, 3, 4), (1, 2, 3, 4)), "counts": (
             "x: 3 pieces from 1970-01-01 00:03 to 1970-01-01 01:00, of which 1 single value (1970-01-01 00:40)",
         ),
         (
+            Column("x", "date", resolution="minute", format="%H:%M"),
+            NUMBERS,
+            "x: 3 pieces from 00:03 to 01:00, of which 1 single value (00:40)",
+        ),
+        (
             Column("x", "integer"),
             {**ATOMS, "count_sds": (0.1,) * 4},
             "x: 4 pieces from 1 to 4, of which 4 single values (2, 3, 4, ...)",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dpdsyn.cells import canonical
 from dpdsyn.column import ABSENT, KEYS, UNREADABLE, Column, SchemaError
+from dpdsyn.complaints import complaint
 from dpdsyn.schema import Schema, marked_lines
 
 SCHEMA = Schema.from_mapping(
@@ -170,7 +171,7 @@ def test_a_number_is_cut_into_classes_and_the_cut_belongs_below(rng: np.random.G
     assert column.encode(pd.Series(["49.9", "50", "50.1", "1e9", "high"])).tolist() == [0, 0, 1, 1, 1]
     assert column.encode(column.decode(np.array([0, 1]), rng)).tolist() == [0, 1]
     assert column.read(pd.Series(["much"])).tolist() == [UNREADABLE]
-    assert "is neither a number nor one of its classes (low, high)" in column.complaint("much", "a cell")
+    assert "is neither a number nor one of its classes (low, high)" in complaint(column, "much", "a cell")
 
 
 def test_booleans_are_one_category_however_they_are_written() -> None:

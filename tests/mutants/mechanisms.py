@@ -70,8 +70,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "the noise of sums is not multiplied by the clip",
         _TABLE,
-        "self.__noisy(total / most, clip, sigma * clip)",
-        "self.__noisy(total / most, clip, sigma)",
+        "self.__noisy(total / self.__rows.most, clip, sigma * clip)",
+        "self.__noisy(total / self.__rows.most, clip, sigma)",
         *_SUMS,
         check=_CHECK,
     ),
@@ -138,7 +138,7 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "persons: rows weigh 1 instead of 1/k in sums",
         _TABLE,
-        "self.__noisy(total / most, clip, sigma * clip)",
+        "self.__noisy(total / self.__rows.most, clip, sigma * clip)",
         "self.__noisy(total, clip, sigma * clip)",
         *_PERSONS,
     ),

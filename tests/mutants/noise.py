@@ -141,14 +141,14 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "a fitted model keeps the stream of its noise, through pickle too",
         _API,
-        "        self._sampling, self._process = sampling, os.getpid()\n",
-        "        self._noise = noise\n        self._sampling, self._process = sampling, os.getpid()\n",
+        "        self._sampling, self._process, self._seeded_rows = sampling",
+        "        self._noise = noise\n        self._sampling, self._process, self._seeded_rows = sampling",
         *_KEPT,
     ),
     fault(
         "copies keep the stream that rows are drawn from",
         _API,
-        "kept = self.random_state is not None",
+        'kept = getattr(self, "_seeded_rows", self.random_state is not None)',
         "kept = True",
         *_KEPT,
     ),
@@ -162,8 +162,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "a loaded model draws rows from a fixed seed",
         _API,
-        "fresh() if model.random_state is None else",
-        "np.random.default_rng(0) if model.random_state is None else",
+        "fresh() if self.random_state is None else",
+        "np.random.default_rng(0) if self.random_state is None else",
         *_KEPT,
     ),
     fault(

@@ -38,6 +38,25 @@ def test_a_table_and_its_statement_are_written(people: Path, dpdsyn: Dpdsyn) -> 
 
 
 @pytest.mark.slow
+def test_rows_keep_rules_and_conditions_and_the_statement_says_so(people: Path, dpdsyn: Dpdsyn) -> None:
+    schema = people.with_suffix(".yaml")
+    more = "  number: {kind: id, pattern: 'P{:04d}'}\n  land: {constant: DE}\n"
+    rules = 'constraints: ["ill = no -> age < 60", "seen >= 2021-01-01"]\n'
+    schema.write_text(rules + schema.read_text() + more)
+    done = dpdsyn(*CALL, "--output", "made.csv.gz", "--given", "ward=south", "--balance", "yes=0.25,no=0.75", "--rows", "400")
+    assert done.returncode == 0, done.stderr
+    made = pd.read_csv(people.with_name("made.csv.gz"))
+    assert set(made["ward"]) == {"south"} and made["ill"].value_counts().to_dict() == {"no": 300, "yes": 100}
+    assert (made.loc[made["ill"] == "no", "age"] < 60).all() and (made["seen"] >= "2021-01-01").all()
+    assert made["number"].is_unique and set(made["land"]) == {"DE"} and made["number"].str.fullmatch(r"P\d{4}").all()
+    assert "constraint 'seen >= 2021-01-01': " in done.stderr and "rows" in done.stderr  # for the owner
+    statement = json.loads(people.with_name("made.privacy.json").read_text())
+    assert statement["conditioned_on"] == ["ward = south", "classes: yes 0.25, no 0.75"]
+    assert statement["constraints"] == ["ill = no -> age < 60", "seen >= 2021-01-01"]
+    assert statement["rows_drawn"]["again"] > 0 and "rows were drawn again" in done.stdout and "break" not in done.stdout
+
+
+@pytest.mark.slow
 def test_a_release_has_a_page_and_the_owner_s_one_and_an_evaluation(people: Path, dpdsyn: Dpdsyn) -> None:
     done = dpdsyn(*CALL, "--output", "made.csv", "--evaluate", ".2", "--private-page", "own.html")
     assert done.returncode == 0, done.stderr
@@ -78,8 +97,12 @@ def test_a_draft_is_refused_unless_it_is_meant(people: Path, dpdsyn: Dpdsyn) -> 
         (("--private-page", "made.html"), "a file of this name is written already"),
         (("--epsilon", "0"), "epsilon is 0.0"),
         (("--delta", "2"), "delta is 2.0"),
-        (("--output", "made.txt"), "has to end in .csv or .parquet"),
+        (("--output", "made.txt"), "has to end in .csv, .csv.gz or .parquet"),
         (("--output", "nowhere/made.csv"), "there is no folder nowhere"),
+        (("--given", "ward=west"), "'west' is no category of 'ward'; there are north, south"),
+        (("--given", "ward"), "--given 'ward': NAME=VALUE is needed, such as --given sex=Female"),
+        (("--balance", "yes=0.5"), "balance: shares add up to 0.5; to 1 is needed"),
+        (("--balance", "yes=half,no=half"), "--balance: yes is 'half'; a share such as 0.5 is needed"),
         (("--output", "people.csv", "--overwrite"), "is the private table itself"),
         (("--rows", "0"), "--rows is 0"),
         (("--target", "age"), "target is 'ill', and target='age' says otherwise"),

@@ -181,7 +181,7 @@ def test_what_a_point_is_beside_decimal_commas_the_schema_says(tmp_path: Path) -
         ),
         (b"a,b\n1,\xe9\n", "line 2 is not utf-8 text; name the encoding it is in, often cp1252"),
         (b'a,b\n1,"2\n3,4\n', "line 2: a quotation mark is opened and never closed"),
-        (b"PK\x03\x04rest", "is an Excel workbook or a zip archive; save the table as CSV"),
+        (b"PK\x03\x04rest", "is a zip archive or a damaged workbook; unpack it, or save"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "is a binary file, neither CSV nor Parquet"),
         (b"PAR1 but nothing more", "cannot be read as a table"),
         (",".join(f"c{i}" for i in range(10_000)).encode() + b"\n", f"has 10,000 columns; at most {MOST_COLUMNS:,} are read"),

@@ -198,3 +198,27 @@ def test_nothing_on_the_page_depends_on_anything_but_statement_and_rows() -> Non
     changed = copy.deepcopy(EVALUATION.to_mapping())
     changed["accuracy"]["estimate"] = 0.123
     assert made(evaluation=changed) != one and "0.123" in made(evaluation=changed)
+
+
+def test_made_columns_rules_conditions_and_times_of_day_are_told() -> None:
+    clock = {"kind": "date", "format": "%H:%M", "resolution": "minute", "bounds": None, "counts": [1] * 3, "count_sds": [1] * 3}
+    pieces = {"starts": [0, 480, 960], "firsts": [0, 480, 960], "lasts": [479, 959, 1439]}
+    clock["pieces"] = {key: [value - 25567 * 1440 for value in values] for key, values in pieces.items()}
+    columns = {"seen": clock, "number": {"kind": "id", "pattern": "P{:04d}"}, "land": {"constant": "D<E"}}
+    schema = Schema.from_mapping({"rows_public": 9, "columns": columns, "constraints": ["seen >= 08:00"]})
+    cells = pd.DataFrame({"seen": [f"{8 + i % 10:02d}:{i:02d}" for i in range(60)], "number": range(60), "land": "D<E"})
+    pages = Pages(schema)
+    assert [len(chunk) for chunk in pages.watch([cells])] == [60]
+    assert pages._tallies is not None and [tally.column.name for tally in pages._tallies] == ["seen"]
+    told = {"constraints": ["seen >= 08:00", {"a -> b": {"x": 1}}], "conditioned_on": ["ward = south"]}
+    page = public_page(statement(schema=schema.to_mapping(), **told), "made.csv", pages._tallies)
+    assert "time of day, 08:00 to 17:59" in page and "1900" not in page
+    for line in (
+        "number: made anew for every row (P{:04d})",
+        "land: D&lt;E in every row",
+        "rule: seen &gt;= 08:00",
+        "a -&gt; b (x -&gt; 1)",
+    ):
+        assert line in page
+    assert "synthetic rows, drawn without the conditions below, to predict" in page and "conditions below" not in made()
+    assert "drawn under a condition, so how common this is says nothing: ward = south" in page

@@ -1,0 +1,48 @@
+"""Rows that are asked for: values given, shares of classes; what is said of them, and of rules that rows keep."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dpdsyn.api import DPDSyn
+    from dpdsyn.conditions import Conditions
+
+
+def asks_for_rows(make: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    make.add_argument(
+        "--given",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a value that every row is to have, such as sex=Female; several times for several columns",
+    )
+    make.add_argument(
+        "--balance", action="append", default=[], metavar="CLASS=SHARE,...", help="shares of the target's classes: yes=0.5,no=0.5"
+    )
+
+
+def conditions(given: argparse.Namespace) -> Conditions:
+    """What the options ask of rows. Raises InputError for what cannot be read."""
+    from dpdsyn.conditions import Conditions, pairs, shares
+
+    return Conditions(pairs(given.given, "--given", "sex=Female"), shares(given.balance))
+
+
+def kept(model: DPDSyn, conditions: Conditions) -> list[str]:
+    """What to say of rules that rows keep and of conditions that they were drawn under."""
+    lines = [f"conditioned on {line}" for line in conditions.told()]
+    lines += [f"every row keeps {rule.written}" for rule in model.schema_.constraints]
+    return [*lines, f"to that end {model.tally.told()}; no private row was looked at, so it costs no budget"] if lines else []
+
+
+def kept_rules(model: DPDSyn, conditions: Conditions) -> dict[str, Any]:
+    """The same for the privacy statement; nothing where there are no rules and no conditions."""
+    rules, told = [rule.to_plain() for rule in model.schema_.constraints], conditions.told()
+    return {
+        **({"constraints": rules} if rules else {}),
+        **({"conditioned_on": told} if told else {}),
+        **({"rows_drawn": vars(model.tally)} if rules or told else {}),
+    }
