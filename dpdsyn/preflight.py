@@ -6,8 +6,8 @@ it, or without it, nothing refuses a row: every cell is encoded as something (`d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,8 @@ class Report:
     """What a preflight finds. rows: of the table; usable: those left after the rules for missing cells and persons.
 
     faults: what is refused. nothing: columns of which no cell is what the schema says, which are refused where all rows are at
-    hand. shares: of all columns how many cells are undeclared, clipped, missing or blurred, where there are some.
+    hand. shares: of all columns how many cells are undeclared, clipped, missing or blurred, where there are some. common: how
+    many cells of each column that is not open share the code that most of them have.
     """
 
     faults: tuple[Fault, ...]
@@ -113,6 +114,7 @@ class Report:
     usable: int
     nothing: tuple[Fault, ...] = ()
     shares: tuple[Share, ...] = ()
+    common: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def often(self) -> tuple[Share, ...]:
@@ -134,13 +136,21 @@ class Report:
             raise PreflightError("; also ".join(fault.told(show_cells) for fault in faults), faults)
 
 
-def preflight(table: pd.DataFrame | str | Path, schema: Schema, show_cells: bool = False) -> Report:
+def preflight(
+    table: pd.DataFrame | str | Path,
+    schema: Schema,
+    show_cells: bool = False,
+    seen: Callable[[Report], None] | None = None,
+) -> Report:
     """Hold every row of a table against its schema: a frame, or the path of a Parquet file, which is read piece by piece.
 
-    show_cells: whether messages quote cells. Raises PreflightError, with all faults at once, for cells that contradict the
-    schema and for fewer than two usable rows; SchemaError for other columns or a file that is no Parquet.
+    show_cells: whether messages quote cells. seen: is given what was found, before anything is refused. Raises
+    PreflightError, with all faults at once, for cells that contradict the schema and for fewer than two usable
+    rows; SchemaError for other columns or a file that is no Parquet.
     """
     report = examined(table, schema)
+    if seen is not None:
+        seen(report)
     try:
         report.refuse_faults(show_cells)
         if report.usable < _LEAST_ROWS:
@@ -184,7 +194,8 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
         rows += len(frame)
     nothing = tuple(fault for one in counted.values() if (fault := one.nothing(rows)) is not None)
     shares = tuple(share for one in counted.values() for share in one.shares(rows))
-    return Report(tuple(found.values()), rows, usable, nothing, shares)
+    common = {name: one.common for name, one in counted.items() if not schema[name].is_open}
+    return Report(tuple(found.values()), rows, usable, nothing, shares, common)
 
 
 class _Counted:
@@ -193,9 +204,12 @@ class _Counted:
     def __init__(self, column: Column) -> None:
         self._column = column
         self._cells = {"undeclared": 0, "clipped": 0, "missing": 0, "blurred": 0}
+        self._codes = np.zeros(column.size, dtype=np.int64)
         self._first: tuple[int, str] | None = None  # row and cell of the first one that is not missing
 
     def add(self, cells: pd.Series, codes: np.ndarray, outside: np.ndarray, before: int) -> None:
+        if not self._column.is_open:
+            self._codes += np.bincount(codes[codes >= 0], minlength=self._column.size)
         other = self._column.other_code if not self._column.is_open else None
         self._cells["undeclared"] += 0 if other is None else int((codes == other).sum())
         self._cells["clipped"] += int(outside.sum())
@@ -204,6 +218,11 @@ class _Counted:
         if self._first is None and (present := codes != ABSENT).any():
             row = int(present.argmax())
             self._first = before + row, _text(cells.iloc[row])
+
+    @property
+    def common(self) -> int:
+        """How many cells share the code that most of them have; those that are missing have none here."""
+        return int(self._codes.max(initial=0))
 
     def nothing(self, rows: int) -> Fault | None:
         """The fault that no cell is what the schema says, if so it is."""

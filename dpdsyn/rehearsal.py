@@ -3,7 +3,8 @@
 The method, the learning of domains and the ledger are the real ones, and run as in a fit up to the first noisy marginals. What
 they read are made-up rows, evenly spread over whatever the schema allows, and what is answered is what that many such rows
 would be counted as, without noise. What a plan spends, and how large its noise is, depends on the schema, the budget and the
-number of rows alone (`dpdsyn.learning_contract`), so both are those of a real fit of this schema. Nothing is spent.
+number of rows alone (`dpdsyn.learning_contract`), so both are those of a real fit of this schema. Nothing is spent. What rows
+decide is which columns survive learning; the more do, the more the noise of each, as the root of their number.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class Rehearsal:
     noise: of each column's own counts, by name. learning: of the histograms that an open column is learnt from; of a column of
     categories the counts that the threshold is held against. threshold: from how many rows on a value that nobody listed is told
     of, by the column's name. closed: the schema as learning leaves it for rows evenly spread, in which a column is missing that
-    nothing would be learnt of; None if nothing would be learnt of the table, and then `why`. plan: all that will be spent, None if
-    that was not reached.
+    nothing would be learnt of; None if nothing would be learnt of the table, and then `why`. plan: all that will be spent, as
+    far as that was reached.
     """
 
     noise: Mapping[str, float]
@@ -164,12 +165,16 @@ class _MadeUpRaw(RawTable):
         listed_delta: float = 0.0,
     ) -> Answers:
         super().histograms(grids, sigmas, listed, listed_sigma, listed_delta)
-        self.heard.histograms.update({name: listed_sigma for name in listed})
-        self.heard.histograms.update({grid.name: sigma for grid, sigma in zip(grids, sigmas, strict=True) if isinstance(grid, Values)})
-        self.heard.listed.update({name: (listed_sigma, listed_delta) for name in listed})
+        self.heard.histograms.update(dict.fromkeys(listed, listed_sigma))
+        self.heard.histograms.update(
+            {grid.name: sigma for grid, sigma in zip(grids, sigmas, strict=True) if isinstance(grid, Values)}
+        )
+        self.heard.listed.update(dict.fromkeys(listed, (listed_sigma, listed_delta)))
         least = threshold(listed_sigma, listed_delta, self.schema.max_rows_per_person or 1) if listed else 1.0
         words = _WORDS[: int(self.heard.units / least)]  # as many as can be above it
-        told: list[dict[str | None, float]] = [{word: self.heard.units / len(words) for word in words} | {None: 0.0} for _ in listed]
+        told: list[dict[str | None, float]] = [
+            {word: self.heard.units / len(words) for word in words} | {None: 0.0} for _ in listed
+        ]
         return [self._even(grid) for grid in grids], told
 
     def _even(self, grid: Grid) -> list[np.ndarray]:

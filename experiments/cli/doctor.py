@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpdsyn.checks import InputError
+from experiments.console import aligned
 
 if TYPE_CHECKING:
     from dpdsyn.expectations import Expectation
@@ -25,7 +26,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     doctor.add_argument("--delta", type=float, default=1e-6)
     doctor.add_argument("--rows", type=int, help="about how many rows there are; rows_public of the schema if left out")
     doctor.add_argument("--target", help="the column to be predicted, if the schema does not name it")
-    doctor.add_argument("--evaluate", type=float, metavar="SHARE", help="the share of the budget that `synthesize` is to evaluate with")
+    doctor.add_argument(
+        "--evaluate", type=float, metavar="SHARE", help="the share of the budget that `synthesize` is to evaluate with"
+    )
     doctor.set_defaults(command=tell)
 
 
@@ -88,24 +91,26 @@ def _columns(asked: Expectation) -> Iterator[str]:
         for column in asked.columns
         if id(column) in shown
     ]
-    yield from _aligned([("column", "holds", "noise", "a value needs", "evenly spread has", "is"), *rows])
+    yield from aligned([("column", "holds", "noise", "a value needs", "evenly spread has", "is"), *rows])
     if len(asked.columns) > _SHOWN:
         yield f"... and {len(asked.columns) - _SHOWN:,} more, none of them worse off"
-    yield "(rows; noise: the standard deviation of each count's. Two thirds of counts are off by less, 95% by less than twice that)"
+    yield "(all in rows; two thirds of counts are off by less than the noise, 95% by less than twice that)"
 
 
 def _other_budgets(asked: Expectation, others: Sequence[Expectation]) -> Iterator[str]:
     from dpdsyn.expectations import WORDS
 
     yield "Another epsilon:"
-    rows = [("epsilon", "noise", "an unlisted category needs", "clear", "blurred", "lost", "verdict")]
+    rows: list[tuple[str, ...]] = [
+        ("epsilon", "noise", "an unlisted category needs", "clear", "blurred", "lost", "verdict"),
+    ]
     for one in sorted((asked, *others), key=lambda one: one.epsilon):
         states = [str(len(one.of(state))) for state in ("clear", "blurred", "lost")]
         unlisted = "-" if one.unlisted is None else f"{one.unlisted[0]:,.0f} rows"
         noise = f"{one.noise:,.0f}" if one.noise >= 10 else f"{one.noise:.2g}"
         rows.append((f"{one.epsilon:g}", noise, unlisted, *states, WORDS[one.outlook].partition(":")[0]))
-    yield from _aligned(rows)
-    yield "Each time the same rows are used their epsilons add up, and half the epsilon is twice the protection."
+    yield from aligned(rows)
+    yield "A smaller epsilon protects more. The epsilons of all releases of the same rows add up."
 
 
 def _cost(asked: Expectation) -> Iterator[str]:
@@ -118,9 +123,3 @@ def _cost(asked: Expectation) -> Iterator[str]:
         f"It will take some {took} on one core and {size} of memory, for {asked.rows:,} rows x {len(asked.columns):,} columns: a "
         "rule of thumb, right to a factor of three or so."
     )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
