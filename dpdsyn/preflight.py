@@ -112,7 +112,8 @@ class Report:
 
     faults: what is refused. nothing: columns of which no cell is what the schema says, which are refused where all rows are at
     hand. shares: of all columns how many cells are undeclared, clipped, missing or blurred, where there are some. broken: how
-    many rows break each rule of the schema, by its words.
+    many rows break each rule of the schema, by its words. common: how many cells of each column that is not open share the code
+    that most of them have.
     """
 
     faults: tuple[Fault, ...]
@@ -121,6 +122,7 @@ class Report:
     nothing: tuple[Fault, ...] = ()
     shares: tuple[Share, ...] = ()
     broken: Mapping[str, int] = field(default_factory=dict)
+    common: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def broken_rules(self) -> tuple[str, ...]:
@@ -151,13 +153,21 @@ class Report:
             raise PreflightError("; also ".join(fault.told(show_cells) for fault in faults), faults)
 
 
-def preflight(table: pd.DataFrame | str | Path, schema: Schema, show_cells: bool = False) -> Report:
+def preflight(
+    table: pd.DataFrame | str | Path,
+    schema: Schema,
+    show_cells: bool = False,
+    seen: Callable[[Report], None] | None = None,
+) -> Report:
     """Hold every row of a table against its schema: a frame, or the path of a Parquet file, which is read piece by piece.
 
-    show_cells: whether messages quote cells. Raises PreflightError, with all faults at once, for cells that contradict the
-    schema and for fewer than two usable rows; SchemaError for other columns or a file that is no Parquet.
+    show_cells: whether messages quote cells. seen: is given what was found, before anything is refused. Raises
+    PreflightError, with all faults at once, for cells that contradict the schema and for fewer than two usable
+    rows; SchemaError for other columns or a file that is no Parquet.
     """
     report = examined(table, schema)
+    if seen is not None:
+        seen(report)
     try:
         report.refuse_faults(show_cells)
         if report.usable < _LEAST_ROWS:
@@ -203,7 +213,8 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
         rows += len(frame)
     nothing = tuple(fault for one in counted.values() if (fault := one.nothing(rows)) is not None)
     shares = tuple(share for one in counted.values() for share in one.shares(rows))
-    return Report(tuple(found.values()), rows, usable, nothing, shares, rules)
+    common = {name: one.common for name, one in counted.items() if not schema[name].is_open}
+    return Report(tuple(found.values()), rows, usable, nothing, shares, rules, common)
 
 
 class _Counted:
@@ -212,9 +223,12 @@ class _Counted:
     def __init__(self, column: Column) -> None:
         self._column = column
         self._cells = {"undeclared": 0, "clipped": 0, "missing": 0, "blurred": 0}
+        self._codes = np.zeros(column.size, dtype=np.int64)
         self._first: tuple[int, str] | None = None  # row and cell of the first one that is not missing
 
     def add(self, cells: pd.Series, codes: np.ndarray, outside: np.ndarray, before: int) -> None:
+        if not self._column.is_open:
+            self._codes += np.bincount(codes[codes >= 0], minlength=self._column.size)
         other = self._column.other_code if not self._column.is_open else None
         self._cells["undeclared"] += 0 if other is None else int((codes == other).sum())
         self._cells["clipped"] += int(outside.sum())
@@ -223,6 +237,11 @@ class _Counted:
         if self._first is None and (present := codes != ABSENT).any():
             row = int(present.argmax())
             self._first = before + row, _text(cells.iloc[row])
+
+    @property
+    def common(self) -> int:
+        """How many cells share the code that most of them have; those that are missing have none here."""
+        return int(self._codes.max(initial=0))
 
     def nothing(self, rows: int) -> Fault | None:
         """The fault that no cell is what the schema says, if so it is."""

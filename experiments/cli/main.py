@@ -17,6 +17,7 @@ from pathlib import Path
 from experiments.cli import (
     check,
     data,
+    doctor,
     env,
     export,
     figures,
@@ -39,7 +40,24 @@ _HYDRAS = {  # everything after these is Hydra's, flags included
 }
 _WITH_TRACEBACKS = "DPDSYN_TRACEBACK"  # set to anything: no error is put into one line
 _READ_PRIVATE_ROWS = ("synthesize", "schema")
-_OTHERS = (listing, status, merge, track, records, export, tables, figures, report, ui, data, env, schema, synthesize, check)
+_OTHERS = (
+    listing,
+    status,
+    merge,
+    track,
+    records,
+    export,
+    tables,
+    figures,
+    report,
+    ui,
+    data,
+    env,
+    schema,
+    doctor,
+    synthesize,
+    check,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

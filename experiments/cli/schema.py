@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,7 @@ def _tell_of_words_for_missing(given: argparse.Namespace) -> bool:
 
 def check_table(given: argparse.Namespace) -> int:
     from dpdsyn.schema import Schema
+    from experiments.cli.table_check import lines as table_check
     from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
 
@@ -130,7 +132,12 @@ def check_table(given: argparse.Namespace) -> int:
     table = (
         given.table if streamed(given.table, reading(given), schema) else read_table(given.table, reading(given), schema=schema)
     )
-    report = held_against(given.table, table, schema, reading(given), given.show_cells)
+
+    def tell(seen: Report) -> None:
+        for line in table_check(seen, schema):
+            print(line)
+
+    report = held_against(given.table, table, schema, reading(given), given.show_cells, tell)
     print(f"{given.table}: {report.rows:,} rows fit {given.schema}, {report.usable:,} of them can be used")
     if schema.drafted:
         say(still_a_draft(given.schema))
@@ -145,13 +152,23 @@ def streamed(path: Path, reading: Reading, schema: Schema) -> bool:
     return not reading.missing and reading.decimal == "." and schema.person is None and is_parquet(path)
 
 
-def held_against(path: Path, table: pd.DataFrame | Path, schema: Schema, reading: Reading, show_cells: bool) -> Report:
-    """The preflight of a table that was read from a file. Raises InputError, naming lines; several faults are said one by one."""
+def held_against(
+    path: Path,
+    table: pd.DataFrame | Path,
+    schema: Schema,
+    reading: Reading,
+    show_cells: bool,
+    seen: Callable[[Report], None] | None = None,
+) -> Report:
+    """The preflight of a table that was read from a file. Raises InputError, naming lines; several faults are said one by one.
+
+    seen: as of `dpdsyn.preflight.preflight`.
+    """
     from dpdsyn.preflight import PreflightError, preflight
     from experiments.data.table_file import lines_of
 
     try:
-        report = preflight(table, schema, show_cells)
+        report = preflight(table, schema, show_cells, seen)
     except PreflightError as error:
         lines = lines_of(path, [fault.row for fault in error.faults], reading)
         told = [

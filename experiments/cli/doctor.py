@@ -1,0 +1,125 @@
+"""`dpdsyn doctor`: what to expect of a budget, from public facts alone, before anything is spent. It opens no table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dpdsyn.checks import InputError
+from experiments.console import aligned
+
+if TYPE_CHECKING:
+    from dpdsyn.expectations import Expectation
+    from dpdsyn.schema import Schema
+
+_OTHERS = (0.5, 2.0, 4.0)  # times the epsilon that was asked about
+_LARGEST = 100.0  # epsilon that is still worth a line of its own
+_SHOWN = 40  # columns
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    doctor = commands.add_parser("doctor", help="what to expect of a schema and a budget, before any is spent; opens no table")
+    doctor.add_argument("--schema", type=Path, required=True, metavar="YAML")
+    doctor.add_argument("--epsilon", type=float, required=True)
+    doctor.add_argument("--delta", type=float, default=1e-6)
+    doctor.add_argument("--rows", type=int, help="about how many rows there are; rows_public of the schema if left out")
+    doctor.add_argument("--target", help="the column to be predicted, if the schema does not name it")
+    doctor.add_argument(
+        "--evaluate", type=float, metavar="SHARE", help="the share of the budget that `synthesize` is to evaluate with"
+    )
+    doctor.set_defaults(command=tell)
+
+
+def tell(given: argparse.Namespace) -> int:
+    from dpdsyn.api import with_target
+    from dpdsyn.expectations import expected
+    from dpdsyn.schema import Schema
+
+    schema = with_target(Schema.from_yaml(given.schema), given.target)
+
+    def at(epsilon: float) -> Expectation:
+        return expected(schema, epsilon, given.delta, given.rows, given.evaluate)
+
+    try:
+        asked = at(given.epsilon)
+    except InputError as error:
+        raise error if str(error).startswith(str(given.schema)) else InputError(f"{given.schema}: {error}") from error
+    others = [at(factor * given.epsilon) for factor in _OTHERS if factor < 1 or factor * given.epsilon <= _LARGEST]
+    print("\n".join(_told(given.schema, schema, asked, others)))
+    return 0
+
+
+def _told(path: Path, schema: Schema, asked: Expectation, others: Sequence[Expectation]) -> Iterator[str]:
+    """All lines, of public values alone."""
+    from dpdsyn.cautions import cautions
+
+    yield f"What to expect of {path}: epsilon {asked.epsilon:g}, delta {asked.delta:g}, about {asked.rows:,} rows."
+    yield "Public facts alone: no table was opened, and nothing was spent."
+    yield ""
+    yield asked.verdict
+    yield from (f"CAUTION: {caution.text}." for caution in cautions(asked.epsilon, asked.delta, asked.rows))
+    if schema.drafted:
+        yield "CAUTION: the schema is still a draft, read off the rows, so nothing made with it is private."
+    yield ""
+    yield from _columns(asked)
+    if asked.findings:
+        yield ""
+        yield "What follows, and what to do about it:"
+        yield from (f"- {finding}" for finding in asked.findings)
+    yield ""
+    yield from _other_budgets(asked, others)
+    yield ""
+    yield from _cost(asked)
+
+
+def _columns(asked: Expectation) -> Iterator[str]:
+    """The noise on each column's counts beside its rows; of very many columns those that are worst off."""
+    worst = {"lost": 0, "blurred": 1, "clear": 2}
+    ranked = sorted(asked.columns, key=lambda column: worst[column.state])
+    shown = set(map(id, ranked[:_SHOWN]))
+    rows = [
+        (
+            column.name,
+            column.what,
+            f"{column.noise:,.0f}" if column.noise >= 10 else f"{column.noise:.2g}",
+            f"{column.least:,.0f}",
+            "" if column.each is None else f"{column.each:,.0f}",
+            column.state,
+        )
+        for column in asked.columns
+        if id(column) in shown
+    ]
+    yield from aligned([("column", "holds", "noise", "a value needs", "evenly spread has", "is"), *rows])
+    if len(asked.columns) > _SHOWN:
+        yield f"... and {len(asked.columns) - _SHOWN:,} more, none of them worse off"
+    yield "(all in rows; two thirds of counts are off by less than the noise, 95% by less than twice that)"
+
+
+def _other_budgets(asked: Expectation, others: Sequence[Expectation]) -> Iterator[str]:
+    from dpdsyn.expectations import WORDS
+
+    yield "Another epsilon:"
+    rows: list[tuple[str, ...]] = [
+        ("epsilon", "noise", "an unlisted category needs", "clear", "blurred", "lost", "verdict"),
+    ]
+    for one in sorted((asked, *others), key=lambda one: one.epsilon):
+        states = [str(len(one.of(state))) for state in ("clear", "blurred", "lost")]
+        unlisted = "-" if one.unlisted is None else f"{one.unlisted[0]:,.0f} rows"
+        noise = f"{one.noise:,.0f}" if one.noise >= 10 else f"{one.noise:.2g}"
+        rows.append((f"{one.epsilon:g}", noise, unlisted, *states, WORDS[one.outlook].partition(":")[0]))
+    yield from aligned(rows)
+    yield "A smaller epsilon protects more. The epsilons of all releases of the same rows add up."
+
+
+def _cost(asked: Expectation) -> Iterator[str]:
+    from dpdsyn.expectations import Cost
+
+    cost = Cost.of(asked.rows, len(asked.columns))
+    took = f"{cost.seconds:,.0f} seconds" if cost.seconds < 120 else f"{cost.seconds / 60:,.0f} minutes"
+    size = f"{cost.megabytes:,.0f} MB" if cost.megabytes < 2000 else f"{cost.megabytes / 1024:,.0f} GB"
+    yield (
+        f"It will take some {took} on one core and {size} of memory, for {asked.rows:,} rows x {len(asked.columns):,} columns: a "
+        "rule of thumb, right to a factor of three or so."
+    )
