@@ -176,9 +176,12 @@ def _findings(
     by_name = {column.name: column for column in columns}
     if went.closed is None and went.why is not None:
         found.append(Finding((), f"A fit would stop: {went.why}.", _MORE))
-    for column in columns:
-        if column.state != "clear" and column.values is not None:
-            found.append(_of_closed(schema[column.name], column, rows))
+    alike: dict[tuple[object, ...], list[ColumnOutlook]] = {}
+    for seen in columns:
+        if seen.state != "clear" and seen.values is not None:
+            column = schema[seen.name]
+            alike.setdefault((column.is_open, column.ordered, column.other, seen.values, seen.state), []).append(seen)
+    found += [_of_alike(schema[group[0].name], group, rows) for group in alike.values()]
     if unlisted is not None:
         names = tuple(name for name in schema.names if name in went.threshold)
         found.append(_of_unlisted(names, unlisted, rows, epsilon, max(by_name[name].noise for name in names)))
@@ -190,19 +193,23 @@ def _findings(
 _MORE = "Spend a larger epsilon, bring more rows, or leave columns out: the noise grows with the number of columns."
 
 
-def _of_closed(column: Column, seen: ColumnOutlook, rows: int) -> Finding:
-    """Of a column of listed categories, of bins, or of numbers that are to be cut, that is not clear."""
+def _of_alike(column: Column, group: Sequence[ColumnOutlook], rows: int) -> Finding:
+    """Of columns of listed categories, of bins, or of numbers that are to be cut, that are not clear.
+
+    column: the first of them, which are alike.
+    """
+    seen, names = group[0], tuple(one.name for one in group)
+    several = len(group) > 1
     off = f"each count is off by up to {_rows(2 * seen.noise)}"
-    drowns = "drowns in the noise" if seen.state == "lost" else "is blurred"
+    lost = "drown in the noise" if several else "drowns in the noise"
+    drowns = f"{shortened(names)} {lost if seen.state == 'lost' else 'are blurred' if several else 'is blurred'}"
     fewer = max(1, int(rows / seen.least))
     if column.is_open:
-        into = f"it would be cut into {seen.values} pieces at most" if seen.values else "nothing would be learnt of it"
-        return Finding(
-            (column.name,),
-            f"{column.name} {drowns}: {into}, for {off}.",
-            "State its `bounds` and a few `bins` if they are known without the rows, or leave it out.",
-        )
-    each = f"of {rows:,} rows each of its {seen.values:,} {'bins' if column.ordered else 'categories'} has about " + (
+        pieces = f"{seen.values} piece{'' if seen.values == 1 else 's'}"
+        into = f"evenly spread numbers would be cut into {pieces}" if seen.values else "nothing would be learnt of such a column"
+        advice = "State `bounds` and a few `bins` if they are known without the rows, or leave out what is not needed."
+        return Finding(names, f"{drowns}: {into}, for {off}.", advice)
+    each = f"of {rows:,} rows each of {seen.values:,} {'bins' if column.ordered else 'categories'} has about " + (
         f"{_rows(seen.each or 0)} if they are evenly spread, and {off}; one needs some {_rows(seen.least)}"
     )
     if column.ordered:
@@ -210,9 +217,10 @@ def _of_closed(column: Column, seen: ColumnOutlook, rows: int) -> Finding:
     elif fewer < 2:
         advice = _MORE
     else:
-        advice = f"Merge categories to {fewer:,} or so, or list the common ones alone: the others become `other`."
+        rest = ", or list the common ones alone: the others become `other`" if column.other else ""
+        advice = f"Merge categories to {fewer:,} or so{rest}."
         advice += " Ids, of which each row has its own, belong under `ignore`." if (seen.each or 0) < 2 else ""
-    return Finding((column.name,), f"{column.name} {drowns}: {each}.", advice)
+    return Finding(names, f"{drowns}: {each}.", advice)
 
 
 def _of_unlisted(names: tuple[str, ...], unlisted: tuple[float, float], rows: int, epsilon: float, noise: float) -> Finding:

@@ -50,6 +50,14 @@ def test_every_finding_says_what_to_do(seen: Expectation) -> None:
     assert all(str(finding).endswith(".") and "\n" not in str(finding) for finding in seen.findings)
 
 
+def test_columns_alike_share_a_finding() -> None:
+    numbers = {f"n{i}": {"kind": "integer", "bounds": [0, 99], "bins": 50} for i in range(30)}
+    many = expected(schema(columns={**numbers, "ill": COLUMNS["ill"]}), 1.0, 1e-8)
+    first, classes = many.findings
+    assert first.columns == tuple(numbers) and "(30 in all) drown in the noise: of 2,000 rows each of 50 bins" in first.text
+    assert classes.columns == ("ill",) and many.outlook == "none"
+
+
 def test_more_epsilon_is_less_noise_and_no_worse_a_verdict(seen: Expectation) -> None:
     better = expected(schema(), 8.0, 1e-8)
     assert better.noise < seen.noise / 4 and better.unlisted is not None and seen.unlisted is not None
