@@ -23,6 +23,7 @@ from dpdsyn.schema import MARK
 from dpdsyn.schema_values import shortened
 
 MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
+_ROWS_EACH = 3  # on average of a value, from which on many values are taken for categories and not for names or ids
 _LONGEST_CATEGORY = 100  # characters; longer ones are taken for free text
 _FEW_NUMBERS = 12  # an integer column with no more values is taken for codes
 _BINS = 16
@@ -124,7 +125,7 @@ def _describe(cells: pd.Series, is_target: bool) -> _Described:
         return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} short classes")
     elif dates is not None and not is_target:
         lines = _date(*dates, texts)
-    elif numbers is None and len(texts) <= present / 2 and texts.str.len().max() <= _LONGEST_CATEGORY:
+    elif numbers is None and len(texts) <= present / _ROWS_EACH and texts.str.len().max() <= _LONGEST_CATEGORY:
         lines = [f"kind: categorical # {MARK}; too many values to be listed, so these are learnt under differential privacy"]
     elif numbers is None:
         return _Described(why=f"free text or an id, {len(texts):,} values in {present:,} rows: bin it into few categories first")
