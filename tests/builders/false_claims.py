@@ -63,14 +63,14 @@ def _halved_marginals(self: PrivateTable, queries: Sequence[Any], sigmas: Sequen
     return [counts + (answer - counts) / 2 for counts, answer in zip(exact, answers, strict=True)]
 
 
-def _halved_sum(self: PrivateTable, f: Any, rate: float, sigma: float, clip: float) -> np.ndarray:
+def _halved_sum(self: PrivateTable, f: Any, rate: float, sigma: float, clip: float, *label: str) -> np.ndarray:
     totals: list[np.ndarray] = []
 
     def kept(batch: np.ndarray, clip: float) -> np.ndarray:
         totals.append(f(batch, clip))
         return totals[-1]
 
-    answer = _SOUND["noisy_sum"](self, kept, rate, sigma, clip)
+    answer = _SOUND["noisy_sum"](self, kept, rate, sigma, clip, *label)
     return totals[-1] + (answer - totals[-1]) / 2
 
 
