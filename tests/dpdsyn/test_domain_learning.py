@@ -333,7 +333,7 @@ def test_what_lies_thin_before_an_atom_is_not_taken_for_it(seed: int) -> None:
     """Days before 2015 are some 50 to 250 a year: their years stand out, and no part of them does."""
     frame = people(8000).frame[["joined", "left"]]
     schema = Schema.from_mapping({"target": "left", "columns": {"joined": {"kind": "date"}, "left": KINDS["columns"]["left"]}})
-    learnt = DomainLearning().learn(RawTable(frame, schema, Ledger(Budget(1.0, 1e-6)), np.random.default_rng(seed))).schema
+    learnt = DomainLearning().learn(RawTable(frame, schema, Ledger(Budget(2.0, 1e-6)), np.random.default_rng(seed))).schema
     atom = int(np.datetime64(ATOMS["joined"][0], "D").astype(int))
     pieces = learnt["joined"].pieces
     assert pieces is not None and pieces.firsts[0] < int(np.datetime64("2014-03-01", "D").astype(int))
