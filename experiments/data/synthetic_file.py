@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpdsyn.cells import canonical
-
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -88,6 +86,8 @@ def _with_cents(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 def write_parquet(chunks: Iterable[pd.DataFrame], path: Path, types: Types) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from dpdsyn.cells import canonical
 
     with pq.ParquetWriter(path, types.written) as writer:
         for chunk in chunks:
