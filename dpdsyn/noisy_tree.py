@@ -9,12 +9,14 @@ the noise, neither its sum nor that of any part of it, is flat (thresholding, as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+_NOISE = 2.0  # standard deviations by which sums at two resolutions may differ by chance
 _STANDS_OUT = 0.5  # standard deviations by which a sum is above what the largest of so many noises is
 
 
@@ -50,7 +52,9 @@ def estimated(levels: Sequence[Level], total: float) -> tuple[np.ndarray, np.nda
         counts = np.zeros(len(level.begins))
         for run in np.flatnonzero(found > 0):
             part = slice(int(starts[run]), int(ends[run]))
-            counts[part] = _adding_up(_smooth(level.counts[part], level.sigma), float(found[run]))
+            seen = _smooth(level.counts[part], level.sigma)
+            noise = math.hypot(above.sigma, level.sigma * math.sqrt(np.count_nonzero(seen)))
+            counts[part] = _adding_up(seen, float(found[run]), noise)
         inside = np.repeat(found > 0, ends - starts)
         found = counts
     return found, inside
@@ -63,14 +67,20 @@ def _between(counts: np.ndarray, total: float) -> np.ndarray:
         return counts
     held = counts.copy()
     inner = slice(int(seen[0]), int(seen[-1]) + 1)
-    held[inner] = _adding_up(counts[inner], max(total, 1.0))
+    held[inner] = _adding_up(counts[inner], max(total, 1.0), 0.0)
     return held
 
 
-def _adding_up(counts: np.ndarray, total: float) -> np.ndarray:
-    """Counts that add up to a total: what is too little is spread evenly, what is too much is taken from all alike."""
+def _adding_up(counts: np.ndarray, total: float, noise: float) -> np.ndarray:
+    """Counts that add up to a total.
+
+    What is too much, or too little by no more than noise of this standard deviation makes, all share in proportion. Where more is
+    missing, rows lie where nothing stands out, and it is spread evenly.
+    """
     sum_ = float(counts.sum())
-    return counts + (total - sum_) / len(counts) if sum_ < total else counts * (total / sum_)
+    if sum_ > 0 and total - sum_ <= _NOISE * noise:
+        return counts * (total / sum_)
+    return counts + (total - sum_) / len(counts)
 
 
 def _smooth(noisy: np.ndarray, sigma: float) -> np.ndarray:

@@ -75,3 +75,16 @@ def test_what_is_thin_everywhere_is_kept_where_a_coarser_count_tells_of_it() -> 
     without, with_ = estimated(fine, 5300.0)[0], estimated([halves, *fine], 5300.0)[0]
     assert without[:1000].sum() < 100 < 250 < with_[:1000].sum() < 350
     assert (with_[:1000] > 0).mean() > 0.9 and with_[1500] == pytest.approx(5000, rel=0.02)
+
+
+def test_what_noise_explains_is_not_spread_over_empty_cells() -> None:
+    """A year of which a quarter is full: that the year's count is a little above its days' is no sign of rows in the rest."""
+    rng = np.random.default_rng(4)
+    counts = np.zeros(365, dtype=int)
+    counts[:90] = rng.poisson(120, 90)
+    beyond = []
+    for seed in range(20):
+        fine = noisy(counts, np.arange(0, 365, 6), 60.0, seed)
+        year = Level(np.array([0]), np.array([counts.sum() + 100.0]), 60.0)
+        beyond.append(estimated([year, *fine], float(counts.sum()))[0][100:].sum() / counts.sum())
+    assert np.mean(beyond) < 0.01
