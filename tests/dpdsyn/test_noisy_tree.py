@@ -87,4 +87,4 @@ def test_what_noise_explains_is_not_spread_over_empty_cells() -> None:
         fine = noisy(counts, np.arange(0, 365, 6), 60.0, seed)
         year = Level(np.array([0]), np.array([counts.sum() + 100.0]), 60.0)
         beyond.append(estimated([year, *fine], float(counts.sum()))[0][100:].sum() / counts.sum())
-    assert np.mean(beyond) < 0.01
+    assert np.mean(beyond) < 0.001
