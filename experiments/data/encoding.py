@@ -11,7 +11,7 @@ from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.schema import Schema
 from experiments.typed import suggestion
 
-VERSION = 1  # raised when the same settings would learn other domains from the same rows
+VERSION = 2  # raised when the same settings would learn other domains from the same rows
 PARTS = {  # of a schema that can stay public: the keys of a column that say them
     "bounds": ("bounds", "decimals"),
     "categories": ("categories", "other"),
