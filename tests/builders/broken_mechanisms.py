@@ -31,14 +31,14 @@ def with_noise(patch: pytest.MonkeyPatch, change: Noises) -> None:
         exact = np.array([score(marginal(rows, self.schema, query), query) for query in queries], dtype=float)
         return exact + change([scores(self, queries, score, l2_sensitivity, sigma) - exact], [sigma])[0]
 
-    def broken_sum(self: Any, f: Any, rate: float, sigma: float, clip: float) -> Any:
+    def broken_sum(self: Any, f: Any, rate: float, sigma: float, clip: float, *label: str) -> Any:
         totals: list[np.ndarray] = []
 
         def kept(batch: np.ndarray, clip: float) -> np.ndarray:
             totals.append(f(batch, clip))
             return totals[0]
 
-        answer = sums(self, kept, rate, sigma, clip)
+        answer = sums(self, kept, rate, sigma, clip, *label)
         return totals[0] + change([answer - totals[0]], [sigma * clip])[0]
 
     patch.setattr(PrivateTable, "noisy_marginals", broken_marginals)
