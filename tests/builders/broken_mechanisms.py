@@ -121,14 +121,14 @@ def seeded_with(bits: int) -> Callable[[pytest.MonkeyPatch], None]:
 def sums_divided_by_the_batch(patch: pytest.MonkeyPatch) -> None:
     sums = PrivateTable.noisy_sum
 
-    def broken(self: Any, f: Any, rate: float, sigma: float, clip: float) -> Any:
+    def broken(self: Any, f: Any, rate: float, sigma: float, clip: float, *label: str) -> Any:
         sizes: list[int] = []
 
         def kept(batch: np.ndarray, clip: float) -> np.ndarray:
             sizes.append(len(batch))
             return f(batch, clip)
 
-        return sums(self, kept, rate, sigma, clip) / max(sizes[0], 1)
+        return sums(self, kept, rate, sigma, clip, *label) / max(sizes[0], 1)
 
     patch.setattr(PrivateTable, "noisy_sum", broken)
 
