@@ -10,6 +10,7 @@ import pytest
 from builders.configuration import composed
 from hydra import initialize_config_dir
 
+from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.privacy import Allowance
 from dpdsyn.schema import Schema
 from experiments import run as runs
@@ -47,7 +48,11 @@ def test_domains_are_learnt_out_of_the_run_s_own_budget(of: Callable[..., Run], 
     assert record.privacy.spent == pytest.approx(3.0, rel=0.01) and record.privacy.spent <= 3.0
     seconds = record.seconds
     assert seconds.learn and seconds.total == pytest.approx(seconds.learn + seconds.fit + seconds.sample)  # type: ignore[operator]
-    assert record.encoding is not None and record.encoding.name == "kinds" and record.encoding.settings["share"] == 0.1
+    assert (
+        record.encoding is not None
+        and record.encoding.name == "kinds"
+        and record.encoding.settings["share"] == DomainLearning().share
+    )
     assert set(record.encoding.codes) == {"colour", "size", "age", "ill"} and record.encoding.codes["age"] > 2
     assert record.encoding.codes["ill"] == 2 and record.n_synth == 900
     public = perform(of(f"synthesizer={method}"))
