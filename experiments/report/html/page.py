@@ -25,7 +25,7 @@ from experiments.report.html.leaderboard import KINDS, leaderboard, meanings
 from experiments.report.html.markup import folded, inline, paragraphs, table, tag, with_code
 from experiments.report.remarks import remarks
 from experiments.report.summary import Summary, summaries
-from experiments.report.tables import efficiency, headline, published, scale, settings
+from experiments.report.tables import efficiency, headline, published, raw, scale, settings
 from experiments.report.tables.table import Table
 
 NAME = "report.html"
@@ -77,7 +77,7 @@ def page(view: View, audited: Table | None = None, elsewhere: Sequence[Table] = 
     """The whole file. elsewhere: what others published. Raises InputError if there is no record."""
     if not view.records:
         raise InputError("there is no record to report on; do some runs first")
-    shown = summaries(view.plain)
+    shown = [summary for summary in summaries(view.plain) if summary.group.case.dataset.space != "raw"]
     rows, details = leaderboard(shown, pairs(view.swept.plain.judged_alike))
     drawn = {chart.name: chart for chart in charts(view)}
     said = findings(view)
@@ -99,7 +99,7 @@ def page(view: View, audited: Table | None = None, elsewhere: Sequence[Table] = 
         "interactions": _chart(drawn["interactions"], 3)
         if "interactions" in drawn
         else _empty("Nothing was run on such rows yet."),
-        "ablation": _ablation(view),
+        "ablation": _ablation(view) + "".join(folded(one.title, table(one)) for one in raw.build_costs(view)),
         "audits": table(audited) if audited else _empty("No audit has been run yet."),
         "coverage": table(_coverage(shown)),
         "made": _made(view.records),

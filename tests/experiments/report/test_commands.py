@@ -42,11 +42,12 @@ def one_of_each(patch: pytest.MonkeyPatch) -> list[Record]:
 
 
 def test_the_command_of_a_committed_record_asks_for_that_very_run(hydra: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "split_version", lambda dataset: {})  # some are split anew since
+    today, before = datasets.split_version, lambda dataset: {}  # some of the first generation's are split anew since
     asked = one_of_each(monkeypatch)
     assert len(asked) > 100
     for each in asked[::8]:
         (typed,) = commands([each])
+        monkeypatch.setattr(datasets, "split_version", today if each.evaluation.name == "raw" else before)
         program, verb, *overrides = shlex.split(typed)
         assert (program, verb) == ("dpdsyn", "run")
         config = OmegaConf.to_container(compose("config", overrides), resolve=True)
