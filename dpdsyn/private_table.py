@@ -128,18 +128,20 @@ class PrivateTable:
 
         Every unit enters the batch independently with probability `rate`; the batch may be empty. `f` must be a sum over the
         batch's rows of vectors of L2 norm at most `clip`, in double precision; it is called on large batches piece by piece.
-        Charges SampledGaussian(rate, sigma), which the ledger calls by the label. At a rate of 1 rows are read piece by piece,
-        and never held together. Raises ClippingError if `f` gives anything else than finite numbers.
+        Charges SampledGaussian(rate, sigma), which the ledger calls by the label. The last sum at a rate of 1 reads the
+        rows piece by piece and never holds them together. Raises ClippingError if `f` gives anything else than finite numbers.
         """
         positive("clip", clip)
         spend = SampledGaussian(rate, sigma)
         left = self.ledger.steps_left(spend)
         self.ledger.charge(spend, label)
-        whole = rate == 1 and not self.__verify
+        whole = rate == 1 and left == 1 and not self.__verify
         batches = self.__rows.chunks() if whole else iter((self.__rows.batch(rate, left, self.__rng),))
         pieces = []
         for batch in batches:
-            pieces += [f(batch[i : i + _PIECE], clip) for i in range(0, max(1, len(batch)), _PIECE)]
+            parts = (batch[i : i + _PIECE] for i in range(0, max(1, len(batch)), _PIECE))
+            # Of all rows `f` gets a copy, as a sample is one: what it writes into its batch reaches no other mechanism.
+            pieces += [f(part.copy() if whole else part, clip) for part in parts]
         _check_numbers(pieces)
         total = np.sum(pieces, axis=0)
         if self.__verify:

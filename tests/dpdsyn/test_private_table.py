@@ -329,3 +329,17 @@ def test_rows_do_not_leak_by_accident() -> None:
         pickle.dumps(private)
     with pytest.raises(ValueError, match="outside the schema"):
         PrivateTable(ENCODED + 9, SCHEMA, Ledger(Budget(1.0, 1e-6)), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0])
+def test_what_a_function_writes_into_its_batch_reaches_no_other_mechanism(rate: float) -> None:
+    """Else one row could move, by way of all others, whatever is asked for later."""
+    private = table([SampledGaussian(rate, 1.0), Gaussian(0.01)])
+
+    def overwrites(batch: np.ndarray, clip: float) -> np.ndarray:
+        batch[...] = 0
+        return np.zeros(2)
+
+    private.noisy_sum(overwrites, rate, 1.0, 1.0)
+    (answer,) = private.noisy_marginals([private.schema.names[:1]], [0.01])
+    assert np.count_nonzero(answer > 1) > 1
