@@ -40,7 +40,7 @@ class AIM(ModelSynthesizer):
     - where the model moved less than the noise would have moved it, a round's budget is quadrupled;
     - when less than two rounds' budget is left, one round spends all of it.
 
-    workload: `all_2way`, `all_3way`, or `target`, every three columns with the target among them.
+    workload: `all_2way`, `all_3way`, `target`, every three columns with the target among them, or `target_4way`, every four.
     max_model_size: megabytes at 8 bytes a cell; 80 is the authors' setting for official comparisons.
     max_cells: marginals with more cells are no part of the workload.
     iterations: of belief propagation in one fit, at most.

@@ -12,8 +12,8 @@ from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import Measurement, estimate_total, measure, named, nearest_marginal
 from baselines.marginal.maximum_entropy import fit_maximum_entropy
 from baselines.marginal.model_arrays import from_arrays, to_arrays
-from baselines.marginal.one_shot import Candidate, Limits, candidates, chosen, cost
-from baselines.marginal.workload import WORKLOADS, Workload, cells_of
+from baselines.marginal.one_shot import ONE_SHOT_WORKLOADS, Candidate, Limits, OneShotWorkload, candidates, chosen, cost
+from baselines.marginal.workload import cells_of
 from dpdsyn.checks import InputError, one_of, positive, whole_number
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.row_count import RowCount
@@ -70,7 +70,7 @@ class Swift(Synthesizer):
 
     def __init__(
         self,
-        workload: Workload = "target",
+        workload: OneShotWorkload = "target",
         max_cells: int = 100_000,
         first: float = 0.1,
         choosing: float = 0.1,
@@ -78,7 +78,7 @@ class Swift(Synthesizer):
         trust: float = 0.4,
         iterations: int = 150,
     ) -> None:
-        self.workload = one_of("workload", workload, WORKLOADS)
+        self.workload = one_of("workload", workload, ONE_SHOT_WORKLOADS)
         self.max_cells = max_cells
         self.first = first
         self.choosing = choosing

@@ -14,14 +14,17 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from baselines.marginal.attribute_graph import Cells
 from baselines.marginal.chordal import ChordalGraph
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.selection import MEAN_NOISE
-from baselines.marginal.workload import Workload, cells_of
+from baselines.marginal.workload import cells_of
 from dpdsyn.schema import Schema
 
+OneShotWorkload = Literal["all_2way", "all_3way", "target"]
+ONE_SHOT_WORKLOADS = get_args(OneShotWorkload)
 _POWERS = (1.0, 0.75, 0.5, 0.25, 0.0)  # of the cost in the order in which a graph takes its candidates; several graphs, one wins
 
 
@@ -50,7 +53,7 @@ class Limits:
         return distance - self.caution * cost**1.5 / math.sqrt(self.budget)
 
 
-def candidates(schema: Schema, workload: Workload, max_cells: int) -> list[Clique]:
+def candidates(schema: Schema, workload: OneShotWorkload, max_cells: int) -> list[Clique]:
     """Every pair of columns, and with `target` the triples with the target among them, with `all_3way` all triples.
 
     Those of more than `max_cells` cells are left out. Without a target, `target` is `all_2way`.

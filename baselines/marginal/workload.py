@@ -10,20 +10,20 @@ from typing import Literal, get_args
 from baselines.marginal.junction_tree import Clique, tree_cells
 from dpdsyn.schema import Schema
 
-Workload = Literal["all_2way", "all_3way", "target"]
+Workload = Literal["all_2way", "all_3way", "target", "target_4way"]
 WORKLOADS = get_args(Workload)
 _MEGABYTE = 2**20 / 8  # cells of 8 bytes
 
 
 def workload(schema: Schema, name: Workload, max_cells: int) -> list[Clique]:
-    """Sets of column positions: every two, every three, or every three with the target among them.
+    """Sets of column positions: every two, every three, or every three or four with the target among them.
 
     Those of more than `max_cells` cells are left out. A table with fewer columns gives the largest sets that it has.
     """
     columns = range(len(schema.names))
-    width = min(len(columns), 2 if name == "all_2way" else 3)
+    width = min(len(columns), {"all_2way": 2, "target_4way": 4}.get(name, 3))
     cliques = itertools.combinations(columns, width)
-    wanted = (c for c in cliques if name != "target" or schema.target is None or schema.target_position in c)
+    wanted = (c for c in cliques if not name.startswith("target") or schema.target is None or schema.target_position in c)
     return [c for c in wanted if cells_of(schema.sizes, c) <= max_cells]
 
 

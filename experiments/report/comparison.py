@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
 from experiments.records.record import Record
 from experiments.report.cases import Case, Method
 from experiments.report.grouped import Group, View
-from experiments.report.over_seeds import on_same_splits, test_to_train
-from experiments.report.roles import MAJORITY, REAL, YARDSTICK
+from experiments.report.over_seeds import metric, on_same_splits, test_to_train
+from experiments.report.roles import MAJORITY, RANKED, REAL, YARDSTICK
 from experiments.report.statistics import FEWEST_FOR_TEST, Estimate, holm, over_splits
 
 ALPHA = 0.05
@@ -17,10 +18,28 @@ _MORE, _LESS = "▲", "▼"
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One method against DPDSyn on one data set and budget.
+class Measure:
+    """By what methods are compared: a metric of records, averaged over evaluators. less_is_better: as of log loss."""
 
-    difference: of mean accuracy, the method's less DPDSyn's, over the seeds that both ended well. adjusted: p after Holm
+    name: str
+    title: str
+    less_is_better: bool = False
+
+
+ACCURACY = Measure("accuracy", "accuracy")
+OTHER_MEASURES = (
+    Measure("balanced_accuracy", "balanced accuracy"),
+    Measure("macro_f1", "macro F1"),
+    Measure("auroc", "AUROC"),
+    Measure("log_loss", "log loss", less_is_better=True),
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One method against DPDSyn on one data set and budget, by one measure.
+
+    difference: of the means, the method's less DPDSyn's, over the seeds that both ended well. adjusted: p after Holm
     among the methods of this data set and budget; None with too few seeds. missing: what became of other runs.
     """
 
@@ -30,20 +49,22 @@ class Pair:
     difference: Estimate
     adjusted: float | None
     missing: str
+    measure: Measure = ACCURACY
 
     @property
     def mark(self) -> str:
-        """▲ if the method is significantly more accurate than DPDSyn, ▼ if less, else nothing."""
+        """▲ if the method is significantly better than DPDSyn, ▼ if worse, else nothing."""
         if self.adjusted is None or self.adjusted >= ALPHA:
             return ""
-        return _MORE if self.difference.mean > 0 else _LESS
+        return _MORE if (self.difference.mean > 0) != self.measure.less_is_better else _LESS
 
 
-MARKS = (
-    f"{_MORE}, {_LESS}: more, or less, accurate than {YARDSTICK} on the same splits (corrected paired t test, p < {ALPHA} after "
-    f"Holm over those methods of a data set and budget that have {FEWEST_FOR_TEST} seeds in common with it; methods with fewer "
-    "are not tested, and nothing is adjusted across data sets and budgets)."
+_TEST = (
+    f"on the same splits (corrected paired t test, p < {ALPHA} after Holm over those methods of a data set and budget that have "
+    f"{FEWEST_FOR_TEST} seeds in common with it; methods with fewer are not tested, and nothing is adjusted across data sets"
 )
+MARKS = f"{_MORE}, {_LESS}: more, or less, accurate than {YARDSTICK} {_TEST} and budgets)."
+MARKS_OF_MEASURES = f"{_MORE}, {_LESS}: better, or worse, than {YARDSTICK} {_TEST}, budgets and measures)."
 
 
 def lead(view: View, group: Group) -> float | None:
@@ -78,25 +99,40 @@ def share_of_real(view: View, group: Group) -> float | None:
     return fmean(own) / fmean(real) if real else None
 
 
-def pairs(view: View) -> dict[Case, list[Pair]]:
-    """For each data set and budget every ranked method against DPDSyn, the most accurate first. view: judged alike."""
-    found = {case: _adjusted([pair for group in groups if (pair := _pair(view, group))]) for case, groups in view.cases.items()}
+def pairs(view: View, measure: Measure = ACCURACY) -> dict[Case, list[Pair]]:
+    """For each data set and budget every ranked method against DPDSyn, the best first. view: judged alike."""
+    found = {
+        case: _adjusted([pair for group in groups if (pair := _pair(view, group, measure))])
+        for case, groups in view.cases.items()
+    }
     return {case: made for case, made in found.items() if made}
 
 
-def _pair(view: View, group: Group) -> Pair | None:
+def is_lost(group: Group) -> bool:
+    """Whether a method would be ranked here, had one of its runs ended well; what was skipped with a reason did not run."""
+    ran = any(record.status != "skipped" for record in group.runs)
+    return ran and not group.ended and group.method.about.role in RANKED and not group.method.settings
+
+
+def without_a_number(groups: Iterable[Group]) -> list[str]:
+    """A note that names the methods that are lost here; empty if there are none."""
+    lost = [f"{group.method} at {group.case.epsilon:g} ({group.missing})" for group in groups if is_lost(group)]
+    return [f"Without a number, which counts as lost: {', '.join(lost)}."] if lost else []
+
+
+def _pair(view: View, group: Group, measure: Measure) -> Pair | None:
     if group.method == Method(YARDSTICK) or not group.is_ranked:
         return None
-    own, theirs = on_same_splits(view.group(group.case, YARDSTICK).runs, group.runs)
+    own, theirs = on_same_splits(view.group(group.case, YARDSTICK).runs, group.runs, metric(measure.name))
     if not own:
         return None
     difference = over_splits([b - a for a, b in zip(own, theirs, strict=True)], test_to_train(group.runs))
-    return Pair(group.method, fmean(own), fmean(theirs), difference, None, group.missing)
+    return Pair(group.method, fmean(own), fmean(theirs), difference, None, group.missing, measure)
 
 
 def _adjusted(made: list[Pair]) -> list[Pair]:
-    """With Holm's p values where there are any, the most accurate first."""
+    """With Holm's p values where there are any, the best first."""
     tested = [(i, p) for i, pair in enumerate(made) if (p := pair.difference.p) is not None]
     for (i, _), adjusted in zip(tested, holm([p for _, p in tested]), strict=True):
         made[i] = replace(made[i], adjusted=adjusted)
-    return sorted(made, key=lambda pair: (-pair.difference.mean, pair.method))
+    return sorted(made, key=lambda pair: (pair.difference.mean * (1 if pair.measure.less_is_better else -1), pair.method))

@@ -71,9 +71,9 @@ def ratio_of_seconds(runs: Iterable[Record], others: Iterable[Record]) -> tuple[
     return (above / below, bound) if above and below and not vague else (None, False)
 
 
-def on_same_splits(runs: Iterable[Record], others: Iterable[Record]) -> tuple[list[float], list[float]]:
-    """Accuracies of two methods on one data set and budget, over the seeds that both ended well with, in their order."""
-    one, other = _by_seed(runs), _by_seed(others)
+def on_same_splits(runs: Iterable[Record], others: Iterable[Record], read: Read | None = None) -> tuple[list[float], list[float]]:
+    """A measure, accuracy by default, of two methods in one case, over the seeds that both ended well with, in their order."""
+    one, other = (_by_seed(each, read or metric("accuracy")) for each in (runs, others))
     shared = sorted(one.keys() & other.keys())
     return [one[seed] for seed in shared], [other[seed] for seed in shared]
 
@@ -84,7 +84,7 @@ def test_to_train(runs: Iterable[Record]) -> float:
     return fmean((size.n_test or 0) / (size.n_train or 1) for size in sizes) if sizes else 0.0
 
 
-def _by_seed(runs: Iterable[Record]) -> dict[int, float]:
-    """Accuracy by seed, of the runs that ended well."""
-    found = {record.seed: record.mean("accuracy") for record in runs if record.status == "ok"}
-    return {seed: accuracy for seed, accuracy in found.items() if accuracy is not None}
+def _by_seed(runs: Iterable[Record], read: Read) -> dict[int, float]:
+    """A measure by seed, of the runs that ended well."""
+    found = {record.seed: read(record) for record in runs if record.status == "ok"}
+    return {seed: value for seed, value in found.items() if value is not None}

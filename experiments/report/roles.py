@@ -9,10 +9,11 @@ from experiments.records.record import Record
 from experiments.report.cases import Method
 
 YARDSTICK = "dpdsyn"  # what every other method is compared with
+RIVAL = "aim_target"  # named before the results of the second generation: with it equivalence is tested
 REAL, MAJORITY = "real", "majority"  # the bounds: models of real rows, and the larger class
 REAL_ENCODED = "real_encoded"  # what is left of real rows that are encoded and decoded
 BADGES = {"dp": "dp", "unverified": "unverified", "none": "no DP guarantee"}
-_RANKED = ("method", "variant")
+RANKED = ("method", "variant")  # the roles that take part in ranks
 
 
 def guarantee(runs: Iterable[Record]) -> str | None:
@@ -34,7 +35,7 @@ def badge(method: Method, runs: Iterable[Record]) -> str:
 
 def is_ranked(method: Method, runs: Iterable[Record]) -> bool:
     """Whether a method takes part in ranks and can be called best: under our own guarantee, in its default setting, itself."""
-    return method.about.role in _RANKED and not method.settings and guarantee(runs) == "dp"
+    return method.about.role in RANKED and not method.settings and guarantee(runs) == "dp"
 
 
 def is_baseline(method: Method, runs: Iterable[Record]) -> bool:

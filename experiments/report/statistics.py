@@ -62,3 +62,42 @@ def holm(ps: Sequence[float]) -> list[float]:
 def ranks(values: Sequence[float]) -> list[float]:
     """1 for the largest; equal values share the mean of their places."""
     return [1 + sum(other > value for other in values) + (sum(other == value for other in values) - 1) / 2 for value in values]
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A mean of means over data sets, each of which counts alike. error: its standard error; degrees: of freedom."""
+
+    mean: float
+    error: float
+    degrees: float
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """The two-sided interval of that confidence."""
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
+        return self.mean - half, self.mean + half
+
+    def p_equivalent(self, margin: float) -> float:
+        """p of two one-sided tests (Schuirmann 1987): that the true mean is at least `margin` away from 0."""
+        from scipy.special import stdtr
+
+        if not self.error:
+            return 0.0 if abs(self.mean) < margin else 1.0
+        return float(stdtr(self.degrees, -(margin - abs(self.mean)) / self.error))
+
+
+def pooled(differences: Sequence[tuple[Sequence[float], float]]) -> Pooled:
+    """What several data sets say together, as they are: no other data sets are spoken of.
+
+    differences: for each data set its values, one a seed, two at least, and test rows for each training row. Variances of the
+    means are corrected as in `over_splits`; degrees of freedom are Satterthwaite's (1946). Raises ValueError without any.
+    """
+    if not differences or any(len(values) < 2 for values, _ in differences):
+        raise ValueError("some data sets are needed, each with two seeds or more")
+    variances = [stdev(values) ** 2 * (1 / len(values) + ratio) for values, ratio in differences]
+    total, sets = sum(variances), len(differences)
+    spread = sum(one**2 / (len(values) - 1) for one, (values, _) in zip(variances, differences, strict=True))
+    degrees = total**2 / spread if spread else float(sum(len(values) - 1 for values, _ in differences))
+    return Pooled(fmean(fmean(values) for values, _ in differences), math.sqrt(total) / sets, degrees)

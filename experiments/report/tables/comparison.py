@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from experiments.records.record import Record
 from experiments.report.cases import Dataset
-from experiments.report.comparison import MARKS, Pair, pairs
-from experiments.report.grouped import View
+from experiments.report.comparison import MARKS, Pair, pairs, without_a_number
+from experiments.report.grouped import Group, View
 from experiments.report.remarks import remarks
 from experiments.report.roles import YARDSTICK
 from experiments.report.tables.table import Table
@@ -18,16 +17,20 @@ _COLUMNS = ["epsilon", "method", "seeds", YARDSTICK, "method's", "difference", "
 def build(view: View) -> list[Table]:
     """One table for each data set: every budget and method."""
     judged = view.swept.plain.judged_alike
-    known: dict[tuple[Dataset, float], list[Record]] = defaultdict(list)
+    known: dict[tuple[Dataset, float], list[Group]] = defaultdict(list)
     for group in judged.groups:
-        known[group.case.dataset, group.case.delta] += group.runs
+        known[group.case.dataset, group.case.delta].append(group)
     tables: dict[tuple[Dataset, float], list[list[str]]] = defaultdict(list)
     for case, found in pairs(judged).items():
         tables[case.dataset, case.delta] += [[f"{case.epsilon:g}", *_row(pair)] for pair in found]
     return [
-        Table(f"{key[0]}, delta {key[1]:g}: accuracy against {YARDSTICK}", _COLUMNS, rows, [*remarks(known[key]), MARKS])
+        Table(f"{key[0]}, delta {key[1]:g}: accuracy against {YARDSTICK}", _COLUMNS, rows, [*_notes(known[key]), MARKS])
         for key, rows in sorted(tables.items())
     ]
+
+
+def _notes(groups: list[Group]) -> list[str]:
+    return [*remarks(record for group in groups for record in group.runs), *without_a_number(groups)]
 
 
 def _row(pair: Pair) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from statistics import fmean
 
 from experiments.report import facts
 from experiments.report.cases import Dataset, Method
-from experiments.report.comparison import lead
+from experiments.report.comparison import is_lost, lead
 from experiments.report.grouped import Group, View
 from experiments.report.roles import YARDSTICK
 from experiments.report.statistics import ranks
@@ -22,7 +23,7 @@ def build(view: View) -> list[Table]:
     judged = view.swept.plain.judged_alike
     leads: dict[tuple[float, float], dict[Method, dict[Dataset, float]]] = defaultdict(lambda: defaultdict(dict))
     for group in judged.groups:
-        ahead = lead(judged, group)
+        ahead = -math.inf if is_lost(group) else lead(judged, group)
         if _counts(group) and ahead is not None:
             leads[group.case.epsilon, group.case.delta][group.method][group.case.dataset] = ahead
     return [table for key, methods in sorted(leads.items()) if (table := _table(*key, methods))]
@@ -31,7 +32,8 @@ def build(view: View) -> list[Table]:
 def _counts(group: Group) -> bool:
     """Of a data set whose rows stand there under another name too, no ranks are told."""
     dataset = group.case.dataset
-    return dataset.is_usual and not (dataset.facts.development or dataset.facts.same_rows_as) and group.is_ranked
+    elsewhere = dataset.facts.development or dataset.facts.same_rows_as
+    return dataset.is_usual and not elsewhere and (group.is_ranked or is_lost(group))
 
 
 def _table(epsilon: float, delta: float, methods: Mapping[Method, Mapping[Dataset, float]]) -> Table | None:
@@ -45,7 +47,8 @@ def _table(epsilon: float, delta: float, methods: Mapping[Method, Mapping[Datase
     absent = sorted(set(methods) - set(complete))
     notes = [
         f"Mean rank over {', '.join(map(str, datasets))} (1 is the best), by the difference in accuracy to {YARDSTICK} on the "
-        f"seeds that both have. A description only: {len(datasets)} data sets are too few for a test of ranks to say anything. "
+        "seeds that both have; a method of which no run ended well stands last. A description only: "
+        f"{len(datasets)} data sets are too few for a test of ranks to say anything. "
         f"Data sets on which settings were chosen ({', '.join(facts.development_sets())}) take no part."
     ]
     if absent:

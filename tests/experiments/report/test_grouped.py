@@ -68,9 +68,11 @@ def test_a_file_whose_name_holds_brackets_is_a_data_set_in_its_usual_form(tmp_pa
     given = read_option("dataset", "csv") | {"path": str(path), "schema": schema}
     name = datasets.resolved(given).name
     assert name == "people (1).csv"
+    told = {"name": name, "n_train": 9, "n_test": 3}
     records = [
-        changed(one(method, accuracy), run_id=f"{method}{name}", dataset={"name": name, "n_train": 9, "n_test": 3})
+        changed(one(method, accuracy), run_id=f"{method}{name}{seed}", seed=seed, dataset=told)
         for method, accuracy in (("dpdsyn", 0.8), ("mst", 0.5), ("aim", 0.6))
+        for seed in range(3)
     ]
     view = View.of(records)
     assert view.groups[0].case == Case(Dataset(name), 1.0, 1e-6) and view.groups[0].case.dataset.is_usual

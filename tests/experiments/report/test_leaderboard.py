@@ -164,8 +164,10 @@ def test_the_claims_name_their_cells_and_leave_out_what_is_no_baseline() -> None
     assert rows["the same, of those stopped at their limit (at least)"]["here"] == "600.00x"
     assert rows["smallest accuracy ratio over a baseline"]["baseline"] == "privmrf"
     assert rows["smallest accuracy ratio over a baseline"]["here"] == "0.94x"
-    collapsed = changed(run("dpwgan", 0, 0.2), metrics={"logistic": {"accuracy": 0.2, "auroc": 0.5}})
-    (table,) = tables("headline", [*several(), collapsed])
+    collapsed = [changed(run("dpwgan", s, 0.2), metrics={"logistic": {"accuracy": 0.2, "auroc": 0.5}}) for s in range(3)]
+    (table,) = tables("headline", [*several(), *collapsed[:2]])
+    assert table.rows[0][2:4] == ["1.14x", "mst"]  # two seeds carry no claim of the largest
+    (table,) = tables("headline", [*several(), *collapsed])
     assert [row[2:4] for row in table.rows[:2]] == [["4.00x", "dpwgan"], ["1.14x", "mst"]]
     assert largest["paper"] == "2.40x" and not any("alone" in claim for claim in rows)
     alone = [run(m, 0, seconds=s, clock={"alone": True}) for m, s in (("dpdsyn", 0.5), ("mst", 1.0), ("aim", 4.0))]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.report.statistics import holm, over_splits, ranks
+from experiments.report.statistics import holm, over_splits, pooled, ranks
 
 numbers = st.floats(-1, 1, allow_subnormal=False)
 
@@ -72,3 +72,41 @@ def test_ranks_are_those_of_scipy(values: list[float]) -> None:
 def test_ranks_add_up_whatever_is_equal() -> None:
     for values in itertools.product([1.0, 2.0], repeat=4):
         assert sum(ranks(values)) == 10
+
+
+def test_one_data_set_pooled_is_itself() -> None:
+    values = [0.01, 0.02, 0.015, 0.005, 0.03]
+    together, alone = pooled([(values, 0.25)]), over_splits(values, 0.25)
+    low, high = together.interval(0.95)
+    assert (low, high) == pytest.approx((alone.mean - alone.half_width, alone.mean + alone.half_width))
+    assert together.degrees == pytest.approx(4)
+
+
+def test_two_data_sets_pooled_are_welchs_test(rng: np.random.Generator) -> None:
+    """The mean of two means is half the difference of one and the other turned round, whose test is Welch's."""
+    one, other = rng.normal(0, 1, 6), rng.normal(0, 3, 9)
+    together, welch = pooled([(list(one), 0.0), (list(other), 0.0)]), stats.ttest_ind(one, -other, equal_var=False)
+    assert together.mean / together.error == pytest.approx(welch.statistic)
+    assert together.degrees == pytest.approx(welch.df)
+
+
+def test_equivalence_is_told_where_both_one_sided_tests_reject(rng: np.random.Generator) -> None:
+    values = list(rng.normal(0.001, 0.002, 8))
+    together = pooled([(values, 0.0)])
+    sides = [stats.ttest_1samp(values, bound, alternative=way).pvalue for bound, way in ((-0.005, "greater"), (0.005, "less"))]
+    assert together.p_equivalent(0.005) == pytest.approx(max(sides))
+    low, high = together.interval(0.9)
+    assert (together.p_equivalent(0.005) < 0.05) == (low > -0.005 and high < 0.005)
+    assert pooled([([0.0] * 5, 0.0)]).p_equivalent(0.005) == 0 and pooled([([0.1] * 5, 0.0)]).p_equivalent(0.005) == 1
+    with pytest.raises(ValueError, match="two seeds or more"):
+        pooled([([0.1], 0.0)])
+
+
+def test_what_is_just_not_equivalent_is_seldom_called_so(rng: np.random.Generator) -> None:
+    """Three data sets whose true mean is exactly the margin: at most one trial in twenty errs, and a mean of 0 is found."""
+
+    def called(mean: float) -> float:
+        trials = ([(list(rng.normal(mean, 0.002 * (1 + i), 5)), 0.0) for i in range(3)] for _ in range(600))
+        return float(np.mean([pooled(trial).p_equivalent(0.005) < 0.05 for trial in trials]))
+
+    assert called(0.005) < 0.075 and called(0.0) > 0.9
