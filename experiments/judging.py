@@ -15,6 +15,7 @@ from experiments.data.datasets import Split
 from experiments.data.description import Dataset
 from experiments.evaluation import raw
 from experiments.evaluation.fidelity import fidelity
+from experiments.evaluation.likeness import likeness
 from experiments.evaluation.metrics import scores, shares_floor
 from experiments.evaluation.quantiles import of_codes
 from experiments.evaluation.regression import median_floor, regression_scores
@@ -89,11 +90,11 @@ class Judging:
 
     def _encoded(self, split: Split, schema: Schema, synthetic: np.ndarray) -> dict[str, Any]:
         chosen, split = self.evaluation, _under(split, schema)
-        metrics = utility(
-            synthetic, split.test, schema, self.column, chosen["evaluators"], chosen["repeats"], self.seed, self._extra
-        )
-        labels = synthetic[:, schema.position(self.column)]
-        return self._result(metrics, fidelity(synthetic, split.train, schema), schema, labels)
+        judged = (synthetic, split.test, schema, self.column, chosen["evaluators"], chosen["repeats"], self.seed, self._extra)
+        metrics = utility(*judged, chosen.get("groups") or ())
+        near = fidelity(synthetic, split.train, schema)
+        near |= likeness(chosen.get("likeness") or (), (synthetic, split.train, split.test), schema, self.seed)
+        return self._result(metrics, near, schema, synthetic[:, schema.position(self.column)])
 
     def _decoded(self, split: Split, schema: Schema, synthetic: np.ndarray) -> dict[str, Any]:
         """By the data set's own kinds and classes, whatever was learnt, so that all are judged alike."""

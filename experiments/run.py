@@ -77,10 +77,11 @@ class Run:
                 f"; it has {', '.join(signature(kind).parameters) or 'no parameters'}" if isinstance(error, TypeError) else ""
             )
             raise InputError(f"synthesizer {name}: {error}{accepted}") from error
-        Settings.of(config["evaluation"])
+        judged = Settings.of(config["evaluation"])
         dataset = datasets.resolved(config["dataset"])
         encoding = Encoding.of(config["encoding"])
         schema = encoding.opened(datasets.schema_of(dataset))
+        judged.refuse_unknown_groups(schema.names)
         return cls(
             dataset=dataset,
             encoding=encoding,

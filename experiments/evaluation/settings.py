@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 from dpdsyn.checks import InputError, whole_number
+from experiments.evaluation.likeness import LIKENESS
 from experiments.evaluation.metrics import METRICS, Metric
 from experiments.evaluation.models import MODELS, Builder, own_model
 from experiments.evaluation.raw_models import RAW_MODELS, RawBuilder, check_installed, own_raw_model
@@ -32,6 +33,10 @@ class Settings:
     repeats: Annotated[int, "seeds of each model, averaged inside one fit"]
     target: Annotated[str | None, "null: the schema's target is predicted; offtask: the data set's off-task column"] = None
     metrics: Annotated[Sequence[str], "metrics besides those that are always there, each as module:function"] = ()
+    likeness: Annotated[
+        Sequence[str], "triples: 3-way TVD; detection: can rows be told from real ones; membership: public attacks. Encoded space"
+    ] = ()
+    groups: Annotated[Sequence[str], "columns of whose every value accuracy is told, and the gap. Encoded space"] = ()
     space: Annotated[str, "encoded: models see codes; raw: decoded rows, tested on real rows as they were read"] = "encoded"
 
     @classmethod
@@ -46,7 +51,18 @@ class Settings:
         else:
             builders(settings.evaluators)
         metrics(settings.metrics)
+        for name in settings.likeness:
+            if name not in LIKENESS:
+                raise InputError(f"evaluation.likeness has {name!r}{suggestion(name, LIKENESS)}; there are {', '.join(LIKENESS)}")
+        if settings.space == "raw" and (settings.likeness or settings.groups):
+            raise InputError("evaluation.likeness and evaluation.groups are of encoded space; leave them out with space=raw")
         return settings
+
+    def refuse_unknown_groups(self, columns: Sequence[str]) -> None:
+        """Raises InputError for a column of `groups` that the data set does not have."""
+        for name in self.groups:
+            if name not in columns:
+                raise InputError(f"evaluation.groups has {name!r}{suggestion(name, columns)}; there are {', '.join(columns)}")
 
 
 def builders(names: Sequence[str]) -> dict[str, Builder]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dpdsyn.schema import Schema
+from experiments.evaluation.by_group import group_scores, groups
 from experiments.evaluation.metrics import Metric, scores
 from experiments.evaluation.models import Builder
 from experiments.evaluation.settings import builders
@@ -22,19 +23,22 @@ def utility(
     repeats: int,
     seed: int,
     extra: Mapping[str, Metric] | None = None,
+    sensitive: Sequence[str] = (),
 ) -> dict[str, dict[str, float]]:
     """Metrics of each evaluator trained on `train` to predict the column `target` and tested on `test` (both encoded).
 
     Averaged over `repeats` seeds of the evaluator; which seeds these are depends on its place in the list. extra: metrics
-    besides ours. Raises ValueError for an evaluator that there is not.
+    besides ours. sensitive: columns of whose values accuracy is told one by one. Raises ValueError for an evaluator
+    that there is not.
     """
-    labels = test[:, schema.position(target)]
+    labels, members = test[:, schema.position(target)], groups(test, schema, sensitive)
     results = {}
     for number, (name, build) in enumerate(builders(evaluators).items()):
         runs = []
         for repeat in range(repeats):
             model_seed = int(np.random.SeedSequence([seed, number, repeat]).generate_state(1)[0])
-            runs.append(scores(labels, _predict(build, train, test, schema, target, model_seed), extra))
+            predicted = _predict(build, train, test, schema, target, model_seed)
+            runs.append(scores(labels, predicted, extra) | group_scores(labels, predicted, members))
         results[name] = {metric: float(np.mean([run[metric] for run in runs])) for metric in runs[0]}
     return results
 

@@ -131,7 +131,8 @@ class Fidelity(Part):
     tvd1, tvd2: total variation distance of encoded marginals, of single columns and of pairs. All others are of rows as they were
     read. wasserstein: of single numbers. category_tvd: of single categorical columns. correlation_error: of pairs of columns.
     range_queries: of counts in random ranges of three columns. grid_tvd1, grid_tvd2, grid_tvd3: of one, two and three columns on
-    a grid that no method chose.
+    a grid that no method chose. On request, of encoded rows: tvd3, of three columns; detection_auroc and pmse, whether they can
+    be told from test rows; membership_nearest and membership_calibrated, AUROC of attacks that tell training from test rows.
     """
 
     tvd1: float | None = None
@@ -143,11 +144,18 @@ class Fidelity(Part):
     grid_tvd1: float | None = None
     grid_tvd2: float | None = None
     grid_tvd3: float | None = None
+    tvd3: float | None = None
+    detection_auroc: float | None = None
+    pmse: float | None = None
+    membership_nearest: float | None = None
+    membership_calibrated: float | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation(Part):
     """As configured; column: what was predicted where that is not the target. metrics: those besides ours.
+
+    likeness: what else of likeness was measured. groups: of which columns each group's accuracy was told.
 
     space: where models learnt and were tested, on encoded rows or on raw ones (decoded, and real rows as they were read).
     """
@@ -157,6 +165,8 @@ class Evaluation(Part):
     repeats: int | None = None
     target: str | None = None
     metrics: tuple[str, ...] = ()
+    likeness: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     column: str | None = None
     space: str = "encoded"
 

@@ -6,6 +6,7 @@ import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from string import Template
@@ -48,7 +49,7 @@ def write(view: View, results: Path) -> Path:
     Raises InputError if there is no record, or if the audits are no table.
     """
     path = results / NAME
-    made = page(view, audits(results / AUDITS), published.listed(results / published.LIST))
+    made = page(view, audits(results / AUDITS), published.build(replace(view, results=results)))
     write_whole(path, made.encode())
     return path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders.records import record
+from builders.records import changed, record
 
 from experiments.records.record import Record
 from experiments.report.comparison import ACCURACY, OTHER_MEASURES, pairs
@@ -92,3 +92,21 @@ def test_what_was_skipped_with_a_reason_is_not_lost() -> None:
     records = [run("dpdsyn", 0, accuracy=0.8), run("mst", 0, accuracy=0.7), stopped("aim_3way", "toy", "skipped")]
     (table,) = BUILDERS["comparison"](View.of(records))
     assert not any("counts as lost" in note for note in table.notes)
+
+
+def test_what_was_measured_on_request_has_a_table_of_its_own() -> None:
+    told = [
+        changed(run(m, 0, accuracy=0.8), fidelity={"tvd2": 0.01, "tvd3": 0.02, "detection_auroc": a, "membership_nearest": 0.51})
+        for m, a in (("mst", 0.9), ("dpdsyn", 0.7))
+    ]
+    (table,) = BUILDERS["likeness"](View.of([*told, run("aim", 0, accuracy=0.8)]))
+    assert [row[0] for row in table.rows] == ["dpdsyn", "mst"]
+    assert dict(zip(table.columns, table.rows[0], strict=True))["told apart, AUROC"] == "0.700"
+
+
+def test_groups_stand_by_their_gap() -> None:
+    wide = run("mst", 0, **{"accuracy": 0.8, "accuracy sex Male": 0.7, "accuracy sex Female": 0.95, "accuracy_gap": 0.25})
+    fair = run("dpdsyn", 0, **{"accuracy": 0.8, "accuracy sex Male": 0.79, "accuracy sex Female": 0.81, "accuracy_gap": 0.02})
+    (table,) = BUILDERS["likeness"](View.of([wide, fair]))
+    assert table.columns == ["method", "guarantee", "seeds", "sex Female", "sex Male", "all", "largest gap"]
+    assert [row[0] for row in table.rows] == ["dpdsyn", "mst"] and table.rows[0][3:] == ["0.810", "0.790", "0.800", "0.020"]

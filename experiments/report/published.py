@@ -1,0 +1,118 @@
+"""What others published (`results/published.yaml`), and the runs here that come nearest to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from experiments.records.record import Record
+
+LIST = "published.yaml"
+LEAST = 0.01  # by which ours may be worse and is not looked into
+K_MARGINAL = "k-marginal"  # SDNist's score of pairs: 1000 (1 - mean 2-way TVD)
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The runs to hold a published number against. evaluator: one model, or the mean over all where there is none.
+
+    measure: a metric of records, or `k-marginal`.
+    """
+
+    dataset: str
+    synthesizer: str
+    epsilon: float
+    delta: float
+    measure: str
+    evaluator: str | None = None
+
+    def value(self, record: Record) -> float | None:
+        """What a run has of it, None where it was not such a run or did not end well."""
+        told = (record.dataset.name, record.method.name, record.privacy.epsilon, record.privacy.delta)
+        usual = record.evaluation.column is None and record.evaluation.space == "encoded" and not record.data_settings
+        if told != (self.dataset, self.synthesizer, self.epsilon, self.delta) or not usual or record.status != "ok":
+            return None
+        if self.measure == K_MARGINAL:
+            return None if record.fidelity.tvd2 is None else 1000 * (1 - record.fidelity.tvd2)
+        if self.evaluator is None:
+            return record.mean(self.measure)
+        return record.metrics.get(self.evaluator, {}).get(self.measure)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One published number. theirs: as printed, a number where it can be checked. ours: nothing here comes near without it."""
+
+    what: str
+    theirs: float | str
+    ours: Nearest | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where numbers stand. differs: what of data, split, bins, rows or judges is other there than in the runs beside them."""
+
+    source: str
+    entries: tuple[Entry, ...]
+    differs: str = ""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Source:
+        """Raises ValueError for what a source or one of its numbers does not have, or lacks."""
+        told = dict(given)
+        try:
+            return cls(entries=tuple(map(_entry, told.pop("numbers"))), **told)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{given.get('source')}: {error}") from error
+
+
+def _entry(given: Mapping[str, Any]) -> Entry:
+    nearest = given.get("ours")
+    entry = Entry(**{**given, "ours": Nearest(**nearest) if nearest else None})
+    if entry.ours and not isinstance(entry.theirs, int | float):
+        raise ValueError(f"{entry.what}: {entry.theirs!r} is held against runs and is no number")
+    return entry
+
+
+@dataclass(frozen=True)
+class Held:
+    """A published number beside ours, one value a seed."""
+
+    entry: Entry
+    ours: tuple[float, ...]
+
+    @property
+    def less(self) -> float | None:
+        """Ours less theirs; None without runs."""
+        return fmean(self.ours) - float(self.entry.theirs) if self.ours else None
+
+    @property
+    def verdict(self) -> str:
+        """Whether ours is worse by more than .01 (ten points of a k-marginal score) and twice our seeds' standard deviation."""
+        if self.less is None:
+            return "not run" if self.entry.ours else "-"
+        spread = 2 * stdev(self.ours) if len(self.ours) > 1 else 0.0
+        least = LEAST * (1000 if self.entry.ours and self.entry.ours.measure == K_MARGINAL else 1)
+        if abs(self.less) <= max(least, spread):
+            return "the same"
+        return "ours is better" if self.less > 0 else "ours is worse"
+
+
+def read(path: Path) -> list[Source]:
+    """The sources of the list; none where there is no list. Raises ValueError for one that is not as it should be."""
+    import yaml
+
+    return [Source.of(source) for source in yaml.safe_load(path.read_text(encoding="utf-8"))] if path.exists() else []
+
+
+def held(entries: Iterable[Entry], records: Iterable[Record]) -> list[Held]:
+    """Each number beside what these records have of it, seed by seed."""
+    ordered = sorted(records, key=lambda record: record.seed)
+    return [Held(entry, tuple(_values(entry.ours, ordered)) if entry.ours else ()) for entry in entries]
+
+
+def _values(nearest: Nearest, records: Iterable[Record]) -> Iterable[float]:
+    return (value for record in records if (value := nearest.value(record)) is not None)
