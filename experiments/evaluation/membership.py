@@ -5,8 +5,8 @@ Half of the rows that are asked about are training rows, half are test rows, and
 - `membership_calibrated`: by how much nearer it is than the nearest of other test rows, which are the population (section 4.3
   there, with rows in place of a reference model; DOMIAS, van Breugel et al. 2023, has the same idea as a ratio).
 
-Both as AUROC: .5 where the attack knows nothing. A value near .5 proves no privacy: these attacks are weak, average over people, and
-know nothing of the method. What a guarantee is worth is told by the ledger, and refuted by `dpdsyn audit`.
+Both as AUROC: .5 where the attack knows nothing. A value near .5 proves no privacy: these attacks are weak, average over people,
+and know nothing of the method. What a guarantee is worth is told by the ledger, and refuted by `dpdsyn audit`.
 """
 
 from __future__ import annotations

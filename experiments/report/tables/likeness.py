@@ -53,11 +53,9 @@ def _by_group(groups: list[Group]) -> Table:
     names = sorted({name for group in groups for record in group.runs for name in _named(record)})
     read = [*names, "accuracy", "accuracy_gap"]
     ordered = sorted(groups, key=lambda group: (mean_of(group.runs, _metric("accuracy_gap")) or 0.0, group.method))
-    rows = [[group.method.title, counted(group.runs), *(_told(group, _metric(name)) for name in read)] for group in ordered]
+    rows = [[*_begin(group), *(_told(group, _metric(name)) for name in read)] for group in ordered]
     columns = [*_COLUMNS, *(name.removeprefix(_GROUP) for name in names), "all", "largest gap"]
-    note = (
-        "Accuracy among the test rows of each group. Gap: the largest less the smallest within a column; the smallest gap first."
-    )
+    note = "Accuracy among the test rows of each group. Gap: the largest less the smallest within a column; smallest gap first."
     return Table(f"{groups[0].case}: accuracy by group", columns, rows, [note])
 
 
