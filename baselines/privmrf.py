@@ -38,8 +38,9 @@ class PrivMRF(ModelSynthesizer):
        size_penalty times its cells, as long as any edge keeps it within the size limits (local_search);
     3. in every maximal clique a greedy Bayesian network from a random column on: the next column and its parents are
        those of the highest merit among maximal parent sets whose marginal is useful (construct_inner_Bayesian_network).
-       Every column's best marginal is taken, then others at random until there are d; columns in none get their pair of
-       the most dependence, if a mean cell of it is at least one standard deviation of noise, else a one-way;
+       Every column's best marginal is taken, then others at random until there are d; a column whose pair of the most
+       dependence shows more of it than its useful marginals gets that pair too, if a mean cell of it is at least one
+       standard deviation of noise, and a column in none gets a one-way;
     4. eight tenths of rho: these and extra_marginals * d more, all with the same noise (markov_random_field.py);
     5. a tenth of rho: the latter come in min(d / 2, 8) rounds, those of `queries` random candidates that are farthest
        from the model in noisy L1 distance; candidates lie in a clique, are useful or of one column, and are drawn with
@@ -50,12 +51,12 @@ class PrivMRF(ModelSynthesizer):
 
     Size limits and penalty are the reference implementation's where it runs without a GPU (its setting for ACS); with one it
     allows 1e7 cells a clique and 5e7 in all. Its special settings for single data sets, hierarchies of categories among them, are
-    left out. There, hierarchies make a useful marginal for every column; here the pair of step 3 is in their place: without it a
-    target of many classes is independent of all. What else differs: its noise on the number of rows, never charged and ten times the whole budget, is not
-    needed; rows_public replaces that number in all decisions; noise is lowered, not overspent, where candidates are
-    too few; a marginal is not measured twice; the nearer half of a round is that by distance, not an arbitrary half;
-    fits end when they gain little (`fit_model`), not at a multiple of the expected loss; the junction tree is that of
-    the measured marginals, which is smaller, and marginals that would make it too large are left out.
+    left out. There, hierarchies make a useful marginal for every column; here the pair of step 3 is in their place: without it
+    a target of many classes is independent of all but the narrowest. What else differs: its noise on the number of rows, never
+    charged and ten times the whole budget, is not needed; rows_public replaces that number in all decisions; noise is lowered,
+    not overspent, where candidates are too few; a marginal is not measured twice; the nearer half of a round is that by distance,
+    not an arbitrary half; fits end when they gain little (`fit_model`), not at a multiple of the expected loss; the junction
+    tree is that of the measured marginals, which is smaller, and marginals that would make it too large are left out.
 
     theta: how many times a useful marginal's mean cell is larger than its mean noise.
     iterations: at most, of every fit.
@@ -147,10 +148,9 @@ class PrivMRF(ModelSynthesizer):
                 found.append(marginal)
                 if column not in best or score > best[column][0]:
                     best[column] = score, marginal
-        chosen = without_contained([marginal for _, marginal in best.values()])
-        alone = [column for column in range(len(cells.sizes)) if not any(m >> column & 1 for m in chosen)]
-        pairs = [_least_bad(column, cliques, cells, shares, most_cells * self.theta) for column in alone]
-        chosen = without_contained([*chosen, *pairs])
+        pairs = [_closest_pair(column, cliques, cells, shares, most_cells * self.theta) for column in range(len(cells.sizes))]
+        unmet = [pair for column, (pair, score) in enumerate(pairs) if column not in best or score > best[column][0]]
+        chosen = without_contained([*(marginal for _, marginal in best.values()), *unmet])
         others = without_contained(found)
         for index in rng.permutation(len(others)):
             if len(chosen) >= len(cells.sizes):
@@ -199,12 +199,13 @@ class PrivMRF(ModelSynthesizer):
                 growing.add(chosen, sigma)
 
 
-def _least_bad(column: int, cliques: Sequence[int], cells: Cells, shares: np.ndarray, most_cells: float) -> int:
-    """The pair with the column that shows the most dependence, of those in a clique whose cells outweigh their noise; or it alone."""
+def _closest_pair(column: int, cliques: Sequence[int], cells: Cells, shares: np.ndarray, most_cells: float) -> tuple[int, float]:
+    """A column's pair of the most dependence, of those in a clique with so few cells, and how much; or the column alone."""
     own = 1 << column
     near = {other for clique in cliques if clique & own for other in columns_of(clique & ~own)}
-    fitting = [other for other in near if cells.of(own | 1 << other) <= most_cells]
-    return own | 1 << max(fitting, key=lambda other: (shares[column, other], -other)) if fitting else own
+    fitting = [(float(shares[column, other]), -other) for other in near if cells.of(own | 1 << other) <= most_cells]
+    score, other = max(fitting, default=(0.0, -column))
+    return own | 1 << -other, score
 
 
 def _sigma(marginals: int, rho: float) -> float:

@@ -19,20 +19,22 @@ def distribution(tallies: Sequence[Tally]) -> str:
         parts.append(_histogram(tallies))
     if first.edges is None or first.alone:
         parts.append(_bars(tallies))
-    parts += [paragraph(line) for line in _lines(first)]
+    if len(tallies) == 1:
+        parts.append(paragraph(f"{first.kind}, {_told(first)}"))
+    else:
+        parts += [paragraph(f"{name}: {_told(tally)}") for name, tally in zip(("synthetic", "real"), tallies, strict=True)]
+    if first.is_logarithmic:
+        parts.append(paragraph("logarithmic: each bar is as many times as wide as the one before"))
     return tag("div", "".join(parts), class_="column")
 
 
-def _lines(tally: Tally) -> list[str]:
-    lines = []
+def _told(tally: Tally) -> str:
+    """The reach and the mean of numbers, or how many values there are; what is missing."""
     if tally.is_number and tally.rows > tally.missing:
-        mean = tally.written(tally.mean)
-        lines.append(f"{tally.kind}, {tally.written(tally.lowest)} to {tally.written(tally.highest)}, mean {mean}")
+        reach = f"{tally.written(tally.lowest)} to {tally.written(tally.highest)}, mean {tally.written(tally.mean)}"
     else:
-        lines.append(f"{tally.kind}, {len(tally.values):,} values")
-    if tally.missing:
-        lines.append(f"missing: {share(tally.part(tally.missing))}")
-    return lines
+        reach = f"{len(tally.values):,} values"
+    return reach + (f", missing {share(tally.part(tally.missing))}" if tally.missing else "")
 
 
 def _histogram(tallies: Sequence[Tally]) -> str:

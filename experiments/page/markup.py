@@ -38,8 +38,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -
     head = tag("thead", tag("tr", "".join(tag("th", escape(name), scope="col") for name in columns)))
     lines = (tag("th", escape(row[0]), scope="row") + "".join(tag("td", escape(cell)) for cell in row[1:]) for row in rows)
     body = tag("tbody", "".join(tag("tr", line) for line in lines))
-    inner = tag("caption", escape(caption)) + head + body
-    return tag("div", tag("table", inner), class_="scroll", role="region", tabindex="0", aria_label=caption)
+    scrolled = tag("div", tag("table", head + body), class_="scroll", role="region", tabindex="0", aria_label=caption)
+    return tag("div", paragraph(caption, "note") + scrolled, class_="table")
 
 
 def whole_page(title: str, body: str, kind: str) -> str:
@@ -57,15 +57,13 @@ def share(part: float) -> str:
 
 
 def number(value: float) -> str:
-    """Four digits, without an exponent where that can be."""
+    """Four digits, without an exponent where that can be; four digits before the point stay together, as years do."""
     if value != value or value in (float("inf"), float("-inf")):
         return "none"
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return (
-        f"{value:,.4g}"
-        if 1e-4 <= abs(value) < 1e4
-        else f"{value:,.0f}"
-        if abs(value) < 1e15 and abs(value) >= 1e4
-        else f"{value:.3g}"
-    )
+    if abs(value) >= 1e15:
+        return f"{value:.3g}"
+    if abs(value) >= 1e4:
+        return f"{value:,.0f}"
+    if value == int(value):
+        return str(int(value))
+    return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.3g}"

@@ -22,7 +22,12 @@ _TEST = 0.25  # of the real rows, that models are tested on
 _MOST_CODES = 12  # of a column, in pairs
 _MOST_PAIRS = 2000
 _WORST = 10
+_MOST_LOST = 30
 _MARK = "NOT FOR PUBLISHING: this page is made of exact private rows"
+_ON_PAPER = (
+    f'@page private {{ margin-top: 20mm; @top-center {{ content: "{_MARK}"; color: #b3261e; font: 700 10pt sans-serif; }} }} '
+    ".private { page: private; }"
+)
 Scores = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
@@ -57,13 +62,16 @@ def private_page(name: str, schema: Schema, real: pd.DataFrame, synthetic: pd.Da
         ),
         _section("How good models are", *_models(schema, real, synthetic)),
         _section("Numbers", _summary(tallies, beside)),
+        _section("What is lost", *_lost(tallies, beside)),
         _section("Pairs of columns", *_pair_table(pairs)),
         _section(
             "Column by column",
             tag("div", "".join(map(distribution, map(list, zip(tallies, beside, strict=True)))), class_="columns"),
         ),
     ]
-    return whole_page(f"NOT FOR PUBLISHING: {name}", banner + tag("main", "".join(parts)) + low, "private")
+    return whole_page(
+        f"NOT FOR PUBLISHING: {name}", tag("style", _ON_PAPER) + banner + tag("main", "".join(parts)) + low, "private"
+    )
 
 
 def _section(title: str, *content: str) -> str:
@@ -87,6 +95,27 @@ def _summary(synthetic: Sequence[Tally], real: Sequence[Tally]) -> str:
     return table(
         columns, lines, "Distance: half the sum of differences of the shares below, 0 for equal, 1 for nothing in common"
     )
+
+
+def _lost(synthetic: Sequence[Tally], real: Sequence[Tally]) -> list[str]:
+    """Real values that no synthetic row has, the commonest first, and what lies beyond the synthetic ends."""
+    gone: list[tuple[float, str, str]] = []
+    for made, own in zip(synthetic, real, strict=True):
+        name = own.column.name
+        gone += [(own.part(n), name, own.written(value)) for value, n in own.values.items() if not made.values[value]]
+        if own.missing and not made.missing:
+            gone.append((own.part(own.missing), name, "missing"))
+        if own.edges is not None and own.rows > own.missing and made.rows > made.missing:
+            if own.lowest < made.lowest:
+                gone.append((0.0, name, f"below {made.written(made.lowest)}, down to {own.written(own.lowest)}"))
+            if own.highest > made.highest:
+                gone.append((0.0, name, f"above {made.written(made.highest)}, up to {own.written(own.highest)}"))
+    if not gone:
+        return [paragraph("Every real value is in the synthetic table too.")]
+    lines = [[name, value, share(part) if part else ""] for part, name, value in sorted(gone, reverse=True)[:_MOST_LOST]]
+    more = f", of {len(gone):,} the commonest {_MOST_LOST}" if len(gone) > _MOST_LOST else ""
+    told = "What fewer rows have than noise can hide is not published; state categories and bounds that are public to keep more."
+    return [paragraph(told), table(["column", "value", "of the real rows"], lines, f"Real values without a synthetic row{more}")]
 
 
 def _distance(made: Tally, own: Tally) -> float:

@@ -98,6 +98,12 @@ class Tally:
         self.ranges += np.histogram(np.clip(rest, self.edges[0], np.nextafter(self.edges[-1], -np.inf)), self.edges)[0]
 
     @property
+    def is_logarithmic(self) -> bool:
+        """Whether ranges grow with the numbers in them."""
+        widths = np.zeros(0) if self.edges is None else np.diff(self.edges)
+        return len(widths) > 1 and bool(widths[-1] > 2 * widths[0])
+
+    @property
     def mean(self) -> float:
         """Of the numbers that are known, NaN if there are none."""
         known = self.rows - self.missing

@@ -44,7 +44,8 @@ def for_anybody(statement: Statement) -> list[str]:
     lines = [
         "The rows of the synthetic table are made up. They were drawn by a program that knows the private table only through "
         "answers to which random noise was added, so that no answer tells much about anybody.",
-        f"What is protected is each single {whose}: had it not been there, what is published would have come out much the same.",
+        f"What is protected is each single {whose}: without {'that' if one == 'person' else 'it'}"
+        f"{' person' if one == 'person' else ''}, what is published would have come out much the same.",
         "How much is much: somebody who wonders whether one "
         f"certain {whose} was in the private table, and begins with even odds, can be right at most {_often(epsilon, delta)} "
         "after seeing all of this, whatever else they know and however long they compute. Without any of it, 50.0% of the time.",

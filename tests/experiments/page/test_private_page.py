@@ -47,6 +47,9 @@ def test_the_owner_s_page_sets_synthetic_beside_real(tmp_path: Path) -> None:
     north = (real["ward"] == "north").mean()
     assert f"90.0% / {north:.1%}" in page and "10.0%" in page and f"{real['age'].mean():,.4g}" in page
     assert "boosting, trained on real rows" in page and "logistic, trained on synthetic rows" in page
+    assert "@page private" in page and "NOT FOR PUBLISHING" in page.partition("@page private")[2].partition("}")[0]
+    lost = page.partition("What is lost")[2].partition("</section>")[0]
+    assert f"south</td><td>{(real['ward'] == 'south').mean():.1%}" in lost and "no</td>" not in lost
     distance = 0.5 * (abs(0.9 - north) + (real["ward"] == "south").mean())
     assert f"{distance:.3f}" in page
 
@@ -68,3 +71,17 @@ def test_few_real_rows_do(rows: int) -> None:
     synthetic = people(40, 1, 0.5).drop(columns="note")
     list(pages.watch([synthetic]))
     assert "NOT FOR PUBLISHING" in private_page("made.csv", SCHEMA, people(rows, 0, 0.5), synthetic, pages._tallies or [])
+
+
+def test_real_values_beyond_the_synthetic_ends_are_told(tmp_path: Path) -> None:
+    real, synthetic = people(400, 0, 0.5), people(300, 1, 0.5).drop(columns="note")
+    real.loc[0, "age"] = 107
+    pages = Pages(SCHEMA)
+    list(pages.watch([synthetic]))
+    pages.write_private(tmp_path / "own.html", "made.csv", lambda: real)
+    lost = (tmp_path / "own.html").read_text().partition("What is lost")[2].partition("</section>")[0]
+    assert f"above {synthetic['age'].max()}, up to 107" in lost and "below" not in lost
+    pages = Pages(SCHEMA)
+    list(pages.watch([synthetic]))
+    pages.write_private(tmp_path / "same.html", "made.csv", lambda: synthetic)
+    assert "Every real value is in the synthetic table too" in (tmp_path / "same.html").read_text()

@@ -222,3 +222,20 @@ def test_made_columns_rules_conditions_and_times_of_day_are_told() -> None:
         assert line in page
     assert "synthetic rows, drawn without the conditions below, to predict" in page and "conditions below" not in made()
     assert "drawn under a condition, so how common this is says nothing: ward = south" in page
+
+
+def test_years_have_no_comma_and_large_numbers_do() -> None:
+    from experiments.page.markup import number
+
+    told = [number(value) for value in (1984, 1984.26, 12345, 0.00001234, -2048, 0, 3.5)]
+    assert told == ["1984", "1984", "12,345", "1.23e-05", "-2048", "0", "3.5"]
+
+
+def test_a_logarithmic_axis_says_so() -> None:
+    from experiments.page.tallies import Tally
+
+    column = Schema.from_mapping(
+        {"target": None, "rows_public": 9, "columns": {"cost": {"kind": "real", "bounds": [0, 1e6], "bins": 9}}}
+    )["cost"]
+    cells = pd.Series(np.geomspace(1, 1e6, 500))
+    assert Tally.of(column, cells).is_logarithmic and not Tally.of(column, pd.Series(np.arange(500.0))).is_logarithmic
