@@ -252,7 +252,7 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
         except Unfit as error:
             return Record.of(**known, status="skipped", error=str(error))
         if store:
-            store.write_fit(run.fit_id, fit)
+            _cached(run, store, fit, say)
     if fit.schema is not None:
         learnt = Schema.from_mapping(fit.schema)
         known["encoding"] |= {"codes": dict(zip(learnt.names, learnt.sizes, strict=True))}
@@ -268,6 +268,14 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
         seconds=fit.seconds,
         peak_memory_mb=fit.peak_memory_mb,
     )
+
+
+def _cached(run: Run, store: Store, fit: Fit, say: Say) -> None:
+    """Keep the fit if it can be: a record is worth having without, and where that cannot be written either the run is refused."""
+    try:
+        store.write_fit(run.fit_id, fit)
+    except FileError as error:
+        say(f"{run.name}: its rows are not cached ({error}); judging them otherwise will take another fit")
 
 
 class Unfit(Exception):

@@ -18,11 +18,14 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def serve(given: argparse.Namespace) -> int:
-    from experiments.sweep.tracking import tracking_uri
+    from experiments.console import say
+    from experiments.records.store import Store
+    from experiments.sweep.tracking import replace_broken, tracking_uri
 
     uri = tracking_uri(results_dir())
+    replace_broken(Store(results_dir()), say)
     if uri.startswith("sqlite:///") and not (results_dir() / "mlflow.db").exists():
-        raise FileError(f"there is no {results_dir() / 'mlflow.db'} yet; start with dpdsyn run")
+        raise FileError(f"there is no {results_dir() / 'mlflow.db'} yet; start with dpdsyn run, or fill it with dpdsyn track")
     print(f"MLflow shows {uri} on http://127.0.0.1:{given.port} (Ctrl-C ends it)", flush=True)
     command = [
         sys.executable,

@@ -18,6 +18,8 @@ from dpdsyn.files import FileError, whole, write_whole
 from experiments.records import former
 from experiments.records.record import NewerRecord, Record
 
+_PROBE = 1 << 14  # bytes: a record has room where these have
+
 
 class StoreError(FileError):
     """The results folder cannot be written, or holds what this version cannot read."""
@@ -63,13 +65,15 @@ class Store:
         self.locks = results / "runs" / "claims"  # as earlier versions call it, which may be at work in the same folder
 
     def prepare(self) -> None:
-        """Make the folders. Raises StoreError if nothing can be written there."""
+        """Make the folders. Raises StoreError if nothing can be written there, as on a disk that is full."""
         try:
             for folder in (self.records, self.fits):
                 folder.mkdir(parents=True, exist_ok=True)
                 probe = folder / f".writable-{os.getpid()}"
-                probe.write_bytes(b"")
-                probe.unlink()
+                try:
+                    probe.write_bytes(bytes(_PROBE))
+                finally:
+                    probe.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
                 f"cannot write to the results folder {self.results} ({error.strerror}); "

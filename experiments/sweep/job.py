@@ -34,6 +34,7 @@ def job(config: Any, replaced: Mapping[str, str], path: Sequence[str], stamps: M
             known = store.read(run.run_id)
             if lock is None or (known is not None and known.content != replaced.get(run.run_id)):
                 return None  # somebody else is at work on it, or has just been
+            store.prepare()  # nothing is computed that could not be kept
             record = supervisor().execute(run, plain, store.results, lock.note_phase)
             stamp = stamps.get(str(HydraConfig.get().runtime.choices.get("experiment")))
             store.write(replace(record, experiment=Experiment.of(stamp) if stamp else None))

@@ -11,6 +11,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from experiments.records.store import Store
 from experiments.sweep import processors
 from experiments.sweep.locks import held
 from experiments.sweep.plan import Plan, Planned
+from experiments.sweep.reaper import nothing_left_behind
 
 if TYPE_CHECKING:
     from experiments.sweep.request import Request
@@ -124,7 +126,9 @@ def _launch(runs: Sequence[Planned], request: Request, plan: Plan, job: Callable
             launcher.n_jobs = _workers(runs)
         context = HydraContext(config_loader=hydra.config_loader, callbacks=_callbacks(config))
         own = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
-        returned = own.launch([list(planned.overrides) for planned in runs], initial_job_idx=0)
+        queued = "submitit" in launcher["_target_"]  # jobs of a queue are the queue's, and go on without whoever sent them
+        with nullcontext() if queued else nothing_left_behind():
+            returned = own.launch([list(planned.overrides) for planned in runs], initial_job_idx=0)
     refused = {}
     for planned, result in zip(runs, returned, strict=True):
         try:

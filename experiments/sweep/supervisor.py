@@ -35,6 +35,7 @@ _WEIGH = 0.3  # seconds between two readings of the memory
 _START = 300.0  # seconds that an interpreter may take to start
 _PATIENCE = 0.5  # seconds that a worker has to say where it is before it is killed
 _NOTHING = "Its process wrote nothing.\n"
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)  # nothing that a method does by mistake: it is tried once more
 Enter = Callable[[str], None]
 
 
@@ -77,9 +78,10 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self._limits: Limits | None = None
         self._parent = os.getppid()
+        self._killed_by: int | None = None  # the signal that ended the last run's process, if one did
 
     def execute(self, run: Run, config: Mapping[str, Any], results: Path, enter: Enter) -> Record:
-        """The run's record, whatever happens to its process. `enter` hears of each phase.
+        """The run's record, whatever happens to its process, which may be killed once. `enter` hears of each phase.
 
         Raises RuntimeError if it cannot run alone although it should, or if the harness itself is broken; FileError if the
         results folder cannot be used.
@@ -90,7 +92,8 @@ class Supervisor:
         start = time.monotonic()
         try:
             record = self._watch(run, config, results, limits, enter)
-            if record.status == "out_of_memory" and self._served:  # perhaps for what earlier runs have left behind
+            left_behind = record.status == "out_of_memory" and self._served  # perhaps for what earlier runs have left behind
+            if left_behind or self._killed_by in _FROM_OUTSIDE:
                 self._start(limits)
                 record = self._watch(run, config, results, limits, enter)
         except BaseException:
@@ -146,6 +149,7 @@ class Supervisor:
         process = self._process
         assert process is not None and process.stdin is not None
         self._output.begin()
+        self._killed_by = None
         phase, since = "starting", time.monotonic()
         weigh = since
         try:
@@ -170,6 +174,7 @@ class Supervisor:
             self._end_with_parent()
             if self._ended:
                 process.wait()  # nobody else holds the other end
+                self._killed_by = -process.returncode if process.returncode < 0 else None
                 why = f"the process ended by {_reason(process.returncode)}"
                 return self._lost(run, limits, "failed", phase, now - since, why)
             limit = _START if phase == "starting" else limits.timeout

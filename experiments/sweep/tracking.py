@@ -16,10 +16,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from experiments.console import Say
+from experiments.console import Say, say
 from experiments.records.record import Record, settings
 from experiments.records.store import Store
 from experiments.sweep.locks import Lock
+from experiments.sweep.mlflow_file import fault_of, set_aside
 from experiments.sweep.plan import Plan, Plans
 
 RUN, CONTENT, SWEEP = "dpdsyn.cell_id", "dpdsyn.record", "dpdsyn.sweep"  # tags; the first as runs have it since the beginning
@@ -46,6 +47,8 @@ class Tracker:
         self._lock.take(wait=True)
         if self._lock.text() != self._token:  # somebody else has written since
             self._experiments.clear()
+        if not self._experiments:
+            replace_broken(self._store, say)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -219,6 +222,14 @@ def track(store: Store, say: Say) -> tuple[int, int]:
             written += tracker.log(plan_or_none, record)
             shown.advance(task)
     return len(runs), written
+
+
+def replace_broken(store: Store, say: Say) -> None:
+    """Set aside a sqlite file of this folder that a kill, a full disk or anything else has left unusable, and say so."""
+    path = store.results / "mlflow.db"
+    if tracking_uri(store.results) == f"sqlite:///{path}" and (fault := fault_of(path)):
+        aside = set_aside(path)
+        say(f"{path} cannot be used ({fault}); set aside as {aside.name}, and a new one is made: `dpdsyn track` fills it")
 
 
 def _client(store: Store) -> Any:

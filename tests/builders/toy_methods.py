@@ -76,6 +76,17 @@ class Mistaken(Uniform):
         np.arange(6).reshape(4, 2)
 
 
+class Shot(Uniform):
+    """Is killed by somebody else, as often as a file says."""
+
+    def fit(self, private, rng):
+        left = int(Path("shots").read_text()) if Path("shots").exists() else 0
+        if left:
+            Path("shots").write_text(str(left - 1))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(private, rng)
+
+
 class Crashing(Uniform):
     """Takes its interpreter down."""
 

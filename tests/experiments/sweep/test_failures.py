@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import select
@@ -12,11 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders.configuration import composed
 from builders.processes import command, process_environment
 from builders.records import record
+from hydra import initialize_config_dir
 
+from experiments.configuration import config_dir
 from experiments.records.record import Record
-from experiments.records.store import Store
+from experiments.records.store import Fit, Store, StoreError
+from experiments.run import Run, execute
 from experiments.sweep.merge import merge
 from experiments.sweep.output import Output
 
@@ -157,3 +162,37 @@ def _until(terminal: int, prompt: bytes, seconds: float = 90) -> str:
         if select.select([terminal], [], [], 1)[0]:
             seen += os.read(terminal, 1 << 16)
     return seen.decode()
+
+
+def test_a_process_that_is_killed_from_outside_gets_another_try(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+    call = ("run", "dataset=toy", "synthesizer=shot", "evaluation.evaluators=[logistic]")
+    (tmp_path / "shots").write_text("1")
+    once = dpdsyn(*call, "seed=0")
+    assert once.returncode == 0 and "0 not ok" in once.stderr, once.stderr
+    (tmp_path / "shots").write_text("2")
+    twice = dpdsyn(*call, "seed=1")
+    assert twice.returncode == 1 and "the process ended by SIGKILL" in twice.stderr + twice.stdout, twice.stderr
+    assert (tmp_path / "shots").read_text() == "0"
+
+
+def test_rows_that_cannot_be_cached_leave_their_record(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    class Full(Store):
+        def write_fit(self, fit_id: str, fit: Fit) -> None:
+            raise StoreError("no space left")
+
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = composed("dataset=simulated", "dataset.generator.rows=300", "synthesizer=uniform", "seed=0")
+    record = execute(Run.of(config), Full(tmp_path), say=heard.append)
+    assert record.status == "ok" and any("not cached (no space left)" in line for line in heard)
+
+
+def test_nothing_is_computed_where_no_record_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        Store(tmp_path).prepare()
+    assert not list((tmp_path / "runs").rglob(".writable*"))
