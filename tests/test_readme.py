@@ -17,6 +17,8 @@ from builders.paths import ROOT
 
 from experiments.cli.main import parser
 from experiments.configuration import options
+from experiments.report.roles import RIVAL
+from experiments.report.tables.equivalence import MARGIN
 
 Row = dict[str, str]
 README = (ROOT / "README.md").read_text()
@@ -183,11 +185,15 @@ def test_how_far_pairs_of_columns_are_off() -> None:
     )
 
 
-def test_the_best_gan() -> None:
-    row = of(against_dpdsyn("adult", "3.2"), "dp_ctgan")
-    assert row["seeds"] == "2"
-    theirs, ours = three(row["method's"]), three(row["dpdsyn"])
-    says(f"`dp_ctgan`, reaches {theirs} on Adult at 3.2, DPDSyn {ours} on the same two seeds")
+def test_equivalence_with_the_rival_is_claimed_nowhere_that_it_is_not_shown() -> None:
+    def rival(epsilon: str, measure: str) -> Row:
+        return of(table("equivalence", f"epsilon {epsilon}, delta 1e-06: {measure}, pooled"), f"{RIVAL} (named beforehand)")
+
+    assert all(rival(epsilon, "accuracy")[f"within {MARGIN:g}"] == "not shown" for epsilon in BUDGETS)
+    says(f"with `{RIVAL}`, named beforehand, equivalence within {f'{MARGIN:g}'[1:]} is shown at no budget")
+    ahead = rival("0.2", "balanced accuracy")
+    assert ahead[f"within {MARGIN:g}"] == "no: more"
+    says(f"by balanced accuracy it leads by {three(ahead['difference'])} at 0.2")
 
 
 def test_accuracy_against_rows() -> None:
