@@ -17,6 +17,7 @@ from dpdsyn.listed import Listed, plain
 from dpdsyn.numerals import numeral
 from dpdsyn.pieces import Pieces, units_of, values_of
 from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, truth
+from dpdsyn.spelling import check_written, plain_number, written_of
 from dpdsyn.times_of_day import of_clock
 
 KINDS = ("categorical", "integer", "real", "date")
@@ -28,7 +29,7 @@ LEARN = "learn"  # what may stand in a schema where it leaves something open
 UNLEARNT = ("leave_out", "noise")
 MOST_DECIMALS = 12
 MOST_BINS = 1000
-_LEARNT = ("pieces", "counts", "count_sds")  # of a column after learning; nothing that a person writes
+_LEARNT = ("pieces", "counts", "count_sds", "written")  # of a column as a program keeps it; nothing that a person writes
 KEYS = {
     *("kind", "categories", "bounds", "bins", "scale", "format", "cut_at", "missing", "other"),
     *("decimals", "resolution", "unlearnt", "emit_other", *_LEARNT),
@@ -50,6 +51,7 @@ class Column:
     and the standard deviations of their noise (counts, count_sds). unlearnt: what becomes of it if nothing can be learnt:
     `leave_out` (also None), or `noise`.
     emit_other: whether `other` is published as a value of its own, else its cells get values that others have.
+    written: how numbers among the categories were spelled (`dpdsyn.spelling`), if in a way of their own.
     decimals: of numbers in pieces. resolution: of dates in pieces: day (also None), hour, minute or second.
     """
 
@@ -70,6 +72,7 @@ class Column:
     pieces: Pieces | None = None
     counts: tuple[float, ...] = ()
     count_sds: tuple[float, ...] = ()
+    written: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"column {self.name!r}"
@@ -112,10 +115,12 @@ class Column:
         is_open = not (categories if kind == "categorical" else "bins" in spec or "pieces" in spec)
         if categories is not None and not isinstance(categories, list | tuple):
             raise SchemaError(f"column {name!r}: categories are {categories!r}; a list such as [small, large] is needed")
+        listed = tuple(c if isinstance(c, date) else plain_number(plain(c)) for c in categories or ())  # dates stay dates
+        written = check_written(f"column {name!r}", listed, spec["written"]) if "written" in spec else written_of(categories or ())
         return cls(
             name=name,
             kind=kind,
-            categories=tuple(c if isinstance(c, date) else plain(c) for c in categories or ()),  # dates stay dates
+            categories=listed,
             bounds=of_clock(kind, spec) if spec.get("bounds") is None else bounds(name, kind, spec["bounds"]),
             bins=spec.get("bins", 0),
             scale=spec.get("scale", "linear"),
@@ -129,6 +134,7 @@ class Column:
             pieces=pieces(name, spec.get("pieces")),
             counts=floats(name, "counts", spec.get("counts", ())),
             count_sds=floats(name, "count_sds", spec.get("count_sds", ())),
+            written=written,
             other=truth(
                 spec.get("other", kind == "categorical" and not is_target and "cut_at" not in spec), f"column {name!r}: other"
             ),
@@ -145,7 +151,7 @@ class Column:
             days = [str(np.datetime64("1970-01-01") + int(b)) for b in self.bounds or ()] if self.kind == "date" else self.bounds
             cut = {"pieces": self.pieces.to_mapping()} if self.pieces else {"bins": self.bins or LEARN, "scale": self.scale}
             raw |= {"bounds": list(days) if days else LEARN} | cut
-        raw |= {key: list(getattr(self, key)) for key in ("counts", "count_sds") if getattr(self, key)}
+        raw |= {key: list(getattr(self, key)) for key in ("counts", "count_sds", "written") if getattr(self, key)}
         rest = {key: getattr(self, key) for key in ("format", "decimals", "resolution", "missing", "unlearnt")}
         return raw | {key: value for key, value in rest.items() if value is not None}
 

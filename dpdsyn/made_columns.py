@@ -17,20 +17,24 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.schema_values import SchemaError, refuse_unknown
+from dpdsyn.spelling import check_written, plain_number, written_of
 
-KEYS = {"kind", "pattern", "constant"}
+KEYS = {"kind", "pattern", "constant", "written"}
 UUID = "{uuid}"
 _PATTERN = re.compile(r"[^{}]*(\{uuid\}|\{(?::(?:0?[1-9]\d?)?d)?\})[^{}]*")
 
 
 @dataclass(frozen=True)
 class MadeColumn:
-    """position: where it stands among the published columns. pattern: of an id; None of a constant. constant: its value."""
+    """position: where it stands among the published columns. pattern: of an id; None of a constant. constant: its value;
+    written: how it was spelled, if it is a number with a spelling of its own (`dpdsyn.spelling`).
+    """
 
     name: str
     position: int
     pattern: str | None = None
     constant: Any = None
+    written: tuple[str, ...] = ()
 
     @classmethod
     def is_one(cls, spec: Any) -> bool:
@@ -42,12 +46,14 @@ class MadeColumn:
         """As a YAML file describes it. Raises SchemaError, with what is accepted."""
         refuse_unknown(spec, KEYS, f"column {name!r}")
         if "constant" in spec:
-            if set(spec) != {"constant"}:
+            if not {"constant"} <= set(spec) <= {"constant", "written"}:
                 raise SchemaError(f"column {name!r}: a constant has no kind and no pattern; {{constant: VALUE}} is all of it")
             value = spec["constant"]
             if isinstance(value, list | dict):
                 raise SchemaError(f"column {name!r}: constant is {value!r}; a text, a number, a date, true or false is needed")
-            return cls(name, position, None, str(value) if isinstance(value, date) else value)
+            plain = str(value) if isinstance(value, date) else plain_number(value)
+            told = check_written(f"column {name!r}", [plain], spec["written"]) if "written" in spec else written_of([value])
+            return cls(name, position, None, plain, told)
         pattern = spec.get("pattern", "uuid")
         pattern = UUID if pattern == "uuid" else pattern
         if spec.get("kind") != "id" or not isinstance(pattern, str) or not _PATTERN.fullmatch(pattern):
@@ -59,7 +65,9 @@ class MadeColumn:
 
     def to_mapping(self) -> dict[str, Any]:
         """What `from_mapping` takes to give it again."""
-        return {"constant": self.constant} if self.pattern is None else {"kind": "id", "pattern": self.pattern}
+        if self.pattern is not None:
+            return {"kind": "id", "pattern": self.pattern}
+        return {"constant": self.constant} | ({"written": list(self.written)} if self.written else {})
 
     def cells(self, first: int, n: int, rng: np.random.Generator) -> pd.Series:
         """n cells; ids are those numbered from `first` on, or new uuids. Whole numbers where the pattern is a number alone."""

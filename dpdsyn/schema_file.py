@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from dpdsyn.schema_values import SchemaError
+from dpdsyn.spelling import spelled
 
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _REAL = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?")
 _TRUTH = re.compile(r"true|True|TRUE|false|False|FALSE")
 _TAG = "tag:yaml.org,2002:"
 _NOTHING = f"{_TAG}null"  # the one rule of YAML 1.1 that stays as it is
+_PUBLISHED = ("categories", "constant")  # of a column: what stands there is published as it is spelled
 _NAMES = ("target", "person", "ignore", "groups")  # of a schema: what stands there are names of columns
 
 
@@ -38,6 +40,8 @@ def read_yaml(path: str | Path) -> Any:
     """
     import yaml
 
+    published: set[int] = set()  # identities of nodes
+
     class Loader(yaml.SafeLoader):
         yaml_implicit_resolvers = {
             first: [rule for rule in rules if rule[0] == _NOTHING]
@@ -53,8 +57,10 @@ def read_yaml(path: str | Path) -> Any:
             return root
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            for key, _ in node.value:
+            for key, value in node.value:
                 _as_written(key, even_nothing=True)
+                if key.value in _PUBLISHED:
+                    published.update(map(id, value.value if isinstance(value, yaml.SequenceNode) else [value]))
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
             for i, key in enumerate(keys):
                 if key in keys[:i]:
@@ -63,7 +69,13 @@ def read_yaml(path: str | Path) -> Any:
 
         def construct_yaml_float(self, node: Any) -> Any:
             value = float(node.value)
-            return value if Decimal(repr(value)) == Decimal(node.value) else node.value  # one with more digits is kept as a text
+            if Decimal(repr(value)) != Decimal(node.value):
+                return node.value  # one with more digits is kept as a text
+            return spelled(value, node.value) if id(node) in published else value
+
+        def construct_yaml_int(self, node: Any) -> Any:
+            value = super().construct_yaml_int(node)
+            return spelled(value, node.value) if id(node) in published else value
 
     def _as_written(node: Any, even_nothing: bool = False) -> None:
         """Make a text of a scalar, whatever it looks like; of what is empty or null only where that is asked for."""
@@ -73,6 +85,7 @@ def read_yaml(path: str | Path) -> Any:
     for kind, form, begins in (("bool", _TRUTH, "tTfF"), ("int", _WHOLE, "-+0123456789"), ("float", _REAL, "-+.0123456789")):
         Loader.add_implicit_resolver(f"{_TAG}{kind}", re.compile(rf"(?:{form.pattern})\Z"), list(begins))
     Loader.add_constructor(f"{_TAG}float", Loader.construct_yaml_float)
+    Loader.add_constructor(f"{_TAG}int", Loader.construct_yaml_int)
     try:
         return yaml.load(text_of(path), Loader)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:

@@ -6,11 +6,12 @@ written as texts, those by which cells are compared with categories, so that the
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,23 +23,30 @@ if TYPE_CHECKING:
     from dpdsyn.schema import Schema
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
+_BOTH_ENDS = "\r\n"
 _CENTS = 3  # decimals up to which they are all written
 _CLOCKS = ("%H:%M", "%H:%M:%S")  # forms of a time of day that a Parquet file can hold as one
 
 
 @dataclass(frozen=True)
 class Types:
-    """made: what decoded cells are. written: what the file is to have. as_text: columns whose cells become texts first."""
+    """made: what decoded cells are. written: what the file is to have. as_text: columns whose cells become texts first.
+
+    spelled: of these columns, the texts of numbers among their categories.
+    """
 
     made: pa.Schema
     written: pa.Schema
     as_text: tuple[str, ...]
+    spelled: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, schema: Schema, owners: Mapping[str, pa.DataType]) -> Types:
         """Of columns that are not to be learnt. owners: types of the private file, taken where every value can be written so."""
         import numpy as np
         import pyarrow as pa
+
+        from dpdsyn.spelling import spellings
 
         made, written, as_text = [], [], []
         for column in schema.columns:
@@ -58,7 +66,8 @@ class Types:
             as_text += [anew.name] if kind is None else []
             for fields in (made, written):
                 fields.insert(min(anew.position, len(fields)), (anew.name, pa.string() if kind is None else kind.type))
-        return cls(pa.schema(made), pa.schema(written), tuple(as_text))
+        spelled = {name: spellings(schema[name].categories, schema[name].written) for name in as_text if name in schema.names}
+        return cls(pa.schema(made), pa.schema(written), tuple(as_text), spelled)
 
 
 def write_csv(chunks: Iterable[pd.DataFrame], path: Path, schema: Schema, packed: bool = False) -> None:
@@ -68,8 +77,38 @@ def write_csv(chunks: Iterable[pd.DataFrame], path: Path, schema: Schema, packed
         gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if packed else nullcontext(raw) as binary,
         io.TextIOWrapper(binary, encoding="utf-8", newline="") as file,
     ):
+        rows: Any = _Rows(file)
         for i, chunk in enumerate(chunks):
-            _with_cents(chunk, schema).to_csv(file, index=False, header=i == 0, lineterminator="\n")
+            if i == 0:
+                rows.write(_names(chunk.columns))
+            _as_listed(_with_cents(chunk, schema), schema).to_csv(rows, index=False, header=False, lineterminator=_BOTH_ENDS)
+
+
+class _Rows:
+    """A file to which rows are written that end in `_BOTH_ENDS`, one a call; in the file they end in a line feed alone.
+
+    Cells are quoted where they have a sign in them that ends a row. A reader takes a lone carriage return for one too, and the
+    `csv` module quotes that only where rows end in it.
+    """
+
+    def __init__(self, file: io.TextIOBase) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        self._file.write(row.removesuffix(_BOTH_ENDS) + "\n")
+
+    def __iter__(self) -> Any:  # by which pandas knows a file
+        return iter(())
+
+
+def _names(names: Iterable[str]) -> str:
+    """The line of names, all quoted where one has a sign in it that could be taken for what parts columns."""
+    from experiments.data.table_file import SEPARATORS
+
+    text, names = io.StringIO(), list(names)
+    quoted = any(sign in name for name in names for sign in SEPARATORS)
+    csv.writer(text, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL, lineterminator=_BOTH_ENDS).writerow(names)
+    return text.getvalue()
 
 
 def _with_cents(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -83,15 +122,37 @@ def _with_cents(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return chunk.assign(**texts)
 
 
+def _as_listed(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Numbers that a schema lists, as categories or constants, as texts in its own spelling."""
+    from dpdsyn.spelling import spellings
+
+    listed = {column.name: spellings(column.categories, column.written) for column in schema.columns}
+    listed |= {made.name: spellings([made.constant], made.written) for made in schema.made if made.pattern is None}
+    return chunk.assign(**{name: _spelled(chunk[name], texts) for name, texts in listed.items() if texts})
+
+
+def _text(cells: pd.Series, texts: Mapping[Any, str]) -> pd.Series:
+    """Texts of all cells that are there."""
+    from dpdsyn.cells import canonical
+
+    cells = cells.astype(object)
+    known = cells.isin(list(texts))
+    return cells.map(canonical, na_action="ignore").where(~known, cells.map(texts))
+
+
+def _spelled(cells: pd.Series, texts: Mapping[Any, str]) -> pd.Series:
+    """What is no number of these, texts and missing cells, stays."""
+    cells = cells.astype(object)
+    return cells.map(texts).where(cells.isin(list(texts)), cells)
+
+
 def write_parquet(chunks: Iterable[pd.DataFrame], path: Path, types: Types) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from dpdsyn.cells import canonical
-
     with pq.ParquetWriter(path, types.written) as writer:
         for chunk in chunks:
-            texts = {name: chunk[name].astype(object).map(canonical, na_action="ignore") for name in types.as_text}
+            texts = {name: _text(chunk[name], types.spelled.get(name, {})) for name in types.as_text}
             table = pa.Table.from_pandas(chunk.assign(**texts), schema=types.made, preserve_index=False)
             columns = [_cast(*pair) for pair in zip(table.columns, types.written, strict=True)]
             writer.write_table(pa.table(columns, schema=types.written))

@@ -62,7 +62,7 @@ def test_the_schema_that_is_shown_has_every_key_or_leaves_out_a_default(tmp_path
     assert shown["ward"].other and not shown["income"].other
     named = set(re.findall(r"(\w+):", block("yaml")))
     rules = {"groups", "drafted", "kinds_inferred", "other", "emit_other"}
-    learnt = {"decimals", "resolution", "unlearnt", "pieces", "counts", "count_sds"}
+    learnt = {"decimals", "resolution", "unlearnt", "pieces", "counts", "count_sds", "written"}
     assert named | rules | learnt >= schema.KEYS | column.KEYS
 
 
