@@ -116,7 +116,9 @@ class Column:
         if categories is not None and not isinstance(categories, list | tuple):
             raise SchemaError(f"column {name!r}: categories are {categories!r}; a list such as [small, large] is needed")
         listed = tuple(c if isinstance(c, date) else plain_number(plain(c)) for c in categories or ())  # dates stay dates
-        written = check_written(f"column {name!r}", listed, spec["written"]) if "written" in spec else written_of(categories or ())
+        written = (
+            check_written(f"column {name!r}", listed, spec["written"]) if "written" in spec else written_of(categories or ())
+        )
         return cls(
             name=name,
             kind=kind,

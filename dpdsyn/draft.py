@@ -17,6 +17,7 @@ import yaml
 
 from dpdsyn.cells import canonical, each
 from dpdsyn.column import Column, SchemaError
+from dpdsyn.identifiers import naming
 from dpdsyn.kinds import as_numbers, swapped
 from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT
 from dpdsyn.schema import MARK
@@ -33,7 +34,9 @@ _FAR = 0.33
 _LONGEST_KEY = 1000  # characters
 _ENDLESS = 10**9  # characters of a line
 _ID_ROWS = 20  # so many rows, all different, make a column an id
+_AN_ID = "whole numbers that look like ids"
 _DATE_FORMATS = (None, "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d")
+_UNQUOTED = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")  # numbers that YAML takes for numbers
 _COUNTS = re.compile(r", [\d,]+ values in [\d,]+ rows|^[\d,]+ (?=different)")
 _HEAD = """\
 # Draft of a schema for {title}. A schema is public: whoever sees a result may know all of it.
@@ -74,7 +77,7 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
     """
     if target is not None and target not in frame:
         raise SchemaError(f"target {target!r} is not a column; columns: {shortened(frame.columns)}")
-    described = {name: _describe(_texts(frame[name]), name == target) for name in frame}
+    described = {name: _describe(str(name), _texts(frame[name]), name == target) for name in frame}
     used = {name: column for name, column in described.items() if column.lines}
     if target is not None and target not in used:
         raise SchemaError(f"target {target!r} cannot be predicted: {described[target].why}")
@@ -82,7 +85,7 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
         whys = [f"{name}: {column.why}" for name, column in described.items() if not column.lines]
         reasons = "; ".join(whys[:5]) or f"there is only {', '.join(map(str, frame))}"
         raise SchemaError(f"fewer than two columns can be described; {reasons}")
-    ids = [name for name, column in described.items() if column.why.startswith("free text or an id,")]
+    ids = [name for name, column in described.items() if column.why.startswith(("free text or an id,", _AN_ID))]
     text = _HEAD.format(
         title=scalar(title),
         mark=MARK,
@@ -103,7 +106,7 @@ def _texts(cells: pd.Series) -> pd.Series:
     return cells if written else pd.Series(each(cells, canonical, np.nan, object), dtype="str")
 
 
-def _describe(cells: pd.Series, is_target: bool) -> _Described:
+def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
     texts = pd.Series(cells.dropna().unique(), dtype="str")
     present = int(cells.notna().sum())
     if not len(texts):
@@ -116,6 +119,9 @@ def _describe(cells: pd.Series, is_target: bool) -> _Described:
     few = len(texts) <= (_FEW_NUMBERS if numbers is not None and not is_target else MOST_CATEGORIES)
     few = few and texts.str.len().max() <= _LONGEST_CATEGORY
     all_differ = len(texts) == present >= _ID_ROWS
+    names = None if numbers is None or is_target else naming(name, numbers, present)
+    if names == "id":
+        return _Described(why=f"{_AN_ID}, which name somebody and measure nothing")
     dates = None if numbers is not None and texts.str.len().ne(8).any() else _as_dates(texts)
     if few and not all_differ:
         lines = _categorical(texts, numbers, present < len(cells) and not is_target)
@@ -129,11 +135,13 @@ def _describe(cells: pd.Series, is_target: bool) -> _Described:
         lines = [f"kind: categorical # {MARK}; too many values to be listed, so these are learnt under differential privacy"]
     elif numbers is None:
         return _Described(why=f"free text or an id, {len(texts):,} values in {present:,} rows: bin it into few categories first")
-    elif all_differ and (numbers % 1 == 0).all() and not is_target:
-        return _Described(why="free text or an id: whole numbers, every one different")
+    elif names == "code":
+        lines = [f"kind: categorical # {MARK}; they look like codes, and are too many to be listed, so these are learnt"]
     else:
         values = numbers[pd.Index(texts).get_indexer(cells.dropna())]
         lines = _cut(values) if is_target else _numeric(values)
+        if lines and all_differ and (numbers % 1 == 0).all() and not is_target:
+            lines[0] += "; every one is different: if it is an id, put it under `ignore`"
     if lines and present < len(cells):
         rule = "drop # rows without a label are left out" if is_target else "own_code # empty cells are a value of their own"
         lines.append(f"missing: {rule}; {MARK}: some cells are empty")
@@ -155,6 +163,9 @@ def _categorical(texts: pd.Series, numbers: np.ndarray | None, some_missing: boo
     if numbers is None:
         categories: list[Any] = sorted({canonical(text): text for text in sorted(texts)}.values())
     else:
+        written: dict[Any, str] = dict(zip(numbers.tolist(), texts.str.strip(), strict=True))
+        if len(written) == len(texts) and all(map(_UNQUOTED.fullmatch, written.values())):  # as they stand in the rows
+            return [f"kind: categorical # {MARK}", f"categories: [{', '.join(written[n] for n in sorted(written))}] # {MARK}"]
         categories = sorted({int(number) if number % 1 == 0 else float(number) for number in numbers})
     if len(categories) < 2 and not some_missing:
         return []

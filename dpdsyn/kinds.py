@@ -18,9 +18,9 @@ import pandas as pd
 
 from dpdsyn.cells import canonical
 from dpdsyn.column import SchemaError
+from dpdsyn.identifiers import CODE_REMARK, FEW, ID_REMARK, Naming, naming
 from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT
 
-FEW = 12  # a number of no more different values is taken for classes where it is the target
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
 _LONG = 100  # characters; longer texts look like remarks that somebody typed
 _NEARLY = 0.9  # such a share of different cells that are numbers, or dates, is worth a remark
@@ -72,6 +72,8 @@ def guessed(cells: pd.Series, is_target: bool = False) -> Kind:
         whole = bool((numbers % 1 == 0).all())
         if is_target and len(np.unique(numbers)) <= FEW:
             return _categorical()
+        if whole and not is_target and (found := _of_names(naming(str(cells.name), numbers, int(cells.notna().sum())))):
+            return found
         remarks = (f"whole numbers, every one different; {_IGNORE}",) if whole and all_differ and not is_target else ()
         if texts.str.match(_THREE_DECIMALS).all():
             remarks = (
@@ -79,6 +81,13 @@ def guessed(cells: pd.Series, is_target: bool = False) -> Kind:
             )
         return Kind({"kind": "integer" if whole else "real"}, True, remarks)
     return _categorical(*_of_texts(texts, all_differ, len(texts) < len(cells) and bool(cells.isna().any())))
+
+
+def _of_names(what: Naming | None, inferred: bool = True) -> Kind | None:
+    """The kind of whole numbers that name something (`dpdsyn.identifiers`)."""
+    if what == "id":
+        return Kind(inferred=inferred, remarks=(ID_REMARK,))
+    return Kind({"kind": "categorical"}, inferred, (CODE_REMARK,)) if what == "code" else None
 
 
 def _categorical(*remarks: str) -> Kind:
@@ -178,7 +187,7 @@ def declared(path: Path) -> dict[str, Kind]:
     try:
         with pq.ParquetFile(path) as file:
             fields = file.schema_arrow
-            return {field.name: _of_type(field.type, partial(_read, file, field.name)) for field in fields}
+            return {field.name: _of_field(field, partial(_read, file, field.name)) for field in fields}
     except (pa.ArrowException, OSError) as error:
         raise SchemaError(f"{path} cannot be read as Parquet ({' '.join(str(error).split())})") from error
 
@@ -186,6 +195,14 @@ def declared(path: Path) -> dict[str, Kind]:
 def _read(file: Any, name: str) -> Iterator[Any]:
     """The cells of one column as Arrow arrays, piece by piece."""
     return (batch.column(0) for batch in file.iter_batches(1 << 16, columns=[name]))
+
+
+def _of_field(field: Any, read: Callable[[], Iterator[Any]]) -> Kind:
+    """The kind of one column, by its type and its name."""
+    import pyarrow.types as is_
+
+    named = _of_names(naming(field.name), inferred=False) if is_.is_integer(field.type) else None
+    return named or _of_type(field.type, read)
 
 
 def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:

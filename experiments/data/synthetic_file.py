@@ -168,17 +168,17 @@ def owners_types(path: Path) -> dict[str, pa.DataType]:
     if not is_parquet(path):
         return {}
     kept = {}
-    for field in pq.read_schema(path):
-        if pa.types.is_date(field.type):
-            kept[field.name] = pa.date32()
+    for own in pq.read_schema(path):
+        if pa.types.is_date(own.type):
+            kept[own.name] = pa.date32()
         elif (
-            pa.types.is_decimal(field.type)
-            or pa.types.is_time(field.type)
-            or (pa.types.is_timestamp(field.type) and _known_zone(field.type.tz))
+            pa.types.is_decimal(own.type)
+            or pa.types.is_time(own.type)
+            or (pa.types.is_timestamp(own.type) and _known_zone(own.type.tz))
         ):
-            kept[field.name] = field.type
-        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type):
-            kept[field.name] = pa.string()
+            kept[own.name] = own.type
+        elif pa.types.is_string(own.type) or pa.types.is_large_string(own.type) or pa.types.is_dictionary(own.type):
+            kept[own.name] = pa.string()
     return kept
 
 

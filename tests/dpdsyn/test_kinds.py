@@ -67,7 +67,8 @@ def test_a_target_of_few_numbers_is_one_of_classes() -> None:
     ("cells", "words"),
     [
         ([f"C{i}" for i in range(20)], "every cell is different; if it is an id"),
-        ([str(i) for i in range(20)], "whole numbers, every one different"),
+        ([str(i * i) for i in range(20)], "whole numbers, every one different"),
+        ([str(i) for i in range(20)], "whole numbers that look like ids, so it is left out"),
         ([f"{i} and a half" for i in range(30)] * 2 + ["x" * 101], "some cells are long texts"),
         ([None, None], "every cell is missing"),
         (["a", " a"], "one value throughout"),

@@ -1,4 +1,4 @@
-"""CSV files of synthetic rows: whatever categories hold is read back the same, and numbers stand there as the schema lists them."""
+"""CSV files of synthetic rows: whatever categories hold is read back the same, and numbers are spelled as they are listed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dpdsyn.schema_values import SchemaError
 from experiments.data.synthetic_file import Types, write_csv, write_parquet
 from experiments.data.table_file import read_table
 
-SIGNS = st.sampled_from('\r\n",;\t| \'#')
+SIGNS = st.sampled_from("\r\n\",;\t| '#")
 TEXTS = st.text(SIGNS | st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=5) | st.tuples(
     st.sampled_from("xyé"), SIGNS, st.sampled_from("xyé")
 ).map("".join)
@@ -86,6 +86,9 @@ def test_spellings_survive_what_a_schema_is_written_to_and_are_no_word_of_a_pers
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(schema.to_mapping(), sort_keys=False), encoding="utf-8")
     assert Schema.from_yaml(tmp_path / "again.yaml") == schema and schema["plain"].written == ()
     assert schema["dose"].categories == (2.0, 0.5, 3, 4, 100.0)
-    raw: dict[str, Any] = {"rows_public": 9, "columns": {"x": {"kind": "categorical", "categories": [2.0, 3], "written": ["1", "3"]}}}
+    raw: dict[str, Any] = {
+        "rows_public": 9,
+        "columns": {"x": {"kind": "categorical", "categories": [2.0, 3], "written": ["1", "3"]}},
+    }
     with pytest.raises(SchemaError, match=r"written is \['1', '3'\]; it holds the spelling of each category"):
         Schema.from_mapping(raw)
