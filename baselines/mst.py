@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import numpy as np
 
+from baselines.marginal.conditioned import GivenRows
 from baselines.marginal.fitting import Engine, ModelSynthesizer, fit, known_engine
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import (
@@ -19,6 +21,7 @@ from baselines.marginal.marginals import (
     nearest_marginal,
     unmerge,
 )
+from dpdsyn.balanced_labels import drawn
 from dpdsyn.checks import whole_number
 from dpdsyn.private_table import PrivateTable, Query
 
@@ -84,3 +87,18 @@ class MST(ModelSynthesizer):
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         merged = self.model_.sample(n, rng)
         return np.stack([unmerge(merged[:, i], mapping, rng) for i, mapping in enumerate(self.mappings_)], axis=1)
+
+    def shares(self, position: int) -> np.ndarray | None:
+        mapping = self.mappings_[position]
+        return (GivenRows(self.model_).shares(position) / np.bincount(mapping))[mapping]
+
+    def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+        means = {i: np.bincount(self.mappings_[i], w) / np.bincount(self.mappings_[i]) for i, w in weights.items()}
+        merged = GivenRows(self.model_).sample(n, means, rng)
+        if merged is None:
+            return None
+        rows = np.stack([unmerge(merged[:, i], mapping, rng) for i, mapping in enumerate(self.mappings_)], axis=1)
+        for i, weight in weights.items():
+            members = (self.mappings_[i] == np.arange(len(means[i]))[:, None]) * weight
+            rows[:, i] = drawn(members[merged[:, i]], rng)
+        return rows

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from baselines.marginal.conditioned import GivenRows
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import Measurement, estimate_total, measure, named, nearest_marginal
 from baselines.marginal.maximum_entropy import fit_maximum_entropy
@@ -147,6 +148,13 @@ class Swift(Synthesizer):
             piece = encoded[start : start + _PIECE]
             piece[...] = self.model_.sample(len(piece), rng)
         return encoded
+
+    def shares(self, position: int) -> np.ndarray | None:
+        return GivenRows(self.model_).shares(position)
+
+    def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+        rows = GivenRows(self.model_).sample(n, weights, rng)
+        return None if rows is None else rows.astype(self.dtype_)
 
     def state(self) -> dict[str, np.ndarray]:
         return to_arrays(self.model_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -60,6 +60,15 @@ class Independent(Synthesizer):
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return np.stack([rng.choice(len(p), size=n, p=p) for p in self.marginals_], axis=1)
 
+    def shares(self, position: int) -> np.ndarray | None:
+        return self.marginals_[position]
+
+    def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+        weighted = [p * weights.get(i, 1.0) for i, p in enumerate(self.marginals_)]
+        if not all(p.any() for p in weighted):
+            return None
+        return np.stack([rng.choice(len(p), size=n, p=p / p.sum()) for p in weighted], axis=1)
+
     def state(self) -> dict[str, np.ndarray]:
         return {str(i): p for i, p in enumerate(self.marginals_)}
 
@@ -94,14 +103,34 @@ class ClassConditional(Synthesizer):
         return self
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return self._rows(n, self.label_, self.conditional_, rng)
+
+    def shares(self, position: int) -> np.ndarray | None:
+        if position == self.schema_.target_position:
+            return self.label_
+        return self.label_ @ self.conditional_[self.schema_.positions(self.schema_.features).index(position)]
+
+    def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+        positions = self.schema_.positions(self.schema_.features)
+        weighted = [p * weights.get(position, 1.0) for position, p in zip(positions, self.conditional_, strict=True)]
+        label = self.label_ * weights.get(self.schema_.target_position, 1.0)
+        label = label * np.prod([p.sum(axis=1) for p in weighted], axis=0)
+        if not label.any():
+            return None
+        conditional = [p / np.maximum(p.sum(axis=1, keepdims=True), np.finfo(float).tiny) for p in weighted]
+        return self._rows(n, label / label.sum(), conditional, rng)
+
+    def _rows(self, n: int, label: np.ndarray, conditional: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
         encoded = np.zeros((n, len(self.schema_.columns)), dtype=np.int64)
-        labels = rng.choice(len(self.label_), size=n, p=self.label_)
+        labels = rng.choice(len(label), size=n, p=label)
         encoded[:, self.schema_.target_position] = labels
         positions = self.schema_.positions(self.schema_.features)
-        for label in range(len(self.label_)):
-            rows = np.flatnonzero(labels == label)
-            for position, conditional in zip(positions, self.conditional_, strict=True):
-                encoded[rows, position] = rng.choice(conditional.shape[1], size=len(rows), p=conditional[label])
+        for value in range(len(label)):
+            rows = np.flatnonzero(labels == value)
+            if not len(rows):
+                continue  # under a condition nothing may be possible beside this label
+            for position, given in zip(positions, conditional, strict=True):
+                encoded[rows, position] = rng.choice(given.shape[1], size=len(rows), p=given[value])
         return encoded
 
     def state(self) -> dict[str, np.ndarray]:
@@ -126,6 +155,18 @@ class Uniform(Synthesizer):
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return uniform_rows(self.schema_, n, rng)
+
+    def shares(self, position: int) -> np.ndarray | None:
+        size = self.schema_.sizes[position]
+        return np.full(size, 1 / size)
+
+    def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+        rows = self.sample(n, rng)
+        for position, weight in weights.items():
+            if not weight.any():
+                return None
+            rows[:, position] = rng.choice(len(weight), size=n, p=weight / weight.sum())
+        return rows
 
     def state(self) -> dict[str, np.ndarray]:
         return {}

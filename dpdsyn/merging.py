@@ -25,6 +25,7 @@ from dpdsyn.synthesizer import Synthesizer
 
 _LEAST = 8  # codes of a column of numbers or dates, however large the noise is
 _CELL = 4.0
+_RARE = 1e-9  # what a count below it stands for, so that no code is impossible
 
 
 def fit(synthesizer: Synthesizer, private: PrivateTable, rng: np.random.Generator) -> Synthesizer:
@@ -63,13 +64,40 @@ class Merging:
         mappings = {name: merged(schema[name], limit) for name, limit in limits.items() if schema[name].size > limit}
         return cls(schema, mappings) if mappings else None
 
-    def restored(self, encoded: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Rows in the codes of the table: each merged code is one of those it stands for, by their counts."""
+    def restored(
+        self, encoded: np.ndarray, rng: np.random.Generator, weights: Mapping[int, np.ndarray] | None = None
+    ) -> np.ndarray:
+        """Rows in the codes of the table: each merged code is one of those it stands for, by their counts.
+
+        weights: of the table's codes, by which counts are multiplied.
+        """
         apart = encoded.astype(self.schema.dtype)
         for name, mapping in self.mappings.items():
             position = self.schema.position(name)
-            apart[:, position] = _apart(encoded[:, position], mapping, np.array(self.schema[name].counts), rng)
+            counts = self._masses(name) * (weights or {}).get(position, 1.0)
+            apart[:, position] = _apart(encoded[:, position], mapping, counts, rng)
         return apart
+
+    def _masses(self, name: str) -> np.ndarray:
+        """How often each code of a merged column is what its merged code stands for, relative to the others."""
+        return np.maximum(np.array(self.schema[name].counts, dtype=float), _RARE)
+
+    def folded(self, weights: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """Weights of the table's codes as those of merged ones: means, by how often each code is meant."""
+        folded = dict(weights)
+        for name, mapping in self.mappings.items():
+            if (weight := weights.get(position := self.schema.position(name))) is not None:
+                masses = self._masses(name)
+                folded[position] = np.bincount(mapping, masses * weight) / np.bincount(mapping, masses)
+        return folded
+
+    def unfolded(self, position: int, shares: np.ndarray) -> np.ndarray:
+        """Shares of a column's merged codes as those of the table's."""
+        name = self.schema.names[position]
+        if (mapping := self.mappings.get(name)) is None:
+            return shares
+        masses = self._masses(name)
+        return shares[mapping] * masses / np.bincount(mapping, masses)[mapping]
 
 
 def few_enough(column: Column, most: int) -> int:
@@ -117,7 +145,7 @@ def _rarest(counts: np.ndarray, keep: int) -> np.ndarray:
 
 def _apart(codes: np.ndarray, mapping: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     order = np.argsort(mapping, kind="stable")
-    weights = np.maximum(counts, 1e-9)[order]
+    weights = counts[order]
     total = np.cumsum(weights)
     ends = np.searchsorted(mapping[order], np.arange(mapping.max() + 1), side="right") - 1  # the last old code of each new one
     starts = np.append(0, ends[:-1] + 1)
@@ -146,6 +174,14 @@ class Merged(Synthesizer):
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return self.merging.restored(self.inner.sample(n, rng), rng)
+
+    def shares(self, position: int) -> np.ndarray | None:
+        shares = self.inner.shares(position)
+        return None if shares is None else self.merging.unfolded(position, shares)
+
+    def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+        merged = self.inner.sample_given(n, self.merging.folded(weights), rng)
+        return None if merged is None else self.merging.restored(merged, rng, weights)
 
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         return self.inner.skip(schema, budget)

@@ -18,6 +18,7 @@ import numpy as np
 
 from dpdsyn.balanced_labels import balanced, drawn
 from dpdsyn.checks import InputError
+from dpdsyn.exact_conditions import draw_given
 from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports
 from dpdsyn.merging import fit as fitted
 from dpdsyn.merging import restored
@@ -175,8 +176,26 @@ class GuidedSynthesizer(Synthesizer):
         self._source()
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        schema = self.schema_
-        candidates = draw(self.source_, self.source_schema_, n, rng)
+        return self._labelled(draw(self.source_, self.source_schema_, n, rng), rng)
+
+    def shares(self, position: int) -> np.ndarray | None:
+        """Of features as the source has them, undeclared categories replaced; what the guide labels follows from these."""
+        if (name := self.schema_.names[position]) not in self.guide_.features:
+            return None
+        shares, column = self.source_.shares(self.source_schema_.position(name)), self.schema_[name]
+        if shares is None or column.other_code is None or column.emit_other:
+            return shares
+        declared = np.where(np.arange(column.size) == column.other_code, 0.0, shares)
+        return declared / declared.sum() if declared.any() else shares
+
+    def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+        own = {self.source_schema_.position(self.schema_.names[position]): weight for position, weight in weights.items()}
+        candidates = draw_given(self.source_, self.source_schema_, n, own, rng)
+        return None if candidates is None else self._labelled(candidates, rng)
+
+    def _labelled(self, candidates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Candidate rows of the source's columns, labelled: rows of all columns."""
+        schema, n = self.schema_, len(candidates)
         features = candidates[:, self.source_schema_.positions(self.guide_.features)]
         encoded = np.empty((n, len(schema.columns)), dtype=schema.dtype)
         encoded[:, schema.positions(self.guide_.features)] = features

@@ -1,5 +1,6 @@
 """Rows as they are published: drawn from a fitted method until they keep every rule and condition, then decoded.
 
+Where the method can condition its model on a column (`dpdsyn.exact_conditions`), rows are drawn under what is asked of it.
 Rows that break a rule in their codes, or fail a condition, are drawn again, at most `most_drawn` of them. What is missing then is
 repaired (`dpdsyn.kept_rules`): cells of drawn rows are moved until all rules hold. All of this looks at synthetic rows alone,
 after all noise, so it costs no budget; how many were drawn again or repaired is a function of them, and as public as they are.
@@ -18,6 +19,7 @@ from dpdsyn.checks import InputError
 from dpdsyn.conditions import Conditions
 from dpdsyn.constraints import Among, Dependence, Implication
 from dpdsyn.drawn_rows import DrawnRows
+from dpdsyn.exact_conditions import allowed_codes, draw_given
 from dpdsyn.kept_rules import Kept
 from dpdsyn.learnt_dependence import LearntDependence
 from dpdsyn.made_columns import with_made
@@ -133,8 +135,13 @@ class PublishedRows:
         parts: list[DrawnRows] = []
         tally = Tally(rows=n)
         size, wanted = n, n
+        allowed = allowed_codes(kept, self.method) if kept.given else {}
+        by_class = quotas is not None and self.schema.target not in kept.fixed and self.method.shares(target) is not None
         while wanted and tally.drawn < most_drawn(n):
-            encoded = draw(self.method, self.schema, size, rng)
+            encoded = self._drawn(size, allowed, left if by_class else None, rng)
+            if encoded is None:
+                break  # the model has no such rows
+            size = len(encoded)
             tally = replace(tally, drawn=tally.drawn + size)
             encoded = encoded[~kept.impossible(encoded)] if kept else encoded
             if quotas is not None and self.schema.target not in kept.fixed:
@@ -155,6 +162,26 @@ class PublishedRows:
         if quotas is not None or wanted:
             rows = rows.taken(rng.permutation(len(rows)))
         return rows, tally
+
+    def _drawn(
+        self, n: int, allowed: Mapping[int, np.ndarray], left: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray | None:
+        """About n rows, encoded, of these codes in these columns; None if the method has none.
+
+        left: how many are wanted of each class, where the method can draw a class by itself; then all are of wanted ones.
+        """
+        if left is None:
+            if not allowed:
+                return draw(self.method, self.schema, n, rng)
+            return draw_given(self.method, self.schema, n, allowed, rng)
+        target = self.schema.target_position
+        parts = []
+        for code in np.flatnonzero(left):
+            only = (np.arange(len(left)) == code) & allowed.get(target, True)
+            share = -(-n * int(left[code]) // int(left.sum()))
+            rows = draw_given(self.method, self.schema, share, {**allowed, target: only}, rng)
+            parts += [] if rows is None else [rows]
+        return np.concatenate(parts) if parts else None
 
     def _none(self) -> np.ndarray:
         return np.empty((0, len(self.schema.columns)), dtype=self.schema.dtype)

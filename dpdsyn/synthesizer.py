@@ -53,6 +53,17 @@ class Synthesizer(ABC):
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """n synthetic rows, encoded, shape (n, columns), within the domain of the schema fitted on."""
 
+    def shares(self, position: int) -> np.ndarray | None:
+        """The share of rows that has each code of a column, shape (size,), if the method can condition on it; else None."""
+        return None
+
+    def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+        """n rows with the probabilities of `sample` times the weights of their codes (`dpdsyn.exact_conditions`).
+
+        weights: of columns that `shares` answers for, by position. None where no row has any such probability.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot condition its rows")
+
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         """Why this method cannot run on such a table or budget, or None if it can."""
         return None
@@ -155,7 +166,12 @@ def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Genera
     declared one if there is none), so that a category nobody declared is never published.
     Raises ContractError if the sample has the wrong shape, type or domain.
     """
-    encoded = np.asarray(synthesizer.sample(n, rng))
+    return with_declared(checked(synthesizer.sample(n, rng), synthesizer, schema, n), schema, rng)
+
+
+def checked(sample: np.ndarray, synthesizer: Synthesizer, schema: Schema, n: int) -> np.ndarray:
+    """The sample as an array of the schema's type, of its own. Raises ContractError as `draw` does."""
+    encoded = np.asarray(sample)
     name = type(synthesizer).__name__
     if encoded.shape != (n, len(schema.columns)):
         raise ContractError(f"{name} gave an array of shape {encoded.shape}; ({n}, {len(schema.columns)}) was asked for")
@@ -163,13 +179,23 @@ def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Genera
         raise ContractError(f"{name} gave {encoded.dtype} values; integers are needed")
     if n and ((encoded < 0) | (encoded >= np.array(schema.sizes))).any():
         raise ContractError(f"{name} gave values outside the schema's domain")
-    encoded = encoded.astype(schema.dtype)
-    for position, column in enumerate(schema.columns):
-        if column.other_code is None or column.emit_other:
-            continue
-        undeclared = encoded[:, position] == column.other_code
-        if undeclared.any():
-            declared = encoded[~undeclared, position]
-            pool = declared if len(declared) else np.arange(column.other_code)
-            encoded[undeclared, position] = rng.choice(pool, int(undeclared.sum()))
+    return encoded.astype(schema.dtype)
+
+
+def with_declared(
+    encoded: np.ndarray, schema: Schema, rng: np.random.Generator, others: Callable[[], np.ndarray] | None = None
+) -> np.ndarray:
+    """Encoded rows whose undeclared categories, where they are not published, are replaced as `draw` says, in place.
+
+    others: gives rows of the method to take values from, where the rows themselves are not like those it samples.
+    """
+    hidden = [c.other_code is not None and not c.emit_other for c in schema.columns]
+    found = [p for p, hides in enumerate(hidden) if hides and (encoded[:, p] == schema.columns[p].other_code).any()]
+    source = encoded if others is None or not found else others()
+    for position in found:
+        code = schema.columns[position].other_code or 0  # there is one
+        undeclared = encoded[:, position] == code
+        declared = source[source[:, position] != code, position]
+        pool = declared if len(declared) else np.arange(code)
+        encoded[undeclared, position] = rng.choice(pool, int(undeclared.sum()))
     return encoded

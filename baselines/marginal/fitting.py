@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from baselines.marginal.conditioned import GivenRows
 from baselines.marginal.inference import Model, fit_model
 from baselines.marginal.marginals import Measurement
 from dpdsyn.checks import InputError, one_of
@@ -70,3 +71,9 @@ class ModelSynthesizer(Synthesizer):
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return self.model_.sample(n, rng)
+
+    def shares(self, position: int) -> np.ndarray | None:
+        return GivenRows(self.model_).shares(position)
+
+    def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+        return GivenRows(self.model_).sample(n, weights, rng)
