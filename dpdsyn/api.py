@@ -18,7 +18,7 @@ import pandas as pd
 from dpdsyn import held_out as holding
 from dpdsyn import merging, private_evaluation, saved
 from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
-from dpdsyn.checks import InputError
+from dpdsyn.checks import InputError, whole_number
 from dpdsyn.conditions import Conditions
 from dpdsyn.contribution_bounding import used_rows
 from dpdsyn.domain_learning import DomainLearning
@@ -27,6 +27,7 @@ from dpdsyn.frames import as_pandas
 from dpdsyn.guarantee import KINDS_INFERRED, Guarantee
 from dpdsyn.guide import GuideSettings
 from dpdsyn.learnt import told
+from dpdsyn.made_columns import far_first
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
 from dpdsyn.preflight import BrokenRuleWarning, PreflightWarning
@@ -163,12 +164,16 @@ class DPDSyn:
         return self
 
     def sample(
-        self, n: int | None = None, given: Mapping[str, Any] | None = None, balance: Mapping[Any, float] | None = None
+        self,
+        n: int | None = None,
+        given: Mapping[str, Any] | None = None,
+        balance: Mapping[Any, float] | None = None,
+        first_id: int | None = None,
     ) -> pd.DataFrame:
         """n synthetic rows (`rows_public` of the schema by default) in the types and categories of the schema.
 
         given: values that columns are to have, such as {"sex": "Female"}. balance: shares of the target's classes, such as
-        {"yes": .5, "no": .5}. Rules of the schema (`constraints`) are kept; `tally` says how many rows were drawn again or
+        {"yes": .5, "no": .5}. first_id: where ids are numbered from (`dpdsyn.made_columns`); on from the last call by default. Rules of the schema (`constraints`) are kept; `tally` says how many rows were drawn again or
         repaired to that end (`dpdsyn.published_rows`). Each call gives other rows; none of them costs budget, for all of it is
         a function of the fitted model and of the schema. Raises ValueError before `fit`, for n below 0, and for columns, values
         and shares that there are not.
@@ -179,6 +184,8 @@ class DPDSyn:
             raise InputError(f"n is {n!r}; a whole number of rows, 0 or more, is needed")
         if self._process != os.getpid():  # a process that was forked off this one has the same generator
             self._draw_afresh()
+        if first_id is not None:
+            self._published.next_id = whole_number("first_id", first_id, least=0)
         return self._published.sample(int(rows), Conditions.of(given, balance), self._sampling)
 
     @property
@@ -280,6 +287,8 @@ class DPDSyn:
         """Let samples come from entropy of this object's own; with a seed they stay what the seed makes them."""
         if not getattr(self, "_seeded_rows", self.random_state is not None) or not hasattr(self, "_sampling"):
             self._sampling = fresh()
+            self._published = copy.copy(self._published)  # which a shallow copy has in common with the model that it is of
+            self._published.next_id = far_first(self._sampling)
         self._process = os.getpid()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -309,6 +318,7 @@ class DPDSyn:
         """Of a model that was loaded."""
         self._fitted_with, self._seeded_rows = self._parameters(), self.random_state is not None
         self._sampling, self._process = fresh() if self.random_state is None else self._seeded(2), os.getpid()
+        self._published.next_id = far_first(fresh() if self.random_state is None else np.random.default_rng([self.random_state]))
 
     def _streams(self) -> tuple[bytes, np.random.Generator, np.random.Generator, np.random.Generator]:
         """The key that picks each person's rows; streams for the noise, for the method and for the samples.

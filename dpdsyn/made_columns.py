@@ -2,6 +2,9 @@
 
 No method reads them, nor does learning or the preflight; what is published is a function of the schema, of a counter and, for
 uuids, of random numbers, so it costs no budget. Whether the table has such a column makes no difference.
+
+Ids are numbered on from call to call. A copy of a model, or one that was saved and loaded, cannot know which numbers others have
+given: it begins at a random one that is so large that two never meet (`far_first`), unless it is told where to begin.
 """
 
 from __future__ import annotations
@@ -83,6 +86,14 @@ class MadeColumn:
         else:
             texts = [self.pattern.format(number) for number in numbers.tolist()]
         return pd.Series(texts, name=self.name, dtype=object)
+
+
+def far_first(rng: np.random.Generator) -> int:
+    """A number of 15 digits to begin at: two samples of a million rows each meet about once in 400 million pairs.
+
+    15 digits are as many as a spreadsheet keeps.
+    """
+    return int(rng.integers(10**14, 10**15 - 10**12))
 
 
 def with_made(frame: pd.DataFrame, made: Sequence[MadeColumn], first: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -66,15 +66,16 @@ def most_drawn(n: int) -> int:
 class PublishedRows:
     """Where the published rows of one fitted method come from.
 
-    learnt: of dependences, by their words. tally: of all rows so far.
+    learnt: of dependences, by their words. tally: of all rows so far. next_id: the number of the next row's id.
     """
+
+    next_id = 1  # also of pickles of earlier versions
 
     def __init__(self, method: Synthesizer, schema: Schema, learnt: Mapping[str, LearntDependence] | None = None) -> None:
         self.method = method
         self.schema = schema
         self.learnt = dict(learnt or {})
         self.tally = Tally()
-        self._ids = 1
 
     @classmethod
     def of(cls, method: Synthesizer, schema: Schema, rng: np.random.Generator) -> PublishedRows:
@@ -125,7 +126,7 @@ class PublishedRows:
         else:
             frame, tally = self.schema.decode(draw(self.method, self.schema, n, rng), rng), Tally(rows=n, drawn=n)
         self.tally += tally
-        first, self._ids = self._ids, self._ids + n
+        first, self.next_id = self.next_id, self.next_id + n
         return with_made(frame, self.schema.made, first, rng)
 
     def _kept(self, kept: Kept, n: int, conditions: Conditions, rng: np.random.Generator) -> tuple[DrawnRows, Tally]:

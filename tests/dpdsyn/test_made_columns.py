@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +14,11 @@ import pytest
 from builders.any_codes import AnyCodes
 
 from dpdsyn import Schema
+from dpdsyn.checks import InputError
 from dpdsyn.column import SchemaError
 from dpdsyn.conditions import Conditions
 from dpdsyn.published_rows import PublishedRows
+from dpdsyn.release import Release
 
 OTHERS = {"a": {"kind": "integer", "bounds": [0, 9], "bins": 2}, "b": {"kind": "categorical", "categories": ["x", "y"]}}
 
@@ -41,6 +46,22 @@ def test_ids_are_new_and_unique_over_all_samples(spec: Any, pattern: str) -> Non
     frame = pd.concat([published.sample(n, Conditions(), rng) for n in (40, 0, 60)])
     assert list(frame) == ["a", "made", "b"] and frame["made"].is_unique
     assert all(re.fullmatch(pattern, str(cell)) for cell in frame["made"])
+
+
+def test_no_two_samples_of_a_model_have_ids_in_common_unless_a_seed_makes_them(tmp_path: Path) -> None:
+    own = schema({"kind": "id", "pattern": "C{:04d}"}, target="b")
+    frame = pd.DataFrame({"a": [1, 2] * 20, "b": ["x", "y"] * 20})
+    model = Release("dpdsyn.candidates:Independent", {}).fit(frame, own, preflight=False)
+    model.save(tmp_path / "m")
+    shallow, deep, pickled = copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    models = [model, shallow, deep, pickled, Release.load(tmp_path / "m"), Release.load(tmp_path / "m"), model]
+    seeded = [Release.load(tmp_path / "m", random_state=seed) for seed in (1, 2, 1)]
+    samples = [one.sample(30)["made"] for one in (*models, *seeded)]
+    assert list(samples[0])[0] == "C0001" and list(samples[6])[0] == "C0031", "the model itself counts on"
+    assert pd.concat(samples[:-1]).is_unique and list(samples[-1]) == list(samples[-3])
+    assert list(models[4].sample(2, first_id=7)["made"]) == ["C0007", "C0008"] and list(models[4].sample(1)["made"]) == ["C0009"]
+    with pytest.raises(InputError, match="first_id"):
+        model.sample(2, first_id=-1)
 
 
 @pytest.mark.parametrize("value", ["DE", 3, 2.5, True, None])
