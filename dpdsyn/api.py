@@ -173,7 +173,8 @@ class DPDSyn:
         """n synthetic rows (`rows_public` of the schema by default) in the types and categories of the schema.
 
         given: values that columns are to have, such as {"sex": "Female"}. balance: shares of the target's classes, such as
-        {"yes": .5, "no": .5}. first_id: where ids are numbered from (`dpdsyn.made_columns`); on from the last call by default. Rules of the schema (`constraints`) are kept; `tally` says how many rows were drawn again or
+        {"yes": .5, "no": .5}. first_id: where ids are numbered from (`dpdsyn.made_columns`); by default on from the last call.
+        Rules of the schema (`constraints`) are kept; `tally` says how many rows were drawn again or
         repaired to that end (`dpdsyn.published_rows`). Each call gives other rows; none of them costs budget, for all of it is
         a function of the fitted model and of the schema. Raises ValueError before `fit`, for n below 0, and for columns, values
         and shares that there are not.

@@ -189,6 +189,10 @@ class Merged(Synthesizer):
     def measured_elsewhere(self) -> Mapping[str, float | None]:
         return self.inner.measured_elsewhere()
 
+    @property
+    def can_be_saved(self) -> bool:
+        return self.inner.can_be_saved
+
     def state(self) -> dict[str, np.ndarray]:
         return self.inner.state()
 

@@ -205,6 +205,10 @@ class GuidedSynthesizer(Synthesizer):
             encoded[:, schema.position(target)] = self._labels(probabilities * self.odds_[head], features, rng, ordered)
         return encoded
 
+    @property
+    def can_be_saved(self) -> bool:
+        return self._source().can_be_saved
+
     def state(self) -> dict[str, np.ndarray]:
         source = {f"source.{key}": value for key, value in self.source_.state().items()}
         guide = {f"guide.{key}": value for key, value in self.guide_.state().items()}

@@ -51,6 +51,11 @@ class Release(DPDSyn):
     def _ledger(self, budget: Budget, schema: Schema) -> Ledger:
         return Ledger(budget) if schema.drafted else _Protected(budget)
 
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether `save` will do, before or after `fit`."""
+        return self._method().can_be_saved
+
     def save(self, path: str | Path) -> None:
         """As `DPDSyn.save`. Raises ValueError for a method that cannot be saved."""
         method = self._fitted().method_

@@ -82,6 +82,11 @@ class Synthesizer(ABC):
         """
         return {}
 
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether `state` offers what was learnt."""
+        return type(self).state is not Synthesizer.state
+
     def state(self) -> dict[str, np.ndarray]:
         """What was learnt, as arrays, for saving. Raises ValueError for methods that do not offer it."""
         raise InputError(f"{type(self).__name__} cannot be saved; save a table that it samples instead")

@@ -22,6 +22,7 @@ def asks_for_rows(make: argparse.ArgumentParser) -> None:
     make.add_argument(
         "--balance", action="append", default=[], metavar="CLASS=SHARE,...", help="shares of the target's classes: yes=0.5,no=0.5"
     )
+    make.add_argument("--first-id", type=int, metavar="N", help="number new ids (`kind: id`) from N on")
 
 
 def conditions(given: argparse.Namespace) -> Conditions:

@@ -25,6 +25,7 @@ from experiments.cli import (
     merge,
     records,
     report,
+    sample,
     schema,
     status,
     synthesize,
@@ -56,6 +57,7 @@ _OTHERS = (
     schema,
     doctor,
     synthesize,
+    sample,
     check,
 )
 

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dpdsyn.checks import InputError
-from dpdsyn.files import refuse_over, refuse_unwritable, whole, write_whole
-from experiments.cli.asked_rows import asks_for_rows, conditions, kept, kept_rules
-from experiments.cli.outputs import beside, check_private_page
+from dpdsyn.files import refuse_over, refuse_unwritable
+from experiments.cli.asked_rows import asks_for_rows, conditions
+from experiments.cli.kept_model import model_file, refuse_unlearnt
+from experiments.cli.outputs import check_private_page
+from experiments.cli.release_files import ReleaseFiles
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
 from experiments.data.errors import DataError
-from experiments.data.synthetic_file import ENDINGS, Types, owners_types, write_csv, write_parquet
-from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, Chosen, chosen
+from experiments.data.synthetic_file import Types, owners_types
+from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from dpdsyn.api import DPDSyn
     from dpdsyn.cautions import Caution
     from dpdsyn.conditions import Conditions
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
-    from experiments.page.release_pages import Pages
-
-_CHUNK = 1_000_000  # rows sampled and written at once
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -71,6 +67,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="HTML",
         help="another page, for the owner alone: synthetic beside real, of exact private rows; not for publishing",
     )
+    make.add_argument(
+        "--model", type=Path, metavar="FILE", help="keep the fitted model, from which `dpdsyn sample` draws more rows for nothing"
+    )
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
     make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
     make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
@@ -103,7 +102,8 @@ class Request:
     method, candidates, labels, other_targets, changes: see `experiments.publishing`. chosen_elsewhere: that these were chosen on
     other data. evaluate, hold_out, private_page: as `DPDSyn.fit` and `experiments.page` have them. confirm_kinds: that the kinds
     of columns may be known, where they were guessed from cells. preflight: whether to hold the rows against the schema first.
-    show_cells: whether it may quote cells. conditions: what rows are to be.
+    show_cells: whether it may quote cells. conditions: what rows are to be. first_id: where ids are numbered from.
+    model: where to keep the fitted model.
     """
 
     table: Path
@@ -131,19 +131,12 @@ class Request:
     hold_out: float | None = None
     private_page: Path | None = None
 
-    @property
-    def statement(self) -> Path:
-        return beside(self.output, ".privacy.json")
+    first_id: int | None = None
+    model: Path | None = None
 
     @property
-    def page(self) -> Path:
-        return beside(self.output, ".html")
-
-    @property
-    def written(self) -> list[Path]:
-        """All files that are written."""
-        own = [] if self.private_page is None else [self.private_page]
-        return [self.output, self.statement, self.page, *own]
+    def files(self) -> ReleaseFiles:
+        return ReleaseFiles(self.output, self.conditions, self.first_id, self.seed is not None)
 
 
 def synthesize(request: Request) -> int:
@@ -166,6 +159,9 @@ def synthesize(request: Request) -> int:
     _note_texts(request, schema, owners)
     method = chosen(request.method, request.candidates, request.labels, request.other_targets, request.changes)
     model = Release(method.target, method.parameters, request.epsilon, request.delta, request.target, request.seed)
+    kept = model_file(request.output, request.model, schema, request.conditions, model.can_be_saved, method.name)
+    if kept is not None:
+        _refuse_existing(request, [("--model" if request.model else "--given", kept)])
     said = cautions(request.epsilon, request.delta, schema.rows_public)
     _caution(said)
     say(f"reading {request.table}")
@@ -191,12 +187,14 @@ def synthesize(request: Request) -> int:
         raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
     _caution(caution for caution in model.cautions if caution not in said)
     rows = model.schema_.rows_public if request.rows is None else request.rows
-    pages = _write(request, model, method, rows, owners)
-    print(
-        f"{request.output}: {rows:,} synthetic rows\n{request.statement}: the privacy "
-        f"statement\n{request.page}: the same as a page"
-    )
-    print("\n".join(map(str, filter(None, (model.guarantee, model.evaluation_, *kept(model, request.conditions))))))
+    if kept is not None:
+        model.save(kept)
+        refuse_unlearnt(request.conditions, model.schema_, kept, request.output, rows)
+    described = {"name": method.name, "version": model.method_.version, **method.parameters}
+    pages = request.files.write(model, described, rows, owners)
+    print("\n".join(request.files.told(model, rows)))
+    if kept is not None:
+        print(f"{kept}: the fitted model, which may be published too; `dpdsyn sample {kept}` draws more rows and spends nothing")
     if request.private_page is not None:
         pages.write_private(request.private_page, request.output.name, lambda: _real(table, model.schema_))
         say(f"{request.private_page}: synthetic beside real, made of exact private rows; NOT FOR PUBLISHING")
@@ -206,21 +204,19 @@ def synthesize(request: Request) -> int:
 
 
 def _check_output(request: Request) -> None:
-    if not request.output.name.endswith(ENDINGS):
-        raise DataError(f"--output {request.output}: the name has to end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
-    if not request.output.parent.is_dir():
-        raise DataError(f"--output {request.output}: there is no folder {request.output.parent}")
-    check_private_page(request.private_page, [request.output, request.statement, request.page])
-    refuse_over(
-        [("--private-page" if path == request.private_page else "--output", path) for path in request.written],
-        {"the private table": request.table, "the schema": request.schema},
-    )
-    for path in request.written:
+    request.files.check(request.rows)
+    check_private_page(request.private_page, request.files.all)
+    written: list[tuple[str, Path | None]] = [("--output", path) for path in request.files.all]
+    written += [("--private-page", request.private_page), ("--model", request.model)]
+    _refuse_existing(request, [(option, path) for option, path in written if path is not None])
+
+
+def _refuse_existing(request: Request, written: Sequence[tuple[str, Path]]) -> None:
+    refuse_over(written, {"the private table": request.table, "the schema": request.schema})
+    for _, path in written:
         if path.exists() and not request.overwrite:
             raise DataError(f"{path} exists; a second release spends epsilon again. Give --overwrite if that is meant")
-    refuse_unwritable(request.output)
-    if request.rows is not None and request.rows < 1:
-        raise InputError(f"--rows is {request.rows}; a whole number of at least 1 is needed")
+        refuse_unwritable(path)
 
 
 def _note_texts(request: Request, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:
@@ -253,59 +249,8 @@ def _caution(cautions: Iterable[Caution]) -> None:
         say(f"{'CAUTION' if caution.grave else 'note'}: {caution.text}")
 
 
-def _write(request: Request, model: DPDSyn, method: Chosen, rows: int, owners: Mapping[str, pa.DataType]) -> Pages:
-    """The table, its statement and its page, each whole or not at all. owners: types that columns of a Parquet file are to
-    have."""
-    from experiments.page.release_pages import Pages
-
-    pages = Pages(model.schema_)
-    with whole(request.output) as table:
-        chunks = pages.watch(_chunks(model, rows, request.conditions))
-        if request.output.suffix == ".parquet":
-            write_parquet(chunks, table, Types.of(model.schema_, owners))
-        else:
-            write_csv(chunks, table, model.schema_, packed=request.output.suffix == ".gz")
-        statement = _statement(request, model, method, rows)
-        write_whole(request.statement, _json(statement).encode())  # both are there before the table is
-        pages.write(request.page, request.output.name, statement)
-    return pages
-
-
 def _real(table: pd.DataFrame | Path, schema: Schema) -> pd.DataFrame:
     """The private rows for their owner's page; the first ones of a file that is read piece by piece."""
     from experiments.page.private_page import first_rows
 
     return first_rows(table, schema) if isinstance(table, Path) else table
-
-
-def _json(statement: dict[str, Any]) -> str:
-    """Readable: lists of numbers, as a learnt column has them, on one line each."""
-    text = json.dumps(statement, indent=2, default=str)
-    return re.sub(r"\[\s+(-?\d[^][\"{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
-
-
-def _chunks(model: DPDSyn, rows: int, conditions: Conditions) -> Iterator[pd.DataFrame]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    starts = range(0, rows, _CHUNK)
-    for start in track(starts, "sampling", console=console, disable=not console.is_terminal, transient=True):
-        yield model.sample(min(_CHUNK, rows - start), conditions.given or None, conditions.balance or None)
-
-
-def _statement(request: Request, model: DPDSyn, method: Chosen, rows: int) -> dict[str, Any]:
-    """Public values only: what was configured, what the plan spends, and cautions, of the noisy count of the rows too."""
-    from importlib.metadata import version
-
-    return {
-        **model.guarantee.to_mapping(),
-        "program": f"dpdsyn {version('dpdsyn')}",
-        "method": {"name": method.name, "version": model.method_.version, **method.parameters},
-        "rows": rows,
-        **kept_rules(model, request.conditions),
-        "noise": "operating system's entropy" if request.seed is None else "SEEDED: not private against whoever knows the seed",
-        "cautions": [caution.text for caution in model.cautions],
-        **({} if model.evaluation_ is None else {"evaluation": model.evaluation_.to_mapping()}),
-        "schema": model.schema_.to_mapping(),
-    }

@@ -57,7 +57,7 @@ def test_no_two_samples_of_a_model_have_ids_in_common_unless_a_seed_makes_them(t
     models = [model, shallow, deep, pickled, Release.load(tmp_path / "m"), Release.load(tmp_path / "m"), model]
     seeded = [Release.load(tmp_path / "m", random_state=seed) for seed in (1, 2, 1)]
     samples = [one.sample(30)["made"] for one in (*models, *seeded)]
-    assert list(samples[0])[0] == "C0001" and list(samples[6])[0] == "C0031", "the model itself counts on"
+    assert samples[0].iloc[0] == "C0001" and samples[6].iloc[0] == "C0031", "the model itself counts on"
     assert pd.concat(samples[:-1]).is_unique and list(samples[-1]) == list(samples[-3])
     assert list(models[4].sample(2, first_id=7)["made"]) == ["C0007", "C0008"] and list(models[4].sample(1)["made"]) == ["C0009"]
     with pytest.raises(InputError, match="first_id"):

@@ -1,0 +1,62 @@
+"""`dpdsyn sample`: more rows of a model that was fitted before; they cost no budget."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpdsyn.files import refuse_over
+from experiments.cli.asked_rows import asks_for_rows, conditions
+from experiments.cli.release_files import ReleaseFiles
+from experiments.console import say
+from experiments.data.errors import DataError
+
+if TYPE_CHECKING:
+    from dpdsyn.release import Release
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    more = commands.add_parser("sample", help="more rows of a model that `synthesize` kept; costs no budget")
+    more.add_argument("model", type=Path, metavar="MODEL")
+    more.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv, .csv.gz or .parquet")
+    more.add_argument("--rows", type=int, help="how many to make; rows_public by default")
+    asks_for_rows(more)
+    more.add_argument("--seed", type=int, help="for research only: rows that can be drawn again")
+    more.add_argument("--overwrite", action="store_true", help="replace files of these names")
+    more.set_defaults(command=sample)
+
+
+def sample(given: argparse.Namespace) -> int:
+    """Write the table, its statement and its page. Raises InputError or DataError, in one line, before anything is written."""
+    import warnings
+
+    from dpdsyn.api import SeededNoiseWarning
+    from dpdsyn.release import Release
+
+    files = ReleaseFiles(given.output, conditions(given), given.first_id, given.seed is not None)
+    files.check(given.rows)
+    refuse_over([("--output", path) for path in files.all], {"the model": given.model})
+    for path in files.all:
+        if path.exists() and not given.overwrite:
+            raise DataError(f"{path} exists; name another file, or give --overwrite")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeededNoiseWarning)
+        model = Release.load(given.model, given.seed)
+    files.conditions.tests(model.schema_)
+    rows = model.schema_.rows_public if given.rows is None else given.rows
+    files.write(model, _method(model), rows, {})
+    print("\n".join(files.told(model, rows)))
+    if given.seed is not None:
+        say("note: whoever knows the seed and the model can draw these rows again")
+    return 0
+
+
+def _method(model: Release) -> dict[str, Any]:
+    """Its name among the benchmark's, if it has one there, and its settings."""
+    from experiments.configuration import default_parameters, options, read_option
+
+    target, parameters = model.method.replace(":", "."), dict(model.parameters or {})
+    of_class = [name for name in options("synthesizer") if read_option("synthesizer", name)["_target_"] == target]
+    names = [name for name in of_class if default_parameters("synthesizer", name) == parameters]
+    return {"name": (names or of_class or [target])[0], "version": model.method_.version, **parameters}
