@@ -29,17 +29,22 @@ def options(group: str, extra: Path | None = None) -> list[str]:
 
 def read_option(group: str, name: str, extra: Path | None = None) -> dict:
     """The content of one configuration file of a group, laid over those that it names in `defaults`."""
+    raw = read_file(option_path(group, name, extra))
+    bases = [base for base in raw.pop("defaults", []) if base != "_self_"]
+    return _merged([_base(group, base, extra) for base in bases], raw)
+
+
+def read_file(path: Path) -> dict:
+    """What a configuration file holds itself. Raises InputError for one that holds no keys."""
     import yaml
 
-    path = option_path(group, name, extra)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path} holds {raw!r}; keys with values are needed")
-    bases = [base for base in raw.pop("defaults", []) if base != "_self_"]
-    return _merged([_base(group, base, extra) for base in bases], raw)
+    return raw
 
 
 def default_parameters(group: str, name: str, extra: Path | None = None) -> dict:

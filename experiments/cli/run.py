@@ -41,6 +41,7 @@ def retry(arguments: Sequence[str]) -> int:
     if arguments:
         flags = [] if {"-m", "--multirun"} & set(arguments) else ["-m"]
         return run([*flags, *arguments], retried=set())
+    from dpdsyn.checks import InputError
     from experiments.records import former
     from experiments.records.store import Store
     from experiments.sweep.launch import typed_command
@@ -52,7 +53,11 @@ def retry(arguments: Sequence[str]) -> int:
         failed = [record for record in records if record.run_id not in retried]
         if failed:
             say(f"{len(failed)} of {len(plan.runs)} runs failed: {typed_command(plan)}")
-            codes.append(run(list(map(former.override, plan.arguments)), retried))
+            try:
+                codes.append(run(list(map(former.override, plan.arguments)), retried))
+            except InputError as error:  # a folder or an experiment that is gone; the other commands go on
+                say(f"dpdsyn: {' '.join(str(error).split())}")
+                codes.append(2)
     if len(codes) == 1:
         say(f"no run that failed is known in {store.results}")
     return max(codes)

@@ -44,6 +44,10 @@ class Settings:
         """Raises InputError in one line for a misspelt key or name, naming the accepted ones."""
         settings = read(cls, raw, "evaluation")
         whole_number("evaluation.repeats", settings.repeats, least=1)
+        if not settings.evaluators:
+            raise InputError(
+                f"evaluation.evaluators is empty, so that nothing would be scored; accepted: {', '.join(MODELS)}, ..."
+            )
         if settings.space not in SPACES:
             raise InputError(f"evaluation.space is {settings.space!r}; accepted: {', '.join(SPACES)}")
         if settings.space == "raw":

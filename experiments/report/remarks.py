@@ -18,7 +18,8 @@ def remarks(records: Iterable[Record]) -> list[str]:
     records = list(records)
     changed: Counter[str] = Counter()
     for record in records:
-        if record.experiment and former.experiment(record.experiment.sha256) != _present_hash(record.experiment.name):
+        present = _present_hash(record.experiment.name) if record.experiment else None  # none of a person's own, of whose file
+        if record.experiment and present and former.experiment(record.experiment.sha256) != present:  # nothing is known here
             changed[record.experiment.name] += 1
     chosen_on = sorted({name for record in records if facts.of_dataset(name := record.dataset.name).development})
     warned = dict.fromkeys(record.dataset.caution for record in records if record.dataset.caution)

@@ -16,11 +16,11 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from experiments.configuration import config_dir
 from experiments.console import Say
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep import processors
+from experiments.sweep.composing import hydra_with
 from experiments.sweep.locks import held
 from experiments.sweep.plan import Plan, Planned
 from experiments.sweep.reaper import nothing_left_behind
@@ -102,8 +102,6 @@ def launch(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], 
 
 def _launch(runs: Sequence[Planned], request: Request, plan: Plan, job: Callable[[Any], Any]) -> dict[str, str]:
     """Give the runs to the configured launcher; what was refused, by run."""
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
     from hydra.core.plugins import Plugins
     from hydra.errors import HydraException
     from hydra.types import HydraContext, RunMode
@@ -111,9 +109,7 @@ def _launch(runs: Sequence[Planned], request: Request, plan: Plan, job: Callable
     from experiments.sweep.request import UsageError
 
     fixed = [text for text in request.sweeps[0] if len(request.axes.get(text.partition("=")[0], ())) == 1]  # as typed
-    with initialize_config_dir(str(config_dir()), job_name="dpdsyn", version_base="1.3"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
+    with hydra_with(request.config_dir, "dpdsyn") as hydra:
         overrides = [*_of_hydra(request, plan), *fixed]
         try:
             config = hydra.compose_config("config", overrides, run_mode=RunMode.MULTIRUN, with_log_configuration=False)
@@ -152,8 +148,6 @@ def _of_hydra(request: Request, plan: Plan) -> list[str]:
     typed = [a for a in plan.arguments if a.lstrip("+~").startswith(("hydra.", "hydra/")) and "=" in a]
     if not plan.is_sweep and not any(a.startswith("hydra/launcher=") for a in typed):
         typed.append("hydra/launcher=basic")
-    if request.config_dir:
-        typed.append(f"hydra.searchpath=[file://{request.config_dir}]")
     carried = {name: os.environ[name] for name in _CARRIED if name in os.environ}
     folder = f"hydra.sweep.dir={_quoted(os.environ['DPDSYN_RESULTS'] + '/runs/hydra')}"  # read before the environment is set
     return [folder, *typed, *(f"+hydra.job.env_set.{name}={_quoted(value)}" for name, value in carried.items())]

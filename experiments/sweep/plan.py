@@ -12,7 +12,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,8 +106,6 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
 
     Raises InputError, in one line, for the first value that cannot be meant.
     """
-    from experiments.sweep.supervisor import Limits
-
     fingerprint = _fingerprint(request.config_dir)
     known = plans.read(_digest(list(request.arguments)))
     if known is not None and known.fingerprint == fingerprint:
@@ -119,7 +116,6 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
     reusable = True
     for done, (overrides, config, run) in enumerate(composed(jobs, request.config_dir)):
         progress(done, len(jobs))
-        Limits.of(config["compute"])
         examples.setdefault(run.dataset_key, run)
         reusable &= run.dataset.kind != "own" and not (run.own_source or run.judges_source)  # which no fingerprint covers
         what = (run.dataset.name, run.method, run.budget.epsilon, run.seed)
@@ -144,35 +140,28 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
     from yaml import YAMLError
 
     from experiments.run import Run
+    from experiments.sweep.composing import composer, plain_words, refuse_unknown
     from experiments.sweep.overrides import UsageError, refuse_absent
+    from experiments.sweep.supervisor import Limits
 
     parser = OverridesParser.create()
     bases: dict[tuple[str, ...], Any] = {}
-    with _composer() as compose:
-        extra = [f"hydra.searchpath=[file://{config}]"] if config else []
+    with composer(config) as compose:
         for overrides in jobs:
             values = [text for text in overrides if _is_value(text)]
             shape = tuple(text for text in overrides if text not in values)
             try:
                 if shape not in bases:
-                    bases[shape] = compose("config", [*shape, *extra])
+                    bases[shape] = compose(shape)
                 composed = copy.deepcopy(bases[shape])
                 ConfigLoaderImpl._apply_overrides_to_config(parser.parse_overrides(values), composed)
                 container: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
             except (HydraException, OmegaConfBaseException, YAMLError) as error:
-                raise UsageError(" ".join(str(error).split())) from error
+                raise UsageError(plain_words(error)) from error
             refuse_absent(container, overrides)
+            refuse_unknown(container, overrides)
+            Limits.of(container["compute"])
             yield overrides, container, Run.of(container)
-
-
-@contextmanager
-def _composer() -> Iterator[Any]:
-    from hydra import compose, initialize_config_dir
-    from hydra.core.plugins import Plugins
-
-    Plugins.instance()
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        yield compose
 
 
 def _is_value(override: str) -> bool:

@@ -12,13 +12,14 @@ from typing import Any
 
 from dpdsyn.checks import InputError, whole_number
 from dpdsyn.privacy import Budget
-from experiments.configuration import config_dir, content_hash, option_path, options, read_option
+from experiments.configuration import config_dir, content_hash, option_path, options, read_file, read_option
 from experiments.console import say
 from experiments.paths import results_dir
 from experiments.sweep import overrides as typed
 from experiments.sweep.overrides import GROUPS, UsageError, parsed, remedy, settled, split
 
 _CALL = re.compile(r"\w+\(")  # a word of Hydra's own
+_CONFIG_DIR = ("--config-dir", "-cd")
 _USUAL = {"role": "method", "takes": "seconds"}  # what an experiment may select methods by, and what holds unless `about` tells
 
 __all__ = ["Request", "UsageError", "inspect_request", "show"]
@@ -57,7 +58,13 @@ class Request:
 def inspect_request(arguments: Sequence[str]) -> Request:
     """Raises UsageError in one line for an unknown name, a value out of range, or a data set or method not given."""
     given = split(arguments)
+    for flag in ("config_path", "config_name", "experimental_rerun"):
+        if getattr(given, flag, None) is not None:
+            raise UsageError(
+                f"--{flag.replace('_', '-')} is not for us; files of your own go before ours with --config-dir FOLDER"
+            )
     extra = Path(given.config_dir).absolute() if given.config_dir else None
+    options("dataset", extra)  # refuses a folder that there is not
     arguments = settled(arguments, extra)
     given = split(arguments)
     helps = any((given.help, given.hydra_help, given.shell_completion))
@@ -69,7 +76,7 @@ def inspect_request(arguments: Sequence[str]) -> Request:
     sweeps = []
     for name in experiments:
         params = _params(name, extra)
-        axes = _axes(params) | axes
+        axes = _defaults(name, extra) | _axes(params) | axes
         sweeps.append((*params, *(text for text in own if _key(text) != "experiment"), f"experiment={name}"))
     _check_names(axes, extra)
     _check_values(axes)
@@ -112,6 +119,17 @@ def _single(names: Iterable[str], extra: Path | None) -> tuple[str, ...]:
         others = read_option("experiment", name, extra).get("experiments")
         found += _single(others, extra) if others else [name]
     return tuple(dict.fromkeys(found))
+
+
+def _defaults(experiment: str, extra: Path | None) -> dict[str, list[Any]]:
+    """The options that an experiment's file chooses in its `defaults`, as in `override /synthesizer: mst`."""
+    chosen: dict[str, list[Any]] = {}
+    for entry in read_file(option_path("experiment", experiment, extra)).get("defaults") or []:
+        for where, name in entry.items() if isinstance(entry, Mapping) else ():
+            group = str(where).removeprefix("override ").strip().removeprefix("/")
+            if group in GROUPS and isinstance(name, str):
+                chosen[group] = [name]
+    return chosen
 
 
 def _params(experiment: str, extra: Path | None) -> tuple[str, ...]:
@@ -197,6 +215,17 @@ def _overrides(arguments: Sequence[str]) -> list[str]:
     return given
 
 
+def _without_config_dir(arguments: Sequence[str]) -> list[str]:
+    """What Hydra is given where the folder is its main one."""
+    kept, words = [], iter(arguments)
+    for word in words:
+        if word in _CONFIG_DIR:
+            next(words, None)
+        elif not word.startswith(f"{_CONFIG_DIR[0]}="):
+            kept.append(word)
+    return kept
+
+
 def show(request: Request) -> None:
     """Let Hydra print what its flags ask for."""
     import hydra
@@ -207,5 +236,9 @@ def show(request: Request) -> None:
     if not unset and len(runs := request.jobs()) > 1:  # Hydra shows one configuration and knows no sweep then
         say(f"the first of {len(runs)} runs: {' '.join(runs[0])}")
         shown = [text for text in shown if text not in ("-m", "--multirun", *_overrides(shown))] + runs[0]
+    if request.config_dir:
+        shown = [*_without_config_dir(shown), _CONFIG_DIR[0], str(config_dir())]  # ours after theirs
     sys.argv = ["dpdsyn run", *shown]
-    hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")(lambda config: None)()
+    hydra.main(config_path=str(request.config_dir or config_dir()), config_name="config", version_base="1.3")(
+        lambda config: None
+    )()

@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import positive, whole_number
+from dpdsyn.checks import InputError, positive, whole_number
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.run import Run, outline
@@ -61,8 +61,11 @@ class Limits:
         for name in ("timeout", "memory"):
             if compute[name] is not None:
                 positive(f"compute.{name}", compute[name])
-        alone = bool(compute["alone"])
-        return cls(compute["threads"], compute["timeout"], compute["memory"], bool(compute["fresh"]) or alone, alone)
+        for name in ("retry", "fresh", "alone"):
+            if not isinstance(compute[name], bool):
+                raise InputError(f"compute.{name} is {compute[name]!r}; accepted: true, false")
+        alone = compute["alone"]
+        return cls(compute["threads"], compute["timeout"], compute["memory"], compute["fresh"] or alone, alone)
 
     def raised_since(self, record: Record) -> bool:
         """Whether a run that came to a limit would now have more of what it lacked."""
