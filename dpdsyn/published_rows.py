@@ -80,17 +80,9 @@ class PublishedRows:
     @classmethod
     def of(cls, method: Synthesizer, schema: Schema, rng: np.random.Generator) -> PublishedRows:
         """With dependences learnt from synthetic rows that keep all other rules."""
-        dependences = [
-            rule for rule in schema.constraints if isinstance(rule, Dependence) and set(rule.names) <= set(schema.names)
-        ]
-        if not dependences:
+        if not any(isinstance(rule, Dependence) for rule in schema.constraints):
             return cls(method, schema)
-        kept = Kept(schema)
-        encoded = draw(method, schema, _LESSON, rng)
-        good = encoded[~kept.impossible(encoded)]
-        rows, keep, _ = kept.settled(good if len(good) else encoded, rng)
-        rows = rows.taken(keep) if keep.any() else rows
-        return cls(method, schema, {rule.written: LearntDependence.of(rule, rows) for rule in dependences})
+        return cls(method, schema, _dependences(schema, draw(method, schema, _LESSON, rng), rng))
 
     @classmethod
     def restored(cls, method: Synthesizer, schema: Schema, raw: Mapping[str, Any]) -> PublishedRows:
@@ -210,6 +202,33 @@ class PublishedRows:
                         "ask for less, or change the constraints"
                     )
         return DrawnRows.joined(parts)
+
+
+def decoded(schema: Schema, encoded: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows in the owner's types, of encoded ones that `PublishedRows.codes` gave: rules hold between the decoded cells too.
+
+    Dependences are learnt from the rows themselves. A row that keeps a rule in its codes and for which no numbers are found is
+    repaired, or stays as it is where that cannot be.
+    """
+    if not schema.constraints:
+        return schema.decode(encoded, rng)
+    kept = Kept(schema, (), _dependences(schema, encoded, rng))
+    rows, good, _ = kept.settled(encoded, rng)
+    if not good.all():
+        rows.put(np.flatnonzero(~good), kept.repaired(rows.taken(~good), rng)[0])
+    return rows.frame(rng)
+
+
+def _dependences(schema: Schema, encoded: np.ndarray, rng: np.random.Generator) -> dict[str, LearntDependence]:
+    """Of each dependence of the schema what rows say that keep all other rules, by its words."""
+    wanted = [rule for rule in schema.constraints if isinstance(rule, Dependence) and set(rule.names) <= set(schema.names)]
+    if not wanted:
+        return {}
+    kept = Kept(schema)
+    good = encoded[~kept.impossible(encoded)]
+    rows, keep, _ = kept.settled(good if len(good) else encoded, rng)
+    rows = rows.taken(keep) if keep.any() else rows
+    return {rule.written: LearntDependence.of(rule, rows) for rule in wanted}
 
 
 def _text(category: object) -> str:

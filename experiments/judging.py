@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpdsyn.published_rows import decoded
 from dpdsyn.schema import Schema
 from experiments.data import datasets
 from experiments.data.datasets import Split
@@ -99,7 +100,7 @@ class Judging:
     def _decoded(self, split: Split, schema: Schema, synthetic: np.ndarray) -> dict[str, Any]:
         """By the data set's own kinds and classes, whatever was learnt, so that all are judged alike."""
         train, test, own = split.train_frame, split.test_frame, self._own
-        released = train if self.as_read else schema.decode(synthetic, np.random.default_rng([self.seed, _DECODING]))
+        released = train if self.as_read else decoded(schema, synthetic, np.random.default_rng([self.seed, _DECODING]))
         metrics, near = raw.judge(released, train, test, own, self.column, self.evaluation, self.seed, self._extra)
         return self._result(metrics, near, own, own[self.column].read(released[self.column]))
 

@@ -20,6 +20,7 @@ from dpdsyn.checks import InputError, whole_number
 from dpdsyn.files import FileError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.published_rows import PublishedRows, refuse_contradictions
 from dpdsyn.raw_table import RawTable
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
@@ -37,6 +38,7 @@ from experiments.records.about import About
 from experiments.records.record import Record
 from experiments.records.store import Fit, Store
 
+_RULES = 1  # raised when the way in which rules are kept changes what comes out
 _fits_before = itertools.count()  # of this process: whether a fit was its first
 
 
@@ -82,6 +84,7 @@ class Run:
         encoding = Encoding.of(config["encoding"])
         schema = encoding.opened(datasets.schema_of(dataset))
         judged.refuse_unknown_groups(schema.names)
+        refuse_contradictions(schema)
         return cls(
             dataset=dataset,
             encoding=encoding,
@@ -125,6 +128,7 @@ class Run:
             {
                 **({"foreign": foreign} if foreign else {}),
                 **({"source": self.own_source} if self.own_source else {}),
+                **({"rules": _RULES} if self.keeps_rules else {}),
                 **self.encoding.identity(self.schema),
                 "data": datasets.identity(self.dataset),
                 "method": [name, target, former.parameters(self.parameters), self.synthesizer.version],
@@ -141,6 +145,12 @@ class Run:
         judged = [settings, EVALUATION_VERSION, self.dataset.raw.get("positive")]
         judged += [own] if (own := self.judges_source) else []
         return _digest([self.fit_id, self._budget, *judged] + ([self.judged] if self.off_task else []))
+
+    @property
+    def keeps_rules(self) -> bool:
+        """Whether its rows are drawn until they keep the rules between columns that the schema states."""
+        exempt = any(hasattr(self.synthesizer, name) for name in ("judged_as_read", "predict_proba"))
+        return bool(self.schema.constraints) and not exempt
 
     @property
     def own_source(self) -> dict[str, str]:
@@ -301,7 +311,7 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
         fitted = merging.fit(run.synthesizer, private, method)
         middle = time.perf_counter()
         enter("sample")
-        encoded = draw(fitted, closed, closed.rows_public, sampling)
+        encoded = _sampled(run, fitted, closed, sampling)
         end = time.perf_counter()
     seconds = {"learn": learnt - start} if split.schema.is_open else {}
     elsewhere = fitted.measured_elsewhere()
@@ -328,6 +338,16 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
         },
         peak_memory_mb=elsewhere["peak_memory_mb"] if elsewhere else memory.megabytes,
     )
+
+
+def _sampled(run: Run, fitted: Synthesizer, closed: Schema, rng: np.random.Generator) -> np.ndarray:
+    """As many rows as the table has about, encoded; they keep the rules that the schema states, as those of `synthesize` do.
+
+    References that are the real rows stay what they are; a method that predicts by itself makes no rows that count.
+    """
+    if run.keeps_rules:
+        return PublishedRows.of(fitted, closed, rng).codes(closed.rows_public, rng)
+    return draw(fitted, closed, closed.rows_public, rng)
 
 
 def _closed(begun: Schema, learnt: Schema) -> Schema:

@@ -113,7 +113,7 @@ def test_what_nothing_reads_or_cannot_be_meant_is_refused_in_a_line(arguments: t
 def test_a_key_that_a_file_of_ones_own_misspells_is_refused_too(own: Path) -> None:
     file = own / "compute" / "default.yaml"
     file.write_text(file.read_text(encoding="utf-8") + "timeuot: 3\n", encoding="utf-8")
-    with pytest.raises(InputError, match="compute.timeuot: compute has no key timeuot"):
+    with pytest.raises(InputError, match=r"compute.timeuot: compute has no key timeuot"):
         configured("--config-dir", str(own), *ONE)
 
 
