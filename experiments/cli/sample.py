@@ -13,7 +13,7 @@ from experiments.console import say
 from experiments.data.errors import DataError
 
 if TYPE_CHECKING:
-    from dpdsyn.release import Release
+    from dpdsyn.api import DPDSyn
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -32,7 +32,6 @@ def sample(given: argparse.Namespace) -> int:
     import warnings
 
     from dpdsyn.api import SeededNoiseWarning
-    from dpdsyn.release import Release
 
     files = ReleaseFiles(given.output, conditions(given), given.first_id, given.seed is not None)
     files.check(given.rows)
@@ -42,7 +41,7 @@ def sample(given: argparse.Namespace) -> int:
             raise DataError(f"{path} exists; name another file, or give --overwrite")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeededNoiseWarning)
-        model = Release.load(given.model, given.seed)
+        model = _loaded(given.model, given.seed)
     files.conditions.tests(model.schema_)
     rows = model.schema_.rows_public if given.rows is None else given.rows
     files.write(model, _method(model), rows, {})
@@ -52,10 +51,30 @@ def sample(given: argparse.Namespace) -> int:
     return 0
 
 
-def _method(model: Release) -> dict[str, Any]:
+def _loaded(path: Path, seed: int | None) -> DPDSyn:
+    """What `synthesize` kept, or a model that was saved from Python."""
+    from dpdsyn import saved
+    from dpdsyn.api import DPDSyn
+    from dpdsyn.release import Release
+
+    parameters = saved.read(path)[0].get("parameters") or {}
+    return (Release if "method" in parameters else DPDSyn).load(path, seed)
+
+
+def _method(model: DPDSyn) -> dict[str, Any]:
     """Its name among the benchmark's, if it has one there, and its settings."""
+    from dpdsyn.release import Release
     from experiments.configuration import default_parameters, options, read_option
 
+    if not isinstance(model, Release):
+        given = ("candidates", "candidate_share", "labels", "other_targets")
+        settings = {name: getattr(model, name) for name in given}
+        return {
+            "name": "dpdsyn",
+            "version": model.method_.version,
+            **settings,
+            "guide": model.method_.guide_.settings.to_mapping(),
+        }
     target, parameters = model.method.replace(":", "."), dict(model.parameters or {})
     of_class = [name for name in options("synthesizer") if read_option("synthesizer", name)["_target_"] == target]
     names = [name for name in of_class if default_parameters("synthesizer", name) == parameters]

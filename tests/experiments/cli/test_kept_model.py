@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dpdsyn import DPDSyn
 from experiments.cli.main import main
 
 SCHEMA = """
@@ -81,6 +82,16 @@ def test_the_files_are_a_matter_of_the_command_and_not_of_what_was_learnt(capsys
     assert main([*plain, "--given", "age=44"]) == 0 and "plain.dpdsyn" not in written(), "what can be checked beforehand is"
     assert main([*plain, "--overwrite", "--model", "kept.dpdsyn"]) == 0 and "kept.dpdsyn" in written()
     assert main([*plain, "--overwrite", "--model", "p.csv"]) == 2 and "is the private table itself" in capsys.readouterr().err
+
+
+def test_a_model_that_was_saved_from_python_is_sampled_too(capsys: pytest.CaptureFixture) -> None:
+    people = pd.read_csv("p.csv")
+    quick = {"steps": 5, "pretraining": 10, "hidden": 2}
+    DPDSyn(epsilon=4.0, guide=quick, candidates="independent").fit(people, "p.yaml", preflight=False).save("own.dpdsyn")
+    assert main(["sample", "own.dpdsyn", "--rows", "40", "--output", "made.csv", "--given", "ward=south"]) == 0
+    assert set(pd.read_csv("made.csv")["ward"]) == {"south"} and "differentially private: epsilon 4" in capsys.readouterr().out
+    method = json.loads(Path("made.privacy.json").read_text())["method"]
+    assert (method["name"], method["candidates"], method["guide"]["steps"]) == ("dpdsyn", "independent", 5)
 
 
 def test_a_method_that_cannot_be_kept_is_refused_before_anything_is_spent(capsys: pytest.CaptureFixture) -> None:
