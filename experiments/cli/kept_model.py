@@ -8,7 +8,8 @@ category, `dpdsyn sample` draws rows of another one and spends nothing.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -60,6 +61,20 @@ def refuse_unlearnt(conditions: Conditions, schema: Schema, model: Path, output:
         raise InputError(
             f"{error}. Nothing is lost: no table was written, and the fitted model, whose epsilon stays spent, is {model}. "
             f"To sample it, as often as you like without spending again: {_command(conditions, schema, model, output, rows)}"
+        ) from error
+
+
+@contextmanager
+def nothing_lost(model: Path | None) -> Iterator[None]:
+    """Say of an InputError, such as of conditions that contradict rules, that the model is there if it was kept."""
+    try:
+        yield
+    except InputError as error:
+        if model is None:
+            raise
+        raise InputError(
+            f"{error}. No table was written; the fitted model, with its epsilon spent, is {model}: `dpdsyn sample {model}` draws "
+            "from it and spends nothing"
         ) from error
 
 

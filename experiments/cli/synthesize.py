@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dpdsyn.checks import InputError
 from dpdsyn.files import refuse_over, refuse_unwritable
 from experiments.cli.asked_rows import asks_for_rows, conditions
-from experiments.cli.kept_model import model_file, refuse_unlearnt
+from experiments.cli.kept_model import model_file, nothing_lost, refuse_unlearnt
 from experiments.cli.outputs import check_private_page
 from experiments.cli.release_files import ReleaseFiles
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
@@ -191,7 +191,8 @@ def synthesize(request: Request) -> int:
         model.save(kept)
         refuse_unlearnt(request.conditions, model.schema_, kept, request.output, rows)
     described = {"name": method.name, "version": model.method_.version, **method.parameters}
-    pages = request.files.write(model, described, rows, owners)
+    with nothing_lost(kept):
+        pages = request.files.write(model, described, rows, owners)
     print("\n".join(request.files.told(model, rows)))
     if kept is not None:
         print(f"{kept}: the fitted model, which may be published too; `dpdsyn sample {kept}` draws more rows and spends nothing")

@@ -84,6 +84,15 @@ def test_the_files_are_a_matter_of_the_command_and_not_of_what_was_learnt(capsys
     assert main([*plain, "--overwrite", "--model", "p.csv"]) == 2 and "is the private table itself" in capsys.readouterr().err
 
 
+def test_conditions_that_contradict_rules_lose_nothing_either(capsys: pytest.CaptureFixture) -> None:
+    Path("p.yaml").write_text(f'constraints: ["ward = north -> age < 40"]\n{SCHEMA}', encoding="utf-8")
+    assert main([*CALL, *QUICK, "--no-preflight", "--given", "ward=north", "--given", "age=60"]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        "contradict each other" in told and "`dpdsyn sample made.dpdsyn` draws from it" in told and written() == {"made.dpdsyn"}
+    )
+
+
 def test_a_model_that_was_saved_from_python_is_sampled_too(capsys: pytest.CaptureFixture) -> None:
     people = pd.read_csv("p.csv")
     quick = {"steps": 5, "pretraining": 10, "hidden": 2}
