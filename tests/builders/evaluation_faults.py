@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from builders.broken_methods import PlainGaussian, rows_of
 
+from builders.broken_methods import PlainGaussian, rows_of
 from dpdsyn import held_out, private_evaluation
 from dpdsyn.private_evaluation import CLIP, Judge, PrivateEvaluation
 from dpdsyn.private_table import PrivateTable

@@ -148,7 +148,12 @@ def test_the_plan_that_a_release_is_held_against_has_what_was_kept_back() -> Non
 
 @pytest.mark.parametrize(
     ("evaluate", "hold_out", "said"),
-    [(None, 0.5, "audit.evaluate"), (1.5, None, "between 0 and 1"), (0.5, 1.0, "between 0 and 1"), (True, None, "between 0 and 1")],
+    [
+        (None, 0.5, "audit.evaluate"),
+        (1.5, None, "between 0 and 1"),
+        (0.5, 1.0, "between 0 and 1"),
+        (True, None, "between 0 and 1"),
+    ],
 )
 def test_shares_that_cannot_be_are_refused(evaluate: Any, hold_out: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
