@@ -38,11 +38,13 @@ class MST(ModelSynthesizer):
     4. the two-way marginals of the tree, same noise; 5. Private-PGM on all measurements; sample; unmerge.
 
     What differs: xhat is the exact solution of the one-way problem instead of 2,500 steps towards it, and step 5 ends when
-    it gains no more (`fit_model`). iterations: of belief propagation in step 5, at most.
+    it gains no more (`fit_model`). `noisy_counts_` has what it counted of each column.
+    iterations: of belief propagation in step 5, at most.
     engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
     """
 
     version = 3
+    noisy_counts_: Mapping[str, np.ndarray] | None = None
     most_values: ClassVar[int | None] = 32
 
     def __init__(self, iterations: int = 10_000, engine: Engine = "own") -> None:
@@ -56,6 +58,7 @@ class MST(ModelSynthesizer):
         sigma = math.sqrt(1 / (2 * third))
 
         one_way = measure(private, [(column,) for column in columns], sigma * math.sqrt(len(names)))
+        self.noisy_counts_ = {name: m.values for name, m in zip(names, one_way, strict=True)}
         total = estimate_total(one_way)
         self.mappings_ = [merge_rare(m.values, m.sigma) for m in one_way]
         one_way = [merged_measurement(m, mapping) for m, mapping in zip(one_way, self.mappings_, strict=True)]

@@ -138,14 +138,14 @@ class DPDSyn:
         try:
             multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
             kept, others = (table, None) if hold_out is None else holding.sides(cast(pd.DataFrame, table), public, hold_out, key)
-            private, closed = _private(kept, holding.fewer(public, hold_out), ledger, noise, key)
+            private, closed = self._behind(kept, holding.fewer(public, hold_out), ledger, noise, key)
             _refuse_skipped(method, closed, budget)
             self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
             closed = holding.of_all(closed, public, hold_out)
             self._published, self.evaluation_ = PublishedRows.of(self.method_, closed, sampling), None
             if evaluate is not None and multiplier is not None:
                 lessons = self._published.codes(min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
-                tested = private if others is None else _private(others, closed, ledger, apart(noise), key)[0]
+                tested = private if others is None else self._behind(others, closed, ledger, apart(noise), key)[0]
                 self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
@@ -314,6 +314,11 @@ class DPDSyn:
 
     def _ledger(self, budget: Budget, schema: Schema) -> Ledger:
         return Ledger(budget)
+
+    def _behind(
+        self, table: pd.DataFrame | Path, schema: Schema, ledger: Ledger, noise: np.random.Generator, key: bytes
+    ) -> tuple[PrivateTable, Schema]:
+        return _private(table, schema, ledger, noise, key)
 
     def _begin_sampling(self) -> None:
         """Of a model that was loaded."""

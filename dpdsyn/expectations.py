@@ -9,18 +9,22 @@ A count is taken to stand out where it is three standard deviations of its noise
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from dpdsyn.checks import InputError
 from dpdsyn.column import Column
+from dpdsyn.method import GuidedSynthesizer
+from dpdsyn.privacy import Budget
 from dpdsyn.rehearsal import Rehearsal, rehearsed
 from dpdsyn.schema import Schema
 from dpdsyn.schema_values import shortened
+from dpdsyn.synthesizer import Synthesizer
 
 State = Literal["clear", "blurred", "lost"]
 Outlook = Literal["good", "fair", "poor", "none"]
+MOST = 100.0  # epsilon whose noise is worked out
 _STANDS_OUT = 3.0  # standard deviations of the noise of a count
 _SURE = 2.0  # of the noise about the threshold of a category, within which it may be told of or not
 _FEW_PIECES = 4  # of a number that is cut so coarsely that it tells little
@@ -105,11 +109,20 @@ class Expectation:
         return f"{said[0].upper()}{said[1:]}. {'; '.join(parts)}."
 
 
-def expected(schema: Schema, epsilon: float, delta: float, rows: int | None = None, evaluate: float | None = None) -> Expectation:
+def expected(
+    schema: Schema,
+    epsilon: float,
+    delta: float,
+    rows: int | None = None,
+    evaluate: float | None = None,
+    method: Callable[[], Synthesizer] | None = None,
+) -> Expectation:
     """What to expect; rows: about how many there are, if the schema does not say so or says otherwise.
 
-    evaluate: the share of the budget that a private evaluation gets. Raises ValueError for a budget or a number of rows that
-    cannot be meant, for a schema without a target, or without rows.
+    evaluate: the share of the budget that a private evaluation gets. method: makes what is fitted, DPDSyn's own if None. A budget
+    above MOST is judged as MOST: its noise is smaller still, and to work it out would take ever longer. Raises ValueError for a
+    budget or a number of rows that cannot be meant, for a schema without a target, or without rows; Unforeseeable (a ValueError)
+    for a method of whose noise nothing can be said.
     """
     if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
         raise InputError(f"rows is {rows!r}; a whole number of at least 1 is needed")
@@ -118,7 +131,9 @@ def expected(schema: Schema, epsilon: float, delta: float, rows: int | None = No
         raise InputError("the schema leaves open how many rows there are (rows_public); say about how many, as --rows 10000")
     if schema.target is None:
         raise InputError("no target is named; add `target: COLUMN` to the schema, or --target COLUMN")
-    went = rehearsed(replace(schema, rows_public=about) if schema.rows_public else schema, epsilon, delta, about, evaluate)
+    Budget(epsilon, delta)
+    known = replace(schema, rows_public=about) if schema.rows_public else schema
+    went = rehearsed(known, min(epsilon, MOST), delta, about, evaluate, method or GuidedSynthesizer)
     columns = tuple(_outlook(column, schema.target, went, about) for column in schema.columns)
     unlisted = _unlisted(went)
     findings = tuple(_findings(schema, columns, unlisted, about, epsilon, went))

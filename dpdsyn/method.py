@@ -17,6 +17,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from dpdsyn.balanced_labels import balanced, drawn
+from dpdsyn.candidates import as_distribution
 from dpdsyn.checks import InputError
 from dpdsyn.exact_conditions import draw_given
 from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports
@@ -32,7 +33,8 @@ from dpdsyn.synthesizer import Synthesizer, draw, find
 
 Labels = Literal["calibrated", "sample", "argmax", "toward_shares"]
 _PROBE = 20_000  # candidate rows on which the guide's class shares are held against the candidates' own
-_WAY = {"calibrated": 1.0, "toward_shares": 0.5}  # how far, in log-odds, labels go from the guide's shares to the candidates'
+_AS_LIKELY = "argmax"  # labels that are not drawn, so that no odds bring their shares anywhere
+_LEAST = 1e-9  # that a class's probability counts as where odds are moved: a guide may be sure beyond all measure
 _LESSON = 60_000  # candidate rows that the guide is pretrained on
 
 
@@ -43,10 +45,10 @@ class GuidedSynthesizer(Synthesizer):
     its own. candidate_share: the share of the budget, in zCDP, that the source gets (none if it spends nothing);
     the guide gets what then still fits into (epsilon, delta), composed jointly.
     labels: "calibrated" draws each label from the guide's probabilities without what clipping did to them (`dpdsyn.guide`), after
-    moving the odds of each class by a constant, to where the classes are as common as in the candidates' own label column, and
-    with less noise than coins have (`dpdsyn.balanced_labels`).
-    "sample" draws from the guide's probabilities as they are, "argmax" takes the likeliest; "toward_shares" draws from them with
-    odds moved half of the way.
+    moving the odds of each class by a constant, to where the classes are as common as the source has counted, and with less noise
+    than coins have (`dpdsyn.balanced_labels`). "sample" draws from the same probabilities by coins; where the source counts no
+    labels, from the guide's own, in which rare classes are too few. "toward_shares" is "sample" and refuses such a source.
+    "argmax" takes the guide's likeliest, of which a rare class has few or none.
     other_targets: further columns that the guide is to label, so that one release serves several tasks.
     guide: settings of the guide (`dpdsyn.guide.GuideSettings`), a mapping of those that are to differ from
     the defaults, or the class of a torch module. The defaults are `dpdsyn.guide.PRETRAINED`, whose guide is pretrained on the
@@ -57,7 +59,7 @@ class GuidedSynthesizer(Synthesizer):
     sampling rates, steps and noise follow `rows_public`.
     """
 
-    version = 4
+    version = 4  # one higher where labels have changed since: see `_is_newer`
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class GuidedSynthesizer(Synthesizer):
         self.other_targets = other_targets
         self.guide = guide
         self._check()
+        self.version = type(self).version + self._is_newer()
 
     def imports(self) -> tuple[str, ...]:
         return (*guide_imports(self._settings()), *self._source().imports())
@@ -130,7 +133,12 @@ class GuidedSynthesizer(Synthesizer):
 
     def _moved(self, source: Synthesizer) -> bool:
         """Whether labels go to shares that the source measures."""
-        return self.labels in _WAY and source.spends != "nothing"
+        return self.labels != _AS_LIKELY and source.spends != "nothing"
+
+    def _is_newer(self) -> bool:
+        """Whether these settings have another output than before classes became as common as they were counted."""
+        source = self._source()
+        return self._moved(source) and (self.labels != "calibrated" or hasattr(source, "noisy_counts_"))
 
     def _columns(self, source: Synthesizer, schema: Schema) -> tuple[str, ...]:
         """What the source sees."""
@@ -139,7 +147,10 @@ class GuidedSynthesizer(Synthesizer):
 
     def _probabilities(self, features: np.ndarray) -> list[np.ndarray]:
         """Of each target's classes, before odds are moved."""
-        return self.guide_.corrected(features) if self.labels == "calibrated" else self.guide_.predict_all(features)
+        if not (self.labels == "calibrated" or self._moved(self.source_)):
+            return self.guide_.predict_all(features)
+        found = self.guide_.corrected(features)
+        return [np.maximum(head, _LEAST) for head in found] if self._is_newer() else found
 
     def _odds(self, rng: np.random.Generator) -> np.ndarray:
         """What each head's class probabilities are multiplied by before a label is drawn, shape (classes of all heads,).
@@ -153,9 +164,20 @@ class GuidedSynthesizer(Synthesizer):
         candidates = draw(self.source_, self.source_schema_, _PROBE, rng)
         heads = self._probabilities(candidates[:, self.source_schema_.positions(guide.features)])
         for target, head, probabilities in zip(guide.targets, guide.slices, heads, strict=True):
-            own = np.bincount(candidates[:, self.source_schema_.position(target)], minlength=probabilities.shape[1]) + 1
-            odds[head] = class_weights(probabilities, own / own.sum()) ** _WAY[self.labels]
+            own = self._counted(target, candidates) + 1
+            odds[head] = class_weights(probabilities, own / own.sum())
         return odds
+
+    def _counted(self, target: str, candidates: np.ndarray) -> np.ndarray:
+        """How many of the candidates are to be of each class, shape (classes,): as the source's noisy counts say, if it has any.
+
+        A model that is fitted to many counts at once may hold to rare ones so loosely that a class of 1 in 100 is lost in it.
+        """
+        size, column = self.source_schema_[target].size, self.source_schema_.position(target)
+        noisy = (getattr(self.source_, "noisy_counts_", None) or {}).get(target)
+        if noisy is not None and len(noisy) == size:  # codes may have been merged for the source
+            return len(candidates) * as_distribution(noisy)
+        return np.bincount(candidates[:, column], minlength=size)
 
     def _cap(self, source: Synthesizer, allowance: Allowance) -> ZCDP | GaussianCap | Nothing:
         if source.spends == "nothing":
@@ -227,7 +249,7 @@ class GuidedSynthesizer(Synthesizer):
 
     def _labels(self, probabilities: np.ndarray, features: np.ndarray, rng: np.random.Generator, ordered: int = 0) -> np.ndarray:
         """ordered: how many of the target's classes, the first ones, are ordered."""
-        if self.labels == "argmax":
+        if self.labels == _AS_LIKELY:
             return probabilities.argmax(axis=1)
         if self.labels == "calibrated":
             own = probabilities / probabilities.sum(axis=1, keepdims=True)
@@ -245,7 +267,7 @@ def class_weights(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
     probabilities: shape (rows, classes). shares: shape (classes,), above 0, of sum 1. By iterative scaling, to 1e-5, or as
     near as 200 rounds come; the weights' sum is 1. A class that a row has no chance of counts as one in a billion.
     """
-    probabilities = np.maximum(probabilities, 1e-9)
+    probabilities = np.maximum(probabilities, _LEAST)
     weights = np.full(len(shares), 1 / len(shares))
     for _ in range(200):
         scaled = probabilities * weights

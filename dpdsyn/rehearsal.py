@@ -20,17 +20,18 @@ import pandas as pd
 from dpdsyn import merging, private_evaluation
 from dpdsyn.blind_learning import Answers
 from dpdsyn.cells import RESOLUTIONS
+from dpdsyn.checks import InputError
 from dpdsyn.column import Column
 from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.grids import Grid, Values
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.noisy_tree import coarser
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable, Query
 from dpdsyn.raw_table import RawTable, threshold
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
-from dpdsyn.schema_values import SchemaError
+from dpdsyn.schema_values import SchemaError, shortened
 from dpdsyn.spends import Spend
 from dpdsyn.synthesizer import Synthesizer
 
@@ -67,8 +68,9 @@ def rehearsed(
 ) -> Rehearsal:
     """Go through a fit of about so many rows, up to its first noisy marginals.
 
-    evaluate: the share of the budget that is kept back, as in `DPDSyn.fit`. Raises ValueError where a fit would refuse the
-    schema or the budget; BudgetExceeded where the budget does not cover what has to be learnt.
+    evaluate: the share of the budget that is kept back, as in `DPDSyn.fit`. method: makes what is to be fitted, DPDSyn's own if
+    left out. Raises ValueError where a fit would refuse the schema or the budget; BudgetExceeded where the budget does not cover
+    what has to be learnt; Unforeseeable for a method that counts no columns, or not all of them at first.
     """
     ledger = Ledger(Budget(epsilon, delta))
     if evaluate is not None:
@@ -81,15 +83,24 @@ def rehearsed(
     try:
         private = DomainLearning().learn(raw)
         closed = private.schema
-        merging.fit(method(), private, np.random.default_rng(0))
+        fitted = method()
+        if reason := fitted.skip(closed, ledger.allowance):
+            raise InputError(reason)
+        merging.fit(fitted, private, np.random.default_rng(0))
+        raise Unforeseeable("it counts nothing of the rows")
     except SchemaError as error:
         why = str(error)
     except _Enough:
-        pass
+        if left := [name for name in (closed or schema).names if name not in heard.marginals]:
+            raise Unforeseeable(f"it does not count {shortened(left)} at first, and later noise depends on answers") from None
     known = {name: sigma * most for name, sigma in heard.marginals.items()}
     learning = {name: sigma * most for name, sigma in heard.histograms.items()}
     told = {name: threshold(sigma, delta, most) * most for name, (sigma, delta) in heard.listed.items()}
     return Rehearsal(known, learning, told, closed, why, None if ledger.plan is None else tuple(ledger.plan))
+
+
+class Unforeseeable(InputError):
+    """A method of whose noise nothing can be said without rows."""
 
 
 class _Enough(BaseException):
@@ -113,6 +124,17 @@ class _MadeUp(PrivateTable):
     """Made-up rows behind the mechanisms of a private table, which note the noise that they are asked for."""
 
     heard: _Heard
+
+    def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float, label: str = SUMMED) -> np.ndarray:
+        raise Unforeseeable(
+            "it learns by noisy sums of gradients and counts no column, so how rows stand out of its noise is open"
+        )
+
+    def hand_over(self, promise: str) -> np.ndarray:
+        raise Unforeseeable(f"it gives rows to an outside library ({promise}), whose noise is not known here")
+
+    def unprotected(self, why: str) -> np.ndarray:
+        raise Unforeseeable(f"it uses rows without protection ({why})")
 
     def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
         super().noisy_marginals(queries, sigmas)

@@ -27,7 +27,7 @@ _EVERY_METHOD_IMPORTS = ("dp_accounting.pld", "scipy.optimize", *NOISE_IMPORTS)
 class Synthesizer(ABC):
     """A method. Parameters are stored by `__init__` under their own names, unchanged.
 
-    version: raised whenever the output for the same seed changes.
+    version: raised whenever the output for the same seed changes; that of some settings alone may be set by `__init__`.
     spends: how the method uses its ledger; "gaussian": only Gaussian noise of a fixed scale; "zcdp": anything
     that a zCDP cap covers; "nothing": no mechanism at all, so that epsilon makes no difference.
     uses_target: whether, as a source of candidates, the method is to see the target column too.
@@ -38,7 +38,7 @@ class Synthesizer(ABC):
     report: what a long fit tells of its progress, one line at a time; set it to hear.
     """
 
-    version: ClassVar[int] = 1
+    version: int = 1
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "zcdp"
     uses_target: ClassVar[bool] = False
     most_values: ClassVar[int | None] = None

@@ -35,6 +35,7 @@ ATTACKS = (
     Attack("released rows", "released rows (black-box)", learnt=True),
     Attack("parameters", "what was fitted (white-box)", learnt=True),
     Attack("noisy answers", "every noisy answer (white-box)", learnt=False),
+    Attack("evaluation", "a private evaluation and released rows (black-box)", learnt=True),
 )
 
 

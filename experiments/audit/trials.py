@@ -24,6 +24,7 @@ from experiments import machine
 from experiments.audit import attacks as audit_attacks
 from experiments.audit import family
 from experiments.audit.attacks import ATTACKS, RELEASED, Attack
+from experiments.audit.released import Evaluated, Neighbours, WatchedRelease
 from experiments.audit.watched import Canary, PlannedLedger, WatchedTwin
 from experiments.configuration import default_parameters, options
 from experiments.data import datasets
@@ -61,9 +62,11 @@ class Observed:
     seconds: np.ndarray
     guarantee: str
     plan: family.Plan | None
+    evaluation: np.ndarray
 
     def of(self, attack: Attack) -> np.ndarray:
-        return dict(zip((a.name for a in ATTACKS), (self.released, self.parameters, self.evidence), strict=True))[attack.name]
+        seen = self.released, self.parameters, self.evidence, self.evaluation
+        return dict(zip((a.name for a in ATTACKS), seen, strict=True))[attack.name]
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class Audit:
 
     canary: "worst_case" (to a noisy sum it gives a vector of norm clip in a fixed direction) or "row" (its own gradient).
     relation: "add_remove", as every guarantee here is meant, or "replace": a guarantee that is claimed for replacing a row.
-    rows_of_canary: how many rows the canary, one person, has.
+    rows_of_canary: how many rows the canary, one person, has. evaluated: the private evaluation that is audited together with the
+    release, None if there is none.
     """
 
     run: Run
@@ -83,6 +87,7 @@ class Audit:
     canary: str = "worst_case"
     relation: str = "add_remove"
     rows_of_canary: int = 1
+    evaluated: Evaluated | None = None
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Audit:
@@ -105,7 +110,8 @@ class Audit:
         most, own = run.schema.max_rows_per_person or 1, numbers["rows_of_canary"]
         if own > most:
             raise InputError(f"audit.rows_of_canary is {own}; a person in {run.dataset.name} has {most} at most")
-        return cls(run, canary=given["canary"], relation=given["relation"], **numbers)
+        evaluated = Evaluated.of(given.get("evaluate"), given.get("hold_out"))
+        return cls(run, canary=given["canary"], relation=given["relation"], evaluated=evaluated, **numbers)
 
     @property
     def audit_id(self) -> str:
@@ -116,6 +122,7 @@ class Audit:
         method += [own] if (own := run.own_source) else []
         cut = [datasets.identity(run.dataset), run.seed, self.columns, self.rows]
         canary = [self.canary, self.relation, self.rows_of_canary]
+        canary += [] if self.evaluated is None else [self.evaluated.evaluate, self.evaluated.hold_out]
         return _digest([method, [budget.epsilon, budget.delta], cut, canary, [audit_attacks.VERSION, RELEASED]])
 
     @property
@@ -129,7 +136,8 @@ class Audit:
         own, method = settings(self.run.parameters), self.run.method
         usual = settings(default_parameters("synthesizer", method)) if method in options("synthesizer") else {}
         differs = as_text({key: value for key, value in own.items() if usual.get(key) != value})
-        return f"{method} ({differs})" if differs else method
+        told = ", ".join(filter(None, (differs, self.evaluated.told if self.evaluated else "")))
+        return f"{method} ({told})" if told else method
 
     def schema(self) -> Schema:
         """Of the first columns and the target; the public row count is that of the cut."""
@@ -158,24 +166,44 @@ class Audit:
         trial: 0, or 1 for fresh runs; number: of the run in its trial. Both decide the noise; the method's own randomness
         is the same in all runs, as if the attacker knew it.
         """
-        seeds = np.random.SeedSequence([int(self.audit_id, 16), trial, number]).spawn(2)
-        noise, sampling = (np.random.default_rng(seed) for seed in seeds)
-        ledger = PlannedLedger(self.run.budget)
+        seeds = np.random.SeedSequence([int(self.audit_id, 16), trial, number]).spawn(3)
+        noise, sampling, _ = (np.random.default_rng(seed) for seed in seeds)
         rows, instead = (np.repeat(row, self.rows_of_canary, axis=0) for row in (cut.canary, cut.instead))
         start = time.perf_counter()
         canary = Canary(rows, instead, worst_case=self.canary == "worst_case")
+        if self.evaluated is not None:
+            tables = Neighbours(cut.schema, cut.others, canary)
+            release = WatchedRelease.made(self._method, self.run.budget, self.evaluated, tables, number % 2 == 1, seeds)
+            encoded = release.codes(RELEASED * self.rows)
+            return self._seen(cut, release.method_, encoded, release.twins[0], release.ledger, start, release.answers)
+        ledger = PlannedLedger(self.run.budget)
         private = WatchedTwin.with_canary(cut.others, canary, number % 2 == 1, cut.schema, ledger, noise)
         fitted = self._method().fit(private, np.random.default_rng(0))
         encoded = draw(fitted, cut.schema, RELEASED * self.rows, sampling)
+        return self._seen(cut, fitted, encoded, private, ledger, start)
+
+    def _seen(
+        self,
+        cut: Cut,
+        fitted: Synthesizer,
+        encoded: np.ndarray,
+        private: WatchedTwin,
+        ledger: PlannedLedger,
+        start: float,
+        answers: np.ndarray | None = None,
+    ) -> dict[str, Any]:
+        """answers: of the private evaluation, which is looked at together with the released rows."""
         seconds = time.perf_counter() - start
+        released = audit_attacks.released(encoded, cut.canary)
         return {
-            "released": audit_attacks.released(encoded, cut.canary),
+            "released": released,
             "parameters": audit_attacks.parameters(fitted, cut.schema, cut.canary),
             "evidence": private.evidence,
             "watched": private.watch.numbers_of_run(),
             "seconds": seconds,
             "guarantee": ledger.guarantee,
             "plan": family.written(ledger.planned),
+            "evaluation": released[:0] if answers is None else np.concatenate([answers, released]),
         }
 
     def _method(self) -> Synthesizer:
@@ -225,7 +253,8 @@ class Chunks:
         if len(plans) > 1:
             raise ValueError(f"the plan of what is charged differs from run to run: {', '.join(sorted(plans)[:2])}")
         observed = (whole["released"], whole["parameters"], whole["evidence"][:, None], whole["watched"], whole["seconds"])
-        return Observed(*observed, guarantee, family.read(plans.pop()) if guarantee == "dp" else None)
+        evaluation = whole.get("evaluation", np.zeros((len(whole["seconds"]), 0)))  # which runs of earlier versions lack
+        return Observed(*observed, guarantee, family.read(plans.pop()) if guarantee == "dp" else None, evaluation)
 
 
 @lru_cache(maxsize=2)

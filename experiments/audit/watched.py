@@ -19,13 +19,13 @@ from dpdsyn.twin import Twin, _gaussian, with_person
 
 
 class PlannedLedger(Ledger):
-    """A ledger that shows its plan. planned: what was opened, empty before that."""
+    """A ledger that shows its plan. planned: what was opened, with what was kept back before; empty before that."""
 
     planned: tuple[Spend, ...] = ()
 
     def open(self, plan: Sequence[Spend]) -> None:
         super().open(plan)
-        self.planned = tuple(plan)
+        self.planned = (*self._reserved, *plan)
 
 
 @dataclass
@@ -101,9 +101,16 @@ class WatchedTwin(Twin):
     ) -> Self:
         """The table of the other rows and, last, those of the canary or what is there instead."""
         twin = cls(with_person(others, canary.rows if present else canary.instead, schema), schema, ledger, rng)
-        twin.others, twin.row, twin.calls, twin.before = others, canary.rows, [], lambda: None
-        twin.canary, twin.present, twin.noted, twin.most = canary, present, Watch(), schema.max_rows_per_person or 1
+        twin.watch_over(others, canary, present, schema)
         return twin
+
+    def watch_over(
+        self, others: np.ndarray, canary: Canary, present: bool, schema: Schema, before: WatchedTwin | None = None
+    ) -> None:
+        """Begin to note; together with `before`, if that is another table of the same release."""
+        self.others, self.row, self.before = others, canary.rows, lambda: None
+        self.canary, self.present, self.most = canary, present, schema.max_rows_per_person or 1
+        self.calls, self.noted = (before.calls, before.noted) if before else ([], Watch())
 
     @property
     def here(self) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from experiments.console import aligned
 if TYPE_CHECKING:
     from dpdsyn.expectations import Expectation
     from dpdsyn.schema import Schema
+    from dpdsyn.synthesizer import Synthesizer
 
 _OTHERS = (0.5, 2.0, 4.0)  # times the epsilon that was asked about
-_LARGEST = 100.0  # epsilon that is still worth a line of its own
+_LARGEST = 100.0  # epsilon that is still worth a line of its own; `dpdsyn.expectations` works out none above
 _SHOWN = 40  # columns
 
 
@@ -29,36 +31,55 @@ def add(commands: argparse._SubParsersAction) -> None:
     doctor.add_argument(
         "--evaluate", type=float, metavar="SHARE", help="the share of the budget that `synthesize` is to evaluate with"
     )
+    doctor.add_argument("--method", metavar="NAME", help="a method of `dpdsyn list` that `synthesize` is to publish")
     doctor.set_defaults(command=tell)
 
 
 def tell(given: argparse.Namespace) -> int:
     from dpdsyn.api import with_target
     from dpdsyn.expectations import expected
+    from dpdsyn.rehearsal import Unforeseeable
     from dpdsyn.schema import Schema
 
+    method = _method(given.method)
     schema = with_target(Schema.from_yaml(given.schema), given.target)
 
     def at(epsilon: float) -> Expectation:
-        return expected(schema, epsilon, given.delta, given.rows, given.evaluate)
+        return expected(schema, epsilon, given.delta, given.rows, given.evaluate, method)
 
     try:
         asked = at(given.epsilon)
+    except Unforeseeable as error:
+        raise InputError(f"--method {given.method}: nothing can be said beforehand: {error}") from error
     except InputError as error:
         raise error if str(error).startswith(str(given.schema)) else InputError(f"{given.schema}: {error}") from error
-    others = [at(factor * given.epsilon) for factor in _OTHERS if factor < 1 or factor * given.epsilon <= _LARGEST]
-    print("\n".join(_told(given.schema, schema, asked, others)))
+    others = [at(factor * given.epsilon) for factor in _OTHERS if factor * given.epsilon <= _LARGEST]
+    print("\n".join(_told(given.schema, schema, asked, others, given.method)))
     return 0
 
 
-def _told(path: Path, schema: Schema, asked: Expectation, others: Sequence[Expectation]) -> Iterator[str]:
+def _method(name: str | None) -> Callable[[], Synthesizer] | None:
+    """What makes the method, None for DPDSyn's own. Raises InputError for one that is not published."""
+    if name is None:
+        return None
+    from dpdsyn.synthesizer import load
+    from experiments.publishing import chosen
+
+    found = chosen(name)
+    return partial(load(found.target), **found.parameters)
+
+
+def _told(path: Path, schema: Schema, asked: Expectation, others: Sequence[Expectation], method: str | None) -> Iterator[str]:
     """All lines, of public values alone."""
     from dpdsyn.cautions import cautions
 
-    yield f"What to expect of {path}: epsilon {asked.epsilon:g}, delta {asked.delta:g}, about {asked.rows:,} rows."
+    by = f", by the method {method}" if method else ""
+    yield f"What to expect of {path}: epsilon {asked.epsilon:g}, delta {asked.delta:g}, about {asked.rows:,} rows{by}."
     yield "Public facts alone: no table was opened, and nothing was spent."
     yield ""
     yield asked.verdict
+    if asked.epsilon > _LARGEST:
+        yield f"The noise below is that of epsilon {_LARGEST:g}; of a larger one it is smaller still, and protects nobody."
     yield from (f"CAUTION: {caution.text}." for caution in cautions(asked.epsilon, asked.delta, asked.rows))
     if schema.drafted:
         yield "CAUTION: the schema is still a draft, read off the rows, so nothing made with it is private."
@@ -71,7 +92,7 @@ def _told(path: Path, schema: Schema, asked: Expectation, others: Sequence[Expec
     yield ""
     yield from _other_budgets(asked, others)
     yield ""
-    yield from _cost(asked)
+    yield from _cost(asked, method)
 
 
 def _columns(asked: Expectation) -> Iterator[str]:
@@ -113,9 +134,13 @@ def _other_budgets(asked: Expectation, others: Sequence[Expectation]) -> Iterato
     yield "A smaller epsilon protects more. The epsilons of all releases of the same rows add up."
 
 
-def _cost(asked: Expectation) -> Iterator[str]:
+def _cost(asked: Expectation, method: str | None) -> Iterator[str]:
     from dpdsyn.expectations import Cost
+    from experiments.publishing import USUAL
 
+    if method not in (None, USUAL):
+        yield "How long it will take depends on the method: `dpdsyn list` says whether seconds or minutes."
+        return
     cost = Cost.of(asked.rows, len(asked.columns))
     took = f"{cost.seconds:,.0f} seconds" if cost.seconds < 120 else f"{cost.seconds / 60:,.0f} minutes"
     size = f"{cost.megabytes:,.0f} MB" if cost.megabytes < 2000 else f"{cost.megabytes / 1024:,.0f} GB"

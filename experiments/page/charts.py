@@ -100,8 +100,10 @@ def _of(name: str, shares: dict[str, float], tally: Tally) -> float:
     return next((tally.part(count) for value, count in tally.values.items() if tally.written(value) == name), 0.0)
 
 
-def gauge(title: str, value: float, low: float, high: float, guessing: float, most: float, better: str) -> str:
-    """A number, its interval on a line from 0 to `most`, and what guessing gives."""
+def gauge(
+    title: str, value: float, low: float, high: float, guessing: float, most: float, better: str, instead: str | None = None
+) -> str:
+    """A number, its interval on a line from 0 to `most`, and what guessing gives. instead: words in the place of the number."""
 
     def at(number: float) -> float:
         return 8 + (_WIDTH - 16) * min(max(number / most, 0.0), 1.0)
@@ -113,7 +115,7 @@ def gauge(title: str, value: float, low: float, high: float, guessing: float, mo
     ends = f'<text x="8" y="40">0</text><text x="{_WIDTH - 8}" y="40" text-anchor="end">{most:.3g}</text>'
     label = f"{title}: {value:.3f}, interval {low:.3f} to {high:.3f}, guessing {guessing:.3f}"
     drawn = _svg(_WIDTH, 44, base + reach + guess + point + ends, label)
-    head = tag("h3", escape(title)) + tag("strong", f"{value:.3f}")
+    head = tag("h3", escape(title)) + (tag("strong", f"{value:.3f}") if instead is None else paragraph(instead, "instead"))
     lines = [f"with a chance of 95% between {low:.3f} and {high:.3f}", f"by guessing (orange): {guessing:.3f}; {better}"]
     return tag("div", head + drawn + "".join(paragraph(line) for line in lines), class_="gauge")
 

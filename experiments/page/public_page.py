@@ -17,6 +17,11 @@ from experiments.page.words import Statement
 
 _BETTER = {"accuracy": "1 is best", "balanced_accuracy": "1 is best", "log_loss": "0 is best"}
 _TITLES = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "log_loss": "Log loss"}
+_NO_BETTER = {  # instead of a number that looks good where one class is common
+    "accuracy": "no better, as far as can be told, than to say the commonest class of everybody",
+    "balanced_accuracy": "no better, as far as can be told, than to say the same class of everybody",
+    "log_loss": "no better, as far as can be told, than to know how common the classes are",
+}
 
 
 def public_page(statement: Statement, name: str, tallies: Sequence[Tally]) -> str:
@@ -86,6 +91,7 @@ def _models(statement: Statement) -> str:
             found["guessing"][key],
             most[key],
             _BETTER[key],
+            None if _is_beyond_guessing(found, key) else _NO_BETTER[key],
         )
         for key in _TITLES
     ]
@@ -107,6 +113,12 @@ def _models(statement: Statement) -> str:
         ),
         _table(found),
     )
+
+
+def _is_beyond_guessing(found: Mapping[str, Any], measure: str) -> bool:
+    """Whether all of the interval is better than guessing."""
+    one, guessing = found[measure], found["guessing"][measure]
+    return bool(one["high"] < guessing if measure == "log_loss" else one["low"] > guessing)
 
 
 def _top_of_loss(found: Mapping[str, Any]) -> float:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from experiments.records.record import Record
+
+if TYPE_CHECKING:
+    from dpdsyn.synthesizer import Synthesizer
 
 
 def lost(runs: Sequence[Record]) -> str:
@@ -18,15 +22,26 @@ def lost(runs: Sequence[Record]) -> str:
 
 
 def _is_stale(record: Record) -> bool:
-    """Whether the method's output has changed since, or its own source; unknown for methods that are not installed here."""
+    """Whether the method's output has changed since, or its own source; unknown for methods that are not installed here.
+
+    A version may be that of some settings alone: then it is asked of a method with those of the record.
+    """
     from dpdsyn.synthesizer import load
     from experiments import sources
 
     target = record.method.target or ""
     try:
-        if load(target).version != record.method.version:
+        if _version(load(target), record.method.parameters) != record.method.version:
             return True
         then = record.method.source or {}
         return any(then.get(name, now) != now for name, now in (sources.own(sources.named(target)) if then else {}).items())
     except (KeyError, ValueError):
         return False
+
+
+def _version(kind: type[Synthesizer], parameters: Mapping[str, Any]) -> int:
+    """Of the method with these settings; of its class where it takes them no more."""
+    try:
+        return kind(**parameters).version
+    except (TypeError, ValueError):
+        return kind.version

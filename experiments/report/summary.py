@@ -14,6 +14,7 @@ from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import best_accuracy, mean_of, median_of, metric, seconds_of, test_to_train, values
 from experiments.report.roles import MAJORITY, REAL, guarantee, is_ranked
 from experiments.report.statistics import Estimate, over_splits
+from experiments.report.verdict import learnt
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Summary:
     def name(self) -> str:
         """The method without its settings."""
         return self.group.method.name
+
+    @property
+    def learnt(self) -> bool | None:
+        """Whether models learnt anything (`experiments.report.verdict`); None where the records do not tell."""
+        return learnt(self.runs)
 
     @property
     def is_bound(self) -> bool:

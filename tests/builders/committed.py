@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from builders.paths import ROOT
+from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.synthesizer import load
 from experiments.records.export import read_export
 from experiments.records.record import Record
@@ -22,4 +23,5 @@ def committed(patch: pytest.MonkeyPatch) -> list[Record]:
         latest[target] = max(latest.get(target, 0), record.method.version)
     for target, version in latest.items():
         patch.setattr(load(target), "version", version)
+    patch.setattr(GuidedSynthesizer, "_is_newer", lambda self: False)  # no record is
     return [record for record in records if record.method.version == latest[str(record.method.target)]]

@@ -18,7 +18,8 @@ from dpdsyn.preflight import preflight
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.raw_table import RawTable
-from dpdsyn.rehearsal import made_up, rehearsed
+from dpdsyn.rehearsal import Unforeseeable, made_up, rehearsed
+from dpdsyn.synthesizer import load
 
 ROWS = 3000
 OPEN: dict[str, Any] = {
@@ -140,3 +141,19 @@ def test_noise_is_told_in_rows_where_a_person_has_several() -> None:
 def test_of_a_table_too_small_the_fits_own_words_are_kept() -> None:
     said = rehearsed(replace(Schema.from_mapping(OPEN), rows_public=20), 0.5, 1e-6, 20)
     assert said.closed is None and said.why is not None and "nothing can be learnt of the target 'ill'" in said.why
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [("baselines.references:GuideOnly", "learns by noisy sums"), ("baselines.references:Real", "uses rows without protection")],
+)
+def test_of_methods_that_count_no_columns_it_is_said_that_nothing_can_be(method: str, why: str) -> None:
+    with pytest.raises(Unforeseeable, match=why):
+        rehearsed(
+            Schema.from_mapping({**EVERY_KIND, "person": None, "max_rows_per_person": None}),
+            4.0,
+            1e-6,
+            60_000,
+            None,
+            load(method),
+        )

@@ -55,12 +55,17 @@ def _others(found: Sequence[Pair]) -> list[Pair]:
 def _accuracy(cells: Mapping[Case, list[Pair]], known: Known) -> str:
     leads = [(-max(pair.difference.mean for pair in found), key) for key, found in cells.items()]
     ahead = sum(lead > 0 for lead, _ in leads)
-    shares = [(share, key) for key in cells if (share := known[key, OWN].of_real) is not None]
+    shares = [(share, key) for key in cells if (share := _of_real(known[key, OWN])) is not None]
     reach = f"reach {_range(shares, _share)} of the accuracy that real rows give, and " if shares else ""
     return (
         f"Models trained on DPDSyn's rows {reach}in {ahead} of {len(cells)} cells are more accurate than those trained on the "
         f"rows of every other method: the difference from the best of the others is {_range(leads, '{:+.4f}'.format)}."
     )
+
+
+def _of_real(summary: Summary) -> float | None:
+    """Accuracy as a share of that of real rows; None where nothing was learnt, for it says nothing then."""
+    return None if summary.learnt is False else summary.of_real
 
 
 def _time(cells: Mapping[Case, list[Pair]], known: Known) -> str:
@@ -112,12 +117,13 @@ def _elsewhere(known: Known, warned: list[str]) -> list[str]:
         dataset = case.dataset
         usual = dataset.space == "encoded" and not dataset.encoding
         excluded = not usual or dataset.settings or dataset.facts.development or dataset.name in warned
-        if method != OWN or dataset.column is None or excluded or summary.of_real is None:
+        share = _of_real(summary)
+        if method != OWN or dataset.column is None or excluded or share is None:
             continue
         others = [p for (k, m), p in known.items() if k == case and p.kind == "ranked" and m.about.family != YARDSTICK]
-        shares = [p.of_real for p in others if p.of_real is not None]
+        shares = [other for p in others if (other := _of_real(p)) is not None]
         if shares:
-            own.append((summary.of_real, case))
+            own.append((share, case))
             best.append((max(shares), case))
     if not own:
         return []

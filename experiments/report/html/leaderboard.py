@@ -15,6 +15,7 @@ from experiments.report.comparison import Pair
 from experiments.report.html.commands import commands
 from experiments.report.html.markup import scrolling, tag
 from experiments.report.summary import Summary
+from experiments.report.verdict import NOTHING
 
 KINDS = {  # of a summary, in a word
     "ranked": "dp",
@@ -170,7 +171,7 @@ def _row(
             "num epsilon",
         ),
         number("accuracy", mean, f"{mean:.3f}" if mean is not None else ""),
-        number("", summary.of_real, f"{summary.of_real:.1%}" if summary.of_real is not None else ""),
+        number("", summary.of_real, _of_real(summary)),
         number("", difference, f"{difference:+.4f} {pair.mark}".strip() if pair and difference is not None else ""),
         number("", summary.best, f"{summary.best:.3f}" if summary.best is not None else ""),
         number("", summary.auroc, f"{summary.auroc:.3f}" if summary.auroc is not None else ""),
@@ -194,6 +195,13 @@ def _row(
         for (text, value, kind), column in zip(cells, _COLUMNS, strict=True) if column in columns
     ]  # fmt: skip
     return tag("tr", "".join(made), data_row=str(index), data_kind=summary.kind)
+
+
+def _of_real(summary: Summary) -> str:
+    """In words where nothing was learnt: accuracy is then that of the commonest class."""
+    if summary.of_real is None:
+        return ""
+    return tag("small", NOTHING) if summary.learnt is False else f"{summary.of_real:.1%}"
 
 
 def _classes(kind: str, wide: bool) -> str | None:

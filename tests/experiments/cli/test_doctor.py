@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dpdsyn import Schema, expectations
+from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.synthesizer import load
 from experiments.cli.main import main
+from experiments.publishing import chosen
 
 CODES = ", ".join(f"c{i}" for i in range(3000))
 SCHEMA = f"""\
@@ -56,6 +64,66 @@ def test_budgets_beyond_any_protection_are_not_offered(
     assert main(["doctor", "--schema", schema, "--epsilon", "60", "--rows", "4000"]) == 0
     out = capsys.readouterr().out
     assert "\n30 " in out and "\n60 " in out and "\n120 " not in out and "CAUTION: epsilon 60 is above 10" in out
+
+
+def test_no_epsilon_takes_long(schema: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is worked out is the noise of 100 at most; of a larger one that is said."""
+    real, asked = expectations.rehearsed, []
+    monkeypatch.setattr(
+        expectations, "rehearsed", lambda known, epsilon, *more: asked.append(epsilon) or real(known, epsilon, *more)
+    )  # type: ignore[func-returns-value]
+    begun = time.process_time()
+    assert main(["doctor", "--schema", schema, "--epsilon", "1e9"]) == 0
+    assert asked == [expectations.MOST] and time.process_time() - begun < 10
+    out = capsys.readouterr().out
+    assert "epsilon 1e+09, delta" in out and "noise below is that of epsilon 100" in out and "\n5e+08" not in out
+    sex = next(line.split() for line in out.splitlines() if line.startswith("sex "))
+    assert float(sex[-4]) < 2 and sex[-1] == "clear"
+
+
+@pytest.mark.parametrize("method", ["mst", "aim_target", "independent", "swift", "dpdsyn"])
+def test_a_method_whose_counts_are_fixed_beforehand_has_its_own_noise(
+    method: str, schema: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.cli.doctor._OTHERS", ())
+    assert main(["doctor", "--schema", schema, "--epsilon", "1", "--method", method]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and f"about 4,000 rows, by the method {method}." in out
+    own = {line.split()[0]: float(line.split()[-4]) for line in out.splitlines() if line.startswith(("sex ", "ill "))}
+    asked: dict[str, float] = {}
+
+    def told(self: PrivateTable, queries: Sequence[Query], sigmas: Sequence[float]) -> None:
+        asked.update(zip((name for (name,) in queries), sigmas, strict=True))
+        raise StopIteration
+
+    closed = replace(Schema.from_yaml(schema).select(["sex", "ill", "code"]), rows_public=4000)
+    monkeypatch.setattr(PrivateTable, "noisy_marginals", told)
+    found = chosen(method)
+    with pytest.raises(StopIteration):
+        load(found.target)(**found.parameters).fit(
+            PrivateTable(np.zeros((5, 3), dtype=np.uint16), closed, Ledger(Budget(1.0, 1e-6)), np.random.default_rng(0)),
+            np.random.default_rng(0),
+        )
+    for name, noise in own.items():  # four columns, one of which is learnt, instead of three
+        assert noise == pytest.approx(asked[name] * np.sqrt(4 / 3), rel=0.15), name
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("mwem", "does not count"),
+        ("quail", "does not count ill at first"),
+        ("uniform", "counts nothing"),
+        ("real", "--method real is not published"),
+        ("nothing", "nothing"),
+    ],
+)
+def test_of_a_method_whose_noise_is_open_that_is_said_in_one_line(
+    method: str, message: str, schema: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--schema", schema, "--epsilon", "1", "--method", method]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("dpdsyn: ") and err.count("\n") == 1 and message in err
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -162,6 +163,34 @@ def test_an_evaluation_is_shown_or_said_to_be_missing() -> None:
     del absent["evaluation"]
     assert "Nothing was measured" in public_page(absent, "made.csv", [])
     assert "held out: about 25% of them" in made(evaluation={**EVALUATION.to_mapping(), "part": 0.25})
+
+
+def of_evaluation(table: tuple[tuple[float, ...], ...], loss: tuple[float, float]) -> tuple[dict[str, Any], list[str]]:
+    """An evaluation, and what the page has of each measure."""
+    found = replace(EVALUATION, table=table, loss=loss, sd=2.0).to_mapping()
+    page = made(evaluation=found)
+    return found, re.findall(r'<div class="gauge">.*?</div>', page, re.DOTALL)
+
+
+def test_a_number_that_is_no_better_than_guessing_gives_way_to_words() -> None:
+    """Accuracy .95 where one class is 95 in 100 is what is got by looking at nothing."""
+    found, gauges = of_evaluation(((950.0, 1.0), (50.0, 1.0)), (200.0, 150.0))
+    assert found["accuracy"]["low"] < found["guessing"]["accuracy"] and "no better than guessing" in found["verdict"]
+    commonest = "no better, as far as can be told, than to say the commonest class of everybody"
+    for gauge, words in zip(gauges, (commonest, "the same class of everybody", "how common the classes are"), strict=True):
+        assert words in gauge and "<strong>" not in gauge and "with a chance of 95% between" in gauge
+    assert "In words: no better than guessing" in made(evaluation=found)
+
+
+def test_each_measure_is_judged_by_its_own_line() -> None:
+    """Rare cases are found, and so many others taken for them that the commonest class is right as often."""
+    found, gauges = of_evaluation(((900.0, 50.0), (10.0, 40.0)), (130.0, 100.0))
+    assert found["accuracy"]["low"] < found["guessing"]["accuracy"] and found["verdict"].startswith("models learn")
+    assert "commonest class of everybody" in gauges[0] and "<strong>" not in gauges[0]
+    assert f"<strong>{found['balanced_accuracy']['estimate']:.3f}</strong>" in gauges[1]
+    found, gauges = of_evaluation(((500.0, 20.0), (30.0, 450.0)), (250.0, 180.0))
+    for gauge, measure in zip(gauges, ("accuracy", "balanced_accuracy", "log_loss"), strict=True):
+        assert f"<strong>{found[measure]['estimate']:.3f}</strong>" in gauge and "no better" not in gauge
 
 
 def test_shares_of_columns_are_those_of_the_rows_however_they_come() -> None:
