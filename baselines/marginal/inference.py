@@ -17,6 +17,7 @@ from baselines.marginal.drawing import systematic_draw
 from baselines.marginal.junction_tree import Clique, JunctionTree, Table, calibrated, spread, summed
 from baselines.marginal.marginals import Measurement
 
+_LEAST = 0.1  # standard deviations of a count that noise made smaller or negative, where a search begins
 _FLOOR = -100.0  # of a log potential under its largest entry; e^-100 of the rows is none
 
 
@@ -212,7 +213,8 @@ def fit_model(
 ) -> Model:
     """The graphical model of `total` rows whose marginals fit the measurements best, by maximum likelihood.
 
-    iterations: of belief propagation at most. start: an earlier model, whose potentials are where the search begins.
+    iterations: of belief propagation at most. start: an earlier model, whose potentials are where the search begins; without one
+    it begins at the product of the columns' own estimates, for from uniform columns a rare value is reached last, or never.
     tolerance: the search ends when a step gains less than this share of half the number of measured cells, which is
     about the loss of the truth itself. A smaller one fits the noise more closely, and unmeasured marginals get worse.
 
@@ -221,11 +223,23 @@ def fit_model(
     """
     loss = _Loss(tuple(sizes), measurements)
     tree = JunctionTree.of(sizes, loss.cliques)
-    potentials = _expanded(start.potentials if start else {}, loss.cliques, tree.sizes)
+    potentials = _expanded(start.potentials if start else _apart(measurements), loss.cliques, tree.sizes)
     search = _Search(tree, total, loss, tolerance, iterations)
     potentials = search.plain(search.accelerated(potentials))
     beliefs, found = calibrated(tree, _factors(potentials), total, loss.cliques)
     return Model(tree, total, potentials, beliefs, loss(found)[0], search.used)
+
+
+def _apart(measurements: Sequence[Measurement]) -> dict[Clique, np.ndarray]:
+    """Potentials of independent columns: of each that was measured by itself, the log of its counts (inverse-variance means)."""
+    precise: dict[Clique, np.ndarray] = {}
+    weighted: dict[Clique, np.ndarray] = {}
+    for m in measurements:
+        if len(m.clique) == 1:
+            scale = np.ones_like(m.values) if m.weights is None else m.weights
+            precise[m.clique] = precise.get(m.clique, 0.0) + scale**2 / m.sigma**2
+            weighted[m.clique] = weighted.get(m.clique, 0.0) + scale * m.values / m.sigma**2
+    return {own: np.log(np.maximum(weighted[own] / sum_, _LEAST / np.sqrt(sum_))) for own, sum_ in precise.items()}
 
 
 def _expanded(
