@@ -28,6 +28,8 @@ def made(name: str) -> Synthesizer:
         parameters["guide"] |= {"steps": 1}
     if "epochs" in parameters:
         parameters["epochs"] = 0.5
+    if "parts" in parameters:  # a network between one choice and the next
+        parameters |= {"iterations": 3}
     return load(option["_target_"])(**parameters)
 
 
