@@ -132,8 +132,10 @@ class DPMERF(Synthesizer):
     - the class is told as a one-hot code, where the code tells its number;
     - 500 steps on batches of a twentieth of the rows, where the code's default is 200 on a tenth and its grid goes to 8,000;
     - categories are drawn from the softmax, where the code rounds.
-    Since only their mean, class by class, is in the embedding, nothing tells of how categories go together within a class, or
-    numbers with categories; see the results.
+
+    The embedding has only the means of categories, class by class, so nothing tells how they go together within a class, or with
+    numbers; and a kernel as long as the table is wide hardly tells a bin from the next. On Adult at epsilon .8 labels are learnt,
+    each category comes out .01 to .02 (total variation) from the truth, and each number .12 to .38.
 
     features: random ones, an even number. noise_size: of the generator. batch: share of rows_public.
     """
