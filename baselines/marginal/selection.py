@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from baselines.marginal.inference import Model
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import named
 from dpdsyn.private_table import PrivateTable, Query
 
 MEASURING = 0.9  # of what a round may spend, for the answer; the rest is for the choice (AIM's alpha, MWEM+PGM's too)
 MEAN_NOISE = math.sqrt(2 / math.pi)  # mean size of Gaussian noise of standard deviation 1
+
+
+class Projecting(Protocol):
+    """A model that has expected counts for any marginal."""
+
+    def project(self, clique: Clique) -> np.ndarray: ...
 
 
 def round_noise(rho: float) -> tuple[float, float]:
@@ -29,7 +35,7 @@ def round_cost(sigma: float, epsilon: float) -> float:
 def choose_worst(
     private: PrivateTable,
     allowed: Sequence[Clique],
-    model: Model,
+    model: Projecting,
     worth: Callable[[Clique, float], float],
     steepness: float,
     epsilon: float,

@@ -13,7 +13,7 @@ ROLES = {
     "method": "compared with the others",
     "variant": "compared, another form of a method that stands there too",
     "reference": "a bound to read the others by",
-    "inspired": "after a paper whose text was not found, so never ranked",
+    "inspired": "a design after a paper that is not the paper's own, so never ranked",
     "wrapped": "another library's, in an environment of its own",
     "as_published": "as its authors have it, without a guarantee",
 }

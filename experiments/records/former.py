@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 METHODS = {  # today's name: its first
+    "clipped_ctgan": "dp_ctgan",
     "dpdsyn_as_published": "dpdsyn_as_printed",
     "rdp_gan_as_published": "rdp_gan_as_printed",
 }
 TARGETS = {  # where a class is today: where it was first
+    "baselines.clipped_ctgan.ClippedCTGAN": "baselines.dp_ctgan.DPCTGAN",
     "baselines.foreign.isolated.Isolated": "baselines.isolated.Isolated",
     "baselines.rdp_gan.RDPGANAsPublished": "baselines.rdp_gan.RDPGANAsPrinted",
 }
@@ -52,7 +54,7 @@ EXPERIMENTS: dict[str, str] = {  # hash that an experiment's file had, its bytes
     "12d94e1a097c22cf": "1945d2a521b49b19",  # fidelity
     "555de23884775c3e": "25d69aea2abde559",  # main_fast_budgets
     "8f96a103d10b9158": "78ad3192de2e6e8b",  # main_fast_sets
-    "0d7e765d862e6c64": "4f76cdd7cd4f8cfb",  # main_gan
+    "0d7e765d862e6c64": "8793fbc3db86940f",  # main_gan
     "068ce6eb1ecd9370": "596ce318031898b6",  # main_slow_seeds
     "90284fb28e84ef40": "bfa9684d74e74dd0",  # main_slow_sets
     "4cb650de8b1c3982": "9cfa674d12d8464f",  # main_wrapped
@@ -101,7 +103,7 @@ def today(name: Any, spellings: Mapping[str, str]) -> Any:
 
 
 def record(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of format 1 or 2, as plain values, in today's names and words."""
+    """A record of any format, as plain values, in today's names and words; those of formats 1 and 2 had other words."""
     renamed = {{"cell_id": "run_id", "label_share": "positive_rate"}.get(key, key): value for key, value in raw.items()}
     for part in ("dataset", "method", "privacy", "seconds", "fidelity", "evaluation", "environment"):
         if isinstance(renamed.get(part), Mapping):

@@ -126,7 +126,7 @@ class Record:
         if isinstance(written, int) and written > FORMAT:
             raise NewerRecord(f"a record of format {written}; this version reads up to {FORMAT}: install a newer one")
         try:
-            return cls.of(**(former.record(raw) if written < _TODAYS_WORDS else raw))
+            return cls.of(**former.record(raw))  # methods are renamed whatever the format
         except (TypeError, AttributeError) as error:
             raise ValueError(f"it lacks what every record has ({error})") from error
 

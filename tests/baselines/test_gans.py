@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.dp_ctgan import DPCTGAN
+from baselines.clipped_ctgan import ClippedCTGAN
 from baselines.dpwgan import DPWGAN
 from baselines.gans.gan import GAN, cross_entropy, wasserstein
 from baselines.gans.networks import (
@@ -54,7 +54,7 @@ every_gan = pytest.mark.parametrize(
 
 
 def test_every_gan_of_ours_is_among_those_that_are_tried() -> None:
-    assert {DPWGAN, RDPGAN, SequenceGAN, DPCTGAN} <= set(private_gans())
+    assert {DPWGAN, RDPGAN, SequenceGAN, ClippedCTGAN} <= set(private_gans())
     assert RDPGANAsPublished not in private_gans()
 
 
@@ -152,7 +152,7 @@ def test_the_ledger_holds_the_steps_that_were_taken_at_the_price_of_dp_accountin
     )
     measured = [spend.noise_multiplier for spend in gan._measurements(Budget(1.0, 1e-6))]
     assert before == [("Gaussian", pytest.approx(multiplier), 1) for multiplier in measured]
-    if isinstance(gan, DPCTGAN):
+    if isinstance(gan, ClippedCTGAN):
         assert measured == pytest.approx([1 / np.sqrt(2 * 0.1 * Budget(1.0, 1e-6).rho)])
 
     accountant = PLDAccountant(value_discretization_interval=1e-4)
@@ -264,7 +264,7 @@ def test_the_clip_follows_the_median_norm_by_answers_that_are_paid_for(rng: np.r
 
 
 def test_labels_are_as_common_as_was_measured() -> None:
-    gan, _ = fitted(lambda: DPCTGAN(hidden=16, epochs=2, marginal_share=0.9), epsilon=20.0)
+    gan, _ = fitted(lambda: ClippedCTGAN(hidden=16, epochs=2, marginal_share=0.9), epsilon=20.0)
     labels = gan.sample(20_000, np.random.default_rng(5))[:, -1]
     assert labels.mean() == pytest.approx(ENCODED[:, -1].mean(), abs=0.03)
 
@@ -297,8 +297,8 @@ def test_torchs_global_random_state_is_left_alone(make: Callable[[], GAN]) -> No
         (RDPGANAsPublished, {"loss_noise": 0}),
         (SequenceGAN, {"width": 0}),
         (SequenceGAN, {"clip_rate": "fast"}),
-        (DPCTGAN, {"marginal_share": 1.0}),
-        (DPCTGAN, {"average": 1}),
+        (ClippedCTGAN, {"marginal_share": 1.0}),
+        (ClippedCTGAN, {"average": 1}),
     ],
 )
 def test_values_that_cannot_be_meant_are_refused(kind: type[GAN], bad: dict) -> None:

@@ -73,6 +73,8 @@ def test_a_record_of_format_2_is_read_in_todays_words_and_written_in_todays_form
         ({"guarantee": "dp"}, ("guarantee", "dp")),
         ({"target": "baselines.isolated.Isolated"}, ("target", "baselines.foreign.isolated.Isolated")),
         ({"name": "dpdsyn_as_printed"}, ("name", "dpdsyn_as_published")),
+        ({"name": "dp_ctgan"}, ("name", "clipped_ctgan")),
+        ({"target": "baselines.dp_ctgan.DPCTGAN"}, ("target", "baselines.clipped_ctgan.ClippedCTGAN")),
         ({"name": "mst"}, ("name", "mst")),
     ],
 )
@@ -96,7 +98,12 @@ def test_a_record_has_parameters_that_came_later_as_they_were_before() -> None:
 
 
 def test_committed_records_say_in_todays_words_what_they_said() -> None:
-    for method, guarantee in (("dpdsyn_as_published", "none"), ("dpmm_mst", "unverified"), ("mst", "dp")):
+    for method, guarantee in (
+        ("dpdsyn_as_published", "none"),
+        ("clipped_ctgan", "dp"),
+        ("dpmm_mst", "unverified"),
+        ("mst", "dp"),
+    ):
         raw = next(line for line in lines_of(method) if line["status"] == "ok")
         record = Record.from_json(json.dumps(raw))
         first = raw.get("run_id", raw.get("cell_id"))

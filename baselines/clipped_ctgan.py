@@ -1,4 +1,4 @@
-"""A conditional GAN for tables under differential privacy, after CTGAN (Xu et al. 2019, arXiv 1907.00503)."""
+"""A conditional GAN for tables under differential privacy, a design of ours after CTGAN (Xu et al. 2019, arXiv 1907.00503)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from baselines.gans.networks import Generator
 
 
-class DPCTGAN(WassersteinGAN):
+class ClippedCTGAN(WassersteinGAN):
     """A conditional Wasserstein GAN whose steps are made for noise.
 
     From CTGAN: the generator is told a condition and makes the rest of the row; its output begins at the columns' modes;
