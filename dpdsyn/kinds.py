@@ -36,6 +36,7 @@ _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
 _THREE_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 _CLOCKS = "moments of a time zone; the day and the time are those written down, and the zone is left out"
+_GAPS = "some cells are missing: add `missing: own_code`, a value of its own, or `missing: drop`, which leaves their rows out"
 _IGNORE = "if it is an id or a remark that somebody typed, put it under `ignore`, for nothing can be learnt of it"
 
 
@@ -218,7 +219,9 @@ def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
     import pyarrow.types as is_
 
     if is_.is_boolean(kind):
-        return Kind({"kind": "categorical", "categories": [True, False], "other": False})
+        some = next(read(), None)
+        gone = some is not None and some.null_count > 0
+        return Kind({"kind": "categorical", "categories": [True, False], "other": False}, remarks=(_GAPS,) if gone else ())
     if is_.is_integer(kind) or (is_.is_decimal(kind) and kind.scale <= 0):
         return Kind({"kind": "integer"})
     if is_.is_decimal(kind):

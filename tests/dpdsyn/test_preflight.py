@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dpdsyn import DPDSyn, Schema, parquet
+from dpdsyn.column import SchemaError
 from dpdsyn.preflight import PreflightError, PreflightWarning, examined, preflight
 
 SCHEMA = {

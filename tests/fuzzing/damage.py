@@ -137,6 +137,8 @@ def _hold_reference(path: Path, content: bytes, reading: Reading, frame: pd.Data
             break
     else:
         raise Mismatch(f"{path.name}: names {list(frame.columns)} are not those of {text[:300]!r}")
+    if text.count('"') % 2 and "\n" in rows[-1][-1]:
+        raise Mismatch(f"{path.name}: a quotation mark that is never closed swallows the rest of the file: {text[:300]!r}")
     absent = {*FOR_MISSING, *reading.missing} - {*reading.not_missing}
     if reading.decimal == ",":
         if len(rows) - 1 != len(frame):

@@ -157,11 +157,9 @@ def _same_cells(one: Entrance, other: Entrance) -> bool:
 
 def _may_be_refused(way: Entrance, schema: Schema) -> bool:
     """Where a draft's table is refused with good reason: a column without any cell, rows left out for their target."""
-    return (
-        True
-        if schema.target is not None
-        else any(all(c is None for c in way.cells[name]) for name in schema.names) or len(next(iter(way.cells.values()))) < 2
-    )
+    gaps = any(True in schema[name].categories and None in way.cells[name] for name in schema.names)  # as the draft remarks
+    empty = any(all(cell is None for cell in way.cells[name]) for name in schema.names)
+    return schema.target is not None or gaps or empty or len(next(iter(way.cells.values()))) < 2
 
 
 def drafted(r: random.Random, way: Entrance, target: str | None, public: bool) -> str:
