@@ -1,6 +1,6 @@
 """Some fuzzed files come through all entrances, faults that are planted are convicted, and the command goes on behind a death.
 
-`nox -s fuzz` tries ten thousand files.
+`nox -s fuzz` tries ten thousand files, `nox -s fuzz -- --planted` all faults.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ def test_some_files_come_through_all_entrances() -> None:
 
 @pytest.mark.parametrize(
     ("fault", "seed"),
-    [],
+    [
+        ("moments of a time zone are read in UTC", 20),
+        ("listed numbers are compared as texts", 4),
+        ("null is no word for a missing cell", 18),
+        ("cells are put in the order of the index", 1),
+        ("synthetic numbers lose a decimal", 4),
+    ],
 )
 def test_a_planted_fault_is_convicted(fault: str, seed: int) -> None:
     tries, outcome = convicted(FAULTS[fault], seed, 40)
     assert outcome is not None, f"none of {tries} files tells of it"
     assert tried(outcome.seed).failed == "", "the file fails without the fault too"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS)
-def test_every_planted_fault_is_convicted_within_some_hundred_files(fault: str) -> None:
-    assert convicted(FAULTS[fault], 0, 600)[1] is not None
 
 
 def test_a_number_is_one_file() -> None:

@@ -31,6 +31,8 @@ def main(words: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(words)
     if given.worker:
         return _work(given.start, given.files, given.step)
+    if given.planted:
+        return _planted(given.start, given.files)
     found: queue.Queue[Any] = queue.Queue()
     jobs = max(1, min(given.jobs, given.files))
     for job in range(jobs):
@@ -77,9 +79,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--files", type=int, default=int(os.environ.get("DPDSYN_FUZZ", "1000")))
     parser.add_argument("--start", type=int, default=0, help="number of the first file")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
+    parser.add_argument("--planted", action="store_true", help="say of each planted fault how many files convict it")
     parser.add_argument("--step", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _planted(start: int, most: int) -> int:
+    """0 if each fault of `fuzzing.planted` is convicted by one of so many files."""
+    from fuzzing.planted import FAULTS, convicted
+
+    missed = 0
+    for name, fault in FAULTS.items():
+        tries, outcome = convicted(fault, start, most)
+        missed += outcome is None
+        print(f"{tries:>5,} files  {name}: {'NOT CONVICTED' if outcome is None else f'file {outcome.seed}'}", flush=True)
+    return 1 if missed else 0
 
 
 def _work(start: int, files: int, step: int) -> int:
