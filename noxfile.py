@@ -38,7 +38,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """The tests of hostile files, with 10,000 tries each."""
+    """Ten thousand fuzzed files through all entrances, or others: nox -s fuzz -- --files 500 --start 10000 --jobs 2."""
+    with session.chdir("tests"):
+        command = [sys.executable, "-m", "fuzzing", "--files", os.environ.get("DPDSYN_FUZZ", "10000"), *session.posargs]
+        session.run(*command, env={"PYTHONPATH": os.pathsep.join([str(Path.cwd().parent), str(Path.cwd())])})
+
+
+@nox.session
+def hostile(session: nox.Session) -> None:
+    """The older tests of hostile files, with 10,000 tries each."""
     command = [
         sys.executable,
         "-m",

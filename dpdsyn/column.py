@@ -16,7 +16,7 @@ from dpdsyn.grain import uniform
 from dpdsyn.listed import Listed, plain
 from dpdsyn.numerals import numeral
 from dpdsyn.pieces import Pieces, units_of, values_of
-from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, truth
+from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, shortened, truth
 from dpdsyn.spelling import check_written, plain_number, written_of
 from dpdsyn.times_of_day import of_clock
 
@@ -171,7 +171,7 @@ class Column:
         if len(set(texts)) < len(texts):
             twice = sorted({t for t in texts if texts.count(t) > 1})
             codes = "; numbers are compared as numbers, so quote codes" if any(numeral(text) for text in twice) else ""
-            raise SchemaError(f"{where}: categories given twice: {', '.join(twice)}{codes}")
+            raise SchemaError(f"{where}: categories given twice: {shortened(twice)}{codes}")
         if self.categories and self.unlearnt is not None and not self.is_learnt:
             raise SchemaError(f"{where}: unlearnt is of what is learnt, and its categories are listed; keep one of both")
         if self.bounds is not None or self.bins or self.scale != "linear":

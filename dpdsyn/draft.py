@@ -18,7 +18,7 @@ import yaml
 from dpdsyn.cells import canonical, each
 from dpdsyn.column import Column, SchemaError
 from dpdsyn.identifiers import naming
-from dpdsyn.kinds import as_numbers, swapped
+from dpdsyn.kinds import as_numbers, no_compact_date, swapped
 from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT
 from dpdsyn.schema import MARK
 from dpdsyn.schema_values import shortened
@@ -151,7 +151,7 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
 def _as_dates(texts: pd.Series) -> tuple[str | None, pd.Series] | None:
     """The first format in which all texts are dates, and the dates."""
     for form in _DATE_FORMATS:
-        if form is None and not texts.str.match(r"^\d{4}-\d\d-\d\d").all():
+        if (form is None and not texts.str.match(r"^\d{4}-\d\d-\d\d").all()) or no_compact_date(texts, form):
             continue
         dates = pd.to_datetime(texts, format=form or "ISO8601", errors="coerce", utc=True)
         if dates.notna().all():

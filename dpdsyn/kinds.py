@@ -20,6 +20,7 @@ from dpdsyn.cells import canonical
 from dpdsyn.column import SchemaError
 from dpdsyn.identifiers import CODE_REMARK, FEW, ID_REMARK, Naming, naming
 from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT
+from dpdsyn.parquet import cells_of
 
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
 _LONG = 100  # characters; longer texts look like remarks that somebody typed
@@ -35,6 +36,7 @@ _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
 _THREE_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 _CLOCKS = "moments of a time zone; the day and the time are those written down, and the zone is left out"
+_GAPS = "some cells are missing: add `missing: own_code`, a value of its own, or `missing: drop`, which leaves their rows out"
 _IGNORE = "if it is an id or a remark that somebody typed, put it under `ignore`, for nothing can be learnt of it"
 
 
@@ -160,8 +162,15 @@ def _moments(texts: pd.Series, form: str | None) -> pd.Series | None:
     """The moments that the texts write in this form, or None if some do not."""
     if form is None and not texts.str.match(_ISO_DAY).all():
         return None
+    if no_compact_date(texts, form):
+        return None
     moments = pd.to_datetime(texts, format=form or "ISO8601", errors="coerce")
     return None if moments.isna().any() else moments
+
+
+def no_compact_date(texts: pd.Series, form: str | None) -> bool:
+    """Whether the form is of digits alone and a text has not as many: 018926 is a code, which pandas would take for year 189."""
+    return form is not None and form.startswith("%Y%m%d") and bool(texts.str.match(r"\d{8}").ne(True).any())
 
 
 def _resolution(moments: pd.Series) -> dict[str, str]:
@@ -210,7 +219,9 @@ def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
     import pyarrow.types as is_
 
     if is_.is_boolean(kind):
-        return Kind({"kind": "categorical", "categories": [True, False], "other": False})
+        some = next(read(), None)
+        gone = some is not None and some.null_count > 0
+        return Kind({"kind": "categorical", "categories": [True, False], "other": False}, remarks=(_GAPS,) if gone else ())
     if is_.is_integer(kind) or (is_.is_decimal(kind) and kind.scale <= 0):
         return Kind({"kind": "integer"})
     if is_.is_decimal(kind):
@@ -244,7 +255,7 @@ def _finest(arrays: Iterable[Any]) -> dict[str, str]:
 
 def _of_first_texts(array: Any) -> list[str]:
     """What to tell an owner of a column of texts, by its first cells."""
-    cells = pd.Series([] if array is None else array.to_pylist(), dtype=object).dropna().map(canonical)
+    cells = pd.Series([] if array is None else cells_of(array).to_numpy(dtype=object), dtype=object).dropna().map(canonical)
     texts = pd.Series(cells.unique(), dtype="str")
     if not len(texts):
         return ["in the first rows every cell is missing"]

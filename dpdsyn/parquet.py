@@ -58,11 +58,14 @@ def _encoded(path: Path, schema: Schema) -> Iterator[np.ndarray]:
 
 def frame_of(batch: Any) -> pd.DataFrame:
     """The cells of an Arrow batch or table, of which none changes how another comes out: whole numbers stay so beside a null."""
+    return pd.DataFrame({name: cells_of(batch.column(i)) for i, name in enumerate(batch.schema.names)})
+
+
+def cells_of(column: Any) -> pd.Series:
+    """The cells of an Arrow column, as `frame_of` gives them."""
     import pyarrow as pa
 
-    whole = {getattr(pa, name.lower())(): kind() for name, kind in _WHOLE.items()}
-    columns = [_plain(batch.column(i)) for i in range(batch.num_columns)]
-    return pd.DataFrame({name: _cells(column, whole) for name, column in zip(batch.schema.names, columns, strict=True)})
+    return _cells(_plain(column), {getattr(pa, name.lower())(): kind() for name, kind in _WHOLE.items()})
 
 
 def _plain(column: Any) -> Any:

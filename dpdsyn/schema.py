@@ -64,7 +64,7 @@ class Schema:
         if not self.columns:
             raise SchemaError("the schema has no columns")
         if len(set(self.names)) < len(self.names):
-            raise SchemaError(f"columns given twice: {', '.join(sorted({n for n in self.names if self.names.count(n) > 1}))}")
+            raise SchemaError(f"columns given twice: {shortened(sorted({n for n in self.names if self.names.count(n) > 1}))}")
         if isinstance(self.rows_public, bool) or not isinstance(self.rows_public, int) or self.rows_public < 0:
             raise SchemaError(
                 f"rows_public is {self.rows_public!r}; a rounded, public row count of at least 1 is needed, or {LEARN}"

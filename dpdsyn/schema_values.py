@@ -40,9 +40,14 @@ def truth(value: Any, where: str) -> bool:
 
 
 def shortened(names: Iterable[Any], most: int = 12) -> str:
-    """The first of the names, and how many there are in all."""
-    texts = [str(name) for name in names]
+    """The first of the names, and how many there are in all; on one line, whatever they hold."""
+    texts = [on_one_line(str(name)) for name in names]
     return ", ".join(texts[:most]) + (f", ... ({len(texts)} in all)" if len(texts) > most else "")
+
+
+def on_one_line(text: str) -> str:
+    """A text as it is, with escapes if it has line breaks or other characters that nobody sees."""
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def is_whole(number: Any, least: int, most: int) -> bool:

@@ -32,13 +32,15 @@ _CLOCKS = ("%H:%M", "%H:%M:%S")  # forms of a time of day that a Parquet file ca
 class Types:
     """made: what decoded cells are. written: what the file is to have. as_text: columns whose cells become texts first.
 
-    spelled: of these columns, the texts of numbers among their categories.
+    spelled: of these columns, the texts of numbers among their categories. in_bins: columns of numbers in bins whose decimals the
+    file limits.
     """
 
     made: pa.Schema
     written: pa.Schema
     as_text: tuple[str, ...]
     spelled: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
+    in_bins: tuple[Column, ...] = ()
 
     @classmethod
     def of(cls, schema: Schema, owners: Mapping[str, pa.DataType]) -> Types:
@@ -67,7 +69,9 @@ class Types:
             for fields in (made, written):
                 fields.insert(min(anew.position, len(fields)), (anew.name, pa.string() if kind is None else kind.type))
         spelled = {name: spellings(schema[name].categories, schema[name].written) for name in as_text if name in schema.names}
-        return cls(pa.schema(made), pa.schema(written), tuple(as_text), spelled)
+        types = pa.schema(written)
+        in_bins = [c for c in schema.columns if c.kind == "real" and c.bins and pa.types.is_decimal(types.field(c.name).type)]
+        return cls(pa.schema(made), types, tuple(as_text), spelled, tuple(in_bins))
 
 
 def write_csv(chunks: Iterable[pd.DataFrame], path: Path, schema: Schema, packed: bool = False) -> None:
@@ -153,9 +157,22 @@ def write_parquet(chunks: Iterable[pd.DataFrame], path: Path, types: Types) -> N
     with pq.ParquetWriter(path, types.written) as writer:
         for chunk in chunks:
             texts = {name: _text(chunk[name], types.spelled.get(name, {})) for name in types.as_text}
-            table = pa.Table.from_pandas(chunk.assign(**texts), schema=types.made, preserve_index=False)
+            rounded = {c.name: _rounded(chunk[c.name], c, types.written.field(c.name).type.scale) for c in types.in_bins}
+            table = pa.Table.from_pandas(chunk.assign(**texts, **rounded), schema=types.made, preserve_index=False)
             columns = [_cast(*pair) for pair in zip(table.columns, types.written, strict=True)]
             writer.write_table(pa.table(columns, schema=types.written))
+
+
+def _rounded(numbers: pd.Series, column: Column, scale: int) -> pd.Series:
+    """Numbers of so many decimals, each in the bin that it was in: .98 is no 1.0 where another bin begins with 1."""
+    import numpy as np
+    import pandas as pd
+
+    found, edges, unit = numbers.to_numpy(dtype=float, na_value=np.nan), column.edges, 10.0**-scale
+    bins = np.clip(np.searchsorted(edges, found, side="right") - 1, 0, column.bins - 1)
+    near = np.round(found, scale)
+    near += unit * (near < edges[bins]) - unit * ((near >= edges[bins + 1]) & (bins < column.bins - 1))
+    return pd.Series(np.round(near, scale), index=numbers.index)
 
 
 def owners_types(path: Path) -> dict[str, pa.DataType]:
@@ -203,9 +220,14 @@ def _array(cells: pd.Series) -> pa.Array | None:
 
 
 def _is_of_kind(column: Column, cells: pa.Array, own: pa.DataType) -> bool:
-    """Whether cells are moments where the owner's are, and times of day where the owner's are."""
+    """Whether cells are moments where the owner's are, and times of day where the owner's are, and numbers in bins or pieces have
+    decimals enough to stay in them.
+    """
     import pyarrow as pa
 
+    if pa.types.is_decimal(own) and column.kind == "real":
+        unit = 10.0**-own.scale
+        return bool((column.edges[1:] - column.edges[:-1]).min() > unit if column.bins else (column.decimals or 0) <= own.scale)
     if pa.types.is_timestamp(own):
         return bool(pa.types.is_timestamp(cells.type))
     return not pa.types.is_time(own) or column.format in _CLOCKS

@@ -103,3 +103,8 @@ def test_values_too_many_to_list_are_left_to_be_learnt_and_times_and_both_orders
     assert "kind: date # READ OFF THE ROWS; TIMES OF DAY ARE LEFT OUT" in text
     assert "format: '%m/%d/%Y' # READ OFF THE ROWS; '%d/%m/%Y' fits all cells as well, so keep the one that is meant" in text
     assert "    categories: [x] # READ OFF THE ROWS\n    missing: own_code" in text
+
+
+def test_codes_of_six_digits_are_no_dates() -> None:
+    codes = [f"0{100 + i}26" for i in range(60)] * 4  # which pandas takes for days of the years 101 to 1592
+    assert read_back(pd.DataFrame({"code": codes, "t": ["a", "b"] * 120}, dtype="str"))["code"].kind == "categorical"

@@ -30,6 +30,7 @@ def texts(*cells: str | None) -> pd.Series:
         (("1", "2.5", "1e3"), {"kind": "real"}),
         (("9.99", "0.00"), {"kind": "real"}),
         (("01234", "99999"), {"kind": "categorical"}),  # a postal code
+        (("018926", "058179"), {"kind": "categorical"}),  # which pandas takes for 6 February 189
         (("1", "inf"), {"kind": "categorical"}),
         (("10000000000000000", "2"), {"kind": "categorical"}),
         (("1", "two"), {"kind": "categorical"}),
@@ -154,6 +155,19 @@ def test_texts_of_a_parquet_file_are_remarked_on_and_taken_as_texts(tmp_path: Pa
     assert [kind.spec for kind in found.values()] == [{"kind": "categorical"}] * 2
     assert "every cell is different" in found["id"].remarks[0]
     assert "all cells are dates; if they all are, say {kind: date, format: %d.%m.%Y}" in found["joined"].remarks[0]
+
+
+def test_truth_values_that_are_missing_are_told_of_to_the_owner_alone(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"ill": [True, None], "well": [True, False]}), tmp_path / "people.parquet")
+    found = declared(tmp_path / "people.parquet")
+    assert found["ill"].spec == found["well"].spec and not found["ill"].inferred and not found["well"].remarks
+    assert "add `missing: own_code`" in found["ill"].remarks[0]
+
+
+def test_bytes_that_are_no_utf8_stop_no_remark(tmp_path: Path) -> None:
+    broken = pa.array([b"\xd1a", b"b", None], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"t": broken, "coded": broken.dictionary_encode()}), tmp_path / "people.parquet")
+    assert [kind.spec for kind in declared(tmp_path / "people.parquet").values()] == [{"kind": "categorical"}] * 2
 
 
 def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dpdsyn import DPDSyn, Schema, parquet
+from dpdsyn.column import SchemaError
 from dpdsyn.preflight import PreflightError, PreflightWarning, examined, preflight
 
 SCHEMA = {
@@ -151,3 +152,13 @@ def test_ids_that_lost_digits_in_floating_point_are_told_of() -> None:
     words = "column 'id': 33% of cells are numbers of 2^53 or more in floating point, which ids lose digits in"
     assert f"{words}; read the column as text" in preflight(frame, schema).cautions
     assert preflight(frame.astype({"id": "str"}), schema).cautions == ("column 'id': 33% of cells are missing",)
+
+
+def test_a_refusal_is_one_line_whatever_categories_hold() -> None:
+    column = {"kind": "categorical", "categories": ["l1\nl2", "c\rd", "日本"], "other": False}
+    schema = Schema.from_mapping({"columns": {"t": column, "n": {"kind": "integer", "bounds": [0, 9], "bins": 2}}})
+    with pytest.raises(PreflightError) as caught:
+        preflight(pd.DataFrame({"t": ["x", "日本", "y"], "n": [1, 2, 3]}), schema)
+    assert len(str(caught.value).splitlines()) == 1 and r"l1\nl2, c\rd, 日本" in str(caught.value)
+    with pytest.raises(SchemaError, match=r"given twice: l1\\nl2$"):
+        Schema.from_mapping({"columns": {"t": {"kind": "categorical", "categories": ["l1\nl2", "l1\nl2"]}}})
