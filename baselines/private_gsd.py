@@ -280,7 +280,7 @@ class Crossover(Operator):
         return rng.choice(self.changing, size=self.width, replace=False).tolist()
 
     def values(self, table: np.ndarray, rows: np.ndarray, columns: list[int], rng: np.random.Generator) -> np.ndarray:
-        return table[np.ix_(rng.integers(len(table), size=len(rows)), columns)]
+        return table[rng.integers(len(table), size=len(rows))][:, columns]
 
 
 class Swap(Operator):

@@ -157,7 +157,7 @@ class RAPPlusPlus(Synthesizer):
     ) -> None:
         """Chooses thresholds that the model has most wrong, one after another, and measures them; costs twice `budget`."""
         schema = private.schema
-        offered = [Threshold.drawn(schema, pairs[rng.integers(len(pairs))], rng) for _ in range(self.offered)]
+        offered = [Threshold.drawn(schema, pairs[int(rng.integers(len(pairs)))], rng) for _ in range(self.offered)]
         shares = {clique: model.marginal(clique) for clique in {threshold.clique for threshold in offered}}
         expected = {threshold: threshold.of(shares[threshold.clique]) * self.total_ for threshold in offered}
 
@@ -333,7 +333,7 @@ class RelaxedRows:
                 loss = loss + ((_marginal(cells, clique).reshape(-1) - shares) * weight).square().sum()
             for clique, (above, shares, weights) in thresholds.items():
                 loss = loss + ((above @ _marginal(cells, clique) - shares) * weights).square().sum()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self._optimizer.step()
 
 

@@ -28,6 +28,8 @@ def made(name: str) -> Synthesizer:
         parameters["guide"] |= {"steps": 1}
     if "epochs" in parameters:
         parameters["epochs"] = 0.5
+    if "threshold_rounds" in parameters:
+        parameters |= {"threshold_rounds": 2, "iterations": 1}
     return load(option["_target_"])(**parameters)
 
 
