@@ -38,7 +38,7 @@ class RAPPlusPlus(Synthesizer):
        `threshold_rounds` they are `chosen` of `offered` random linear thresholds: how many rows of each class have a weighted
        sum of numbers above a bound. The order of rounds is random. The two kinds share the budget as the numbers of
        categorical and of ordered features do;
-    3. after each round, `iterations` steps of Adam on the squared errors of all that was measured; ten times as many at the end;
+    3. after each round, `iterations` steps of Adam on the squared errors of all that was measured, `last_iterations` at the end;
     4. a synthetic row is one of the `rows` relaxed ones, each as often as any other, its cells drawn from their distributions.
     A choice is by the exponential mechanism, `chosen` times, which is the paper's one-shot top-k by Gumbel noise, taken one after
     the other (their equality is Lemma 4.2 of Durfee and Rogers 2019, arXiv 1905.04273).
@@ -69,6 +69,7 @@ class RAPPlusPlus(Synthesizer):
         chosen: int = 5,
         offered: int = 200,
         iterations: int = 30,
+        last_iterations: int = 300,
         learning_rate: float = 0.1,
         max_cells: int = 10_000,
         counting: float = 0.02,
@@ -78,10 +79,11 @@ class RAPPlusPlus(Synthesizer):
         self.chosen = chosen
         self.offered = offered
         self.iterations = iterations
+        self.last_iterations = last_iterations
         self.learning_rate = learning_rate
         self.max_cells = max_cells
         self.counting = counting
-        for name in ("rows", "threshold_rounds", "chosen", "iterations", "max_cells"):
+        for name in ("rows", "threshold_rounds", "chosen", "iterations", "last_iterations", "max_cells"):
             whole_number(name, getattr(self, name), least=1)
         whole_number("offered", offered, least=chosen)
         positive("learning_rate", learning_rate)
@@ -113,7 +115,7 @@ class RAPPlusPlus(Synthesizer):
                 self._add_thresholds(private, model, asked, pairs, budget, rng)
             model.fit(asked, self.iterations)
             self.report(f"{asked.measured} queries measured")
-        model.fit(asked, 10 * self.iterations)
+        model.fit(asked, self.last_iterations)
         self.cells_ = model.distributions()
         self.dtype_ = schema.dtype
         return self

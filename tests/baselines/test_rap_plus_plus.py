@@ -32,7 +32,7 @@ def mixed(numbers: int = 3, categories: int = 2, rows_public: int = 400) -> Sche
     return Schema(tuple(columns), "label", rows_public)
 
 
-SHORT: dict[str, Any] = {"rows": 60, "threshold_rounds": 3, "chosen": 2, "offered": 12, "iterations": 3}
+SHORT: dict[str, Any] = {"rows": 60, "threshold_rounds": 3, "chosen": 2, "offered": 12, "iterations": 3, "last_iterations": 9}
 
 
 def fitted(encoded: np.ndarray, schema: Schema, epsilon: float = 1.0, **parameters: Any) -> tuple[RAPPlusPlus, Ledger]:
@@ -233,7 +233,7 @@ def test_what_the_label_leans_on_is_found(rng: np.random.Generator) -> None:
     schema = mixed(2, 2, 3000)
     encoded = uniform(schema, 3000, rng)
     encoded[:, 4] = np.where(encoded[:, 1] >= 3, encoded[:, 2], 0)
-    model, ledger = fitted(encoded, schema, 3.0, threshold_rounds=10, offered=50, iterations=20, rows=200)
+    model, ledger = fitted(encoded, schema, 3.0, threshold_rounds=10, offered=50, iterations=20, last_iterations=200, rows=200)
     assert 2.999 < (ledger.spent or 0) <= 3
     sample = model.sample(6000, rng)
     for columns, off in [(["n1", "label"], 0.08), (["k0", "label"], 0.08), (["k0", "k1"], 0.08)]:

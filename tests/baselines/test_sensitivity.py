@@ -29,7 +29,7 @@ def made(name: str) -> Synthesizer:
     if "epochs" in parameters:
         parameters["epochs"] = 0.5
     if "threshold_rounds" in parameters:
-        parameters |= {"threshold_rounds": 2, "iterations": 1}
+        parameters |= {"threshold_rounds": 2, "offered": 9, "last_iterations": 1}
     return load(option["_target_"])(**parameters)
 
 
