@@ -30,6 +30,8 @@ def made(name: str) -> Synthesizer:
         parameters["epochs"] = 0.5
     if "parts" in parameters:  # a network between one choice and the next
         parameters |= {"iterations": 3}
+    if "threshold_rounds" in parameters:
+        parameters |= {"threshold_rounds": 2, "offered": 9, "last_iterations": 1}
     return load(option["_target_"])(**parameters)
 
 

@@ -40,7 +40,8 @@ def test_every_method_keeps_the_contract(name: str, monkeypatch: pytest.MonkeyPa
     if "guide" in parameters:  # every step is recomputed row by row
         short = 4 if parameters["guide"]["module"] else 20
         parameters["guide"] |= {"steps": short} | ({"pretraining": short} if parameters["guide"]["pretraining"] else {})
-    parameters |= {name: most for name, most in (("epochs", 2), ("iterations", 10)) if name in parameters}
+    few = (("epochs", 2), ("iterations", 10), ("last_iterations", 10), ("threshold_rounds", 2), ("offered", 9))
+    parameters |= {name: most for name, most in few if name in parameters}
     requirements = {name for name, _ in contract._REQUIREMENTS} - {contract.MECHANISMS}  # which are no method's
     found = list(contract.outcomes(lambda: kind(**parameters), requirements))
     assert {outcome.requirement: outcome.fault for outcome in found if outcome.fault} == {}

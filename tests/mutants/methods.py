@@ -10,6 +10,9 @@ _METHOD = "dpdsyn/method.py"
 _MST = "baselines/mst.py"
 _SELECTION = "baselines/marginal/selection.py"
 _AIM = "baselines/aim.py"
+_GSD = "baselines/private_gsd.py"
+_TAB_PE = "baselines/tab_pe.py"
+_RAP = "baselines/rap_plus_plus.py"
 _GRADIENTS = (
     "dpdsyn/test_network.py::test_no_row_adds_more_than_its_clip",
     "dpdsyn/test_network.py::test_a_row_without_a_finite_gradient_adds_nothing",
@@ -287,5 +290,74 @@ FAULTS: tuple[Fault, ...] = (
         ),
         ("dpdsyn/test_contract.py::test_every_method_keeps_the_contract[dp_merf]",),
         "baselines.dp_merf:DPMERF",
+    ),
+    fault(
+        "Private-GSD divides its noise by the number of marginals, not by its root",
+        _GSD,
+        "noise * math.sqrt(len(cliques))",
+        "noise / math.sqrt(len(cliques))",
+        "baselines/test_private_gsd.py::test_all_is_measured_at_once_with_one_gaussian",
+        check="baselines.private_gsd:PrivateGSD",
+    ),
+    fault(
+        "Private-GSD forgets that the row itself counts in the cells that it changes",
+        _GSD,
+        "2 * (self.lacks[old] - self.lacks[new]) + 2, 0.0)",
+        "2 * (self.lacks[old] - self.lacks[new]), 0.0)",
+        "baselines/test_private_gsd.py::test_what_a_candidate_does_is_as_counted_anew_and_the_best_is_taken",
+    ),
+    fault(
+        "Private-GSD takes two rows that swap their cells for two that leave them",
+        _GSD,
+        "moves = np.where(swapped, 0.0, moves[:half] + moves[half:])",
+        "moves = moves[:half] + moves[half:]",
+        "baselines/test_private_gsd.py::test_what_a_candidate_does_is_as_counted_anew_and_the_best_is_taken",
+    ),
+    fault(
+        "Tab-PE lets a row vote twice",
+        _TAB_PE,
+        "return votes * clip",
+        "return votes * 2 * clip",
+        "baselines/test_tab_pe.py::test_one_row_moves_the_votes_by_one_whatever_rows_are_beside_it",
+        check="baselines.tab_pe:TabPE",
+    ),
+    fault(
+        "Tab-PE's distances are fractions, whose sums depend on the rows beside a row",
+        _TAB_PE,
+        "np.rint(table * unit).astype(np.float32)",
+        "table.astype(np.float32)",
+        "baselines/test_tab_pe.py::test_distances_are_whole_numbers_that_single_precision_adds_exactly",
+    ),
+    fault(
+        "Tab-PE's rows vote for candidates of any class",
+        _TAB_PE,
+        "batch if self._target is None else batch[batch[:, self._target] == one]",
+        "batch",
+        "baselines/test_tab_pe.py::test_one_row_moves_the_votes_by_one_whatever_rows_are_beside_it",
+        check="baselines.tab_pe:TabPE",
+    ),
+    fault(
+        "RAP++ spends a round's share on each of its choices",
+        _RAP,
+        "epsilon = math.sqrt(8 * budget / self.chosen)",
+        "epsilon = math.sqrt(8 * budget)",
+        "baselines/test_rap_plus_plus.py::test_every_share_of_the_budget_is_spent_as_told",
+        check="baselines.rap_plus_plus:RAPPlusPlus",
+    ),
+    fault(
+        "RAP++ understates how far a row moves the error of a threshold",
+        _RAP,
+        "np.abs(threshold.of(exact) - expected[threshold]).sum())",
+        "np.abs(2 * threshold.of(exact) - expected[threshold]).sum())",
+        "baselines/test_rap_plus_plus.py::test_errors_that_choices_are_made_by_move_by_one_with_a_row",
+        check="baselines.rap_plus_plus:RAPPlusPlus",
+    ),
+    fault(
+        "RAP++ lets a row that is above all thresholds add more than the clip",
+        _RAP,
+        "np.stack(counts) * (clip / math.sqrt(len(counts)))",
+        "np.stack(counts) * clip",
+        "baselines/test_rap_plus_plus.py::test_one_row_moves_the_counts_by_no_more_than_the_clip",
+        check="baselines.rap_plus_plus:RAPPlusPlus",
     ),
 )
