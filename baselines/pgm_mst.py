@@ -53,7 +53,8 @@ class PGMMST(Synthesizer):
         sigma = math.sqrt(1 / (2 * third))
 
         whole = engine.measured(private, [(c,) for c in columns], sigma * math.sqrt(len(columns)))
-        self.merged_ = {c: _merging(np.asarray(m.noisy_measurement), m.stddev) for c, m in zip(columns, whole, strict=True)}
+        mappings = {c: _merging(np.asarray(m.noisy_measurement), m.stddev) for c, m in zip(columns, whole, strict=True)}
+        self.merged_ = {c: mapping for c, mapping in mappings.items() if mapping.max() + 1 < len(mapping)}
         one_way = [m.compress(self.merged_, engine.domain_of(private.schema.sizes)) for m in whole]
         table = private.recode({names[c]: mapping for c, mapping in self.merged_.items()})
         domain = engine.domain_of(table.schema.sizes)

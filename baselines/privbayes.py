@@ -148,7 +148,7 @@ def maximal_parents(
     if len(found) < _MOST_TRIED:
         maximal = [set_ for set_ in found if _full(set_, placed, sizes, most_cells)]
         return maximal or [()]
-    drawn = {}
+    drawn: dict[Columns, None] = {}
     for _ in range(share):
         parents: list[int] = []
         cells = 1.0

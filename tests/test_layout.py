@@ -39,7 +39,7 @@ ROOMS: dict[str, tuple[str, ...]] = {  # of experiments: which others each may u
     "examples": ("audit", "bench", "crosscheck", "data", "evaluation", "records", "report", "run", "sweep"),
     "cli": ("audit", "bench", "crosscheck", "data", "evaluation", "examples", "page", "records", "report", "run", "sweep"),
 }
-MACHINERY = ("marginal", "gans", "foreign")  # of baselines; what lies beside them is a method each
+MACHINERY = ("marginal", "gans", "foreign", "pgm")  # of baselines; what lies beside them is a method each
 
 
 @cache
