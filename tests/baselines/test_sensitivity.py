@@ -74,7 +74,14 @@ def watched(synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> list[t
     monkeypatch.setattr(Watched, "asked", asked, raising=False)
     private = Watched(toy_encoded(schema, 300), schema, Ledger(Budget(3.0, 1e-6)), np.random.default_rng(0))
     synthesizer.fit(private, np.random.default_rng(1))
+    assert composes_exactly(private.ledger), "all its noise is Gaussian, and it has a zCDP cap, which is less"
     return asked
+
+
+def composes_exactly(ledger: Ledger) -> bool:
+    """Whether what charges Gaussians alone has planned them alone, as README.md of methods says of all."""
+    charged, planned = ({spend["mechanism"] for spend in spends} for spends in (ledger.entries, ledger.plan or []))
+    return charged != {"Gaussian"} or planned <= {"Gaussian", "GaussianCap"}
 
 
 @pytest.mark.parametrize("name", METHODS)
