@@ -99,13 +99,13 @@ def test_it_asks_what_the_algorithm_asks_given_the_same_answers(epsilon: float) 
         assert (sensitivity / sigma) ** 2 == pytest.approx(0.1 * per_round, rel=1e-6)
         assert sigmas[0] ** -2 == pytest.approx(0.9 * per_round, rel=1e-6)
 
-        def score(clique: tuple[int, ...], noise: float = sigmas[0]) -> float:
+        def score(clique: tuple[int, ...], noise: float = sigmas[0], known: dict[Any, float] = last_known) -> float:
             cells = math.prod(SIZES[c] for c in clique)
-            return weight[clique] * (last_known[clique] - math.sqrt(2 / math.pi) * noise * cells)
+            return weight[clique] * (known[clique] - math.sqrt(2 / math.pi) * noise * cells)
 
         assert len(queries) == 4 and sensitivity == pytest.approx(2.0)
         assert min(map(score, positions(queries))) >= max(score(c) for c in weight if c not in positions(queries))
-        last_known |= dict(zip(positions(queries), answers, strict=True))
+        last_known.update(zip(positions(queries), answers, strict=True))
         assert positions(chosen) == [max(positions(queries), key=score)] == [method.chosen_[rounds - 1]]
     assert finished and remaining == pytest.approx(0, abs=1e-9 * budget) and rounds == len(method.chosen_)
 

@@ -78,7 +78,9 @@ def chained(sizes: tuple[int, ...], rows: int, seed: int = 0) -> np.ndarray:
     return encoded.astype(np.uint8)
 
 
-def private_chain(sizes: tuple[int, ...], rows: int, allowance: Budget | ZCDP | GaussianCap, rows_public: int | None = None) -> PrivateTable:
+def private_chain(
+    sizes: tuple[int, ...], rows: int, allowance: Budget | ZCDP | GaussianCap, rows_public: int | None = None
+) -> PrivateTable:
     public = schema(sizes, rows_public or max(rows, 100))
     return PrivateTable(chained(sizes, rows), public, Ledger(allowance), np.random.default_rng(1))
 

@@ -1,7 +1,7 @@
 """private-pgm without its fits: models and rows at once, for tests of what our code asks of the table around them.
 
-A fit compiles programs for seconds, and what `mbi` computes is a function of answers alone. Tests of the engine itself, and golden
-numbers, run the real one.
+A fit compiles programs for seconds, and what `mbi` computes is a function of answers alone. Tests of the engine itself, and
+golden numbers, run the real one.
 """
 
 from __future__ import annotations
