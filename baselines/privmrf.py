@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from baselines.marginal.attribute_graph import (
     without_contained,
 )
 from baselines.marginal.fitting import Engine, ModelSynthesizer, known_engine
+from baselines.marginal.marginals import all_gaussian
 from baselines.marginal.measured_model import MeasuredModel, fitting_together
 from baselines.marginal.selection import MEAN_NOISE
 from dpdsyn.checks import positive, whole_number
@@ -63,8 +64,9 @@ class PrivMRF(ModelSynthesizer):
     engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
     """
 
-    version = 2
+    version = 3
     most_values: ClassVar[int | None] = 32
+    spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "gaussian"
 
     def __init__(
         self,
@@ -93,7 +95,7 @@ class PrivMRF(ModelSynthesizer):
             whole_number(name, getattr(self, name), least=1)
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
-        rho = private.ledger.cap()
+        rho = all_gaussian(private.ledger)
         rows, sizes = private.schema.rows_public, private.schema.sizes
         cells = Cells(sizes)
         extra = int(self.extra_marginals * len(sizes))

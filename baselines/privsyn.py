@@ -6,14 +6,14 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
 from baselines.marginal.consistency import Clique, consistent
 from baselines.marginal.drawing import rounded_draw
 from baselines.marginal.gum import synthesize
-from baselines.marginal.marginals import Measurement, merge_rare
+from baselines.marginal.marginals import Measurement, all_gaussian, merge_rare
 from dpdsyn.checks import whole_number
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.synthesizer import Synthesizer
@@ -45,8 +45,9 @@ class PrivSyn(Synthesizer):
     cells: the paper's gamma [4.2]. iterations: of GUM, 50 in the reference implementation; the paper does not say.
     """
 
-    version = 2
+    version = 3
     most_values: ClassVar[int | None] = 32
+    spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "gaussian"
 
     def __init__(self, cells: int = 5000, iterations: int = 50) -> None:
         self.cells = cells
@@ -55,7 +56,7 @@ class PrivSyn(Synthesizer):
         whole_number("iterations", iterations, least=1)
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
-        rho = private.ledger.cap()
+        rho = all_gaussian(private.ledger)
         names = private.schema.names
         self.rows_ = private.schema.rows_public
 

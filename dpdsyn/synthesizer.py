@@ -28,7 +28,7 @@ class Synthesizer(ABC):
     """A method. Parameters are stored by `__init__` under their own names, unchanged.
 
     version: raised whenever the output for the same seed changes; that of some settings alone may be set by `__init__`.
-    spends: how the method uses its ledger; "gaussian": only Gaussian noise of a fixed scale; "zcdp": anything
+    spends: how the method uses its ledger; "gaussian": only Gaussian noise, whose sum is fixed; "zcdp": anything
     that a zCDP cap covers; "nothing": no mechanism at all, so that epsilon makes no difference.
     uses_target: whether, as a source of candidates, the method is to see the target column too.
     most_values: how many codes a learnt column has at most where the method works well; others are merged (`dpdsyn.merging`).

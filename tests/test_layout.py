@@ -39,7 +39,7 @@ ROOMS: dict[str, tuple[str, ...]] = {  # of experiments: which others each may u
     "examples": ("audit", "bench", "crosscheck", "data", "evaluation", "records", "report", "run", "sweep"),
     "cli": ("audit", "bench", "crosscheck", "data", "evaluation", "examples", "page", "records", "report", "run", "sweep"),
 }
-MACHINERY = ("marginal", "gans", "mixtures", "foreign")  # of baselines; what lies beside them is a method each
+MACHINERY = ("marginal", "gans", "mixtures", "pgm", "foreign")  # of baselines; what lies beside them is a method each
 
 
 @cache

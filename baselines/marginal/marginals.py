@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.schema import Schema
+from dpdsyn.spends import Gaussian
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,15 @@ class Measurement:
     values: np.ndarray
     sigma: float
     weights: np.ndarray | None = None
+
+
+def all_gaussian(ledger: Ledger) -> float:
+    """Open the ledger for Gaussian noise alone, as much as it allows; gives its rho, which may be divided as answers say.
+
+    What is fixed beforehand is the one Gaussian that all noise is together, so that it composes exactly however adaptively it is
+    divided (Smith and Thakurta 2022, arXiv 2210.17520); a zCDP cap has 12 to 15% less rho at epsilons from 0.2 to 3.2.
+    """
+    return Gaussian(ledger.open_calibrated(lambda scale: [Gaussian(scale)])).rho
 
 
 def named(schema: Schema, cliques: Sequence[tuple[int, ...]]) -> list[Query]:

@@ -24,11 +24,13 @@ from baselines.marginal.attribute_graph import (
 from baselines.marginal.measured_model import MeasuredModel, fitting_together
 from baselines.privmrf import PrivMRF, _maximal_sets
 from baselines.privpetal import PrivPetal, _best_for_each
+from baselines.privsyn import PrivSyn
 from dpdsyn.column import Column
+from dpdsyn.composition import gaussian_epsilon
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.schema import Schema
-from dpdsyn.spends import ZCDP
+from dpdsyn.spends import ZCDP, Gaussian, GaussianCap
 from dpdsyn.synthesizer import Synthesizer, draw
 
 METHODS = [PrivMRF, PrivPetal]
@@ -76,7 +78,9 @@ def chained(sizes: tuple[int, ...], rows: int, seed: int = 0) -> np.ndarray:
     return encoded.astype(np.uint8)
 
 
-def private_chain(sizes: tuple[int, ...], rows: int, allowance: Budget | ZCDP, rows_public: int | None = None) -> PrivateTable:
+def private_chain(
+    sizes: tuple[int, ...], rows: int, allowance: Budget | ZCDP | GaussianCap, rows_public: int | None = None
+) -> PrivateTable:
     public = schema(sizes, rows_public or max(rows, 100))
     return PrivateTable(chained(sizes, rows), public, Ledger(allowance), np.random.default_rng(1))
 
@@ -214,8 +218,33 @@ def test_marginals_that_would_make_the_tree_too_large_are_left_out() -> None:
 def test_the_budget_is_spent_and_not_more(kind: type[Synthesizer]) -> None:
     private = private_chain((3, 2, 4, 3, 2, 2), 3000, Budget(1.0, 1e-6))
     kind().fit(private, np.random.default_rng(0))
-    spent = sum(entry.rho for _, entry in private.ledger._charges)
-    assert 0.99 * private.ledger.allowance.rho < spent <= private.ledger.allowance.rho * (1 + 1e-9)
+    planned, charges = private.ledger._plan, [entry for _, entry in private.ledger._charges]
+    assert [type(spend) for spend in planned] == [Gaussian] and {type(charge) for charge in charges} == {Gaussian}
+    spent = sum(charge.rho for charge in charges)
+    assert 0.99 * planned[0].rho < spent <= planned[0].rho * (1 + 1e-9)
+    assert 0.999 < private.ledger.spent <= 1.0
+
+
+@pytest.mark.parametrize("kind", [PrivMRF, PrivPetal, PrivSyn])
+@pytest.mark.parametrize("epsilon", [0.2, 0.8, 3.2])
+def test_gaussian_noise_alone_composes_exactly(kind: type[Synthesizer], epsilon: float) -> None:
+    """And so it has an eighth and more of rho beyond what a zCDP cap of the same budget has."""
+    private = private_chain((3, 2, 4, 3), 300, Budget(epsilon, 1e-6))
+    kind().fit(private, np.random.default_rng(0))
+    (planned,) = private.ledger._plan
+    assert private.ledger.spent == pytest.approx(gaussian_epsilon(planned.rho, 1e-6), rel=1e-6)
+    assert 0.999 * epsilon < private.ledger.spent <= epsilon
+    assert 1.1 < planned.rho / private.ledger.allowance.rho < 1.2
+
+
+@pytest.mark.parametrize("kind", [PrivMRF, PrivPetal, PrivSyn])
+def test_as_a_source_they_spend_a_gaussian_cap(kind: type[Synthesizer]) -> None:
+    private = private_chain((3, 2, 4, 3), 300, GaussianCap(2.0))
+    private.ledger.open([GaussianCap(2.0)])
+    child = private.child(GaussianCap(2.0), ["x0", "x1", "x3"])
+    assert kind.spends == "gaussian"
+    kind().fit(child, np.random.default_rng(0))
+    assert child.ledger._plan[0].noise_multiplier == pytest.approx(2.0, rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", METHODS)

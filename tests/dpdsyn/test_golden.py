@@ -60,7 +60,12 @@ def without_numbers(known: set[str]) -> list[str]:
     return missing
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+def slowly(name: str) -> object:
+    """private-pgm compiles programs for every new set of marginals."""
+    return pytest.param(name, marks=pytest.mark.slow) if name.startswith("pgm_") else name
+
+
+@pytest.mark.parametrize("name", map(slowly, GOLDEN))
 def test_output_changes_only_with_the_version(name: str) -> None:
     version, means = sampled(name)
     assert version == GOLDEN[name]["version"], f"write the new version and the new means into golden.yaml: {line(name)}"
