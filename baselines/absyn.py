@@ -33,7 +33,7 @@ class BatchAdaptive(ModelSynthesizer):
     engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
     """
 
-    version = 2
+    version = 3
     most_values: ClassVar[int | None] = 32
 
     def __init__(

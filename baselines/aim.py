@@ -50,7 +50,7 @@ class AIM(ModelSynthesizer):
     instead of after 1,000 steps; answers of different noise are weighted by their variances.
     """
 
-    version = 2
+    version = 3
     most_values: ClassVar[int | None] = 32
 
     def __init__(

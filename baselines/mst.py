@@ -43,7 +43,7 @@ class MST(ModelSynthesizer):
     engine: `own`, or `mbi` for private-pgm's own fits (`baselines.marginal.fitting`).
     """
 
-    version = 3
+    version = 4
     noisy_counts_: Mapping[str, np.ndarray] | None = None
     most_values: ClassVar[int | None] = 32
 

@@ -14,14 +14,14 @@ from dpdsyn.schema import Schema
 from experiments.data import datasets
 from experiments.data.datasets import Split
 from experiments.data.description import Dataset
-from experiments.evaluation import raw
 from experiments.evaluation.fidelity import fidelity
 from experiments.evaluation.likeness import likeness
 from experiments.evaluation.metrics import scores, shares_floor
-from experiments.evaluation.quantiles import of_codes
-from experiments.evaluation.regression import median_floor, regression_scores
+from experiments.evaluation.raw import judge as raw
+from experiments.evaluation.raw.quantiles import of_codes
+from experiments.evaluation.raw.regression import median_floor, regression_scores
+from experiments.evaluation.raw.typed_frame import typed
 from experiments.evaluation.settings import metrics as own_metrics
-from experiments.evaluation.typed_frame import typed
 from experiments.evaluation.utility import utility
 from experiments.records.record import DIRECT
 from experiments.records.store import Fit

@@ -206,9 +206,9 @@ def _on_real_rows(split: Split) -> Iterator[tuple[str, str]]:
 
 
 def _number_on_real_rows(split: Split, target: str) -> Iterator[tuple[str, str]]:
-    from experiments.evaluation.raw_utility import raw_utility
-    from experiments.evaluation.regression import median_floor
-    from experiments.evaluation.typed_frame import typed
+    from experiments.evaluation.raw.regression import median_floor
+    from experiments.evaluation.raw.typed_frame import typed
+    from experiments.evaluation.raw.utility import raw_utility
 
     train, test = (typed(frame, split.schema) for frame in (split.train_frame, split.test_frame))
     floor = median_floor(train[target].to_numpy(), test[target].to_numpy())

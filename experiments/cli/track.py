@@ -15,7 +15,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def catch_up(given: argparse.Namespace) -> int:
     from experiments.records.store import Store
-    from experiments.sweep.tracking import track, uri_in_words
+    from experiments.sweep.mlflow.runs import track, uri_in_words
 
     store = Store(results_dir())
     if not any(store.records.glob("*.json")):

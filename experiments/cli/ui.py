@@ -20,7 +20,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 def serve(given: argparse.Namespace) -> int:
     from experiments.console import say
     from experiments.records.store import Store
-    from experiments.sweep.tracking import replace_broken, tracking_uri
+    from experiments.sweep.mlflow.runs import replace_broken, tracking_uri
 
     uri = tracking_uri(results_dir())
     replace_broken(Store(results_dir()), say)

@@ -14,8 +14,8 @@ from dpdsyn.checks import InputError, whole_number
 from experiments.evaluation.likeness import LIKENESS
 from experiments.evaluation.metrics import METRICS, Metric
 from experiments.evaluation.models import MODELS, Builder, own_model
-from experiments.evaluation.raw_models import RAW_MODELS, RawBuilder, check_installed, own_raw_model
-from experiments.evaluation.regression import REGRESSION_METRICS
+from experiments.evaluation.raw.models import RAW_MODELS, RawBuilder, check_installed, own_raw_model
+from experiments.evaluation.raw.regression import REGRESSION_METRICS
 from experiments.typed import read, suggestion
 
 SPACES = ("encoded", "raw")

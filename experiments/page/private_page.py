@@ -193,8 +193,8 @@ def _scores(schema: Schema, real: pd.DataFrame, synthetic: pd.DataFrame) -> Scor
     import sklearn.ensemble  # noqa: F401  # limits hold for libraries that are loaded already
     from threadpoolctl import threadpool_limits
 
-    from experiments.evaluation.raw_utility import raw_utility
-    from experiments.evaluation.typed_frame import typed
+    from experiments.evaluation.raw.typed_frame import typed
+    from experiments.evaluation.raw.utility import raw_utility
 
     target = str(schema.target)
     chosen = np.random.default_rng(0).permutation(len(real))[:MOST_ROWS]

@@ -15,7 +15,7 @@ import pandas as pd
 from dpdsyn.column import Column
 from dpdsyn.schema import Schema
 from dpdsyn.times_of_day import is_time_of_day
-from experiments.evaluation.typed_frame import is_numeric, typed
+from experiments.evaluation.raw.typed_frame import is_numeric, typed
 from experiments.page.markup import number
 
 MOST_VALUES = 12  # of a column, that are shown one by one

@@ -35,7 +35,7 @@ def planning() -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[str], None]) -> Iterator[None]:
     """While runs are at work, whoever started them; MLflow is told of each that has a record."""
-    from experiments.sweep.tracking import Mirror
+    from experiments.sweep.mlflow.runs import Mirror
 
     out = console()
     open_runs = {planned.run_id: (planned, store.read(planned.run_id)) for planned in todo}

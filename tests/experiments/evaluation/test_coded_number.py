@@ -7,7 +7,7 @@ import pytest
 
 from dpdsyn.column import Column
 from dpdsyn.pieces import Pieces
-from experiments.evaluation.quantiles import LEVELS, ends, of_codes
+from experiments.evaluation.raw.quantiles import LEVELS, ends, of_codes
 
 COLUMNS = [
     Column("a", "integer", bounds=(0, 99), bins=7),

@@ -15,12 +15,12 @@ from scipy.stats import wasserstein_distance
 from scipy.stats.contingency import association
 
 from dpdsyn.schema import Schema
-from experiments.evaluation.association import correlation_ratio, cramers_v, pearson
-from experiments.evaluation.compared import Compared, compared
-from experiments.evaluation.grid import TRIPLES, column_sets, grid_tvd
-from experiments.evaluation.range_queries import QUERIES, range_queries
-from experiments.evaluation.raw_fidelity import NAMES, raw_fidelity, wasserstein
-from experiments.evaluation.typed_frame import typed
+from experiments.evaluation.raw.association import correlation_ratio, cramers_v, pearson
+from experiments.evaluation.raw.compared import Compared, compared
+from experiments.evaluation.raw.fidelity import NAMES, raw_fidelity, wasserstein
+from experiments.evaluation.raw.grid import TRIPLES, column_sets, grid_tvd
+from experiments.evaluation.raw.range_queries import QUERIES, range_queries
+from experiments.evaluation.raw.typed_frame import typed
 from experiments.records.parts import Fidelity
 
 SCHEMA = mixed_schema()

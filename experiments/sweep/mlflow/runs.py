@@ -20,7 +20,7 @@ from experiments.console import Say, say
 from experiments.records.record import Record, settings
 from experiments.records.store import Store
 from experiments.sweep.locks import Lock
-from experiments.sweep.mlflow_file import fault_of, set_aside
+from experiments.sweep.mlflow.file import fault_of, set_aside
 from experiments.sweep.plan import Plan, Plans
 
 RUN, CONTENT, SWEEP = "dpdsyn.cell_id", "dpdsyn.record", "dpdsyn.sweep"  # tags; the first as runs have it since the beginning

@@ -11,8 +11,8 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.evaluation.quantiles import LEVELS, Predicted, with_quantiles
-from experiments.evaluation.regression import REGRESSION_METRICS, mae, median_floor, pinball, r2, regression_scores
+from experiments.evaluation.raw.quantiles import LEVELS, Predicted, with_quantiles
+from experiments.evaluation.raw.regression import REGRESSION_METRICS, mae, median_floor, pinball, r2, regression_scores
 from experiments.records.record import OF_NUMBERS
 
 

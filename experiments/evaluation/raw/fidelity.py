@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.schema import Schema
-from experiments.evaluation.association import correlation_error
-from experiments.evaluation.compared import Compared, compared
-from experiments.evaluation.grid import grid_tvd
-from experiments.evaluation.range_queries import range_queries
+from experiments.evaluation.raw.association import correlation_error
+from experiments.evaluation.raw.compared import Compared, compared
+from experiments.evaluation.raw.grid import grid_tvd
+from experiments.evaluation.raw.range_queries import range_queries
 
 NAMES = ("wasserstein", "category_tvd", "correlation_error", "range_queries", "grid_tvd1", "grid_tvd2", "grid_tvd3")
 

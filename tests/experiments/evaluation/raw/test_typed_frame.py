@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpdsyn.schema import Schema
-from experiments.evaluation.typed_frame import classes_of, typed
+from experiments.evaluation.raw.typed_frame import classes_of, typed
 
 
 def one_column(kind: str, cells: list[object], dtype: object = object, **more: object) -> list[object]:

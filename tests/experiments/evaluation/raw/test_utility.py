@@ -15,11 +15,11 @@ from dpdsyn.checks import InputError
 from dpdsyn.schema import Schema
 from experiments.evaluation import raw_models
 from experiments.evaluation.metrics import ALSO, METRICS
-from experiments.evaluation.raw_models import RAW_MODELS
-from experiments.evaluation.raw_preprocessing import MOST_CATEGORIES, Native, WithinRange, matrix
-from experiments.evaluation.raw_utility import raw_utility
-from experiments.evaluation.regression import REGRESSION_METRICS, median_floor
-from experiments.evaluation.typed_frame import Features, typed
+from experiments.evaluation.raw.models import RAW_MODELS
+from experiments.evaluation.raw.preprocessing import MOST_CATEGORIES, Native, WithinRange, matrix
+from experiments.evaluation.raw.regression import REGRESSION_METRICS, median_floor
+from experiments.evaluation.raw.typed_frame import Features, typed
+from experiments.evaluation.raw.utility import raw_utility
 
 OURS = ("logistic", "forest", "boosting", "mlp")
 SCHEMA = mixed_schema()

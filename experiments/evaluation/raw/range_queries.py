@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.evaluation.compared import Compared
+from experiments.evaluation.raw.compared import Compared
 
 QUERIES = 1000
 WAYS = 3

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from experiments.evaluation.quantiles import LEVELS, Predicted
+from experiments.evaluation.raw.quantiles import LEVELS, Predicted
 
 NumberMetric = Callable[[np.ndarray, Predicted], float]
 

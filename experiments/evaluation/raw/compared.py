@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.schema import Schema
-from experiments.evaluation.typed_frame import is_numeric
+from experiments.evaluation.raw.typed_frame import is_numeric
 
 MISSING = 0  # the code of a missing category
 

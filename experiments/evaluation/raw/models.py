@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.checks import InputError
-from experiments.evaluation.typed_frame import Features
+from experiments.evaluation.raw.typed_frame import Features
 
 RawBuilder = Callable[[Features, bool, int], Any]
 EXTRA = "boosters"  # of pyproject.toml
@@ -150,7 +150,7 @@ def _installed(package: str) -> None:
 
 def _behind(features: Features, form: str, model: Any) -> Preprocessed:
     """The model behind its input: a `sparse` or `dense` matrix, or columns as they are, categories `native` or `texts`."""
-    from experiments.evaluation.raw_preprocessing import Native, matrix
+    from experiments.evaluation.raw.preprocessing import Native, matrix
 
     matrices = form in ("sparse", "dense")
     return Preprocessed(matrix(features, form == "dense") if matrices else Native(features, texts=form == "texts"), model)

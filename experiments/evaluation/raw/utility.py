@@ -11,11 +11,11 @@ import pandas as pd
 
 from dpdsyn.schema import Schema
 from experiments.evaluation.metrics import METRICS, scores
-from experiments.evaluation.quantiles import with_quantiles
-from experiments.evaluation.raw_models import FOR_A_NUMBER, RawBuilder
-from experiments.evaluation.regression import regression_scores
+from experiments.evaluation.raw.models import FOR_A_NUMBER, RawBuilder
+from experiments.evaluation.raw.quantiles import with_quantiles
+from experiments.evaluation.raw.regression import regression_scores
+from experiments.evaluation.raw.typed_frame import Features, is_numeric
 from experiments.evaluation.settings import raw_builders
-from experiments.evaluation.typed_frame import Features, is_numeric
 
 
 def raw_utility(

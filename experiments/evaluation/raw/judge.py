@@ -13,9 +13,9 @@ import pandas as pd
 
 from dpdsyn.schema import Schema
 from experiments.evaluation.metrics import Metric
-from experiments.evaluation.raw_fidelity import raw_fidelity
-from experiments.evaluation.raw_utility import raw_utility
-from experiments.evaluation.typed_frame import classes_of, typed
+from experiments.evaluation.raw.fidelity import raw_fidelity
+from experiments.evaluation.raw.typed_frame import classes_of, typed
+from experiments.evaluation.raw.utility import raw_utility
 
 
 def judge(

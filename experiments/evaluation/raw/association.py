@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.evaluation.compared import Compared
+from experiments.evaluation.raw.compared import Compared
 
 _DENSE = 2**18  # pairs of categories up to which all are counted; beyond, those that occur
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from experiments.evaluation.typed_frame import Features
+from experiments.evaluation.raw.typed_frame import Features
 
 MOST_CATEGORIES = 254  # of one column; the rarest are pooled. scikit-learn's boosting takes 255
 _LARGEST = 1e100  # numbers beyond count as this, for their squares have to be finite

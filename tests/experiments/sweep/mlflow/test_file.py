@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.sweep.mlflow_file import fault_of, set_aside
+from experiments.sweep.mlflow.file import fault_of, set_aside
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 RUN = ("run", "dataset=toy", "synthesizer=instant", "evaluation.evaluators=[logistic]")

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.evaluation.compared import MISSING, Compared
+from experiments.evaluation.raw.compared import MISSING, Compared
 
 BINS = 10
 MOST = 50  # categories of one column that are cells of their own

@@ -10,9 +10,9 @@ from builders.mixed_rows import as_texts, mixed_rows, mixed_schema
 from dpdsyn.schema import Schema
 from experiments.configuration import read_option
 from experiments.evaluation.metrics import ALSO, METRICS
-from experiments.evaluation.raw import judge
-from experiments.evaluation.raw_fidelity import NAMES
-from experiments.evaluation.regression import REGRESSION_METRICS
+from experiments.evaluation.raw.fidelity import NAMES
+from experiments.evaluation.raw.judge import judge
+from experiments.evaluation.raw.regression import REGRESSION_METRICS
 
 SETTINGS = {**read_option("evaluation", "raw"), "evaluators": ["boosting", "logistic"]}
 SCHEMA = mixed_schema()
