@@ -164,6 +164,8 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -
     """
     what = kind.spec.get("kind")
     again = None if what in ("date", "real") else repeats(name, values, counts)
+    if again is not None and isinstance(values[0], str) and dates_of(pd.Series(values, dtype="str")) is not None:
+        again = None  # texts of days, as a Parquet file may declare them
     remarks = () if again is None else (again.told,)
     if what in ("integer", "real"):
         numbers = Sentinels()
@@ -254,12 +256,10 @@ def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
 
 def _finest(arrays: Iterable[Any]) -> dict[str, str]:
     """How fine moments or times of day are, by the clocks of their time zone, where they are finer than days."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     clocks, fractions = np.zeros(0, dtype=np.int64), False
     for cells in arrays:
-        cells = cells.cast(pa.timestamp(cells.type.unit)) if pa.types.is_time(cells.type) else cells
         parts = (pc.multiply(pc.hour(cells), 3600), pc.multiply(pc.minute(cells), 60), pc.second(cells))
         clocks = np.union1d(clocks, pc.unique(pc.add(pc.add(*parts[:2]), parts[2])).drop_null().to_numpy(zero_copy_only=False))
         fractions = fractions or bool(pc.any(pc.not_equal(pc.subsecond(cells), 0)).as_py())

@@ -25,6 +25,7 @@ _NUMBER = "ids?|no|nr|num|number|nummer|key|code|ref|hash"
 _PERSON = re.compile(rf"(?:{_SOMEBODY})(?:s|n|r|in|innen)?")
 _OF_PERSON = re.compile(rf"(?:{_SOMEBODY})[a-zäöü]{{0,3}}(?:{_NUMBER})")
 _OWN = {"mrn", "ssn", "pid", "nhs", "email", "username", "login", "iban", "pseudonym"}
+_OF = {"of", "der", "des", "von", "per"}  # the age of the patient is no patient
 _QUANTITIES = {"date", "datum", "day", "month", "year", "time", "age", "amount", "price", "cost", "weight", "income", "salary"}
 _LEAST = 20  # different values; fewer are classes, whatever the column is called
 _FEW_EACH = 100  # cells of a value, in the mean, of what is named like an id and not like a person
@@ -78,7 +79,7 @@ def repeats(name: str, values: Iterable[object], counts: np.ndarray) -> Repeats 
 
 def _is_person(words: list[str]) -> bool:
     """Whether a name, such as patient, client_id or Kunden-Nr, is that of a person or of a person's id."""
-    if not words:
+    if not words or set(words) & (_OF | _QUANTITIES):
         return False
     joined = "".join(words[-2:])
     return (
