@@ -99,9 +99,7 @@ def _open_draft(given: argparse.Namespace) -> int:
     for remark in draft.remarks:
         say(f"note: {remark}")
     if any(kind.repeats for kind in kinds.values()):
-        say(
-            f"Answer what stands at `{MARK}` in the schema, whose rows they are: until then it is a draft and nothing is published"
-        )
+        say(f"Answer what the schema asks at `{MARK}`, whose rows they are: until then it is a draft, and refused")
     if _tell_of_words_for_missing(given) or draft.remarks:
         say("These notes tell of the rows and are not for publishing; the schema tells of names and kinds")
     if any(kind.inferred for kind in kinds.values()):
