@@ -151,3 +151,15 @@ def test_ids_that_lost_digits_in_floating_point_are_told_of() -> None:
     words = "column 'id': 33% of cells are numbers of 2^53 or more in floating point, which ids lose digits in"
     assert f"{words}; read the column as text" in preflight(frame, schema).cautions
     assert preflight(frame.astype({"id": "str"}), schema).cautions == ("column 'id': 33% of cells are missing",)
+
+
+@pytest.mark.parametrize(("word", "said"), [("premium", True), ("PREMIUM", False), ("basic", False)])
+@pytest.mark.parametrize("categories", [{}, {"categories": ["PREMIUM", "basic", "premium"]}])
+def test_a_condition_that_never_holds_is_told_of_where_nobody_lists_the_category(word: str, said: bool, categories: dict) -> None:
+    columns = {"plan": {"kind": "categorical"} | categories, "cost": {"kind": "integer"}, "x": {"kind": "integer"}}
+    rules = [f"plan = {word} -> cost = 0", "x >= 90 -> cost = 0"]
+    schema = Schema.from_mapping({"target": "x", "constraints": rules, "columns": columns})
+    table = pd.DataFrame({"plan": ["PREMIUM", "basic"] * 5, "cost": range(10), "x": range(10)})
+    report = preflight(table, schema)
+    assert report.applied == {rules[0]: 0 if said else 5, rules[1]: 0} and report.broken[rules[1]] == 0
+    assert any("its condition holds in no row" in line for line in report.broken_rules) == (said and not categories)
