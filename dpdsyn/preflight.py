@@ -137,7 +137,8 @@ class Report:
         The method does not hear of it, and published rows keep the rule.
         """
         never = tuple(
-            f"constraint {written!r}: its condition holds in no row; are its values written as in the table, capital letters too?"
+            f"constraint {written!r}: its condition holds in no row; see that its values are written as in the table, "
+            "capital letters included"
             for written in self.misspelt
         )
         return never + tuple(

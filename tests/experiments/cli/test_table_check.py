@@ -90,7 +90,7 @@ def test_rules_and_codes_for_missing_cells_are_told_of(
     assert "rule ward = north -> fee = 0: its condition holds for 70 rows of the table, of which 70 break it\n" in out
     assert "rule fee >= 1: 0 of 100 rows break it\n" in out
     assert "note: fee: 999 stands apart from all other values, in 4.0% of cells" in out and "--missing 999" in out
-    assert "CAUTION: constraint 'ward = North -> fee = 0': its condition holds in no row; are its values written as" in err
+    assert "CAUTION: constraint 'ward = North -> fee = 0': its condition holds in no row; see that its values are" in err
     assert "`dpdsyn doctor` has to be told about how many: --rows" in out.splitlines()[-2]
 
 
