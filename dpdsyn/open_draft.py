@@ -34,8 +34,8 @@ _BODY = """
 rows_public: learn # or about how many rows there are, rounded so that one row more does not change it; delta may follow it
 
 # If a person can have several rows, name the column that says whose row it is; at most so many rows of each are then used,
-# of weight 1 / max_rows_per_person each, and the guarantee is for a person instead of a row. Synthetic rows stand alone: none
-# belong to one person.
+# of weight 1 / max_rows_per_person each, and the guarantee is for a person instead of a row. Synthetic rows stand alone: no
+# two of them are of one person.
 # person: {person}
 # max_rows_per_person: 1
 
