@@ -66,7 +66,7 @@ def guessed(cells: pd.Series, is_target: bool = False) -> Kind:
         return kind
     found = cells.value_counts()
     numbers = as_numbers(pd.Series(found.index, dtype="str"))
-    return remarked(kind, str(cells.name), found.index if numbers is None else numbers, found.to_numpy())
+    return remarked(kind, str(cells.name), (found.index if numbers is None else numbers).tolist(), found.to_numpy())
 
 
 def _guessed(cells: pd.Series, is_target: bool) -> Kind:
@@ -166,7 +166,7 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -
     again = None if what in ("date", "real") else repeats(name, values, counts)
     if again is not None and isinstance(values[0], str) and dates_of(pd.Series(values, dtype="str")) is not None:
         again = None  # texts of days, as a Parquet file may declare them
-    remarks = () if again is None else (again.told,)
+    remarks: tuple[str, ...] = () if again is None else (again.told,)
     if what in ("integer", "real"):
         numbers = Sentinels()
         numbers.add(np.repeat(np.array(values, dtype=float), counts))
