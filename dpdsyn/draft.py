@@ -116,7 +116,8 @@ def _repeat(name: str, cells: pd.Series, described: _Described) -> bool:
         return False
     counts = cells.value_counts()
     numbers = as_numbers(pd.Series(counts.index, dtype="str")) if len(counts) else None
-    return repeats(name, counts.index if numbers is None else numbers, counts.to_numpy()) is not None
+    found = repeats(name, counts.index if numbers is None else numbers, counts.to_numpy())
+    return found is not None and found.likely
 
 
 def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:

@@ -171,7 +171,7 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -
         numbers = Sentinels()
         numbers.add(np.repeat(np.array(values, dtype=float), counts))
         remarks += tuple(one.told for one in numbers.found())
-    return replace(kind, remarks=(*kind.remarks, *remarks), repeats=again is not None)
+    return replace(kind, remarks=(*kind.remarks, *remarks), repeats=again is not None and again.likely)
 
 
 # --- declared by a Parquet file --------------------------------------------------------------------------------

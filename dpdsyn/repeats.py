@@ -39,11 +39,16 @@ _LOOKED_AT = 5000  # different codes
 
 @dataclass(frozen=True)
 class Repeats:
-    """different: how many values there are. cells: how many have one. most: those of the commonest value."""
+    """different: how many values there are. cells: how many have one. most: those of the commonest value.
+
+    likely: enough for a draft to be refused until it is answered. Of numbers whose name says nothing it is not, for they may be a
+    quantity that is spread evenly: their owner is asked and may leave it at that.
+    """
 
     different: int
     cells: int
     most: int
+    likely: bool = True
 
     @property
     def told(self) -> str:
@@ -73,8 +78,9 @@ def repeats(name: str, values: Iterable[object], counts: np.ndarray) -> Repeats 
         return None
     common = np.sort(counts)[-max(1, different // 100) :].sum()
     values = list(values)
-    alike = _are_even(values, counts) if isinstance(values[0], int | float | np.number) else _are_codes(values)
-    return Repeats(different, cells, int(counts.max())) if common <= _COMMON * cells and alike else None
+    numbers = isinstance(values[0], int | float | np.number)
+    alike = _are_even(values, counts) if numbers else _are_codes(values)
+    return Repeats(different, cells, int(counts.max()), not numbers) if common <= _COMMON * cells and alike else None
 
 
 def _is_person(words: list[str]) -> bool:

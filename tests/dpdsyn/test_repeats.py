@@ -114,3 +114,10 @@ def test_the_other_draft_and_parquet_files_ask_as_well(visits: pd.DataFrame, tmp
 
 def test_the_target_is_not_asked_about(visits: pd.DataFrame) -> None:
     assert not guessed(visits["patient"].astype("str"), is_target=True).repeats
+
+
+def test_numbers_of_no_telling_name_are_asked_about_and_not_refused(rng: np.random.Generator) -> None:
+    numbers = pd.Series(rng.integers(70_000, 73_000, ROWS).astype(str))
+    found, coded = guessed(numbers.rename("x")), guessed("C" + numbers.rename("x"))
+    assert not found.repeats and coded.repeats
+    assert all(any("Is this the `person`" in remark for remark in kind.remarks) for kind in (found, coded))
