@@ -17,7 +17,7 @@ import pandas as pd
 
 from dpdsyn import held_out as holding
 from dpdsyn import merging, private_evaluation, saved
-from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions
+from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions, usual_delta
 from dpdsyn.checks import InputError, whole_number
 from dpdsyn.conditions import Conditions
 from dpdsyn.contribution_bounding import used_rows
@@ -52,7 +52,8 @@ class SeededNoiseWarning(UserWarning):
 class DPDSyn:
     """A synthetic table to train models on, under (epsilon, delta)-differential privacy.
 
-    epsilon, delta: the budget for everything that is read from the table. target: the column that models are to
+    epsilon, delta: the budget for everything that is read from the table; delta is `dpdsyn.cautions.usual_delta` if left out, a
+    function of the schema's `rows_public`. target: the column that models are to
     predict; it may stand in the schema instead. other_targets: more columns to predict, served by the same release.
     candidates: the source of candidate rows, the name of any Synthesizer (`swift`, `class_conditional`, `mst`, ...);
     candidate_share: its share of the budget. labels: "calibrated" draws them from honest probabilities; "sample",
@@ -72,7 +73,7 @@ class DPDSyn:
     def __init__(
         self,
         epsilon: float = 1.0,
-        delta: float = 1e-6,
+        delta: float | None = None,
         target: str | None = None,
         candidates: str = "swift",
         candidate_share: float = 0.7,
@@ -120,12 +121,12 @@ class DPDSyn:
         public = with_target(schema_of(schema), self.target)
         refuse_unconfirmed(public, confirm_kinds, "confirm it with fit(..., confirm_kinds=True)")
         method = self._method()
-        budget = Budget(self.epsilon, self.delta)
+        budget = Budget(self.epsilon, usual_delta(self.delta, public.rows_public))
         _refuse_skipped(method, public, budget)
         refuse_contradictions(public)
         table = _named(table)
         private_evaluation.check(table, evaluate, hold_out)
-        said = cautions(self.epsilon, self.delta, public.rows_public)
+        said = cautions(self.epsilon, budget.delta, public.rows_public)
         _warn(said)
         key, noise, fitting, sampling = self._streams()
         if preflight:
@@ -148,7 +149,7 @@ class DPDSyn:
                 tested = private if others is None else self._behind(others, closed, ledger, apart(noise), key)[0]
                 self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
         except BudgetExceeded as error:
-            raise InputError(f"epsilon is {self.epsilon!r} and delta {self.delta!r}: {error}") from error
+            raise InputError(f"epsilon is {self.epsilon!r} and delta {budget.delta!r}: {error}") from error
         self._fitted_with = self._parameters()
         self.schema_ = closed
         self.guarantee_ = replace(
@@ -158,7 +159,7 @@ class DPDSyn:
         )
         self.row_count_ = RowCount.of(self.method_, (public.max_rows_per_person or 1) / (1 - (hold_out or 0.0)))
         self._sampling, self._process, self._seeded_rows = sampling, os.getpid(), self.random_state is not None
-        _warn(caution for caution in cautions(self.epsilon, self.delta, closed.rows_public) if caution not in said)
+        _warn(caution for caution in cautions(self.epsilon, budget.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
             warnings.warn(caution.text, RowCountWarning, stacklevel=2)
         return self
@@ -260,7 +261,7 @@ class DPDSyn:
 
     def _restore(self, meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Take what `_learnt` gave, and the arrays of the method."""
-        Budget(self.epsilon, self.delta)
+        Budget(self.epsilon, usual_delta(self.delta, 0))
         self.schema_ = Schema.from_mapping(meta["schema"])
         self.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
         self.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None

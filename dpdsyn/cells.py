@@ -21,7 +21,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-RESOLUTIONS = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}  # seconds of each
+RESOLUTIONS = {
+    **{"day": 86_400, "hour": 3600, "30 minutes": 1800, "15 minutes": 900, "10 minutes": 600, "5 minutes": 300},
+    **{"minute": 60, "second": 1},
+}  # seconds of each
 
 _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 _MIDNIGHT = re.compile(r"^(\d{4}-\d\d-\d\d)[ T]00:00(?::00(?:\.0+)?)?$")

@@ -16,9 +16,9 @@ from dpdsyn.grain import uniform
 from dpdsyn.listed import Listed, plain
 from dpdsyn.numerals import numeral
 from dpdsyn.pieces import Pieces, units_of, values_of
-from dpdsyn.schema_values import SchemaError, bounds, floats, is_whole, pieces, refuse_unknown, shortened, truth
+from dpdsyn.schema_values import SchemaError, floats, is_whole, pieces, refuse_unknown, shortened, truth
 from dpdsyn.spelling import check_written, plain_number, written_of
-from dpdsyn.times_of_day import of_clock
+from dpdsyn.times_of_day import bounds_of, ends, resolution_of, written
 
 KINDS = ("categorical", "integer", "real", "date")
 MISSING_RULES = ("drop", "own_code")
@@ -123,14 +123,14 @@ class Column:
             name=name,
             kind=kind,
             categories=listed,
-            bounds=of_clock(kind, spec) if spec.get("bounds") is None else bounds(name, kind, spec["bounds"]),
+            bounds=bounds_of(name, kind, spec),
             bins=spec.get("bins", 0),
             scale=spec.get("scale", "linear"),
             format=spec.get("format"),
             cut_at=floats(name, "cut_at", spec["cut_at"]) if "cut_at" in spec else (),
             missing=spec.get("missing") or ("drop" if is_target and is_open else None),
             decimals=spec.get("decimals"),
-            resolution=spec.get("resolution"),
+            resolution=resolution_of(kind, spec),
             unlearnt=spec.get("unlearnt"),
             emit_other=truth(spec.get("emit_other", False), f"column {name!r}: emit_other"),
             pieces=pieces(name, spec.get("pieces")),
@@ -150,7 +150,7 @@ class Column:
             raw |= {"cut_at": list(self.cut_at)} if self.cut_at else {}
             raw |= {"emit_other": True} if self.emit_other else {}
         else:
-            days = [str(np.datetime64("1970-01-01") + int(b)) for b in self.bounds or ()] if self.kind == "date" else self.bounds
+            days = [written(end, self.format) for end in self.bounds or ()] if self.kind == "date" else self.bounds
             cut = {"pieces": self.pieces.to_mapping()} if self.pieces else {"bins": self.bins or LEARN, "scale": self.scale}
             raw |= {"bounds": list(days) if days else LEARN} | cut
         raw |= {key: list(getattr(self, key)) for key in ("counts", "count_sds", "written") if getattr(self, key)}
@@ -196,8 +196,8 @@ class Column:
             raise SchemaError(f"{where}: {self.kind} columns with bins need bounds: [lowest, highest]")
         if self.scale not in SCALES or (self.scale != "linear" and not self.bins):
             raise SchemaError(f"{where}: scale is {self.scale!r}; accepted: {', '.join(SCALES)}, where there are bins")
-        if self.bins and (self.decimals is not None or self.resolution is not None or self.unlearnt is not None):
-            raise SchemaError(f"{where}: decimals, resolution and unlearnt are of what is learnt, and it has bins; keep one")
+        if self.bins and (self.decimals is not None or self.unlearnt is not None):
+            raise SchemaError(f"{where}: decimals and unlearnt are of what is learnt, and it has bins; keep one")
         if self.pieces and self.bins:
             raise SchemaError(f"{where}: it has bins, so there is nothing to be learnt of it; keep bins or pieces")
         if self.bounds is None:
@@ -205,7 +205,7 @@ class Column:
         low, high = self.bounds
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise SchemaError(f"{where}: bounds are [{low}, {high}]; the first must be below the second, both finite")
-        if self._whole and (low != int(low) or high != int(high)):
+        if self._whole and not all(float(end).is_integer() for end in self.ends):
             raise SchemaError(f"{where}: bounds [{low}, {high}] of an {self.kind} column must be whole numbers")
         if not self.bins and max(abs(low), abs(high)) * 10.0 ** (self.decimals or 0) > 2.0**53:
             raise SchemaError(f"{where}: bounds [{low:g}, {high:g}] with {self.decimals or 0} decimals are beyond 2^53 units")
@@ -214,7 +214,8 @@ class Column:
                 f"{where}: bins is {self.bins!r}; a whole number from 1 to {MOST_BINS} is needed, or {LEARN}, or nothing at all"
             )
         if self.bins and len(self.edges) != self.bins + 1:
-            raise SchemaError(f"{where}: {self.bins} bins do not fit between {low:g} and {high:g}; use fewer")
+            between = self.to_mapping()["bounds"] if self.kind == "date" else [f"{low:g}", f"{high:g}"]
+            raise SchemaError(f"{where}: {self.bins} bins do not fit between {' and '.join(between)}; use fewer")
 
     @property
     def ordered(self) -> bool:
@@ -238,7 +239,7 @@ class Column:
     @property
     def edges(self) -> np.ndarray:
         """Lower edges of the bins, then the upper end (exclusive for whole numbers), shape (bins + 1,)."""
-        low, high = self.bounds or (0.0, 0.0)
+        low, high = self.ends if self.bounds else (0.0, 0.0)
         span = high - low + (1 if self._whole else 0)
         steps = np.linspace(0.0, 1.0, self.bins + 1)
         if self.scale == "log":
@@ -301,7 +302,7 @@ class Column:
                 codes = np.clip(np.searchsorted(self.edges, found.values, side="right") - 1, 0, self.bins - 1)
             codes[np.isnan(found.values)] = UNREADABLE
             codes[found.absent] = ABSENT
-            low, high = self._ends
+            low, high = self.ends
             return codes[found.positions], ((found.values < low) | (found.values > high))[found.positions]
         listed = Listed(self.categories)
         unknown = (UNREADABLE if self.other_code is None else self.other_code) if self.categories else 0
@@ -316,12 +317,11 @@ class Column:
         return each(cells, code, ABSENT, np.int64), np.zeros(len(cells), dtype=bool)
 
     @property
-    def _ends(self) -> tuple[float, float]:
+    def ends(self) -> tuple[float, float]:
         """The lowest and the highest of what `found` gives that lie within the bounds."""
         if self.bounds is None:
             return -np.inf, np.inf
-        parts = RESOLUTIONS["day"] // RESOLUTIONS[self.resolution or "day"] if self.kind == "date" else 1
-        return self.bounds[0] * parts, self.bounds[1] * parts + parts - 1
+        return ends(self.kind, self.bounds, RESOLUTIONS[self.resolution or "day"], self.format)
 
     def found(self, cells: pd.Series) -> Different:
         """What the cells of a column of numbers or dates say: numbers, days, or parts of days where it is read so finely."""

@@ -95,10 +95,8 @@ class Whole:
         column = self._columns[name]
         if column.bounds is None or column.is_learnt:
             return np.array(-_FAR), np.array(_FAR)
-        low, high = column.bounds
-        if column.kind != "date":
-            return np.array(low), np.array(high)
-        return np.array(low * DAY), np.array((high + 1) * DAY - seconds(column))
+        low, high = column.ends
+        return np.array(low * seconds(column)), np.array(high * seconds(column))
 
     def known(self, name: str) -> bool:
         """Never: any category may stand there."""
@@ -291,9 +289,8 @@ class _Parser:
         return float(found)
 
     def _within(self, column: Column, found: float, text: str) -> None:
-        low, high = (end * (DAY if column.kind == "date" else 1) for end in column.bounds or ())
-        if column.kind == "date":
-            high += DAY - 1
+        low, high = (end * seconds(column) for end in column.ends)
+        high += seconds(column) - 1 if column.kind == "date" else 0
         if not low <= found <= high:
             raise self.error(f"{text!r} is out of the bounds of {column.name!r}, which are {column.to_mapping()['bounds']}", "")
 

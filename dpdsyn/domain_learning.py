@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from dpdsyn.cells import RESOLUTIONS, canonical
+from dpdsyn.cells import canonical
 from dpdsyn.checks import InputError
 from dpdsyn.column import MOST_DECIMALS, Column
 from dpdsyn.cutting import Cutting, cut
@@ -180,8 +180,8 @@ class _Learner:
                 return None
             low_high = probe.ends(*seen)
         if column.kind == "date":
-            day = RESOLUTIONS["day"] // RESOLUTIONS[column.resolution or "day"]
-            grid = Values.between(column, int(low_high[0]) * day, int(low_high[1] + 1) * day - 1, self._runs)
+            first, last = replace(column, bounds=low_high).ends
+            grid = Values.between(column, int(first), int(last), self._runs)
         else:
             decimals = 0
             if column.kind == "real":
@@ -334,6 +334,5 @@ def _noise(column: Column) -> Column:
 def _nothing(column: Column) -> dict[str, Any]:
     if not column.ordered:
         return {"categories": ("unknown",)}
-    factor = RESOLUTIONS["day"] // RESOLUTIONS[column.resolution or "day"] if column.kind == "date" else 1
-    low, high = units_of(np.array(column.bounds or (0.0, 0.0)), column.decimals or 0).astype(int).tolist()
-    return {"pieces": Pieces((low * factor,), (low * factor,), (high * factor,))}
+    low, high = units_of(np.array(column.ends if column.bounds else (0.0, 0.0)), column.decimals or 0).astype(int).tolist()
+    return {"pieces": Pieces((low,), (low,), (high,))}

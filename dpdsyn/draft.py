@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,11 @@ import yaml
 
 from dpdsyn.cells import canonical, each
 from dpdsyn.column import Column, SchemaError
+from dpdsyn.date_forms import Dates, dates_of
 from dpdsyn.identifiers import naming
-from dpdsyn.kinds import as_numbers, no_compact_date, swapped
-from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT
+from dpdsyn.kinds import as_numbers, numbers_with_commas
+from dpdsyn.numerals import POINT_HINT, STRAY_POINT
+from dpdsyn.repeats import repeats
 from dpdsyn.schema import MARK
 from dpdsyn.schema_values import shortened
 
@@ -35,7 +37,6 @@ _LONGEST_KEY = 1000  # characters
 _ENDLESS = 10**9  # characters of a line
 _ID_ROWS = 20  # so many rows, all different, make a column an id
 _AN_ID = "whole numbers that look like ids"
-_DATE_FORMATS = (None, "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d")
 _UNQUOTED = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")  # numbers that YAML takes for numbers
 _COUNTS = re.compile(r", [\d,]+ values in [\d,]+ rows|^[\d,]+ (?=different)")
 _HEAD = """\
@@ -61,7 +62,7 @@ rows_public: {rows} # {mark}: about how many rows the table has; rounded, so tha
 class _Described:
     """lines: the column's description, or none if it is left out; then `why` says so to the owner, numbers included."""
 
-    lines: tuple[str, ...] = ()
+    lines: list[str] = field(default_factory=list)
     why: str = ""
 
     @property
@@ -85,13 +86,16 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
         whys = [f"{name}: {column.why}" for name, column in described.items() if not column.lines]
         reasons = "; ".join(whys[:5]) or f"there is only {', '.join(map(str, frame))}"
         raise SchemaError(f"fewer than two columns can be described; {reasons}")
-    ids = [name for name, column in described.items() if column.why.startswith(("free text or an id,", _AN_ID))]
+    again = [name for name in frame if name != target and _repeat(str(name), _texts(frame[name]), described[name])]
+    for name in set(again) & set(used):
+        used[name].lines[0] += "; VALUES REPEAT: if it is the `person`, say so above and take it out of here"
+    ids = again + [name for name, column in described.items() if column.why.startswith(("free text or an id,", _AN_ID))]
     text = _HEAD.format(
         title=scalar(title),
         mark=MARK,
         target=f"target: {scalar(target)}" if target else "# target: NAME # the column to be predicted; it has to be categorical",
         rows=_two_digits(len(frame)),
-        person=f"{scalar(ids[0])} # {MARK}: it looks like an id" if ids else "COLUMN",
+        person=f"{scalar(ids[0])} # {MARK}: it looks like an id{', and values repeat' if again else ''}" if ids else "COLUMN",
     )
     left_out = [f"  - {scalar(name)} # {MARK}: {column.kind_of_reason}" for name, column in described.items() if not column.lines]
     if left_out:
@@ -104,6 +108,16 @@ def _texts(cells: pd.Series) -> pd.Series:
     """Cells of any type as the texts by which they are compared (`dpdsyn.cells.canonical`)."""
     written = isinstance(cells.dtype, pd.CategoricalDtype | pd.StringDtype)
     return cells if written else pd.Series(each(cells, canonical, np.nan, object), dtype="str")
+
+
+def _repeat(name: str, cells: pd.Series, described: _Described) -> bool:
+    """Whether a column may say whose row it is."""
+    if described.lines and described.lines[0].startswith(("kind: real", "kind: date")):
+        return False
+    counts = cells.value_counts()
+    numbers = as_numbers(pd.Series(counts.index, dtype="str")) if len(counts) else None
+    found = repeats(name, counts.index if numbers is None else numbers, counts.to_numpy())
+    return found is not None and found.likely
 
 
 def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
@@ -122,15 +136,16 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
     names = None if numbers is None or is_target else naming(name, numbers, present)
     if names == "id":
         return _Described(why=f"{_AN_ID}, which name somebody and measure nothing")
-    dates = None if numbers is not None and texts.str.len().ne(8).any() else _as_dates(texts)
-    if few and not all_differ:
+    dates = None if numbers is not None and texts.str.len().ne(8).any() else dates_of(texts)
+    many_clocks = dates is not None and dates.is_clock and len(texts) > _FEW_NUMBERS and not is_target
+    if few and not all_differ and not many_clocks:
         lines = _categorical(texts, numbers, present < len(cells) and not is_target)
-    elif numbers is None and as_numbers(texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) is not None:
-        return _Described(why=f"numbers with commas: {COMMA_HINT}")
+    elif numbers is None and (commas := numbers_with_commas(texts)) is not None:
+        return _Described(why=commas)
     elif is_target and numbers is None:
         return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} short classes")
     elif dates is not None and not is_target:
-        lines = _date(*dates, texts)
+        lines = _date(dates)
     elif numbers is None and len(texts) <= present / _ROWS_EACH and texts.str.len().max() <= _LONGEST_CATEGORY:
         lines = [f"kind: categorical # {MARK}; too many values to be listed, so these are learnt under differential privacy"]
     elif numbers is None:
@@ -145,18 +160,7 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
     if lines and present < len(cells):
         rule = "drop # rows without a label are left out" if is_target else "own_code # empty cells are a value of their own"
         lines.append(f"missing: {rule}; {MARK}: some cells are empty")
-    return _Described(tuple(lines)) if lines else _Described(why="values so far apart or so close that no bins fit")
-
-
-def _as_dates(texts: pd.Series) -> tuple[str | None, pd.Series] | None:
-    """The first format in which all texts are dates, and the dates."""
-    for form in _DATE_FORMATS:
-        if (form is None and not texts.str.match(r"^\d{4}-\d\d-\d\d").all()) or no_compact_date(texts, form):
-            continue
-        dates = pd.to_datetime(texts, format=form or "ISO8601", errors="coerce", utc=True)
-        if dates.notna().all():
-            return form, dates
-    return None
+    return _Described(lines) if lines else _Described(why="values so far apart or so close that no bins fit")
 
 
 def _categorical(texts: pd.Series, numbers: np.ndarray | None, some_missing: bool) -> list[str]:
@@ -212,18 +216,22 @@ def _cut(numbers: np.ndarray) -> list[str]:
     ]
 
 
-def _date(form: str | None, dates: pd.Series, texts: pd.Series) -> list[str]:
-    first, last = int(dates.min().year), int(dates.max().year)
+def _date(found: Dates) -> list[str]:
+    form = found.form
+    fits = (
+        f"{scalar(found.also)} fits all cells as well, so keep the one that is meant"
+        if found.also
+        else "the first form that fits all"
+    )
+    written = [f"format: {scalar(form)} # {MARK}; {fits}"] if form else []
+    if found.is_clock:
+        return [f"kind: date # {MARK}: a time of day", *written, f"resolution: {found.resolution} # {MARK}", "bins: 24"]
+    first, last = int(found.moments.min().year), int(found.moments.max().year)
     if not 1000 <= first <= last <= 9998:
         return []
     bounds = f"bounds: [{first}-01-01, {last}-12-31] # {MARK}; cells outside are clipped"
-    other = swapped(form)
-    twice = other is not None and pd.to_datetime(texts, format=other, errors="coerce").notna().all()
-    fits = f"{scalar(other)} fits all cells as well, so keep the one that is meant" if twice else "the first form that fits all"
-    written = [f"format: {scalar(form)} # {MARK}; {fits}"] if form else []
-    timed = form is None and texts.str.contains(r"[T ]\d\d:(?!00:00)|:(?!00)\d\d|[T ](?!00)\d\d:", regex=True).any()
-    times = "; TIMES OF DAY ARE LEFT OUT: to keep them write `resolution: minute` instead of bounds and bins" if timed else ""
-    return [f"kind: date # {MARK}{times}", *written, bounds, f"bins: {_BINS}"]
+    left_out = f"; TIMES OF DAY ARE LEFT OUT: to keep them write `resolution: {found.resolution}`" if found.resolution else ""
+    return [f"kind: date # {MARK}{left_out}", *written, bounds, f"bins: {_BINS}"]
 
 
 def _outward(low: float, high: float) -> tuple[float, float]:

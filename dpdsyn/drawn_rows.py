@@ -158,11 +158,8 @@ def ends(column: Column) -> tuple[np.ndarray, np.ndarray]:
 
 def limits(column: Column) -> tuple[float, float]:
     """The least and the largest number that a column may show: its bounds, or as far as its pieces reach if it states none."""
-    if column.bounds is not None and column.kind == "date":
-        factor = 86_400 // seconds(column)
-        return column.bounds[0] * factor, (column.bounds[1] + 1) * factor - 1
     if column.bounds is not None:
-        return column.bounds
+        return column.ends
     low, high = ends(column)
     return float(np.nanmin(low)), float(np.nanmax(high))
 

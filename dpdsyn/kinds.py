@@ -7,9 +7,10 @@ are for the owner alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +19,21 @@ import pandas as pd
 
 from dpdsyn.cells import canonical
 from dpdsyn.column import SchemaError
+from dpdsyn.date_forms import Dates, dates_of, finest, unlike_dates
 from dpdsyn.identifiers import CODE_REMARK, FEW, ID_REMARK, Naming, naming
-from dpdsyn.numerals import COMMA_HINT, DECIMAL_COMMA, POINT_HINT, STRAY_POINT
-from dpdsyn.parquet import cells_of
+from dpdsyn.numerals import POINT_HINT, STRAY_POINT, with_points
+from dpdsyn.parquet import cells_of, declares_text, utf8
+from dpdsyn.repeats import repeats
+from dpdsyn.sentinels import Sentinels
 
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
 _LONG = 100  # characters; longer texts look like remarks that somebody typed
+_FIRST = 16  # pieces of a Parquet file, of some 65,000 rows, in which repeats are looked for
 _NEARLY = 0.9  # such a share of different cells that are numbers, or dates, is worth a remark
 _LARGEST = 1e15  # beyond it whole numbers are ids rather than quantities
-_TRIED = 200  # different cells that are tried before all are
-_DAYS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d")
-_TIMES = ("%H:%M:%S", "%H:%M")
-_WITH_TIME = tuple(f"{day}{between}{time}" for day in ("%Y-%m-%d", *_DAYS) for between in (" ", "T") for time in _TIMES)
-_FORMS = (None, *_WITH_TIME, *_DAYS)  # None is ISO 8601
-_ISO_DAY = r"^\d{4}-\d\d-\d\d$"
-_ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
-_ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
+_GROUPED_BY_COMMAS = r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$"
+USE_COMMA = "say `--decimal ,` and draft again"
 _THREE_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
-_CLOCKS = "moments of a time zone; the day and the time are those written down, and the zone is left out"
 _GAPS = "some cells are missing: add `missing: own_code`, a value of its own, or `missing: drop`, which leaves their rows out"
 _IGNORE = "if it is an id or a remark that somebody typed, put it under `ignore`, for nothing can be learnt of it"
 
@@ -46,12 +44,14 @@ class Kind:
 
     spec: its description, as of `dpdsyn.column.Column.from_mapping`; empty if no column can hold its type. inferred: whether
     cells decided. remarks: for the owner, who may be told of rows. also: another format that fits all dates as well.
+    repeats: whether it may say whose row it is (`dpdsyn.repeats`).
     """
 
     spec: Mapping[str, Any] = field(default_factory=dict)
     inferred: bool = False
     remarks: tuple[str, ...] = ()
     also: str | None = None
+    repeats: bool = False
 
 
 # --- guessed from cells ----------------------------------------------------------------------------------------
@@ -62,14 +62,23 @@ def guessed(cells: pd.Series, is_target: bool = False) -> Kind:
 
     A target of numbers is categorical if there are few different ones.
     """
+    kind = _guessed(cells, is_target)
+    if is_target or kind.spec.get("kind") == "date" or cells.isna().all():
+        return kind
+    found = cells.value_counts()
+    numbers = as_numbers(pd.Series(found.index, dtype="str"))
+    return remarked(kind, str(cells.name), (found.index if numbers is None else numbers).tolist(), found.to_numpy())
+
+
+def _guessed(cells: pd.Series, is_target: bool) -> Kind:
     texts = pd.Series(cells.dropna().unique(), dtype="str")
     if not len(texts):
         return _categorical("every cell is missing, so nothing can be learnt of it; you may put it under `ignore`")
     numbers = as_numbers(texts)
-    date = None if numbers is not None and texts.str.len().ne(8).any() else _as_dates(texts)
+    date = None if numbers is not None and texts.str.len().ne(8).any() else dates_of(texts)
     all_differ = len(texts) == int(cells.notna().sum()) >= _ID_ROWS
     if date is not None:
-        return date
+        return _of_dates(date)
     if numbers is not None:
         whole = bool((numbers % 1 == 0).all())
         if is_target and len(np.unique(numbers)) <= FEW:
@@ -100,12 +109,11 @@ def _of_texts(texts: pd.Series, all_differ: bool, some_missing: bool) -> list[st
     """What to tell an owner of a column that is neither numbers nor dates."""
     if (stray := int(texts.str.endswith(STRAY_POINT).sum())) > 0:
         return [f"{stray:,} different cells have a point as no number does here: {POINT_HINT}; so it is taken for categories"]
-    if as_numbers(texts.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)) is not None:
-        return [f"numbers with commas; {COMMA_HINT}"]
-    unlike = int(pd.to_numeric(texts, errors="coerce").isna().sum())
-    what = "numbers"
+    if (commas := numbers_with_commas(texts)) is not None:
+        return [f"{commas}; so it is taken for categories"]
+    unlike, what = int(pd.to_numeric(texts, errors="coerce").isna().sum()), "numbers"
     if unlike > (1 - _NEARLY) * len(texts):
-        unlike, what = int((~texts.str.match(_ISO)).sum()), "dates"
+        unlike, what = unlike_dates(texts) or (0, "")
     if 0 < unlike <= (1 - _NEARLY) * len(texts):
         return [
             f"all but {unlike:,} of {len(texts):,} different cells are {what}, and so it is taken for categories; if the others "
@@ -119,6 +127,24 @@ def _of_texts(texts: pd.Series, all_differ: bool, some_missing: bool) -> list[st
     return [f"one value throughout{empty}"]
 
 
+def numbers_with_commas(texts: pd.Series) -> str | None:
+    """Of different texts that are numbers with decimal commas, or of which nearly all are, what to say to an owner."""
+    commas = texts.str.contains(",", regex=False)
+    if not commas.any():
+        return None
+    english = texts.str.match(_GROUPED_BY_COMMAS)
+    if (english | ~commas).all() and as_numbers(texts.str.replace(",", "", regex=False)) is not None:
+        return (
+            f"numbers whose commas group thousands, which is not read: write them without, or {USE_COMMA} if it is a decimal mark"
+        )
+    pointed = pd.Series(with_points(pd.Index(texts), True), dtype="str")
+    unlike = int(pd.to_numeric(pointed, errors="coerce").isna().sum())
+    if unlike > (1 - _NEARLY) * len(texts) or texts.str.match(r"^[+-]?0\d").any():
+        return None
+    others = f" but for {unlike:,} of {len(texts):,} different cells (if they stand for missing ones: --missing TEXT)"
+    return f"numbers with commas{others if unlike else ''}: {USE_COMMA} if the comma is the decimal mark"
+
+
 def as_numbers(texts: pd.Series) -> np.ndarray | None:
     """The numbers that the texts write, or None if some do not; 007 is a code, not a number."""
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
@@ -126,59 +152,27 @@ def as_numbers(texts: pd.Series) -> np.ndarray | None:
     return None if codes or not np.isfinite(numbers).all() or np.abs(numbers).max() > _LARGEST else numbers
 
 
-def _as_dates(texts: pd.Series) -> Kind | None:
-    """The first form in which all texts are dates, and how fine they are; None if there is none."""
-    for form in _FORMS:
-        if _moments(texts.head(_TRIED), form) is None:
-            continue
-        moments = _moments(texts, form)
-        if moments is not None:
-            spec = {"kind": "date"} | ({} if form is None else {"format": form})
-            other = swapped(form)
-            if other is None or _moments(texts, other) is None:
-                return Kind({**spec, **_resolution(moments)}, True)
-            remark = f"dates that fit {form} and {other} alike; the first is taken, so correct `format` if it is the other"
-            return Kind({**spec, **_resolution(moments)}, True, (remark,), other)
-    return _as_iso(texts)
+def _of_dates(found: Dates) -> Kind:
+    spec = {"kind": "date"} | ({} if found.form is None else {"format": found.form})
+    spec |= {"resolution": found.resolution} if found.resolution else {}
+    return Kind(spec, True, found.remarks, found.also)
 
 
-def swapped(form: str | None) -> str | None:
-    """The form that has the day where this one has the month and the month where it has the day; None for ISO and the like."""
-    if form is None or not form.startswith(("%m/%d", "%d/%m")):
-        return None
-    return form.translate(str.maketrans("md", "dm"))
+def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -> Kind:
+    """The kind of a column with what its cells say besides: that it may be the `person`, or has a code for missing cells.
 
-
-def _as_iso(texts: pd.Series) -> Kind | None:
-    """Of ISO 8601, some with a time of day and some without, or with a time zone."""
-    if not texts.str.match(_ISO).all():
-        return None
-    moments = pd.to_datetime(texts.str.replace(_ZONE, "", regex=True), format="ISO8601", errors="coerce")
-    zoned = texts.str.contains(r"\d\d:\d\d.*" + _ZONE, regex=True).any()
-    return None if moments.isna().any() else Kind({"kind": "date", **_resolution(moments)}, True, (_CLOCKS,) if zoned else ())
-
-
-def _moments(texts: pd.Series, form: str | None) -> pd.Series | None:
-    """The moments that the texts write in this form, or None if some do not."""
-    if form is None and not texts.str.match(_ISO_DAY).all():
-        return None
-    if no_compact_date(texts, form):
-        return None
-    moments = pd.to_datetime(texts, format=form or "ISO8601", errors="coerce")
-    return None if moments.isna().any() else moments
-
-
-def no_compact_date(texts: pd.Series, form: str | None) -> bool:
-    """Whether the form is of digits alone and a text has not as many: 018926 is a code, which pandas would take for year 189."""
-    return form is not None and form.startswith("%Y%m%d") and bool(texts.str.match(r"\d{8}").ne(True).any())
-
-
-def _resolution(moments: pd.Series) -> dict[str, str]:
-    """How fine a column of moments is, where it is finer than days."""
-    for name, parts in (("second", moments.dt.second), ("minute", moments.dt.minute), ("hour", moments.dt.hour)):
-        if (parts != 0).any() or (name == "second" and (moments.dt.microsecond != 0).any()):
-            return {"resolution": name}
-    return {}
+    values: the different ones, numbers where the column holds them, and counts of each.
+    """
+    what = kind.spec.get("kind")
+    again = None if what in ("date", "real") else repeats(name, values, counts)
+    if again is not None and isinstance(values[0], str) and dates_of(pd.Series(values, dtype="str")) is not None:
+        again = None  # texts of days, as a Parquet file may declare them
+    remarks: tuple[str, ...] = () if again is None else (again.told,)
+    if what in ("integer", "real"):
+        numbers = Sentinels()
+        numbers.add(np.repeat(np.array(values, dtype=float), counts))
+        remarks += tuple(one.told for one in numbers.found())
+    return replace(kind, remarks=(*kind.remarks, *remarks), repeats=again is not None and again.likely)
 
 
 # --- declared by a Parquet file --------------------------------------------------------------------------------
@@ -211,7 +205,27 @@ def _of_field(field: Any, read: Callable[[], Iterator[Any]]) -> Kind:
     import pyarrow.types as is_
 
     named = _of_names(naming(field.name), inferred=False) if is_.is_integer(field.type) else None
-    return named or _of_type(field.type, read)
+    kind = named or _of_type(field.type, read)
+    if not (is_.is_integer(field.type) or is_.is_floating(field.type) or declares_text(field.type)):
+        return kind
+    values, counts = _counted(read())
+    return remarked(kind, field.name, values, counts) if len(values) else kind
+
+
+def _counted(arrays: Iterable[Any]) -> tuple[list[Any], np.ndarray]:
+    """The different values of a column's first rows, and how often each stands there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    some = list(islice(arrays, _FIRST))
+    if not some:
+        return [], np.zeros(0, dtype=np.int64)
+    first = pa.chunked_array(some).combine_chunks()
+    first = (
+        utf8(first.dictionary_decode() if pa.types.is_dictionary(first.type) else first) if declares_text(first.type) else first
+    )
+    counted = pc.value_counts(first.drop_null())
+    return counted.field("values").to_pylist(), counted.field("counts").to_numpy()
 
 
 def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
@@ -233,6 +247,9 @@ def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
     if is_.is_timestamp(kind):
         remarks = (f"moments of a time zone; the day and the time are those that clocks of {kind.tz} show",) if kind.tz else ()
         return Kind({"kind": "date"} | _finest(read()), True, remarks)
+    if is_.is_time(kind):
+        found = _finest(read())
+        return Kind({"kind": "date", "format": "%H:%M:%S" if found == {"resolution": "second"} else "%H:%M"} | found, True)
     if is_.is_duration(kind):
         return Kind(remarks=("it holds durations; give them as numbers, of days for one. It is left out",))
     if is_.is_nested(kind) or is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind):
@@ -241,16 +258,16 @@ def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
 
 
 def _finest(arrays: Iterable[Any]) -> dict[str, str]:
-    """How fine moments are, by the clocks of their time zone, where they are finer than days."""
+    """How fine moments or times of day are, by the clocks of their time zone, where they are finer than days."""
     import pyarrow.compute as pc
 
-    found: set[str] = set()
-    for moments in arrays:
-        for name, parts in (("second", (pc.second, pc.subsecond)), ("minute", (pc.minute,)), ("hour", (pc.hour,))):
-            if name not in found and any(pc.any(pc.not_equal(part(moments), 0)).as_py() for part in parts):
-                found.add(name)
-    finest = next((name for name in ("second", "minute", "hour") if name in found), None)
-    return {"resolution": finest} if finest else {}
+    clocks, fractions = np.zeros(0, dtype=np.int64), False
+    for cells in arrays:
+        parts = (pc.multiply(pc.hour(cells), 3600), pc.multiply(pc.minute(cells), 60), pc.second(cells))
+        clocks = np.union1d(clocks, pc.unique(pc.add(pc.add(*parts[:2]), parts[2])).drop_null().to_numpy(zero_copy_only=False))
+        fractions = fractions or bool(pc.any(pc.not_equal(pc.subsecond(cells), 0)).as_py())
+    found = finest(clocks, fractions)
+    return {"resolution": found} if found else {}
 
 
 def _of_first_texts(array: Any) -> list[str]:
@@ -261,9 +278,10 @@ def _of_first_texts(array: Any) -> list[str]:
         return ["in the first rows every cell is missing"]
     if len(texts) == len(cells) >= _ID_ROWS:
         return [f"in the first rows every cell is different; {_IGNORE}"]
-    date = _as_dates(texts)
-    if date is None:
+    found = dates_of(texts)
+    if found is None:
         return []
+    date = _of_dates(found)
     written = ", ".join(f"{key}: {value}" for key, value in date.spec.items())
     also = f", or {date.also} for the format, which fits as well" if date.also else ""
     return [f"it is declared a text, and in the first rows all cells are dates; if they all are, say {{{written}}}{also}"]

@@ -14,7 +14,7 @@ from dpdsyn.pieces import values_of
 from dpdsyn.schema import Schema
 from dpdsyn.times_of_day import is_time_of_day
 
-_NUMPYS = {"day": "D", "hour": "h", "minute": "m", "second": "s"}
+_NUMPYS = {"day": "D", "hour": "h", "second": "s"}  # of other resolutions minutes
 _SPREAD = 3.0  # standard deviations that may be noise
 _SHOWN = 3  # values that stand for themselves, the commonest
 
@@ -64,7 +64,7 @@ def _written(column: Column, units: int) -> str:
     """A value of a column of numbers or dates, as a person writes it."""
     if column.kind == "date":
         moment = np.datetime64(units * RESOLUTIONS[column.resolution or "day"], "s")
-        day, _, clock = str(moment.astype(f"datetime64[{_NUMPYS[column.resolution or 'day']}]")).partition("T")
+        day, _, clock = str(moment.astype(f"datetime64[{_NUMPYS.get(column.resolution or 'day', 'm')}]")).partition("T")
         return clock if clock and is_time_of_day(column.format) else f"{day} {clock}".strip()
     return str(units) if column.kind == "integer" else f"{values_of(np.array([units]), column.decimals or 0)[0]:.15g}"
 

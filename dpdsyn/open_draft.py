@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dpdsyn.column import SchemaError
+from dpdsyn.date_forms import SHORT_YEARS
 from dpdsyn.draft import key, scalar
 from dpdsyn.kinds import Kind
+from dpdsyn.schema import MARK
 from dpdsyn.schema_values import shortened
 
 _HEAD = """\
@@ -29,11 +31,12 @@ kinds_inferred: true
 """
 _BODY = """
 {target}
-rows_public: learn # or about how many rows there are, rounded so that one row more does not change it
+rows_public: learn # or about how many rows there are, rounded so that one row more does not change it; delta may follow it
 
-# If a person can have several rows, name the column that says whose row it is; some rows of each are then used, and the
-# guarantee is for a person instead of a row:
-# person: COLUMN
+# If a person can have several rows, name the column that says whose row it is; at most so many rows of each are then used,
+# of weight 1 / max_rows_per_person each, and the guarantee is for a person instead of a row. Synthetic rows stand alone: no
+# two of them are of one person.
+# person: {person}
 # max_rows_per_person: 1
 
 {ignore}
@@ -44,7 +47,8 @@ columns:
 
 @dataclass(frozen=True)
 class Draft:
-    """text: the schema file, which names and kinds alone decide, and of dates whether another form fits as well.
+    """text: the schema file, which names and kinds alone decide, and of dates whether another form fits as well. Where values
+    repeat as ids of persons do a line has a mark that it was read off the rows, and the schema is a draft until it is gone.
 
     remarks: for the table's owner, who may be told of rows.
     """
@@ -70,7 +74,10 @@ def open_draft(kinds: Mapping[str, Kind], title: str, target: str | None = None)
         text += _INFERRED.format(guessed=f"{'KINDS WERE' if len(inferred) == len(used) else some} GUESSED FROM THE CELLS")
     text += _BODY.format(
         target=f"target: {scalar(target)}" if target else "# target: NAME # the column to be predicted: categories or a number",
-        ignore=f"ignore: [{_listed(left_out)}]" if left_out else "# ignore: [COLUMN] # columns that are left out",
+        ignore=f"ignore: [{_listed(left_out)}]{_asked(left_out, kinds)}"
+        if left_out
+        else "# ignore: [COLUMN] # columns that are left out",
+        person=scalar(next((name for name, kind in kinds.items() if kind.repeats), "COLUMN")),
     )
     lines = [_line(name, kind) for name, kind in used.items()]
     remarks = [f"{name}: {remark}" for name, kind in kinds.items() for remark in kind.remarks]
@@ -89,7 +96,21 @@ def _of_a_number(target: str) -> str:
 def _line(name: str, kind: Kind) -> str:
     entries = ", ".join(f"{entry}: {_value(value)}" for entry, value in kind.spec.items())
     also = f" # OR format: {scalar(kind.also)}? Both fit all cells; keep the one that is meant" if kind.also else ""
-    return f"  {key(name)} {{{entries}}}{also}"
+    years = f" # {SHORT_YEARS}" if "%y" in str(kind.spec.get("format")) else ""
+    return f"  {key(name)} {{{entries}}}{_asked([name], {name: kind})}{also}{years}"
+
+
+def _asked(names: list[str], kinds: Mapping[str, Kind]) -> str:
+    """The question whose rows they are, as a mark, where one of the columns may say so."""
+    some = [name for name in names if kinds[name].repeats]
+    if not some:
+        return ""
+    one = scalar(some[0])
+    whose = f"{', '.join(map(scalar, some))}: values repeat" if len(names) > 1 else "values repeat"
+    return (
+        f" # {MARK}: {whose}: is this the `person`? Then take {one} out of here and state `person: {one}` and "
+        "`max_rows_per_person` above. If it is not, delete this question"
+    )
 
 
 def _value(value: Any) -> str:

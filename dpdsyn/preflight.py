@@ -19,8 +19,9 @@ from dpdsyn.cells import each
 from dpdsyn.column import ABSENT, UNREADABLE, Column, SchemaError
 from dpdsyn.complaints import complaint
 from dpdsyn.contribution_bounding import whose
-from dpdsyn.raw_rules import broken
+from dpdsyn.raw_rules import applied, broken, misspelt
 from dpdsyn.schema import Schema
+from dpdsyn.sentinels import Sentinel, Sentinels
 
 OFTEN = 0.05  # a larger share of cells that are not what the schema says is worth a word
 _LEAST_ROWS = 2
@@ -113,7 +114,9 @@ class Report:
     faults: what is refused. nothing: columns of which no cell is what the schema says, which are refused where all rows are at
     hand. shares: of all columns how many cells are undeclared, clipped, missing or blurred, where there are some. broken: how
     many rows break each rule of the schema, by its words. common: how many cells of each column that is not open share the code
-    that most of them have.
+    that most of them have. applied: in how many rows the conditions of each rule hold that has some; misspelt: those that hold in
+    none, maybe for a category that is written otherwise. sentinels: of columns of numbers those that look like codes for missing
+    cells.
     """
 
     faults: tuple[Fault, ...]
@@ -123,11 +126,22 @@ class Report:
     shares: tuple[Share, ...] = ()
     broken: Mapping[str, int] = field(default_factory=dict)
     common: Mapping[str, int] = field(default_factory=dict)
+    applied: Mapping[str, int] = field(default_factory=dict)
+    misspelt: tuple[str, ...] = ()
+    sentinels: Mapping[str, tuple[Sentinel, ...]] = field(default_factory=dict)
 
     @property
     def broken_rules(self) -> tuple[str, ...]:
-        """Of each rule that rows break, a sentence for the owner; the method does not hear of it, and published rows keep it."""
-        return tuple(
+        """Of each rule that rows break, or that may be misspelt, a sentence for the owner.
+
+        The method does not hear of it, and published rows keep the rule.
+        """
+        never = tuple(
+            f"constraint {written!r}: its condition holds in no row; see that its values are written as in the table, "
+            "capital letters included"
+            for written in self.misspelt
+        )
+        return never + tuple(
             f"constraint {written!r}: {rows:,} rows ({rows / max(self.rows, 1):.2%}) break it; published rows keep it even so"
             for written, rows in self.broken.items()
             if rows
@@ -190,7 +204,8 @@ def examined(table: pd.DataFrame | str | Path, schema: Schema) -> Report:
 def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
     found: dict[tuple[str, str], Fault] = {}
     counted = {column.name: _Counted(column) for column in schema.columns}
-    rules = dict.fromkeys((rule.written for rule in schema.constraints), 0)
+    rules, conditions = (dict.fromkeys((rule.written for rule in schema.constraints), 0) for _ in range(2))
+    odd = {column.name: Sentinels() for column in schema.columns if column.kind in ("integer", "real")}
     rows = usable = 0
     for frame in frames:
         kept = np.ones(len(frame), dtype=bool)
@@ -210,11 +225,18 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
         else:
             usable += int(kept.sum())
         rules = {written: rules[written] + strays for written, strays in broken(schema, frame).items()}
+        conditions = {written: conditions[written] + held for written, held in applied(schema, frame).items()}
+        for name, numbers in odd.items():
+            found_there = schema[name].found(frame[name])
+            numbers.add(found_there.values[found_there.positions])
         rows += len(frame)
     nothing = tuple(fault for one in counted.values() if (fault := one.nothing(rows)) is not None)
     shares = tuple(share for one in counted.values() for share in one.shares(rows))
     common = {name: one.common for name, one in counted.items() if not schema[name].is_open}
-    return Report(tuple(found.values()), rows, usable, nothing, shares, rules, common)
+    conditions = conditions if rows else {}
+    never = tuple(misspelt(schema, conditions))
+    sentinels = {name: tuple(numbers.found()) for name, numbers in odd.items()}
+    return Report(tuple(found.values()), rows, usable, nothing, shares, rules, common, conditions, never, sentinels)
 
 
 class _Counted:

@@ -5,11 +5,13 @@ No method hears of it: a rule that real rows break is kept by the published rows
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from dpdsyn.cells import canonical, distinct, each
-from dpdsyn.constraints import Dependence, Implication, seconds
+from dpdsyn.constraints import Among, Dependence, Implication, seconds
 from dpdsyn.learnt_dependence import stated_number
 from dpdsyn.listed import Listed
 from dpdsyn.schema import Schema
@@ -53,6 +55,26 @@ def broken(schema: Schema, frame: pd.DataFrame) -> dict[str, int]:
         rule.written: int((rule.broken(rows) if isinstance(rule, Implication) else _strays(rule, rows)).sum())
         for rule in schema.constraints
     }
+
+
+def applied(schema: Schema, frame: pd.DataFrame) -> dict[str, int]:
+    """In how many rows the conditions of each rule hold that has some, by its words."""
+    rows = RawRows(schema, frame)
+    conditional = [rule for rule in schema.constraints if isinstance(rule, Implication) and rule.conditions]
+    return {rule.written: int(np.sum(rule.applies(rows))) for rule in conditional}
+
+
+def misspelt(schema: Schema, rows: Mapping[str, int]) -> list[str]:
+    """Of the rules of `applied` whose conditions hold in no row those that name a category that nobody listed, by their words.
+
+    Where categories are listed a rule with another one is refused.
+    """
+    never = [rule for rule in schema.constraints if isinstance(rule, Implication) and rows.get(rule.written) == 0]
+    return [
+        rule.written
+        for rule in never
+        if any(isinstance(test, Among) and test.texts and schema[test.column].is_open for test in rule.conditions)
+    ]
 
 
 def _strays(rule: Dependence, rows: RawRows) -> np.ndarray:

@@ -223,9 +223,9 @@ def _cells(column: Column, rows: int) -> pd.Series:
         values = column.categories or _WORDS
         return pd.Series([values[i % len(values)] for i in range(rows)], dtype=object)
     if column.kind == "date":
-        low, high = column.bounds or (16_000.0, 19_999.0)  # days since 1970: some ten years
-        day = RESOLUTIONS["day"]
-        seconds = np.linspace(low * day, (high + 1) * day - 1, rows).astype(np.int64).astype("datetime64[s]")
+        step = RESOLUTIONS[column.resolution or "day"]
+        low, high = replace(column, bounds=column.bounds or (16_000.0, 19_999.0)).ends  # days since 1970: some ten years
+        seconds = np.linspace(low * step, (high + 1) * step - 1, rows).astype(np.int64).astype("datetime64[s]")
         return pd.Series(pd.Series(seconds).dt.strftime(column.format or "%Y-%m-%dT%H:%M:%S"), dtype=object)
     low, high = column.bounds or (0.0, 127.0)
     numbers = np.linspace(low, high, rows)

@@ -30,7 +30,7 @@ class Release(DPDSyn):
         method: str = "dpdsyn.method:GuidedSynthesizer",
         parameters: Mapping[str, Any] | None = None,
         epsilon: float = 1.0,
-        delta: float = 1e-6,
+        delta: float | None = None,
         target: str | None = None,
         random_state: int | None = None,
     ) -> None:

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from dpdsyn.conditions import Conditions
 
 
+STAND_ALONE = (
+    "each synthetic row stands alone: rows of one person are not kept together, and an id that is made anew is new in each"
+)
+
+
 def asks_for_rows(make: argparse.ArgumentParser) -> None:
     """Add the options."""
     make.add_argument(
@@ -40,10 +45,16 @@ def kept(model: DPDSyn, conditions: Conditions) -> list[str]:
 
 
 def kept_rules(model: DPDSyn, conditions: Conditions) -> dict[str, Any]:
-    """The same for the privacy statement; nothing where there are no rules and no conditions."""
+    """The same for the privacy statement, and what rows are where people have several; nothing where there is nothing to say."""
     rules, told = [rule.to_plain() for rule in model.schema_.constraints], conditions.told()
     return {
+        **({"persons": STAND_ALONE} if _has_persons(model) else {}),
         **({"constraints": rules} if rules else {}),
         **({"conditioned_on": told} if told else {}),
         **({"rows_drawn": vars(model.tally)} if rules or told else {}),
     }
+
+
+def _has_persons(model: DPDSyn) -> bool:
+    """Whether somebody may look for several rows of a person: the schema names one, or ids are made."""
+    return model.schema_.person is not None or any(column.pattern is not None for column in model.schema_.made)

@@ -25,7 +25,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     doctor = commands.add_parser("doctor", help="what to expect of a schema and a budget, before any is spent; opens no table")
     doctor.add_argument("--schema", type=Path, required=True, metavar="YAML")
     doctor.add_argument("--epsilon", type=float, required=True)
-    doctor.add_argument("--delta", type=float, default=1e-6)
+    doctor.add_argument("--delta", type=float, help="that of `dpdsyn synthesize` if left out")
     doctor.add_argument("--rows", type=int, help="about how many rows there are; rows_public of the schema if left out")
     doctor.add_argument("--target", help="the column to be predicted, if the schema does not name it")
     doctor.add_argument(
@@ -37,6 +37,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def tell(given: argparse.Namespace) -> int:
     from dpdsyn.api import with_target
+    from dpdsyn.cautions import usual_delta
     from dpdsyn.expectations import expected
     from dpdsyn.rehearsal import Unforeseeable
     from dpdsyn.schema import Schema
@@ -45,7 +46,8 @@ def tell(given: argparse.Namespace) -> int:
     schema = with_target(Schema.from_yaml(given.schema), given.target)
 
     def at(epsilon: float) -> Expectation:
-        return expected(schema, epsilon, given.delta, given.rows, given.evaluate, method)
+        delta = usual_delta(given.delta, schema.rows_public)
+        return expected(schema, epsilon, delta, given.rows, given.evaluate, method)
 
     try:
         asked = at(given.epsilon)

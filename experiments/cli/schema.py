@@ -86,6 +86,7 @@ def _draft_to_replace(given: argparse.Namespace) -> int:
 def _open_draft(given: argparse.Namespace) -> int:
     from dpdsyn.kinds import declared, guessed
     from dpdsyn.open_draft import open_draft
+    from dpdsyn.schema import MARK
     from experiments.data.table_file import is_parquet, read_table
 
     if is_parquet(given.table):
@@ -97,6 +98,8 @@ def _open_draft(given: argparse.Namespace) -> int:
     sys.stdout.write(draft.text)
     for remark in draft.remarks:
         say(f"note: {remark}")
+    if any(kind.repeats for kind in kinds.values()):
+        say(f"Answer what the schema asks at `{MARK}`, whose rows they are: until then it is a draft, and refused")
     if _tell_of_words_for_missing(given) or draft.remarks:
         say("These notes tell of the rows and are not for publishing; the schema tells of names and kinds")
     if any(kind.inferred for kind in kinds.values()):
@@ -206,7 +209,7 @@ def still_a_draft(path: Path) -> str:
     marks = f": {len(lines)} marks `{MARK}` remain ({some} {numbers})" if lines else ""
     return (
         f"{path} is still a draft, read off the rows, so nothing made with it is private{marks}. Replace what was read "
-        "by public knowledge, delete the marks and the line `drafted: true`"
+        "by public knowledge, answer what is asked, delete the marks and the line `drafted: true`"
     )
 
 

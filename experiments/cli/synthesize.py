@@ -38,7 +38,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     make.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv, .csv.gz or .parquet")
     make.add_argument("--target", help="the column to be predicted, if the schema does not name it")
     make.add_argument("--epsilon", type=float, required=True)
-    make.add_argument("--delta", type=float, default=1e-6)
+    make.add_argument("--delta", type=float, help="1e-6 or a hundredth of 1 / rows_public if left out; 1e-8 where that is open")
     make.add_argument(
         "--rows", type=int, help="how many to make; rows_public by default, as the schema states it or as it was learnt"
     )
@@ -111,7 +111,7 @@ class Request:
     output: Path
     target: str | None
     epsilon: float
-    delta: float
+    delta: float | None
     rows: int | None
     method: str | None
     changes: Sequence[str]
@@ -142,7 +142,7 @@ class Request:
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
     from dpdsyn.api import SeededNoiseWarning
-    from dpdsyn.cautions import WeakGuaranteeWarning, cautions
+    from dpdsyn.cautions import WeakGuaranteeWarning, cautions, usual_delta
     from dpdsyn.privacy import Budget
     from dpdsyn.published_rows import refuse_contradictions
     from dpdsyn.release import Release
@@ -151,7 +151,7 @@ def synthesize(request: Request) -> int:
     from experiments.machine import leave_no_core
 
     leave_no_core()
-    Budget(request.epsilon, request.delta)
+    Budget(request.epsilon, usual_delta(request.delta, 0))
     _check_output(request)
     schema = _schema(request)
     refuse_contradictions(schema, request.conditions)
@@ -162,7 +162,7 @@ def synthesize(request: Request) -> int:
     kept = model_file(request.output, request.model, schema, request.conditions, model.can_be_saved, method.name)
     if kept is not None:
         _refuse_existing(request, [("--model" if request.model else "--given", kept)])
-    said = cautions(request.epsilon, request.delta, schema.rows_public)
+    said = cautions(request.epsilon, usual_delta(request.delta, schema.rows_public), schema.rows_public)
     _caution(said)
     say(f"reading {request.table}")
     pieces = streamed(request.table, request.reading, schema) and request.hold_out is None

@@ -35,9 +35,21 @@ def lines(report: Report, schema: Schema) -> Iterator[str]:
     yield from aligned(rows)
     for column in schema.columns:
         cells = report.common.get(column.name, 0)
-        if column.size > 1 and cells > _NEARLY_ALL * max(report.rows, 1):
+        unlike = column.ordered or (column.name, "undeclared") in shares or column.name in unreadable
+        if unlike and column.size > 1 and cells > _NEARLY_ALL * max(report.rows, 1):
             yield f"note: {column.name}: {_share(cells, report.rows)} of cells are one code. {_WHY[column.ordered]}"
+        yield from (f"note: {column.name}: {one.told}" for one in report.sentinels.get(column.name, ()))
+    yield from _rules(report)
     yield _used(report, schema)
+
+
+def _rules(report: Report) -> Iterator[str]:
+    """Of each rule to how many rows it applies, and how many of them break it."""
+    for written, broken in report.broken.items():
+        if (applies := report.applied.get(written)) is None:
+            yield f"rule {written}: {broken:,} of {report.rows:,} rows break it"
+        else:
+            yield f"rule {written}: its condition holds for {applies:,} rows of the table, of which {broken:,} break it"
 
 
 _WHY = {
@@ -51,7 +63,8 @@ def _used(report: Report, schema: Schema) -> str:
     why = "" if not left else f" ({left:,} are left out, by the rules for missing cells{' and persons' if schema.person else ''})"
     used = f"{report.usable:,} of {report.rows:,} rows can be used{why}"
     if not schema.rows_public:
-        return f"{used}; the schema leaves their number open (rows_public), and it is learnt"
+        open_rows = "the schema leaves their number open (rows_public), and it is learnt"
+        return f"{used}; {open_rows}; `dpdsyn doctor` has to be told about how many: --rows"
     stated = f"{used}; the schema states about {schema.rows_public:,} (rows_public)"
     if max(schema.rows_public, report.usable) <= _FACTOR * min(schema.rows_public, report.usable):
         return stated

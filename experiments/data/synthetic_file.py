@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.data.kept_types import fits, within
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -62,7 +64,8 @@ class Types:
                 continue
             made.append((column.name, cells.type))
             own = owners.get(column.name, cells.type)
-            written.append((column.name, own if _is_of_kind(column, cells, own) and _castable(cells, own) else cells.type))
+            kept = _is_of_kind(column, cells, own) and fits(schema, column, own) and _castable(cells, own)
+            written.append((column.name, own if kept else cells.type))
         for anew in sorted(schema.made, key=lambda column: column.position):
             kind = _array(anew.cells(1, 1, np.random.default_rng(0)))
             as_text += [anew.name] if kind is None else []
@@ -186,16 +189,15 @@ def owners_types(path: Path) -> dict[str, pa.DataType]:
         return {}
     kept = {}
     for own in pq.read_schema(path):
-        if pa.types.is_date(own.type):
+        kind = own.type
+        if pa.types.is_timestamp(kind) and kind.tz is not None and not _known_zone(kind.tz):
+            continue
+        if pa.types.is_date(kind):
             kept[own.name] = pa.date32()
-        elif (
-            pa.types.is_decimal(own.type)
-            or pa.types.is_time(own.type)
-            or (pa.types.is_timestamp(own.type) and _known_zone(own.type.tz))
-        ):
-            kept[own.name] = own.type
-        elif pa.types.is_string(own.type) or pa.types.is_large_string(own.type) or pa.types.is_dictionary(own.type):
+        elif pa.types.is_string_view(kind) or (pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type)):
             kept[own.name] = pa.string()
+        elif not (pa.types.is_nested(kind) or pa.types.is_null(kind)):
+            kept[own.name] = kind
     return kept
 
 
@@ -266,6 +268,10 @@ def _cast(cells: Any, field: pa.Field) -> Any:
         texts = pc.binary_join_element_wise("1970-01-01", cells.cast(pa.string()), " ")
         moments = texts.cast(pa.timestamp("us"))
         return moments.cast(pa.time64("us")).cast(field.type, safe=False)
+    if pa.types.is_dictionary(field.type):
+        return _cast(cells, pa.field("", field.type.value_type)).dictionary_encode().cast(field.type)
+    if pa.types.is_integer(field.type) and pa.types.is_integer(cells.type):
+        return within(cells, field.type)
     if pa.types.is_decimal(field.type):
         cells = pc.round(cells.cast(pa.float64()), field.type.scale).cast(pa.string())
     return cells.cast(field.type, safe=False)

@@ -50,6 +50,9 @@ def for_anybody(statement: Statement) -> list[str]:
         f"certain {whose} was in the private table, and begins with even odds, can be right at most {_often(epsilon, delta)} "
         "after seeing all of this, whatever else they know and however long they compute. Without any of it, 50.0% of the time.",
     ]
+    if "persons" in statement:
+        told = str(statement["persons"])
+        lines.append(f"{told[0].upper()}{told[1:]}. So nothing can be learnt from it of how one person's rows follow each other.")
     if epsilon > _LITTLE:
         lines.append("That is a weak promise; epsilon is above 10.")
     if one == "row":

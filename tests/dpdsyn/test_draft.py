@@ -108,3 +108,22 @@ def test_values_too_many_to_list_are_left_to_be_learnt_and_times_and_both_orders
 def test_codes_of_six_digits_are_no_dates() -> None:
     codes = [f"0{100 + i}26" for i in range(60)] * 4  # which pandas takes for days of the years 101 to 1592
     assert read_back(pd.DataFrame({"code": codes, "t": ["a", "b"] * 120}, dtype="str"))["code"].kind == "categorical"
+
+
+def test_times_of_day_are_drafted_as_what_they_are_and_moments_say_how_to_keep_theirs(tmp_path: Path) -> None:
+    minutes = range(0, 1440, 15)
+    frame = pd.DataFrame(
+        {
+            "at": [f"{minute // 60}:{minute % 60:02d}" for minute in minutes],
+            "seen": [f"{minute % 28 + 1:02d}.01.24 {minute // 60:02d}:{minute % 60:02d}" for minute in minutes],
+            "ill": ["yes", "no"] * 48,
+        },
+        dtype="str",
+    )
+    text = draft_schema(frame, "t.csv", "ill")
+    assert "    resolution: 15 minutes # READ OFF THE ROWS\n    bins: 24\n" in text
+    assert "kind: date # READ OFF THE ROWS; TIMES OF DAY ARE LEFT OUT: to keep them write `resolution: 15 minutes`" in text
+    (tmp_path / "t.yaml").write_text(text)
+    schema = Schema.from_yaml(tmp_path / "t.yaml")
+    assert schema["at"].to_mapping()["bounds"] == ["00:00", "23:45"]
+    assert set(schema.encode(frame)[:, 0]) == set(range(24))

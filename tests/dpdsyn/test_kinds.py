@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dpdsyn.column import SchemaError
+from dpdsyn.column import Column, SchemaError
 from dpdsyn.kinds import declared, guessed
 from dpdsyn.numerals import STRAY_POINT
 
@@ -50,6 +50,17 @@ def texts(*cells: str | None) -> pd.Series:
         (("2024-03-31", "1999-12-01 17:30"), {"kind": "date", "resolution": "minute"}),
         (("2024-03-31T17:45:12.5Z", "1999-12-01T00:00:00+02:00"), {"kind": "date", "resolution": "second"}),
         (("2024-13-31", "1999-12-01"), {"kind": "categorical"}),
+        (("14:50", None, "9:05"), {"kind": "date", "format": "%H:%M", "resolution": "minute"}),
+        (("14:50:30", "09:05:00"), {"kind": "date", "format": "%H:%M:%S", "resolution": "second"}),
+        (("02:50 PM", "9:05 am"), {"kind": "date", "format": "%I:%M %p", "resolution": "minute"}),
+        (("14:00 Uhr", "9:00 Uhr"), {"kind": "date", "format": "%H:%M Uhr", "resolution": "hour"}),
+        (("24:50", "09:05"), {"kind": "categorical"}),
+        (("10.06.23 14:28", "11.06.23 9:39"), {"kind": "date", "format": "%d.%m.%y %H:%M", "resolution": "minute"}),
+        (("31.12.2023 9:05", "01.02.2024 14:50"), {"kind": "date", "format": "%d.%m.%Y %H:%M", "resolution": "minute"}),
+        (("10.06.23", "31.12.99"), {"kind": "date", "format": "%d.%m.%y"}),
+        (("31-12-2023", "01-02-2024"), {"kind": "date", "format": "%d-%m-%Y"}),
+        (("018926", "201203"), {"kind": "categorical"}),
+        (("10.1.2", "10.1.3"), {"kind": "categorical"}),  # versions
         (("9999-12-31", "0001-01-01"), {"kind": "date"}),
     ],
 )
@@ -73,7 +84,13 @@ def test_a_target_of_few_numbers_is_one_of_classes() -> None:
         ([f"{i} and a half" for i in range(30)] * 2 + ["x" * 101], "some cells are long texts"),
         ([None, None], "every cell is missing"),
         (["a", " a"], "one value throughout"),
-        (["1,5", "2,25"], "numbers with commas"),
+        (["1,5", "2,25"], "say `--decimal ,` and draft again if the comma is the decimal mark"),
+        (["1.234,56", "779,31", "12"], "say `--decimal ,` and draft again if the comma is the decimal mark"),
+        ([*(f"{i},25" for i in range(30)), "k.A."], "numbers with commas but for 1 of 31 different cells"),
+        (["1,234.56", "1,234,567", "12"], "numbers whose commas group thousands"),
+        ([*(f"{i:02d}.01.2024" for i in range(1, 20)), "never"], "all but 1 of 20 different cells are dates (%d.%m.%Y)"),
+        ([*(f"{i:02d}:15" for i in range(1, 20)), "never"], "all but 1 of 20 different cells are times of day (%H:%M)"),
+        (["10.06.23", "01.01.68"], "so that 1 of 2 different dates lie in the future"),
         ([*map(str, range(30)), "unknown"], "all but 1 of 31 different cells are numbers"),
         ([*(f"2024-01-{i:02d}" for i in range(1, 20)), "never"], "all but 1 of 20 different cells are dates"),
         (["01/02/2024", "03/04/2024"], "fit %m/%d/%Y and %d/%m/%Y alike"),
@@ -88,6 +105,16 @@ def test_what_an_owner_should_look_at_is_remarked_without_a_cell(cells: list[str
     (remark,) = guessed(texts(*cells)).remarks
     assert words in remark
     assert not any(cell and len(cell) > 2 and cell in remark for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("step", "resolution"), [(1, "minute"), (5, "5 minutes"), (10, "10 minutes"), (15, "15 minutes"), (30, "30 minutes")]
+)
+def test_a_grid_of_minutes_is_seen_where_there_are_enough_times(step: int, resolution: str) -> None:
+    clocks = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(0, 24 * 60, step)]
+    assert guessed(texts(*clocks)).spec["resolution"] == resolution
+    assert guessed(texts(*(f"2024-01-31 {clock}" for clock in clocks))).spec["resolution"] == resolution
+    assert guessed(texts("12:00", "13:30")).spec["resolution"] == "minute"  # which two say little of
 
 
 @pytest.mark.parametrize("cells", [["a", "b"], ["1", "2"] * 20, ["1.5", *map(str, range(30))], ["31/03/2024", "01/02/1999"]])
@@ -138,6 +165,25 @@ def test_of_a_moment_the_time_of_day_is_guessed(moments: list, resolution: str |
     pq.write_table(pa.table({"seen": array}), tmp_path / "people.parquet", row_group_size=1)
     found = declared(tmp_path / "people.parquet")["seen"]
     assert found.spec == ({"kind": "date", "resolution": resolution} if resolution else {"kind": "date"}) and found.inferred
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "spec"),
+    [
+        (pa.time32("s"), [0, 52_200], {"kind": "date", "format": "%H:%M", "resolution": "minute"}),
+        (pa.time64("us"), [0, 52_201], {"kind": "date", "format": "%H:%M:%S", "resolution": "second"}),
+        (pa.time32("ms"), range(0, 86_400, 900), {"kind": "date", "format": "%H:%M", "resolution": "15 minutes"}),
+        (pa.time32("s"), [None], {"kind": "date", "format": "%H:%M"}),
+    ],
+)
+def test_a_declared_time_of_day_is_one(kind: pa.DataType, seconds: Any, spec: dict[str, Any], tmp_path: Path) -> None:
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6}[kind.unit]
+    array = pa.array([None if s is None else s * per_second for s in seconds], pa.int64())
+    array = array.cast(pa.int32()).cast(kind) if kind.bit_width == 32 else array.cast(kind)
+    pq.write_table(pa.table({"at": array}), tmp_path / "people.parquet", row_group_size=1)
+    found = declared(tmp_path / "people.parquet")["at"]
+    assert found.spec == spec and found.inferred
+    Column.from_mapping("at", found.spec, False)
 
 
 def test_durations_are_left_out_and_time_zones_told_of(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def drafted(frame: pd.DataFrame, target: str | None = None) -> str:
 
 
 def test_a_draft_has_kinds_and_nothing_else_of_the_rows() -> None:
-    table, other = people(), people(400).iloc[::-1]
+    table, other = people().drop(columns="patient"), people(400).drop(columns="patient").iloc[::-1]
     text = drafted(table, "ill")
     assert text == drafted(other, "ill")  # more rows, other bounds, other ids
     assert not any(str(cell) in text for cell in table.to_numpy().ravel() if len(str(cell)) > 3)
@@ -34,11 +34,12 @@ def test_a_draft_has_kinds_and_nothing_else_of_the_rows() -> None:
 
 
 def test_a_draft_is_short_and_says_what_was_guessed(tmp_path: Path) -> None:
-    (tmp_path / "people.yaml").write_text(drafted(people(), "ill"))
+    table = people().drop(columns="patient")
+    (tmp_path / "people.yaml").write_text(drafted(table, "ill"))
     raw = read_yaml(tmp_path / "people.yaml")
     assert raw["kinds_inferred"] is True and raw["rows_public"] == "learn" and raw["target"] == "ill"
     assert raw["columns"]["age"] == {"kind": "integer"} and raw["columns"]["note"] == {"kind": "categorical"}
-    assert list(raw["columns"]) == list(people()) and "ignore" not in raw and marked_lines(tmp_path / "people.yaml") == []
+    assert list(raw["columns"]) == list(table) and "ignore" not in raw and marked_lines(tmp_path / "people.yaml") == []
     text = (tmp_path / "people.yaml").read_text()
     assert "# KINDS WERE GUESSED FROM THE CELLS, for the file does not say it." in text and "--confirm-kinds" in text
 

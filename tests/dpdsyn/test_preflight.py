@@ -162,3 +162,15 @@ def test_a_refusal_is_one_line_whatever_categories_hold() -> None:
     assert len(str(caught.value).splitlines()) == 1 and r"l1\nl2, c\rd, 日本" in str(caught.value)
     with pytest.raises(SchemaError, match=r"given twice: l1\\nl2$"):
         Schema.from_mapping({"columns": {"t": {"kind": "categorical", "categories": ["l1\nl2", "l1\nl2"]}}})
+
+
+@pytest.mark.parametrize(("word", "said"), [("premium", True), ("PREMIUM", False), ("basic", False)])
+@pytest.mark.parametrize("categories", [{}, {"categories": ["PREMIUM", "basic", "premium"]}])
+def test_a_condition_that_never_holds_is_told_of_where_nobody_lists_the_category(word: str, said: bool, categories: dict) -> None:
+    columns = {"plan": {"kind": "categorical"} | categories, "cost": {"kind": "integer"}, "x": {"kind": "integer"}}
+    rules = [f"plan = {word} -> cost = 0", "x >= 90 -> cost = 0"]
+    schema = Schema.from_mapping({"target": "x", "constraints": rules, "columns": columns})
+    table = pd.DataFrame({"plan": ["PREMIUM", "basic"] * 5, "cost": range(10), "x": range(10)})
+    report = preflight(table, schema)
+    assert report.applied == {rules[0]: 0 if said else 5, rules[1]: 0} and report.broken[rules[1]] == 0
+    assert any("its condition holds in no row" in line for line in report.broken_rules) == (said and not categories)

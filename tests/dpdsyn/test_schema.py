@@ -272,7 +272,6 @@ def test_a_file_that_still_bears_a_mark_is_a_draft(tmp_path: Path) -> None:
     "spec",
     [
         {"kind": "real", "bounds": [0, 9], "bins": 3, "decimals": 2},
-        {"kind": "date", "bounds": ["2020-01-01", "2020-12-31"], "bins": 3, "resolution": "hour"},
         {"kind": "integer", "bounds": [0, 9], "bins": 3, "unlearnt": "noise"},
         {"kind": "categorical", "categories": ["a", "b"], "unlearnt": "noise"},
         {"kind": "categorical", "categories": "learned"},

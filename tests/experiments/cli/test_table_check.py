@@ -76,3 +76,28 @@ def test_rows_that_are_as_many_as_stated_need_no_word(
     assert check(table[:55], tmp_path) == 0
     out = capsys.readouterr().out
     assert "55 of 55 rows can be used; the schema states about 50 (rows_public)\n" in out
+
+
+def test_rules_and_codes_for_missing_cells_are_told_of(
+    table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = "constraints: [ward = North -> fee = 0, ward = north -> fee = 0, fee >= 1]\n"
+    schema = SCHEMA.replace(", categories: [north, south]", "").replace("rows_public: 50\n", rules)
+    (tmp_path / "people.yaml").write_text(schema)
+    assert check(table.assign(fee=[1.5, 2.5] * 48 + [999] * 4), tmp_path) == 0
+    out, err = capsys.readouterr()
+    assert "rule ward = North -> fee = 0: its condition holds for 0 rows of the table, of which 0 break it\n" in out
+    assert "rule ward = north -> fee = 0: its condition holds for 70 rows of the table, of which 70 break it\n" in out
+    assert "rule fee >= 1: 0 of 100 rows break it\n" in out
+    assert "note: fee: 999 stands apart from all other values, in 4.0% of cells" in out and "--missing 999" in out
+    assert "CAUTION: constraint 'ward = North -> fee = 0': its condition holds in no row; see that its values are" in err
+    assert "`dpdsyn doctor` has to be told about how many: --rows" in out.splitlines()[-2]
+
+
+@pytest.mark.parametrize(("other", "noted"), [("no", False), ("No", True)])
+def test_a_rare_class_that_is_listed_as_it_is_written_draws_no_word(
+    other: str, noted: bool, table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "people.yaml").write_text(SCHEMA)
+    assert check(table.assign(ward=["south"] * 99 + ["north" if other == "no" else "North"]), tmp_path) == 0
+    assert ("note: ward: 99.0% of cells are one code" in capsys.readouterr().out) == noted

@@ -274,7 +274,7 @@ def test_a_draft_leaves_out_long_texts_and_numbers_with_commas_and_says_why(tmp_
     lines = [f"{'x' * (101 if i % 2 else 5)};{i},5;{'north' if i % 3 else 'south'};{i % 4}" for i in range(60)]
     text = drafted(tmp_path, "note;weight;ward;grade", *lines)
     assert "- note # READ OFF THE ROWS: free text or an id: bin it into few categories first\n" in text and "xxxxx" not in text
-    assert "- weight # READ OFF THE ROWS: numbers with commas: if the comma is a decimal mark, say so where the file" in text
+    assert "- weight # READ OFF THE ROWS: numbers with commas: say `--decimal ,` and draft again" in text
 
 
 def test_a_draft_of_one_column_is_refused_by_its_name(tmp_path: Path) -> None:

@@ -142,6 +142,11 @@ def test_what_is_promised_is_said_for_anybody_and_word_by_word() -> None:
     assert "seed can take it off. Not for publishing" in made(noise="SEEDED: not private against whoever knows the seed")
 
 
+def test_that_rows_stand_alone_is_said_where_people_may_have_several() -> None:
+    assert "stands alone" not in made()
+    assert "Each synthetic row stands alone. So nothing can be learnt" in made(persons="each synthetic row stands alone")
+
+
 def test_a_guess_is_no_better_than_epsilon_and_delta_allow() -> None:
     assert best_guess(0.0, 0.0) == 0.5 and best_guess(1.0, 0.0) == pytest.approx(np.e / (1 + np.e)) and best_guess(1e4, 1e-6) == 1
     assert best_guess(0.0, 0.1) == pytest.approx(0.55)  # with probability delta all is told, else nothing

@@ -1,0 +1,73 @@
+"""Whether every value that a column may be published with fits the type that its owner's Parquet file declares.
+
+The schema and that type decide, both public, and no row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dpdsyn.constraints import computed, seconds
+from dpdsyn.drawn_rows import ends, limits
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dpdsyn.column import Column
+    from dpdsyn.schema import Schema
+
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_LARGEST = 2**63 - 1
+
+
+def fits(schema: Schema, column: Column, own: pa.DataType) -> bool:
+    """Whether they all fit. A column that a rule computes from others may leave its bounds, so that it keeps no narrow type."""
+    import pyarrow as pa
+
+    kind = own.value_type if pa.types.is_dictionary(own) else own
+    if pa.types.is_timestamp(kind):
+        low, high = _range(column)
+        return max(abs(low), abs(high) + 1) * seconds(column) * _PER_SECOND[kind.unit] < _LARGEST
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return True
+    if column.name in {name for _, name in computed(schema.constraints)}:
+        return False
+    numbers = column.categories if not column.ordered else _range(column) if column.kind in ("integer", "real") else ("",)
+    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+        return False
+    if pa.types.is_floating(kind):
+        return max(abs(float(number)) for number in numbers) <= float(np.finfo(f"float{kind.bit_width}").max)
+    low, high = _ends(kind)
+    return column.kind != "real" and all(float(number).is_integer() and low <= number <= high for number in numbers)
+
+
+def within(cells: Any, kind: pa.DataType) -> Any:
+    """Whole numbers as another type of these; one beyond its ends, which `fits` leaves none of, is its nearest."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    low, high = (pa.scalar(end, cells.type) if _holds(cells.type, end) else None for end in _ends(kind))
+    cells = cells if low is None else pc.max_element_wise(cells, low, skip_nulls=False)
+    return (cells if high is None else pc.min_element_wise(cells, high, skip_nulls=False)).cast(kind)
+
+
+def _holds(kind: pa.DataType, number: int) -> bool:
+    low, high = _ends(kind)
+    return low <= number <= high
+
+
+def _ends(kind: pa.DataType) -> tuple[int, int]:
+    """The least and the largest number of a type of whole ones."""
+    info = np.iinfo(str(kind))
+    return int(info.min), int(info.max)
+
+
+def _range(column: Column) -> tuple[float, float]:
+    """The least and the largest number that a column is published with, in its own units."""
+    if not column.ordered:
+        return 0.0, 0.0
+    firsts, lasts = ends(column)
+    low, high = limits(column)
+    return min(low, float(np.nanmin(firsts))), max(high, float(np.nanmax(lasts)))
