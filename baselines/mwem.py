@@ -31,7 +31,7 @@ class MWEM(ModelSynthesizer):
     count; from the first answer on, the number is estimated from the answers.
     """
 
-    version = 3
+    version = 2
     most_values: ClassVar[int | None] = 32
 
     def __init__(

@@ -191,10 +191,10 @@ class _Learner:
             grid = Values.between(column, low, max(high, low), self._runs)
         if seen is None:
             return _Span(grid, None)
-        cells = np.clip(np.searchsorted(grid.starts, probe.units(*seen, grid.column.decimals or 0)), 0, len(grid.starts) - 1)
-        last = np.append(np.diff(cells) > 0, True)  # of codes that begin at the same cell, the last one has its values
-        cells = np.append(0, cells[last][1:])
-        return _Span(replace(grid, cuts=cells), Level(cells, counts[seen[0] : seen[1] + 1][last], self._noise(probe)))
+        begins = np.clip(np.searchsorted(grid.starts, probe.units(*seen, grid.column.decimals or 0)), 0, len(grid.starts) - 1)
+        holds = np.append(np.diff(begins) > 0, True)  # of codes that begin at the same cell, the last one has its values
+        begins = np.append(0, begins[holds][1:])
+        return _Span(replace(grid, cuts=begins), Level(begins, counts[seen[0] : seen[1] + 1][holds], self._noise(probe)))
 
     @property
     def _runs(self) -> int:

@@ -185,10 +185,19 @@ def test_initial_marginals_cover_every_column_and_are_useful() -> None:
         shares = (shares + shares.T) * (1 - np.eye(8))
         cliques = triangulate(PrivMRF()._grow(cells, shares))[1]
         chosen = PrivMRF()._initial(cliques, cells, shares, most, rng)
-        assert all(any(m >> column & 1 for m in chosen) for column in range(8)) and len(chosen) <= 8
-        assert all(m.bit_count() == 1 or cells.of(m) <= most for m in chosen)
+        assert all(any(m >> column & 1 for m in chosen) for column in range(8)) and len(chosen) <= 16
+        pairs = [m for m in chosen if m.bit_count() == 2 and most < cells.of(m) <= PrivMRF().theta * most]
+        assert all(m.bit_count() == 1 or cells.of(m) <= most for m in chosen if m not in pairs)
         assert all(any(m & clique == m for clique in cliques) for m in chosen)
-        assert (max(m.bit_count() for m in chosen) > 1) == (most >= 6)
+        assert (max(m.bit_count() for m in chosen) > 1) == (PrivMRF().theta * most >= 6)
+
+
+def test_a_column_of_many_values_gets_its_strongest_pair_where_no_useful_marginal_says_as_much() -> None:
+    """Forty classes: no pair with them is useful but that with two values, which says next to nothing of them."""
+    cells, shares = Cells((40, 40, 2)), np.array([[0, 0.8, 0.01], [0.8, 0, 0.01], [0.01, 0.01, 0]])
+    (clique,) = triangulate(PrivMRF()._grow(cells, shares))[1]
+    assert 0b011 in PrivMRF()._initial([clique], cells, shares, 300.0, np.random.default_rng(0))
+    assert 0b011 not in PrivMRF()._initial([clique], cells, shares, 90.0, np.random.default_rng(0))  # noise would outweigh it
 
 
 def test_what_the_model_lacks_most_is_measured_next() -> None:
