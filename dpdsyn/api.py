@@ -40,9 +40,11 @@ from dpdsyn.raw_table import ROWS_COUNTED, RawTable
 from dpdsyn.row_count import RowCount, RowCountWarning
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
+from dpdsyn.schema_values import SchemaError
 from dpdsyn.stated import refuse_unconfirmed, schema_of, with_target
 
 _KEY_BYTES = 32
+_ALL_THE_SAME = "Rows were read by then: epsilon {:g} and delta {:g} of this table are spent, though nothing is published"
 
 
 class SeededNoiseWarning(UserWarning):
@@ -150,6 +152,10 @@ class DPDSyn:
                 self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {budget.delta!r}: {error}") from error
+        except SchemaError as error:
+            if not ledger.entries:
+                raise
+            raise SchemaError(f"{error}. {_ALL_THE_SAME.format(self.epsilon, budget.delta)}") from error
         self._fitted_with = self._parameters()
         self.schema_ = closed
         self.guarantee_ = replace(

@@ -17,7 +17,7 @@ from dpdsyn.cells import canonical
 from dpdsyn.checks import InputError
 from dpdsyn.column import LEARN
 from dpdsyn.constraint_words import tests_of
-from dpdsyn.constraints import Among
+from dpdsyn.constraints import Missing, Test
 from dpdsyn.listed import Listed
 from dpdsyn.schema import Schema
 from dpdsyn.schema_values import shortened
@@ -41,10 +41,14 @@ class Conditions:
     def __bool__(self) -> bool:
         return bool(self.given or self.balance)
 
-    def tests(self, schema: Schema) -> tuple[Among, ...]:
-        """What the values given ask of each row. Raises InputError for columns or values that there are not."""
+    def tests(self, schema: Schema) -> tuple[Test, ...]:
+        """What the values given ask of each row, which a missing cell does not have, though it breaks no rule.
+
+        Raises InputError for columns or values that there are not.
+        """
         self.check(schema)
-        return tests_of(self.given, schema.columns, "given")
+        values = tests_of(self.given, schema.columns, "given")
+        return (*values, *(Missing(name, negated=True) for test in values for name in test.names))
 
     def check(self, schema: Schema) -> None:
         """Raise InputError, with what there is, for columns, values and classes that a schema does not have.

@@ -310,9 +310,12 @@ def _assembled(schema: Schema, closed: Mapping[str, Column | None]) -> Schema:
     """The closed schema. Columns that nothing was learnt of are left out, or noise, as they say."""
     known = {c.name: closed[c.name] or (_noise(c) if c.unlearnt == "noise" else None) for c in schema.columns}
     if schema.target is not None and ((target := closed[schema.target]) is None or target.values < 2):
+        what, why = "nothing", "the noise is above its values' counts"
+        if target is not None:
+            what, why = "one value alone", "all others have too few rows to stand out of the noise"
         raise SchemaError(
-            f"nothing can be learnt of the target {schema.target!r} with this budget: the noise is above its values' counts; "
-            "list them in the schema (`categories`), or spend more"
+            f"{what} can be learnt of the target {schema.target!r} with this budget: {why}; list them in the schema "
+            "(`categories`), or spend more"
         )
     columns = tuple(column for column in known.values() if column is not None)
     if len(columns) < 2:

@@ -22,6 +22,7 @@ from dpdsyn.schema import Schema
 from dpdsyn.schema_values import shortened
 from dpdsyn.synthesizer import Synthesizer
 
+TO_BE_LEARNT = "categories to be learnt"
 State = Literal["clear", "blurred", "lost"]
 Outlook = Literal["good", "fair", "poor", "none"]
 MOST = 100.0  # epsilon whose noise is worked out
@@ -106,7 +107,17 @@ class Expectation:
             parts.append(f"drowned in it: {shortened(lost)}")
         if self.target in lost:
             parts.append(f"without the target {self.target} no model can learn")
-        return f"{said[0].upper()}{said[1:]}. {'; '.join(parts)}."
+        return f"{said[0].upper()}{said[1:]}. {'; '.join(parts)}.{self._rare}"
+
+    @property
+    def _rare(self) -> str:
+        """What no count of columns says: that a column stands clear says nothing of its rare values."""
+        open_ = [column for column in self.columns if column.what == TO_BE_LEARNT and column.state != "lost"]
+        if not open_:
+            return ""
+        least = max(column.least for column in open_)
+        whose = f", a class of {self.target} like any other" if self.target in {column.name for column in open_} else ""
+        return f" Where categories are to be learnt, one with fewer than about {least:,.0f} rows is lost{whose}."
 
 
 def expected(
@@ -155,7 +166,7 @@ def _outlook(column: Column, target: str | None, went: Rehearsal, rows: int) -> 
         surely = went.threshold[column.name] + _SURE * went.learning[column.name]
         least, enough = max(least, surely), 2 if column.name == target else 1
         state: State = "lost" if rows < enough * least else "blurred" if rows < _FEW_WORDS * least else "clear"
-        return ColumnOutlook(column.name, "categories to be learnt", noise, least, None, None, state)
+        return ColumnOutlook(column.name, TO_BE_LEARNT, noise, least, None, None, state)
     if column.is_open:
         known = went.closed is not None and column.name in went.closed.names
         values = went.closed[column.name].values if known and went.closed is not None else 0

@@ -153,8 +153,9 @@ def test_a_budget_that_nothing_can_be_learnt_with_is_refused_with_what_to_do(
     columns = {"fee": {"kind": "real"}, "left": {"kind": "categorical"}, **change}
     others = ["customer"] if "customer" in columns else []
     model = DPDSyn(**{**QUICK, "epsilon": epsilon}, other_targets=others)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         model.fit(TABLE[list(columns)], {"target": "left", "columns": columns})
+    assert ("are spent, though nothing is published" in str(caught.value)) == ("learnt of" in message)
     assert not hasattr(model, "schema_")
 
 

@@ -179,3 +179,18 @@ def test_a_label_beside_which_the_condition_cannot_be_is_not_drawn() -> None:
     method.conditional_[1] = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]])  # type: ignore[attr-defined]
     rows = draw_given(method, schema, 50, {1: np.array([1.0, 0.0, 0.0])}, np.random.default_rng(0))
     assert rows is not None and set(rows[:, 3]) == {0} and set(rows[:, 1]) == {0}
+
+
+@pytest.mark.parametrize("method", [Independent, ClassConditional, Swift])
+@pytest.mark.parametrize("given", [{"b": 1}, {"a": "q"}, {"b": 1, "a": "q"}])
+def test_a_missing_cell_does_not_have_the_value_that_is_given(method: type[Synthesizer], given: dict[str, Any]) -> None:
+    """Though it breaks no rule, as the owner's own rules go."""
+    schema = schema_of(
+        a={"kind": "categorical", "categories": ["p", "q"], "missing": "own_code", "other": False},
+        b={"kind": "integer", "bounds": [0, 8], "bins": 9, "missing": "own_code"},
+    )
+    for rules in ((), ["c = x -> b >= 1"]):
+        ruled = Schema.from_mapping({**schema.to_mapping(), **({"constraints": rules} if rules else {})})
+        rows = PublishedRows(fitted(method(), ruled), ruled)
+        frame = rows.sample(500, Conditions(given), np.random.default_rng(4))
+        assert all((frame[name] == value).all() for name, value in given.items()) and len(frame) == 500

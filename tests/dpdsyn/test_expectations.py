@@ -101,3 +101,14 @@ def test_cost_grows_with_rows_and_columns() -> None:
     small, large = Cost.of(1000, 10), Cost.of(1_000_000, 10)
     assert small.seconds < 10 < large.seconds < 120 and small.megabytes < 300 < large.megabytes
     assert Cost.of(1000, 100).seconds > small.seconds
+
+
+def test_a_verdict_tells_how_rare_what_is_to_be_learnt_may_be() -> None:
+    listed = {"kind": "categorical", "categories": [0, 1]}
+    age = {"kind": "integer", "bounds": [0, 99], "bins": 5}
+    told = {
+        name: expected(schema(rows_public=20_000, columns={"ward": kind, "age": age, "ill": kind}), 1.0, 1e-6).verdict
+        for name, kind in (("open", {"kind": "categorical"}), ("listed", listed))
+    }
+    assert all("This should work" in verdict for verdict in told.values())
+    assert "rows is lost, a class of ill like any other" in told["open"] and "lost" not in told["listed"]

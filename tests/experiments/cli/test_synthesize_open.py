@@ -103,6 +103,7 @@ def test_where_nothing_can_be_learnt_of_the_target_nothing_is_written(tmp_path: 
     refused = dpdsyn(*call, "--output", "made.csv", "--confirm-kinds", "--epsilon", "0.001")
     assert refused.returncode == 2 and refused.stderr.splitlines()[-1] == (
         "dpdsyn: raw_people.csv: nothing can be learnt of the target 'left' with this budget: the noise is above its values' "
-        "counts; list them in the schema (`categories`), or spend more"
+        "counts; list them in the schema (`categories`), or spend more. Rows were read by then: epsilon 0.001 and delta 1e-08 of "
+        "this table are spent, though nothing is published"
     )
     assert not list(tmp_path.glob("made*"))

@@ -12,9 +12,9 @@ import pytest
 from dpdsyn.checks import InputError
 from dpdsyn.contract import toy_encoded, toy_schema
 from experiments.configuration import options, read_option
-from experiments.evaluation.raw import models as raw_models
 from experiments.evaluation.metrics import ALSO, METRICS, scores
 from experiments.evaluation.models import MODELS
+from experiments.evaluation.raw import models as raw_models
 from experiments.evaluation.settings import Settings, builders, metrics, raw_builders
 from experiments.evaluation.utility import utility
 from experiments.records import record

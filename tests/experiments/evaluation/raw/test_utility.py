@@ -13,8 +13,8 @@ from builders.mixed_rows import mixed_rows, mixed_schema
 
 from dpdsyn.checks import InputError
 from dpdsyn.schema import Schema
-from experiments.evaluation.raw import models as raw_models
 from experiments.evaluation.metrics import ALSO, METRICS
+from experiments.evaluation.raw import models as raw_models
 from experiments.evaluation.raw.models import RAW_MODELS
 from experiments.evaluation.raw.preprocessing import MOST_CATEGORIES, Native, WithinRange, matrix
 from experiments.evaluation.raw.regression import REGRESSION_METRICS, median_floor
