@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,11 @@ def lost(runs: Sequence[Record]) -> str:
     if stale:
         counts["from an older version"] = stale
     return ", ".join(f"{count} of {len(runs)} {status}" for status, count in sorted(counts.items()))
+
+
+def briefly(missing: str) -> str:
+    """The same in fewer words, where there are many of them: all of an older version go without their number."""
+    return re.sub(r"\b(\d+) of \1 from an older version", "older version", missing)
 
 
 def _is_stale(record: Record) -> bool:

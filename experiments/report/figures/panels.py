@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.records.about import DRAWN
 from experiments.report.cases import Method
 from experiments.report.figures.style import FAINT, INK, OTHER, front, marker_of, spread
+from experiments.report.missing import briefly
 from experiments.report.roles import MAJORITY, REAL
 from experiments.report.summary import Summary
 
@@ -35,7 +36,7 @@ def tip(summary: Summary) -> str:
         parts.append(f"mean 2-way TVD {summary.tvd2:.4f}")
     if summary.seconds is not None:
         parts.append(("≥ " if summary.at_least else "") + f"{summary.seconds:.3g} s")
-    return "; ".join([*parts, summary.missing] if summary.missing else parts)
+    return "; ".join([*parts, briefly(summary.missing)] if summary.missing else parts)
 
 
 @dataclass

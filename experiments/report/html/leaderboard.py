@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import log
+from statistics import mode
 from typing import Any
 
 from experiments.records.record import Record, as_text, settings
@@ -14,6 +15,7 @@ from experiments.report.cases import Case, Dataset
 from experiments.report.comparison import Pair
 from experiments.report.html.commands import commands
 from experiments.report.html.markup import scrolling, tag
+from experiments.report.missing import briefly
 from experiments.report.summary import Summary
 from experiments.report.verdict import NOTHING
 
@@ -59,15 +61,17 @@ _NUMBERS = ("epsilon", "log loss", "slope", "mean 2-way TVD", "seconds", "MB")  
 
 
 def leaderboard(shown: Sequence[Summary], compared: Mapping[Case, list[Pair]]) -> tuple[str, dict[str, Any]]:
-    """The table as HTML and, row by row, what opens under it: ledger, settings and commands. Delta is named if there are several.
+    """The table as HTML and, row by row, what opens under it: ledger, settings and commands.
 
-    Many rows say the same, so these refer to `shared` by number, in the order of `names`.
+    Delta is named where it is not the commonest. Many rows say the same, so these refer to `shared` by number, in the order of
+    `names`.
     """
     marked = {(case, pair.method): pair for case, found in compared.items() for pair in found}
     stressed = _stressed(shown)
-    rows, details, several, columns = [], [], len({summary.delta for summary in shown}) > 1, _columns(shown)
+    rows, details, columns = [], [], _columns(shown)
+    usual = mode(summary.delta for summary in shown)
     for index, summary in enumerate(sorted(shown, key=_order)):
-        rows.append(_row(index, summary, marked.get((summary.case, summary.method)), stressed, several, columns))
+        rows.append(_row(index, summary, marked.get((summary.case, summary.method)), stressed, usual, columns))
         details.append(_details(summary))
     heads = [
         tag("th", tag("button", escape(name), data_first=first, title=hint or None), scope="col",
@@ -146,7 +150,7 @@ def _row(
     summary: Summary,
     pair: Pair | None,
     stressed: dict[tuple[int, str], str],
-    several: bool,
+    usual: float,
     columns: Sequence[Column],
 ) -> str:
     def number(name: str, value: float | None, text: str) -> tuple[str, str, str]:
@@ -158,7 +162,7 @@ def _row(
     half = f" <small>± {accuracy.half_width:.3f}</small>" if accuracy and accuracy.half_width is not None else ""
     difference = pair.difference.mean if pair else None
     ended = len({run.seed for run in summary.group.ended})
-    bound = "≥ " if summary.at_least else ""
+    missing, bound = escape(briefly(summary.missing)), "≥ " if summary.at_least else ""
     opener = tag("button", escape(str(summary.method)), class_="open")
     badge = tag("button", KINDS[summary.kind], class_=f"badge {summary.kind}", title=summary.badge)
     cells = [
@@ -166,7 +170,7 @@ def _row(
         (badge, str(list(KINDS).index(summary.kind)), ""),
         (escape(str(summary.dataset)), str(summary.dataset), "dataset"),
         (
-            f"{summary.epsilon:g}" + (f" <small>delta {summary.delta:g}</small>" if several else ""),
+            f"{summary.epsilon:g}" + (f" <small>delta {summary.delta:g}</small>" if summary.delta != usual else ""),
             f"{summary.epsilon:g}",
             "num epsilon",
         ),
@@ -182,12 +186,12 @@ def _row(
         number("seconds", summary.seconds, f"{bound}{summary.took:.2f}"),
         number("", summary.memory, f"{summary.memory:.0f}" if summary.memory is not None else ""),
         (
-            f"{ended}" + (f" <small>{escape(summary.missing)}</small>" if summary.missing else ""),
+            f"{ended}" + (f" <small>{missing}</small>" if missing else ""),
             str(ended),
             "num",
         ),
     ]
-    lost = tag("small", f" {escape(summary.missing)}", class_="lost") if summary.missing else ""
+    lost = tag("small", f" {missing}", class_="lost") if missing else ""
     cells[4] = (cells[4][0] + half + lost, *cells[4][1:])
     made = [
         tag("th" if kind == "name" else "td", text, scope="row" if kind == "name" else None,

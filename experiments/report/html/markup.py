@@ -53,13 +53,18 @@ def folded(summary: str, content: str) -> str:
 
 
 def inline(svg: str, label: str, prefix: str) -> str:
-    """A figure as part of a page: it takes the page's width, font and colours. prefix: makes its ids its own."""
+    """A figure as part of a page: it takes the page's width, font and colours. prefix: makes its ids, numbers, its own."""
     svg = svg[svg.index("<svg") :]
     said = f' role="img" aria-label="{escape(label)}">'
     svg = re.sub(r'^<svg [^>]*?viewBox="([^"]*)"[^>]*>', lambda found: f'<svg viewBox="{found[1]}"{said}', svg)
     svg = re.sub(r"<style.*?</style>|<defs></defs>| transform=\"rotate\(-0 [^\"]*\"", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font: (?:(bold|\d00) )?([\d.]+)px [^;\"]*", _font, svg).replace("font-family: 'DejaVu Sans'; ", "")
-    svg = re.sub(r'( id="|url\(#|xlink:href="#)', lambda found: found[1].removeprefix("xlink:") + prefix, svg)
+    numbers: dict[str, int] = {}  # of ids, in the order in which they are met: they are named thousands of times
+    svg = re.sub(
+        r'( id="|url\(#|xlink:href="#)([\w-]+)',
+        lambda found: f"{found[1].removeprefix('xlink:')}{prefix}{numbers.setdefault(found[2], len(numbers))}",
+        svg,
+    )
     svg = re.sub(r"<[^>]*>", lambda found: re.sub(r"\d+\.\d{3,}", _rounded, found[0]), svg)
     for colour, name in THEMED.items():
         svg = svg.replace(colour, f"var(--{name})")

@@ -186,12 +186,12 @@ def _badges(shown: Sequence[Summary]) -> str:
 
 
 def _chart(chart: Chart, level: int) -> str:
-    figures = []
+    figures, initials = [], "".join(word[0] for word in chart.name.split("_"))
     with style(**{"svg.fonttype": "none"}):
         for number, panel in enumerate(chart.panels):
             caption = tag("strong", escape(panel.title)) + " " + tag("small", escape(panel.remark))
             label = f"{chart.title}: {panel.title}; the same numbers are in the leaderboard"
-            svg = inline(as_svg(alone(panel)), label, f"{chart.name}{number}-")
+            svg = inline(as_svg(alone(panel)), label, f"{initials}{number}-")
             figures.append(tag("figure", tag("figcaption", caption) + svg))
     return (
         tag(f"h{level}", escape(chart.title))

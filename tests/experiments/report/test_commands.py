@@ -47,7 +47,7 @@ def test_the_command_of_a_committed_record_asks_for_that_very_run(hydra: None, m
     assert len(asked) > 100
     for each in asked[::8]:
         (typed,) = commands([each])
-        monkeypatch.setattr(datasets, "split_version", today if each.evaluation.name == "raw" else before)
+        monkeypatch.setattr(datasets, "split_version", today if each.environment.code else before)
         program, verb, *overrides = shlex.split(typed)
         assert (program, verb) == ("dpdsyn", "run")
         config = OmegaConf.to_container(compose("config", overrides), resolve=True)

@@ -206,7 +206,7 @@ def test_inspired_methods_have_their_badge_and_no_ratio() -> None:
 def test_tables_are_rebuilt_from_records_byte_for_byte(tmp_path: Path) -> None:
     first = {path.name: path.read_bytes() for path in write(View.of(many()), tmp_path / "a")}
     assert first == {path.name: path.read_bytes() for path in write(View.of(many()[::-1]), tmp_path / "b")}
-    kinds = {"headline", "leaderboard", "synthesis_time", "comparison", "accuracy", "time", "runs"}
+    kinds = {"headline", "leaderboard", "synthesis_time", "comparison", "measures", "accuracy", "time", "runs"}
     assert set(first) == {f"{kind}.{ending}" for kind in kinds for ending in ("md", "csv", "tex")}
     assert first != {path.name: path.read_bytes() for path in write(View.of(many()[1:]), tmp_path / "c")}
     assert render(View.of(many())).count("###") == 2
