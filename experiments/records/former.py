@@ -50,18 +50,12 @@ DEFAULTS: dict[str, tuple[int, dict[str, Any]]] = {  # a method's own settings u
 }
 GUARANTEES = {"unverified": "claimed"}
 EXPERIMENTS: dict[str, str] = {  # hash that an experiment's file had, its bytes being hashed: that of what it says now
-    "d58e62d76f357f0e": "3a548d70209779ca",  # efficiency
     "12d94e1a097c22cf": "1945d2a521b49b19",  # fidelity
-    "555de23884775c3e": "25d69aea2abde559",  # main_fast_budgets
-    "8f96a103d10b9158": "78ad3192de2e6e8b",  # main_fast_sets
     "0d7e765d862e6c64": "8793fbc3db86940f",  # main_gan
     "068ce6eb1ecd9370": "596ce318031898b6",  # main_slow_seeds
     "90284fb28e84ef40": "bfa9684d74e74dd0",  # main_slow_sets
     "4cb650de8b1c3982": "9cfa674d12d8464f",  # main_wrapped
-    "a17afd2521b040b1": "5ba78870fb5c0b7f",  # marginal_based
     "5f120dcac20addf3": "d9c0e0fe44d3b82d",  # offtask
-    "f22b2ba5b5c1865e": "9f1a67252f54d332",  # scalability_acs
-    "f3bf47631b584c4e": "d1ec880d865a26ac",  # scalability_simulated
 }
 
 
@@ -108,7 +102,7 @@ def record(raw: Mapping[str, Any]) -> dict[str, Any]:
     for part in ("dataset", "method", "privacy", "seconds", "fidelity", "evaluation", "environment"):
         if isinstance(renamed.get(part), Mapping):
             renamed[part] = dict(renamed[part])
-    seconds, method = renamed.get("seconds") or {}, renamed.get("method") or {}
+    seconds, method = (part if isinstance(part := renamed.get(name), dict) else {} for name in ("seconds", "method"))
     if "cell" in seconds:
         seconds["run"] = seconds.pop("cell")
     for key, spellings in (("name", METHODS), ("target", TARGETS), ("guarantee", GUARANTEES)):

@@ -92,8 +92,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "categories that nobody declared are published",
         "dpdsyn/synthesizer.py",
-        "        if undeclared.any():",
-        "        if False:",
+        "        encoded[undeclared, position] = rng.choice(",
+        "        rng.choice(",
         "dpdsyn/test_synthesizers.py::test_undeclared_categories_are_never_published",
         check="dpdsyn.candidates:Independent",
     ),

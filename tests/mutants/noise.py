@@ -162,8 +162,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "a loaded model draws rows from a fixed seed",
         _API,
-        "fresh() if self.random_state is None else",
-        "np.random.default_rng(0) if self.random_state is None else",
+        "self._process = fresh() if self.random_state is None else",
+        "self._process = np.random.default_rng(0) if self.random_state is None else",
         *_KEPT,
     ),
     fault(
