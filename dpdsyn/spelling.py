@@ -26,7 +26,7 @@ class SpelledFloat(float):
 
 def spelled(number: float, written: str) -> float:
     """The number, which remembers how it was written where it would be written otherwise."""
-    if str(number) == written:
+    if str(number) in (written, written.replace(".0e", "e")):  # as YAML writes 1e+300
         return number
     kept = (SpelledInt if isinstance(number, int) else SpelledFloat)(number)
     kept.written = written

@@ -92,3 +92,11 @@ def test_spellings_survive_what_a_schema_is_written_to_and_are_no_word_of_a_pers
     }
     with pytest.raises(SchemaError, match=r"written is \['1', '3'\]; it holds the spelling of each category"):
         Schema.from_mapping(raw)
+
+
+def test_a_number_as_yaml_writes_it_has_no_spelling_of_its_own(tmp_path: Path) -> None:
+    listed = {"kind": "categorical", "categories": [1e300, 2.5, -1e-9], "other": False}
+    schema = Schema.from_mapping({"rows_public": 9, "columns": {"x": listed}})
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(schema.to_mapping()), encoding="utf-8")
+    assert "1.0e+300" in (tmp_path / "s.yaml").read_text(encoding="utf-8")
+    assert Schema.from_yaml(tmp_path / "s.yaml") == schema and Schema.from_yaml(tmp_path / "s.yaml")["x"].written == ()
