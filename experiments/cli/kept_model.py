@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dpdsyn.cells import canonical
 from dpdsyn.checks import InputError
-from dpdsyn.conditions import Conditions
-from dpdsyn.schema import Schema
 from experiments.cli.outputs import beside
+
+if TYPE_CHECKING:
+    from dpdsyn.conditions import Conditions
+    from dpdsyn.schema import Schema
 
 ENDING = ".dpdsyn"
 
@@ -80,6 +81,9 @@ def nothing_lost(model: Path | None) -> Iterator[None]:
 
 def _command(conditions: Conditions, schema: Schema, model: Path, output: Path, rows: int) -> str:
     """With what is there in the place of what is not, as near as can be."""
+    from dpdsyn.cells import canonical
+    from dpdsyn.conditions import Conditions
+
     given: dict[str, Any] = {}
     for name, value in conditions.given.items():
         if _fits(Conditions({name: value}), schema):

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.data.kept_types import fits, within
-
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -51,6 +49,7 @@ class Types:
         import pyarrow as pa
 
         from dpdsyn.spelling import spellings
+        from experiments.data.kept_types import fits
 
         made, written, as_text = [], [], []
         for column in schema.columns:
@@ -260,6 +259,8 @@ def _cast(cells: Any, field: pa.Field) -> Any:
     """Cells as another type of the same kind. A decimal is made of a number's shortest text."""
     import pyarrow as pa
     import pyarrow.compute as pc
+
+    from experiments.data.kept_types import within
 
     if pa.types.is_timestamp(field.type) and field.type.tz is not None and cells.type.tz is None:  # what the clocks there show
         local = cells.cast(pa.timestamp(field.type.unit))

@@ -102,7 +102,7 @@ def record(raw: Mapping[str, Any]) -> dict[str, Any]:
     for part in ("dataset", "method", "privacy", "seconds", "fidelity", "evaluation", "environment"):
         if isinstance(renamed.get(part), Mapping):
             renamed[part] = dict(renamed[part])
-    seconds, method = (part if isinstance(part := renamed.get(name), dict) else {} for name in ("seconds", "method"))
+    seconds, method = (own if isinstance(own := renamed.get(name), dict) else {} for name in ("seconds", "method"))
     if "cell" in seconds:
         seconds["run"] = seconds.pop("cell")
     for key, spellings in (("name", METHODS), ("target", TARGETS), ("guarantee", GUARANTEES)):

@@ -17,6 +17,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 MISSING, UNREADABLE = -1, -2
+_CLOCK = -25567.0  # 1900-01-01, the day of times of day
 FOR_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")  # what these cells are in a CSV file
 SECONDS = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
 _DAY_ZERO = date(1970, 1, 1)
@@ -80,15 +81,19 @@ class Meaning:
         self.pieces = spec.get("pieces")
         bounds = spec.get("bounds")
         self.bounds = None if bounds in (None, "learn") else [self._bound(end) for end in bounds]
+        self._of_clock = self.bounds is not None and self.bounds[0] < _CLOCK + 1 and ":" in str(bounds[0])
         clock = self.kind == "date" and self.bounds is None and not re.search("%[YymdbBjU]", spec.get("format") or "%Y")
         if clock and spec.get("resolution") not in (None, "day"):
-            self.bounds = [-25567.0, -25566.0]
+            self.bounds = [_CLOCK, _CLOCK + 1]
         self.is_open = not (self.pieces or self.edges or self.categories)
         has_other = spec.get("other", self.kind == "categorical" and "cut_at" not in spec)
         values = len(self.categories) or (len(self.pieces["starts"]) if self.pieces else len(self.edges) - 1)
         self.unknown = values + (spec.get("missing") == "own_code") if has_other else UNREADABLE
 
     def _bound(self, end: Any) -> float:
+        if self.kind == "date" and (clock := re.fullmatch(r"(\d\d):(\d\d)(?::(\d\d))?", str(end))):
+            hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+            return _CLOCK + (hours * 3600 + minutes * 60 + seconds) / 86400
         return float(_days(date.fromisoformat(str(end)[:10]))) if self.kind == "date" else float(end)
 
     @property
@@ -136,7 +141,7 @@ class Meaning:
     @property
     def _last(self) -> float:
         assert self.bounds is not None
-        return self.bounds[1] * self._parts + self._parts - 1
+        return self.bounds[1] * self._parts + (0 if self._of_clock else self._parts - 1)
 
     def _category(self, cell: Any) -> int:
         if isinstance(cell, list | dict | set | tuple):

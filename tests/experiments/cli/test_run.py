@@ -159,7 +159,7 @@ def test_a_crash_is_a_record_and_is_tried_again_on_request(dpdsyn: Dpdsyn, tmp_p
         (("dataset=toy", "synthesizer=dpdsyn", "synthesizer.candidates=mts"), "no synthesizer is called 'mts'"),
         (("-m", "dataset=toy", "synthesizer=mst", "hydra/sweeper=basic"), "hydra/sweeper cannot be changed"),
         (("dataset=toy", "synthesizer=mst", "compute.timeout=0"), "compute.timeout is 0; a finite number above 0"),
-        (("dataset=toy", "synthesizer=mst", "nonsense=1"), "Could not override 'nonsense'"),
+        (("dataset=toy", "synthesizer=mst", "nonsense=1"), "there is no key nonsense; accepted: dataset, synthesizer"),
         (("dataset=toy", "synthesizer=mst", "evaluation.evaluators=[xgb]"), "no evaluator is called xgb; there are logistic"),
     ],
 )

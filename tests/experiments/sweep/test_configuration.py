@@ -50,6 +50,10 @@ def role_of(synthesizer: str) -> str:
     return str((read_option("synthesizer", synthesizer).get("about") or {}).get("role", "method"))
 
 
+def family_of(synthesizer: str) -> str:
+    return str((read_option("synthesizer", synthesizer).get("about") or {}).get("family", synthesizer))
+
+
 @pytest.mark.parametrize("synthesizer", options("synthesizer"))
 def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> None:
     """Every parameter is written down, with the value that the class has by itself; variants say what is other in them."""
@@ -64,9 +68,10 @@ def test_configuration_files_hold_the_defaults_of_the_code(synthesizer: str) -> 
         assert option["guide"] in [read_option("guide", name) for name in options("guide")]
         option["guide"], usual = GuideSettings(**option["guide"]), load(target)()
         defaults["guide"] = usual._settings() if isinstance(usual, GuidedSynthesizer) else GuideSettings.of(usual.guide)
-    if role_of(synthesizer) not in OTHER_VALUES:
+    varies = role_of(synthesizer) == "variant" or family_of(synthesizer) != synthesizer
+    if role_of(synthesizer) not in OTHER_VALUES and not varies:
         assert option == defaults
-    elif role_of(synthesizer) == "variant":
+    elif varies and load(target) is load(read_option("synthesizer", family_of(synthesizer))["_target_"]):
         assert option != defaults, "a variant with the values of the method that it varies"
 
 
