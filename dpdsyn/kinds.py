@@ -191,7 +191,7 @@ def declared(path: Path) -> dict[str, Kind]:
         with pq.ParquetFile(path) as file:
             fields = file.schema_arrow
             return {field.name: _of_field(field, partial(_read, file, field.name)) for field in fields}
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, UnicodeError, OSError) as error:  # names of a damaged file need not be UTF-8
         raise SchemaError(f"{path} cannot be read as Parquet ({' '.join(str(error).split())})") from error
 
 

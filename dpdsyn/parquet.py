@@ -133,5 +133,5 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except SchemaError as error:
         raise SchemaError(f"{path}: {error}") from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, UnicodeError, OSError) as error:  # names of a damaged file need not be UTF-8
         raise SchemaError(f"{path} cannot be read as Parquet ({' '.join(str(error).split())})") from error

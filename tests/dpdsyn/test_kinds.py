@@ -220,3 +220,17 @@ def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "people.parquet").write_bytes(b"PAR1" + np.random.default_rng(0).bytes(100))
     with pytest.raises(SchemaError, match=r"people.parquet cannot be read as Parquet"):
         declared(tmp_path / "people.parquet")
+
+
+def test_names_of_a_damaged_parquet_file_that_are_no_utf_8_are_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn(path: object) -> None:
+        b"\x98".decode()
+
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"a": ["x", "y"]}).to_parquet(path)
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile", torn)
+    with pytest.raises(SchemaError, match="cannot be read as Parquet") as caught:
+        declared(path)
+    assert len(str(caught.value).splitlines()) == 1
