@@ -132,7 +132,7 @@ def day(cell: Any, form: str | None = None) -> float:
             return float(cell.toordinal() - _EPOCH)
         if isinstance(cell, np.datetime64):
             return float(cell.astype("datetime64[D]").astype(np.int64))
-        return day(canonical(cell), form) if is_single(cell) else np.nan
+        return day(_written(cell), form) if is_single(cell) else np.nan
     except Exception:  # a text that is no date; dates beyond the calendar
         return np.nan
 
@@ -153,7 +153,9 @@ def moment(cell: Any, form: str | None = None) -> float:
             return float((cell.toordinal() - _EPOCH) * RESOLUTIONS["day"] + seconds)
         if isinstance(cell, np.datetime64):
             return float(cell.astype("datetime64[s]").astype(np.int64))
-        return day(cell, form) * RESOLUTIONS["day"]
+        if isinstance(cell, date):
+            return day(cell) * RESOLUTIONS["day"]
+        return moment(_written(cell), form) if is_single(cell) else np.nan  # bytes, and what writes itself as a text does
     except Exception:  # a text that is no date; dates beyond the calendar
         return np.nan
 

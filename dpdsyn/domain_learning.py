@@ -325,7 +325,9 @@ def _assembled(schema: Schema, closed: Mapping[str, Column | None]) -> Schema:
         )
     gone = tuple(name for name, column in known.items() if column is None)
     rules = tuple(rule for rule in schema.constraints if not set(rule.names) & set(gone))
-    return replace(schema, columns=columns, ignore=(*schema.ignore, *gone), constraints=rules)
+    left = [name for name in schema.published if name not in gone]
+    made = tuple(replace(column, position=left.index(column.name)) for column in schema.made)
+    return replace(schema, columns=columns, ignore=(*schema.ignore, *gone), constraints=rules, made=made)
 
 
 def _noise(column: Column) -> Column:

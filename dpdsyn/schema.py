@@ -156,10 +156,8 @@ class Schema:
         }
         raw |= {"kinds_inferred": True} if self.kinds_inferred else {}
         raw |= {"constraints": [rule.to_plain() for rule in self.constraints]} if self.constraints else {}
-        columns = [(column.name, column.to_mapping()) for column in self.columns]
-        for made in sorted(self.made, key=lambda column: column.position):
-            columns.insert(made.position, (made.name, made.to_mapping()))
-        return {**raw, "columns": dict(columns)}
+        told = {c.name: c.to_mapping() for c in self.columns} | {made.name: made.to_mapping() for made in self.made}
+        return {**raw, "columns": {name: told[name] for name in self.published}}
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Schema:
@@ -182,6 +180,14 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """Names of all columns, in their order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Names of all columns of a synthetic table in their order, made ones among them."""
+        names = list(self.names)
+        for made in sorted(self.made, key=lambda column: column.position):
+            names.insert(made.position, made.name)
+        return tuple(names)
 
     @property
     def sizes(self) -> tuple[int, ...]:

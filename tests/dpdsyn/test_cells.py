@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpdsyn.cells import canonical, day, distinct, number
+from dpdsyn.cells import canonical, day, distinct, moment, number
 from dpdsyn.column import Column
 from dpdsyn.parquet import stream
 from dpdsyn.schema import Schema
@@ -146,6 +146,16 @@ def test_numbers_and_days_are_what_is_written_down() -> None:
     zoned = pd.Series(pd.to_datetime(["2024-01-01 23:30", "1950-01-01 23:30"]).tz_localize("America/New_York"))
     column = Column("a", "date", bounds=(first, first + 9), bins=10)
     assert column.encode(zoned).tolist() == [0, 0] and column.encode(zoned.astype(object)).tolist() == [0, 0]
+
+
+def test_a_moment_is_the_same_whatever_writes_it_and_keeps_its_time_of_day() -> None:
+    written = "2024-01-02 12:30"
+    for cell in (written.encode(), pd.Timestamp(written), np.datetime64(written), pd.Period(written, "min")):
+        assert moment(cell) == moment(written) == moment("2024-01-02") + 45_000, cell
+    for form, text in (("%H:%M", "12:30"), ("%d.%m.%Y %H:%M", "02.01.2024 00:00"), ("%Y", "2024")):
+        assert moment(text.encode(), form) == moment(text, form) and day(text.encode(), form) == day(text, form), form
+    assert moment(dt.date(2024, 1, 2), "%d.%m.%Y %H:%M") == moment("2024-01-02") and moment(2024, "%Y") == moment("2024", "%Y")
+    assert all(np.isnan(moment(cell)) for cell in (b"\xff", [written], pd.Timedelta("1h"), True, None))
 
 
 FORMS = ("%d.%m.%Y", "%Y%m%d", "%m/%d/%Y %H:%M", "%Y-%m-%dT%H:%M:%S", "%d. %b %Y", "%d.%m.%y", "%%%d%m%Y", "%d%d%Y", "%H:%M", "%")

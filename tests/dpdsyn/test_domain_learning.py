@@ -235,6 +235,13 @@ def test_columns_that_nothing_can_be_learnt_of_are_left_out_or_noise_as_the_sche
     assert decoded["given"].between(3, 8).all() and decoded["given"].nunique() == 6
 
 
+def test_columns_that_are_made_keep_their_place_where_one_before_them_is_left_out() -> None:
+    columns = {"empty": {"kind": "real"}, "number": {"kind": "id"}, **COLUMNS, "land": {"constant": "x"}}
+    schema, _ = learnt(table().assign(empty=[None] * ROWS), columns, target="label")
+    assert schema.ignore == ("empty",) and schema.published == ("number", *COLUMNS, "land")
+    assert Schema.from_mapping(schema.to_mapping()) == schema
+
+
 def test_a_target_that_nothing_can_be_learnt_of_is_refused_and_no_cell_is_told() -> None:
     frame = table().assign(label=[f"secret {i}" for i in range(ROWS)])
     with pytest.raises(SchemaError, match="target 'label'") as raised:
