@@ -17,7 +17,7 @@ from dpdsyn.method import GuidedSynthesizer, class_weights
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
-from dpdsyn.synthesizer import draw
+from dpdsyn.synthesizer import draw, find
 
 
 def fitted(
@@ -227,6 +227,14 @@ def test_one_in_a_hundred_is_not_lost_where_the_sources_fit_loses_it(labels: str
     published = draw(synthesizer, schema, 30_000, np.random.default_rng(4))[:, -1].mean()
     lost = draw(synthesizer.source_, synthesizer.source_schema_, 30_000, np.random.default_rng(5))[:, -1].mean()
     assert lost < 0.2 * real and published == pytest.approx(noisy, abs=0.003) and abs(noisy - real) < 0.01
+
+
+def test_a_fit_that_begins_at_the_columns_own_counts_keeps_one_in_a_hundred() -> None:
+    schema, encoded = one_in_a_hundred(10_000)
+    source, _ = fitted(find("mst")(), encoded, schema, 0.8)
+    counts = source.noisy_counts_["y"]
+    kept = draw(source, schema, 30_000, np.random.default_rng(5))[:, -1].mean()
+    assert kept == pytest.approx(counts[1] / counts.sum(), rel=0.3)
 
 
 def test_the_version_is_higher_where_labels_have_changed_and_nowhere_else() -> None:
