@@ -24,6 +24,7 @@ from dpdsyn.identifiers import CODE_REMARK, FEW, ID_REMARK, Naming, naming
 from dpdsyn.numerals import POINT_HINT, STRAY_POINT, with_points
 from dpdsyn.parquet import cells_of, declares_text, utf8
 from dpdsyn.repeats import repeats
+from dpdsyn.schema_values import shortened
 from dpdsyn.sentinels import Sentinels
 
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
@@ -182,7 +183,7 @@ def declared(path: Path) -> dict[str, Kind]:
     """The kinds of a Parquet file's columns, by the types that it declares.
 
     Of a moment the type does not say whether there is a time of day, so that this is guessed from cells. Remarks look at the
-    first rows alone. Raises SchemaError for a file that is no Parquet.
+    first rows alone. Raises SchemaError for a file that is no Parquet, or that has columns of the same name.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -190,6 +191,8 @@ def declared(path: Path) -> dict[str, Kind]:
     try:
         with pq.ParquetFile(path) as file:
             fields = file.schema_arrow
+            if twice := sorted({name for name in fields.names if fields.names.count(name) > 1}):
+                raise SchemaError(f"{path} has columns of the same name: {shortened(twice)}")
             return {field.name: _of_field(field, partial(_read, file, field.name)) for field in fields}
     except (pa.ArrowException, UnicodeError, OSError) as error:  # names of a damaged file need not be UTF-8
         raise SchemaError(f"{path} cannot be read as Parquet ({' '.join(str(error).split())})") from error

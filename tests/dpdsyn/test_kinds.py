@@ -203,6 +203,13 @@ def test_texts_of_a_parquet_file_are_remarked_on_and_taken_as_texts(tmp_path: Pa
     assert "all cells are dates; if they all are, say {kind: date, format: %d.%m.%Y}" in found["joined"].remarks[0]
 
 
+def test_columns_of_the_same_name_are_refused(tmp_path: Path) -> None:
+    table = pa.table([pa.array(["a", "b"]), pa.array([1, 2]), pa.array([3, 4])], names=["t", "n", "t"])
+    pq.write_table(table, tmp_path / "people.parquet")
+    with pytest.raises(SchemaError, match=r"columns of the same name: t"):
+        declared(tmp_path / "people.parquet")
+
+
 def test_truth_values_that_are_missing_are_told_of_to_the_owner_alone(tmp_path: Path) -> None:
     pq.write_table(pa.table({"ill": [True, None], "well": [True, False]}), tmp_path / "people.parquet")
     found = declared(tmp_path / "people.parquet")
