@@ -19,6 +19,7 @@ from experiments.cli.main import parser
 from experiments.configuration import options
 from experiments.report.roles import RIVAL
 from experiments.report.tables.equivalence import MARGIN
+from experiments.sweep.request import inspect_request
 
 Row = dict[str, str]
 README = (ROOT / "README.md").read_text()
