@@ -12,8 +12,8 @@ from typing import Any
 
 from experiments.records.record import Record, as_text, settings
 from experiments.report.cases import Case, Dataset
+from experiments.report.commands import commands
 from experiments.report.comparison import Pair
-from experiments.report.html.commands import commands
 from experiments.report.html.markup import scrolling, tag
 from experiments.report.missing import briefly
 from experiments.report.summary import Summary

@@ -11,7 +11,7 @@ from builders.committed import committed
 
 from experiments.data import datasets
 from experiments.records.record import Record
-from experiments.report.html.commands import commands
+from experiments.report.commands import commands
 from experiments.sweep.plan import composed
 
 

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from experiments.configuration import config_dir
 from experiments.data import datasets
 from experiments.records.record import Record
-from experiments.report.html.commands import commands
+from experiments.report.commands import commands
 from experiments.report.missing import lost
 from experiments.run import Run
 from experiments.sweep.request import inspect_request

@@ -10,10 +10,10 @@ from builders.records import changed, few, one
 from experiments.configuration import read_option
 from experiments.records.record import Record
 from experiments.report.cases import Dataset
+from experiments.report.commands import commands
 from experiments.report.comparison import share_of_real
 from experiments.report.figures.charts import charts
 from experiments.report.grouped import View
-from experiments.report.html.commands import commands
 from experiments.report.tables.all import BUILDERS
 from experiments.report.tables.table import Table
 

@@ -13,6 +13,7 @@ from experiments.records import former
 from experiments.records.record import Record
 
 _OWN_KEYS = ("name", "caution", "title")  # of a data set, not for anybody to set
+_ALONE = "compute=alone"
 
 
 def commands(runs: Iterable[Record]) -> list[str]:
@@ -24,6 +25,11 @@ def commands(runs: Iterable[Record]) -> list[str]:
     for record in runs:
         alike[_settings(record)].append(record)
     return [_typed(overrides, group) for overrides, group in alike.items()]
+
+
+def overrides(record: Record) -> tuple[str, ...]:
+    """What Hydra is given to compose that run."""
+    return (*(text for text in _settings(record) if text != _ALONE), f"seed={record.seed}")
 
 
 def _settings(record: Record) -> tuple[str, ...]:
@@ -43,7 +49,7 @@ def _settings(record: Record) -> tuple[str, ...]:
         *_encoding(record),
         *([f"evaluation={evaluation}"] if evaluation != "standard" else []),
         *_changed("evaluation", evaluation, _evaluation(record)),
-        *(["compute=alone"] if record.seconds.alone else []),
+        *([_ALONE] if record.seconds.alone else []),
     )
 
 

@@ -1,0 +1,82 @@
+"""Recorded runs done again: the same rows, a tampered record, and runs that are no longer the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from builders.records import changed, record
+
+from dpdsyn.checks import InputError
+from experiments.cli.drawn_runs import Again, draw
+from experiments.report.commands import overrides
+
+Dpdsyn = Callable[..., subprocess.CompletedProcess]
+SMALL = (
+    "dataset=simulated",
+    "dataset.generator.rows=500",
+    "dataset.generator.test_rows=300",
+    "evaluation.evaluators=[logistic]",
+    "compute.workers=1",
+)
+
+
+def tamper(folder: Path, run: str, accuracy: float) -> None:
+    path = folder / f"{run}.json"
+    told = json.loads(path.read_text())
+    told["metrics"]["logistic"]["accuracy"] = accuracy
+    path.write_text(json.dumps(told))
+
+
+@pytest.mark.slow
+def test_runs_are_drawn_done_again_and_held_against_their_records(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+    made = dpdsyn("run", "-m", *SMALL, "synthesizer=independent,uniform", "seed=0,1")
+    assert made.returncode == 0, made.stderr
+    again = dpdsyn("reproduce", "--sample", "3", "--seed", "5")
+    assert again.returncode == 0, again.stderr
+    assert "3 runs drawn with --seed 5, 3 ended well, 3 with the same rows bit for bit" in again.stdout
+    assert "within 0.01: 3 of 3" in again.stdout and again.stdout.count("the same, bit for bit") == 3
+    records = tmp_path / "results" / "runs" / "records"
+    assert len(list(records.glob("*.json"))) == 4, "what is done again is kept elsewhere"
+    for path in records.glob("*.json"):
+        tamper(records, path.stem, 0.123)
+    told = dpdsyn("reproduce", "--sample", "3", "--seed", "5")
+    assert told.returncode == 1 and "within 0.01: 0 of 3" in told.stdout
+    assert "3 done before" in told.stderr or "[" not in told.stderr, "the same draw goes on where it stopped"
+
+
+def test_what_is_of_other_code_is_counted_and_another_is_drawn() -> None:
+    gone = record("a" * 20, method={"name": "independent", "guarantee": "dp", "parameters": {}}, dataset={"name": "simulated"})
+    failed = changed(gone, run_id="b", status="failed")
+    with pytest.raises(InputError, match="1 are of other code or another version"):
+        draw([gone, failed], 2, 0, overrides)
+    with pytest.raises(InputError, match="1 are of what is no longer there"):
+        draw([record(dataset={"name": "no_such_table"})], 1, 0, overrides)
+    with pytest.raises(InputError, match="no run ended well"):
+        draw([failed], 1, 0, overrides)
+
+
+def test_numbers_that_are_off_or_missing_do_not_agree() -> None:
+    then = record(fidelity={"tvd1": 0.1, "tvd2": 0.2}, synthetic_sha256="x")
+    assert Again(then, then).agrees(0.0) and Again(then, then).same_rows
+    further = changed(then, fidelity={"tvd1": 0.1, "tvd2": 0.25})
+    assert not Again(then, further).agrees(0.04) and Again(then, further).agrees(0.051)
+    for other in (None, changed(then, status="timeout", metrics={}), changed(then, fidelity={})):
+        assert not Again(then, other).agrees(1.0)
+    number = changed(then, metrics={"boosting": {"r2": 0.5}})
+    assert Again(number, number).measure == "r2" and Again(number, number).pairs == [(0.5, 0.5), (0.2, 0.2)]
+
+
+def test_a_draw_depends_on_its_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from experiments.cli import drawn_runs
+
+    monkeypatch.setattr(drawn_runs, "_looked_at", lambda records, how: ((each, None, ()) for each in records))
+    records = [record(f"{number:02}") for number in range(30)]
+    drawn = [each.run_id for each in draw(records, 5, 3, overrides).records]
+    assert drawn == [each.run_id for each in draw(records[::-1], 5, 3, overrides).records] and len(set(drawn)) == 5
+    counts = Counter(each.run_id for seed in range(300) for each in draw(records, 5, seed, overrides).records)
+    assert len(counts) == 30 and max(counts.values()) < 90, "each of 30 is drawn some 50 times"
