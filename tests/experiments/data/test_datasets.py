@@ -114,7 +114,10 @@ def test_only_data_sets_that_are_split_otherwise_have_another_identity(tmp_path:
         "contraceptive",
         "fair",
         "flights",
+        "insured",
+        "marketing",
         "nist_national",
+        "working_wives",
     }
     assert versions == {name: 2 if name in single else None for name in names}
 
