@@ -21,6 +21,8 @@ from experiments.report.cases import Case, Dataset, Method, Settings
 from experiments.report.missing import lost
 from experiments.report.roles import badge, guarantee, is_baseline, is_ranked
 
+MAP = "map"  # the experiment on simulated rows of many kinds, which has a table and a figure of its own
+
 
 @dataclass(frozen=True)
 class Group:
@@ -118,8 +120,13 @@ class View:
 
     @cached_property
     def swept(self) -> View:
-        """Of sweeps, where runs are beside each other."""
-        return self.where(lambda record: not record.alone)
+        """Of sweeps, where runs are beside each other; without the map."""
+        return self.where(lambda record: not record.alone and not _is_mapped(record))
+
+    @cached_property
+    def mapped(self) -> View:
+        """Of the map alone."""
+        return self.where(_is_mapped)
 
     @cached_property
     def alone(self) -> View:
@@ -168,6 +175,10 @@ class View:
             return replace(group, runs=tuple(kept))
 
         return replace(self, groups=tuple(map(alike, self.groups)))
+
+
+def _is_mapped(record: Record) -> bool:
+    return record.experiment is not None and record.experiment.name == MAP
 
 
 def _encoding(record: Record) -> str:

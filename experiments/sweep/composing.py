@@ -17,7 +17,7 @@ from experiments.configuration import config_dir, read_option
 from experiments.sweep.overrides import UsageError
 
 _AXES = ("dataset", "synthesizer", "privacy", "encoding", "evaluation", "compute", "audit", "seed")
-_OF_EXPERIMENTS = ("methods", "experiments")  # which an experiment's file may have beside the axes
+_OF_EXPERIMENTS = ("methods", "experiments", "each")  # which an experiment's file may have beside the axes
 _READ_BY_NAME = ("privacy", "compute", "audit")  # axes of which no class reads all keys: those of our own files are all there are
 
 

@@ -74,10 +74,12 @@ def inspect_request(arguments: Sequence[str]) -> Request:
     experiments = _single([str(name) for name in axes.get("experiment", []) if name is not None], extra)
     own = [text for text in given.overrides if not _key(text).lstrip("+~").startswith("hydra")]
     sweeps = []
+    asked = dict(axes)
     for name in experiments:
-        params = _params(name, extra)
-        axes = _defaults(name, extra) | _axes(params) | axes
-        sweeps.append((*params, *(text for text in own if _key(text) != "experiment"), f"experiment={name}"))
+        for params in _params(name, extra):
+            for key, values in (_defaults(name, extra) | _axes(params)).items():
+                axes[key] = asked.get(key) or [*axes.get(key, []), *(value for value in values if value not in axes.get(key, []))]
+            sweeps.append((*params, *(text for text in own if _key(text) != "experiment"), f"experiment={name}"))
     _check_names(axes, extra)
     _check_values(axes)
     swept = [key for key, values in axes.items() if len(values) > 1]
@@ -132,10 +134,21 @@ def _defaults(experiment: str, extra: Path | None) -> dict[str, list[Any]]:
     return chosen
 
 
-def _params(experiment: str, extra: Path | None) -> tuple[str, ...]:
-    """What an experiment's file sweeps over, as overrides; the methods that it selects stand after the data set."""
+def _params(experiment: str, extra: Path | None) -> list[tuple[str, ...]]:
+    """What an experiment's file sweeps over, as overrides: once, or once for each mapping under `each`, laid over what all share.
+
+    The methods that it selects stand after the data set.
+    """
     file = read_option("experiment", experiment, extra)
-    params = [f"{key}={value}" for key, value in file.get("hydra", {}).get("sweeper", {}).get("params", {}).items()]
+    shared = file.get("hydra", {}).get("sweeper", {}).get("params", {})
+    each = file.get("each", [{}])
+    if not isinstance(each, list) or not each or not all(isinstance(one, Mapping) for one in each):
+        raise UsageError(f"experiment {experiment}: each is {each!r}; a list of mappings of keys to values is needed")
+    return [_overrides_of(experiment, file, {**shared, **one}, extra) for one in each]
+
+
+def _overrides_of(experiment: str, file: Mapping[str, Any], swept: Mapping[str, Any], extra: Path | None) -> tuple[str, ...]:
+    params = [f"{key}={value}" for key, value in swept.items()]
     if "methods" in file:
         keys = [_key(text) for text in params]
         if "synthesizer" in keys:

@@ -14,12 +14,14 @@ from experiments.report.grouped import View
 from experiments.report.tables import (
     accuracy,
     audits,
+    claims,
     comparison,
     efficiency,
     equivalence,
     headline,
     leaderboard,
     likeness,
+    map_of_winners,
     measures,
     overview,
     published,
@@ -34,6 +36,7 @@ from experiments.report.tables import (
 from experiments.report.tables.table import Table, as_csv, latex, markdown
 
 BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
+    "claims": claims.build,
     "headline": headline.build,
     "leaderboard": leaderboard.build,
     "raw": raw.build,
@@ -50,11 +53,12 @@ BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "settings": settings.build,
     "efficiency": efficiency.build,
     "scale": scale.build,
+    "map": map_of_winners.build,
     "runs": runs.build,
     "published": published.build,
     "audits": audits.build,
 }
-_FIRST = ("headline", "leaderboard")  # the claims and the main tables
+_FIRST = ("claims", "headline", "leaderboard")  # the claims and the main tables
 _OF_A_SWEEP = ("accuracy", "time", "settings", "efficiency", "scale")  # what stands on the screen after it
 
 

@@ -107,7 +107,7 @@ def test_every_experiment_names_what_exists(experiment: str) -> None:
     request = inspect_request(["-m", f"experiment={experiment}"])
     jobs = request.jobs()
     assert len({tuple(job) for job in jobs}) == len(jobs) >= 1
-    for overrides in jobs[:: max(1, len(jobs) // 20)]:
+    for overrides in jobs[:: max(1, len(jobs) // 6)]:
         Run.of(composed(*overrides))
 
 
@@ -287,3 +287,19 @@ def test_a_delta_that_is_not_below_one_over_the_rows_is_said_before_a_sweep(monk
     for delta in ("1e-6", "1e-3"):
         sweep._check_data([Run.of(composed("synthesizer=real", "dataset=simulated", f"privacy.delta={delta}"))])
     assert len(said) == 1 and said[0].startswith("CAUTION: delta 0.001 is not below 1/40,000")
+
+
+def test_an_experiment_of_several_sweeps_does_each_of_them_with_what_all_share(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment" / "mine.yaml"
+    begin = "# @package _global_\nhydra: {sweeper: {params: {dataset: adult, seed: '0,1', privacy.epsilon: 1.0}}}\n"
+    file.write_text(begin + "each:\n- {synthesizer: 'mst,aim'}\n- {synthesizer: mwem, dataset: acs, synthesizer.rounds: '5,9'}\n")
+    request = inspect_request(["--config-dir", str(tmp_path), "-m", "experiment=mine", "seed=3"])
+    jobs = [" ".join(job) for job in request.jobs()]
+    assert len(jobs) == 4 and all("seed=3" in job and job.endswith("experiment=mine") for job in jobs)
+    assert [job.split()[0] for job in jobs] == ["dataset=adult"] * 2 + ["dataset=acs"] * 2
+    assert request.axes["synthesizer"] == ["mst", "aim", "mwem"] and request.axes["seed"] == [3]
+    for wrong in ("each: {synthesizer: mst}", "each: []", "each: [mst]", "each:\n- {synthesizer: no_such}"):
+        file.write_text(begin + wrong)
+        with pytest.raises(UsageError, match=r"each is|no synthesizer is called 'no_such'"):
+            inspect_request(["--config-dir", str(tmp_path), "-m", "experiment=mine"])

@@ -1,0 +1,154 @@
+"""What was claimed before the runs that may refute it: sentences with a number each, in an experiment's file under `claims`.
+
+A claim holds for one method beside another. In each data set, on the seeds that both ended well with, the two are compared by a
+ratio or a difference, split by split; what data sets say together is their mean, each counting alike. The claim *holds* where
+that mean lies on its side of the bound with 95% confidence, is *refuted* where it lies on the other side with the same
+confidence, and else is *not shown*. Time is compared by medians, without a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from experiments.configuration import content_hash, option_path, options, read_option
+from experiments.records.record import Record
+from experiments.report.cases import Case
+from experiments.report.grouped import View
+from experiments.report.over_seeds import Read, metric, on_same_splits, ratio_of_seconds, shared_seeds, test_to_train
+from experiments.report.statistics import pooled
+
+FILE = "paper"  # the experiment whose claims are judged
+HOLDS, REFUTED, NOT_SHOWN, NOT_RUN = "holds", "refuted", "not shown", "not run"
+_CONFIDENCE = 0.9  # of the two-sided interval: each of its ends is exceeded with 5%
+_COMPARED = ("ratio", "difference")
+_SECONDS = "seconds"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """at_least, at_most: the bound at each budget, by epsilon; one of the two. datasets: on which; a claim is not about others.
+
+    measure: a metric of records, `tvd2` (mean 2-way TVD), or `seconds` (of runs alone). off_task: judged by another column.
+    """
+
+    says: str
+    method: str
+    beside: str
+    measure: str
+    compared: str
+    datasets: tuple[str, ...]
+    at_least: Mapping[float, float] | None = None
+    at_most: Mapping[float, float] | None = None
+    off_task: bool = False
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], tables: Mapping[str, Sequence[str]]) -> Claim:
+        """Raises ValueError for what a claim does not have or lacks. tables: lists of data sets by name."""
+        told = dict(given)
+        named = told.get("datasets")
+        told["datasets"] = tuple(tables.get(named, (named,)) if isinstance(named, str) else named or ())
+        try:
+            claim = cls(**told)
+        except TypeError as error:
+            raise ValueError(f"claim {told.get('says')!r}: {error}") from error
+        if (claim.at_least is None) == (claim.at_most is None) or claim.compared not in _COMPARED or not claim.datasets:
+            raise ValueError(
+                f"claim {claim.says!r}: at_least or at_most, a comparison by {' or '.join(_COMPARED)}, and data sets are needed"
+            )
+        return claim
+
+    @property
+    def bounds(self) -> Mapping[float, float]:
+        return self.at_least if self.at_least is not None else self.at_most or {}
+
+    @property
+    def read(self) -> Read:
+        return (lambda record: record.fidelity.tvd2) if self.measure == "tvd2" else metric(self.measure)
+
+
+@dataclass(frozen=True)
+class Preregistered:
+    """What an experiment's file claims. seeds: on which it is judged. sha256: of what the file says."""
+
+    claims: tuple[Claim, ...]
+    seeds: tuple[int, ...]
+    sha256: str
+
+
+def preregistered(name: str = FILE) -> Preregistered | None:
+    """The claims of an experiment's file; None if there is no such file or it claims nothing. Raises ValueError."""
+    if name not in options("experiment"):
+        return None
+    told = read_option("experiment", name)
+    claims = tuple(Claim.of(one, told.get("tables") or {}) for one in told.get("claims") or ())
+    return Preregistered(claims, tuple(told["seeds"]), content_hash(option_path("experiment", name))) if claims else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the records say of a claim at one budget. value: None where nothing ran. by_dataset: the mean of each."""
+
+    claim: Claim
+    epsilon: float
+    value: float | None
+    interval: tuple[float, float] | None
+    by_dataset: Mapping[str, float]
+    seeds: int
+
+    @property
+    def bound(self) -> float:
+        return self.claim.bounds[self.epsilon]
+
+    @property
+    def missing(self) -> list[str]:
+        """Data sets of the claim without a run of both methods."""
+        return [name for name in self.claim.datasets if name not in self.by_dataset]
+
+    @property
+    def verdict(self) -> str:
+        """A claim about tables of which some are missing is not shown, however the others look; one of them may refute it."""
+        if self.value is None:
+            return NOT_RUN
+        low, high = self.interval or (self.value, self.value)
+        above, below = low >= self.bound, high < self.bound
+        if self.claim.at_most is not None:
+            above, below = high <= self.bound, low > self.bound
+        return REFUTED if below else HOLDS if above and not self.missing else NOT_SHOWN
+
+
+def judged(view: View, told: Preregistered) -> list[Found]:
+    """Each claim at each of its budgets, by the records with the seeds that were named."""
+    counting = view.where(lambda record: record.seed in told.seeds)
+    return [_found(counting, claim, float(epsilon)) for claim in told.claims for epsilon in claim.bounds]
+
+
+def _found(view: View, claim: Claim, epsilon: float) -> Found:
+    chosen = (view.alone if claim.measure == _SECONDS else view.swept.judged_alike).plain
+    values: dict[str, tuple[list[float], float]] = {}
+    for case in chosen.cases:
+        if case.epsilon == epsilon and _is_meant(case, claim):
+            own, others = (chosen.group(case, name).runs for name in (claim.method, claim.beside))
+            if made := _values(claim, own, others):
+                values[case.dataset.name] = made, test_to_train(own)
+    means = {name: fmean(each) for name, (each, _) in values.items()}
+    seeds = min((len(each) for each, _ in values.values()), default=0)
+    interval = pooled(list(values.values())).interval(_CONFIDENCE) if seeds > 1 and claim.measure != _SECONDS else None
+    return Found(claim, epsilon, fmean(means.values()) if means else None, interval, means, seeds)
+
+
+def _is_meant(case: Case, claim: Claim) -> bool:
+    dataset = case.dataset
+    usual = not dataset.settings and dataset.space == "encoded" and not dataset.encoding
+    return usual and dataset.name in claim.datasets and (dataset.column is not None) == claim.off_task
+
+
+def _values(claim: Claim, own: Sequence[Record], others: Sequence[Record]) -> list[float]:
+    """Of each seed that both have; of time one value, the ratio of medians."""
+    if claim.measure == _SECONDS:
+        ratio, bound = ratio_of_seconds(own, others)
+        return [] if ratio is None or bound else [ratio] * len(shared_seeds(own, others))
+    pairs = list(zip(*on_same_splits(own, others, claim.read), strict=True))
+    return [a / b if claim.compared == "ratio" else a - b for a, b in pairs if claim.compared == "difference" or b]
