@@ -17,6 +17,11 @@ ROLES = {
     "wrapped": "another library's, in an environment of its own",
     "as_published": "as its authors have it, without a guarantee",
 }
+KINDS = {
+    "marginals": "a model of noisy marginals",
+    "rows": "rows that are moved until they answer alike",
+    "network": "a network that makes rows",
+}
 DRAWN = ("accuracy", "time")
 
 
@@ -24,12 +29,13 @@ DRAWN = ("accuracy", "time")
 class About:
     """The block `about` of a method's YAML, no part of what identifies a run.
 
-    role: one of ROLES. family: the method that this one is a form of; forms of DPDSyn are no baselines for it. takes: `seconds`
-    or `minutes`, on one of the data sets here. paper: authors, year, where. note: shown in brackets beside the guarantee.
-    colour: its own in figures, as `#0072b2`; grey without one. drawn: what figures show of it, of DRAWN.
+    role: one of ROLES. kind: one of KINDS, what makes the rows. family: the method that this one is a form of; forms of DPDSyn
+    are no baselines for it. takes: `seconds` or `minutes`, on one of the data sets here. paper: authors, year, where. note: shown
+    in brackets beside the guarantee. colour: its own in figures, as `#0072b2`; grey without one. drawn: what figures show of it.
     """
 
     role: str = "method"
+    kind: str = "marginals"
     family: str | None = None
     takes: str | None = None
     paper: str | None = None
@@ -49,6 +55,7 @@ class About:
         made = cls(**values)
         for key, chosen, choices in (
             ("role", (made.role,), tuple(ROLES)),
+            ("kind", (made.kind,), tuple(KINDS)),
             ("takes", (made.takes,), (None, "seconds", "minutes")),
             ("drawn", made.drawn, DRAWN),
         ):

@@ -51,11 +51,8 @@ DEFAULTS: dict[str, tuple[int, dict[str, Any]]] = {  # a method's own settings u
 GUARANTEES = {"unverified": "claimed"}
 EXPERIMENTS: dict[str, str] = {  # hash that an experiment's file had, its bytes being hashed: that of what it says now
     "12d94e1a097c22cf": "1945d2a521b49b19",  # fidelity
-    "0d7e765d862e6c64": "8793fbc3db86940f",  # main_gan
     "068ce6eb1ecd9370": "596ce318031898b6",  # main_slow_seeds
     "90284fb28e84ef40": "bfa9684d74e74dd0",  # main_slow_sets
-    "4cb650de8b1c3982": "9cfa674d12d8464f",  # main_wrapped
-    "5f120dcac20addf3": "d9c0e0fe44d3b82d",  # offtask
 }
 
 

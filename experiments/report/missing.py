@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from dpdsyn.synthesizer import Synthesizer
 
 
+STALE = "from an older version"
+
+
 def lost(runs: Sequence[Record]) -> str:
     """How many did not end well or are of an older version; empty if none."""
     counts = Counter(record.status for record in runs if record.status != "ok")
     stale = sum(_is_stale(record) for record in runs)
     if stale:
-        counts["from an older version"] = stale
+        counts[STALE] = stale
     return ", ".join(f"{count} of {len(runs)} {status}" for status, count in sorted(counts.items()))
 
 

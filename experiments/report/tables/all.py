@@ -24,6 +24,7 @@ from experiments.report.tables import (
     map_of_winners,
     measures,
     overview,
+    paper,
     published,
     ranks,
     raw,
@@ -36,6 +37,7 @@ from experiments.report.tables import (
 from experiments.report.tables.table import Table, as_csv, latex, markdown
 
 BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
+    "paper": paper.build,
     "claims": claims.build,
     "headline": headline.build,
     "leaderboard": leaderboard.build,
@@ -58,7 +60,7 @@ BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "published": published.build,
     "audits": audits.build,
 }
-_FIRST = ("claims", "headline", "leaderboard")  # the claims and the main tables
+_FIRST = ("paper", "claims", "headline", "leaderboard")
 _OF_A_SWEEP = ("accuracy", "time", "settings", "efficiency", "scale")  # what stands on the screen after it
 
 

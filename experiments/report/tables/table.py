@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
+Line = TypeVar("Line")
 Emphasis = Literal["best", "second"]
 _SENTENCE = 60  # characters
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "±": r"$\pm$",
     "≥": r"$\geq$",
+    "†": r"\dag{}",
     "▲": r"$\blacktriangle$",
     "▼": r"$\blacktriangledown$",
 }
@@ -28,18 +30,23 @@ _SPECIAL |= {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text. notes: what a reader of these numbers has to know. emphasis: cells, by row and column, that stand out."""
+    """Cells as text. notes: what a reader of these numbers has to know. emphasis: cells, by row and column, that stand out.
+
+    parts: the titles of parts that rows fall into, by the row that each begins with.
+    """
 
     title: str
     columns: list[str]
     rows: list[list[str]]
     notes: list[str]
     emphasis: Mapping[tuple[int, int], Emphasis] = field(default_factory=dict)
+    parts: Mapping[int, str] = field(default_factory=dict)
 
 
 def markdown(table: Table) -> str:
     plain = [[cell.replace("|", r"\|") for cell in row] for row in table.rows]
-    columns, rows = table.columns, _stressed(table, plain, {"best": "**{}**", "second": "<u>{}</u>"})
+    columns, stressed = table.columns, _stressed(table, plain, {"best": "**{}**", "second": "<u>{}</u>"})
+    rows = _in_parts(table, stressed, lambda title: [f"*{title}*", *[""] * (len(columns) - 1)])
     widths = [max(len(line[i]) for line in [columns, *rows]) for i in range(len(columns))]
     lines = [columns, ["-" * width for width in widths], *rows]
     body = "\n".join(
@@ -57,9 +64,10 @@ def latex(tables: Sequence[Table]) -> str:
 def _latex(table: Table) -> str:
     rows = [[_escaped(cell) for cell in row] for row in table.rows]
     rows = _stressed(table, rows, {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"})
-    head, *body = (" & ".join(line) + r" \\" for line in [[_escaped(name) for name in table.columns], *rows])
+    head, *lines = (" & ".join(line) + r" \\" for line in [[_escaped(name) for name in table.columns], *rows])
+    body = _in_parts(table, lines, lambda title: rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\emph{{{_escaped(title)}}}}} \\")
     notes = " ".join(_escaped(note) for note in table.notes)
-    lines = [
+    whole = [
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{_escaped(table.title)}." + (f" {notes}" if notes else "") + "}",
@@ -73,7 +81,12 @@ def _latex(table: Table) -> str:
         r"\end{tabular}}",
         r"\end{table}",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(whole) + "\n"
+
+
+def _in_parts(table: Table, rows: Sequence[Line], titled: Callable[[str], Line]) -> list[Line]:
+    """The rows, each part's title before its first."""
+    return [line for i, row in enumerate(rows) for line in ([titled(table.parts[i]), row] if i in table.parts else [row])]
 
 
 def _alignment(column: Sequence[str]) -> str:

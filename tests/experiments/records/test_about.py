@@ -27,7 +27,7 @@ def test_nothing_told_is_a_method_like_others() -> None:
 @pytest.mark.parametrize(
     ("told", "match"),
     [
-        ({"rôle": "method"}, "about has no rôle; accepted: role, family"),
+        ({"rôle": "method"}, "about has no rôle; accepted: role, kind, family"),
         ({"role": "best"}, "about.role is 'best'; accepted: method, variant"),
         ({"takes": "hours"}, "about.takes is 'hours'; accepted: seconds, minutes"),
         ({"drawn": ["memory"]}, "about.drawn"),

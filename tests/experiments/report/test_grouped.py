@@ -78,7 +78,7 @@ def test_a_file_whose_name_holds_brackets_is_a_data_set_in_its_usual_form(tmp_pa
     assert view.groups[0].case == Case(Dataset(name), 1.0, 1e-6) and view.groups[0].case.dataset.is_usual
     (shown,), (headline,) = BUILDERS["leaderboard"](view), BUILDERS["headline"](view)
     assert shown.title == "people (1).csv, delta 1e-06: accuracy" and len(shown.rows) == 3
-    assert headline.rows[0][2:5] == ["1.60x", "mst", "people (1).csv, epsilon 1, delta 1e-06"]
+    assert headline.rows[0][2:6] == ["1.60x", "not reached", "mst", "people (1).csv, epsilon 1, delta 1e-06"]
 
 
 def test_what_a_record_tells_of_a_method_without_a_file_here_counts() -> None:
