@@ -12,6 +12,8 @@ import fcntl
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,7 +28,7 @@ class Lock:
     """A file held locked by this process. shared: others may hold it too, as long as all of them share."""
 
     def __init__(self, path: Path, shared: bool = False) -> None:
-        self._path = path
+        self.path = path
         self._mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         self._descriptor: int | None = None
 
@@ -34,9 +36,9 @@ class Lock:
         """Whether it could be had; with `wait` it can. Raises StoreError if the folder cannot be written."""
         while self._descriptor is None:
             try:
-                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             except OSError as error:
-                raise StoreError(f"cannot write {self._path} ({error.strerror})") from error
+                raise StoreError(f"cannot write {self.path} ({error.strerror})") from error
             try:
                 fcntl.flock(descriptor, self._mode | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
@@ -45,8 +47,8 @@ class Lock:
             except OSError as error:
                 if error.errno not in _NO_LOCKS:  # without locks two sweeps may do the same work, and records stay whole
                     os.close(descriptor)
-                    raise StoreError(f"cannot lock {self._path} ({error.strerror})") from error
-            if _is_at(descriptor, self._path):
+                    raise StoreError(f"cannot lock {self.path} ({error.strerror})") from error
+            if _is_at(descriptor, self.path):
                 self._descriptor = descriptor
             else:  # its last holder deleted the file between our opening and our locking it
                 os.close(descriptor)
@@ -59,7 +61,7 @@ class Lock:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, text.encode(), 0)
         except OSError as error:
-            raise StoreError(f"cannot write {self._path} ({error.strerror})") from error
+            raise StoreError(f"cannot write {self.path} ({error.strerror})") from error
 
     def text(self) -> str:
         """What stands in the file."""
@@ -69,7 +71,7 @@ class Lock:
     def release(self, delete: bool = True) -> None:
         if self._descriptor is not None:
             if delete:
-                self._path.unlink(missing_ok=True)
+                self.path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -79,6 +81,24 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
+
+
+_TRY = "import fcntl, sys; fcntl.flock(open(sys.argv[1], 'rb'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+
+def exclude(folder: Path) -> bool:
+    """Whether a lock on a file of this folder keeps another process out: on some network file systems every lock is granted.
+
+    Of other machines this says nothing: there a file system may grant what it refuses here. Raises StoreError if the folder
+    cannot be written.
+    """
+    lock = Lock(folder / f".lock-{socket.gethostname()}-{os.getpid()}")
+    lock.take()
+    try:
+        other = subprocess.run([sys.executable, "-S", "-c", _TRY, str(lock.path)], capture_output=True, check=False)
+        return other.returncode != 0 and b"BlockingIOError" in other.stderr
+    finally:
+        lock.release()
 
 
 class RunLock:

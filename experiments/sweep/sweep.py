@@ -11,7 +11,7 @@ from experiments.console import say
 from experiments.paths import results_dir
 from experiments.records.record import Record
 from experiments.records.store import Store
-from experiments.sweep import launch
+from experiments.sweep import launch, locks
 from experiments.sweep.job import job
 from experiments.sweep.plan import Plan, Plans, composed, plan_of
 from experiments.sweep.processes import prepare_processes
@@ -50,6 +50,11 @@ def sweep(request: Request, retried: set[str] | None = None) -> Outcome:
         retried |= {planned.run_id for planned in todo}
     if todo:
         store.prepare()
+        if not locks.exclude(store.records):
+            say(
+                f"CAUTION: locks do not hold in {store.results}, as on some network file systems: start one sweep at a time. "
+                "Two at once would do the same runs twice; records stay whole"
+            )
         _check_data(examples or _examples(plan, request))
         plans.write(plan)
     prepare_processes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments.sweep import locks, sweep
 from experiments.sweep.locks import Lock, held, locked
 from experiments.sweep.processors import Processors
+from experiments.sweep.request import inspect_request
 
 
 def hold(folder: Path, ready: object, end: object) -> None:
@@ -72,3 +75,26 @@ def test_processors_are_shared_out_and_a_run_alone_keeps_others_off(tmp_path: Pa
         Processors(1, alone=True)
     one.release()
     assert Processors(1, alone=False).cores == [3]
+
+
+def test_a_file_system_that_grants_every_lock_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert locks.exclude(tmp_path) and not list(tmp_path.iterdir())
+    monkeypatch.setattr(locks.fcntl, "flock", lambda *_: None)
+    assert not locks.exclude(tmp_path)
+
+    def without(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(locks.fcntl, "flock", without)
+    assert not locks.exclude(tmp_path) and not list(tmp_path.iterdir())
+
+
+def test_a_sweep_says_that_locks_do_not_hold_and_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said: list[str] = []
+    monkeypatch.setenv("DPDSYN_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(locks, "exclude", lambda folder: False)
+    monkeypatch.setattr(sweep, "say", said.append)
+    sizes = ("dataset.generator.rows=200", "dataset.generator.test_rows=200")
+    made = sweep.sweep(inspect_request(["dataset=simulated", *sizes, "synthesizer=uniform", "evaluation.evaluators=[logistic]"]))
+    assert [record.status for record in made.records] == ["ok"]
+    assert any("locks do not hold" in text and "one sweep at a time" in text for text in said)
