@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dpdsyn.checks import InputError
@@ -51,7 +51,26 @@ def whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise FileError(f"cannot write {path} ({error.strerror or error}); nothing was left half written") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written nothing was left either, and the refusal is what is to be told
+            partial.unlink(missing_ok=True)
+
+
+def folder(path: Path) -> Path:
+    """The folder, made with those above it where it is not there. Raises FileError where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make the folder {path} ({error.strerror or error})") from error
+    return path
+
+
+def removed(path: Path) -> None:
+    """Have no such file. Raises FileError where it is there and cannot be removed."""
+    try:
+        if path.exists():
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot remove {path} ({error.strerror or error})") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

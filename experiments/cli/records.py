@@ -39,12 +39,14 @@ def load(given: argparse.Namespace) -> list[Record]:
             raise FileError(f"no records in {store.records}; start with dpdsyn run")
         return records
     try:
-        return read_export(results_dir())
+        return read_export(results_dir(), say)
     except FileNotFoundError:
         raise FileError(
             f"there is no {results_dir() / 'records.jsonl'}; `dpdsyn export` writes it after `dpdsyn run`, "
             "and --working reads the working store"
         ) from None
+    except OSError as error:
+        raise FileError(f"cannot read {results_dir() / 'records.jsonl'} ({error.strerror or error})") from error
 
 
 def show(given: argparse.Namespace) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dpdsyn.checks import InputError
-from dpdsyn.files import write_whole
+from dpdsyn.files import folder, removed, write_whole
 from experiments.records.record import NewerRecord, Record
 
 EXPORT = "records.jsonl"
@@ -21,15 +22,29 @@ def export_files(results: Path) -> list[Path]:
     return files
 
 
-def read_export(results: Path) -> list[Record]:
-    """Records of the sorted export. Raises FileNotFoundError if there is none, InputError naming a bad line."""
-    records = []
+def read_export(results: Path, say: Callable[[str], None] | None = None) -> list[Record]:
+    """Records of the sorted export. Raises FileNotFoundError if there is none, InputError naming a bad line.
+
+    With `say`, a line that is no record is told of and left out, as long as another one is a record.
+    """
+    records: list[Record] = []
+    bad: list[str] = []
     for path in export_files(results):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
             try:
                 records.append(Record.from_json(line))
-            except (ValueError, TypeError, NewerRecord) as error:
+            except NewerRecord as error:
                 raise InputError(f"{path}, line {number}: {error}") from error
+            except (ValueError, TypeError) as error:
+                bad.append(f"{path}, line {number}: {error}")
+                if say is None:
+                    raise InputError(bad[0]) from error
+    if bad and not records:
+        raise InputError(bad[0])
+    if bad and say is not None:
+        for line in bad:
+            say(f"{line}; left out")
+        say(f"{len(bad)} of {len(bad) + len(records)} records are left out of what follows")
     return records
 
 
@@ -48,10 +63,11 @@ def write_export(results: Path, records: list[Record], limit: int = _SHARD) -> P
         shards[-1].append(line)
         size += len(line)
     surplus = export_files(results)[len(shards) :]
+    folder(results)
     for number, lines in enumerate(shards, start=1):
         write_whole(_shard(results, number), b"".join(lines))
     for path in reversed(surplus):
-        path.unlink()
+        removed(path)
     return results / EXPORT
 
 

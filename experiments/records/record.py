@@ -24,6 +24,7 @@ from experiments.records.parts import (
     Seconds,
     refuse_other_types,
 )
+from experiments.records.sound import refuse_unsound
 
 METRICS = (  # 0.1.0 had the first four
     "accuracy",
@@ -126,9 +127,11 @@ class Record:
         if isinstance(written, int) and written > FORMAT:
             raise NewerRecord(f"a record of format {written}; this version reads up to {FORMAT}: install a newer one")
         try:
-            return cls.of(**former.record(raw))  # methods are renamed whatever the format
+            made = cls.of(**former.record(raw))  # methods are renamed whatever the format
         except (TypeError, AttributeError) as error:
             raise ValueError(f"it lacks what every record has ({error})") from error
+        refuse_unsound(made)
+        return made
 
     @property
     def failed(self) -> bool:

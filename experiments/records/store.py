@@ -120,8 +120,12 @@ class Store:
             raise StoreError(f"{path} is {error}") from error
         except (ValueError, TypeError) as error:
             aside = path.with_suffix(".unreadable")
-            say(f"{path} is not a record ({error}); set aside as {aside.name}, so that its run counts as not done")
-            path.replace(aside)
+            try:
+                path.replace(aside)
+            except OSError:
+                say(f"{path} is not a record ({error}); it is left out, and cannot be set aside where nothing can be written")
+            else:
+                say(f"{path} is not a record ({error}); set aside as {aside.name}, so that its run counts as not done")
             return None
 
     def has_fit(self, fit_id: str) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from dpdsyn.files import write_whole
+from dpdsyn.files import folder as made
+from dpdsyn.files import removed, write_whole
 from experiments.report.grouped import View
 from experiments.report.tables import (
     accuracy,
@@ -80,7 +81,7 @@ def _shown(view: View, kinds: Sequence[str]) -> str:
 
 def write(view: View, folder: Path) -> list[Path]:
     """Each kind of table that these records make, as Markdown, CSV and LaTeX; gives the paths. Files of other kinds go."""
-    folder.mkdir(parents=True, exist_ok=True)
+    made(folder)
     paths = []
     for name, build in BUILDERS.items():
         tables = build(view)
@@ -88,7 +89,7 @@ def write(view: View, folder: Path) -> list[Path]:
         for ending, text in texts.items():
             path = folder / f"{name}.{ending}"
             if not tables:
-                path.unlink(missing_ok=True)
+                removed(path)
                 continue
             write_whole(path, text.encode())
             paths.append(path)
