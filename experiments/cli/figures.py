@@ -13,7 +13,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def draw(given: argparse.Namespace) -> int:
-    from experiments.report.figures.charts import write
+    from experiments.report.figures.sheets import write
     from experiments.report.grouped import View
 
     for path in write(View.of(load(given)), results_dir() / "figures"):

@@ -136,6 +136,12 @@ def read_audits(results: Path) -> list[Audited]:
     if tuple(reader.fieldnames or ()) not in (COLUMNS, FORMER_COLUMNS):
         raise InputError(f"{path} has other columns than {', '.join(COLUMNS)}")
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in map(_today, reader):
-        groups[_key(row)].append(row)
+    for number, given in enumerate(reader, start=2):
+        if None in given or None in given.values():
+            raise InputError(f"{path}, line {number}: another number of cells than {len(reader.fieldnames or ())}")
+        row = _today(given)
+        try:
+            groups[_key(row)].append(row)
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: {error}") from error
     return [Audited(rows) for _, rows in sorted(groups.items())]

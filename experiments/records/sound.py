@@ -22,9 +22,9 @@ def refuse_unsound(record: Record) -> None:
             _number(f"metrics.{name}.{metric}", value)
     for metric, value in (record.dataset.floor or {}).items():
         _number(f"dataset.floor.{metric}", value)
-    for entry in (*record.privacy.ledger, *(record.privacy.plan or ())):
+    for entry in record.privacy.ledger:
         if not (isinstance(entry.get("mechanism"), str) and isinstance(entry.get("label"), str)):
-            raise ValueError("an entry of its ledger or plan does not say which mechanism it is of, or what for")
+            raise ValueError("an entry of its ledger does not say which mechanism it is of, or what for")
         _size("ledger.count", entry.get("count", 1))
     for name, value in (("epsilon", record.privacy.epsilon), ("delta", record.privacy.delta)):
         if isinstance(value, bool) or not math.isfinite(value) or value < 0 or (name == "epsilon" and value == 0):

@@ -99,6 +99,12 @@ def share_of_real(view: View, group: Group) -> float | None:
     return fmean(own) / fmean(real) if real else None
 
 
+def gap_to_real(view: View, group: Group) -> Estimate | None:
+    """Accuracy of models of real rows less that on the method's own, over the seeds that both have; None without one."""
+    real, own = on_same_splits(view.group(group.case, REAL).runs or raw_real(view, group.case), group.runs)
+    return over_splits([a - b for a, b in zip(real, own, strict=True)], test_to_train(group.runs)) if real else None
+
+
 def pairs(view: View, measure: Measure = ACCURACY) -> dict[Case, list[Pair]]:
     """For each data set and budget every ranked method against DPDSyn, the best first. view: judged alike."""
     found = {

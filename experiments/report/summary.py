@@ -9,7 +9,7 @@ from statistics import median
 
 from experiments.records.record import Record
 from experiments.report.cases import Case, Dataset, Method
-from experiments.report.comparison import contest, share_of_real
+from experiments.report.comparison import contest, gap_to_real, share_of_real
 from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import best_accuracy, mean_of, median_of, metric, seconds_of, test_to_train, values
 from experiments.report.roles import MAJORITY, REAL, guarantee, is_ranked
@@ -25,9 +25,10 @@ class Summary:
     our guarantee and not compared (inspired methods, special settings); by the method's runs elsewhere if none of these ended
     well, and `unknown` if none did anywhere. evaluators: the models that accuracy, best, auroc, ..., tvd2 are over,
     the largest set that any run here was judged by; runs judged by others count for time alone. of_real: accuracy as a share of
-    that on real rows; contest: the lead over DPDSyn by which it may be called best, None if it may not; both on the seeds that
-    are shared. seconds: of fit and sample, median; a lower bound if `at_least`. alone: whether they had the machine to
-    themselves; times and memory of other runs then do not count. memory: MB, median. rows: training rows, the public number.
+    that on real rows; gap: what is missing to that; contest: the lead over DPDSyn by which it may be called best, None if it
+    may not; all three on the seeds that are shared. seconds: of fit and sample, median; a lower bound if `at_least`. alone:
+    whether they had the machine to themselves; times and memory of other runs then do not count. memory: MB, median. rows:
+    training rows, the public number.
     log_loss, slope (of calibration): None where records are older than these metrics.
     """
 
@@ -36,6 +37,7 @@ class Summary:
     evaluators: tuple[str, ...]
     accuracy: Estimate | None
     of_real: float | None
+    gap: Estimate | None
     contest: float | None
     best: float | None
     auroc: float | None
@@ -130,6 +132,7 @@ def _summary(ended: View, group: Group, kind: str) -> Summary:
         evaluators=judged.runs[0].judges if judged.runs else (),
         accuracy=over_splits(accuracies, test_to_train(judged.runs)) if accuracies else None,
         of_real=share_of_real(ended, judged),
+        gap=gap_to_real(ended, judged),
         contest=contest(ended, judged),
         best=mean_of(judged.runs, best_accuracy),
         auroc=mean_of(judged.runs, metric("auroc")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from builders.records import changed, few
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from experiments.report.grouped import View
 from experiments.report.html.page import write
@@ -65,6 +66,19 @@ def shown(page: Any, column: int = 0) -> list[str]:
     return [row.find_elements(By.CSS_SELECTOR, "th, td")[column].get_attribute("data-v") for row in rows]
 
 
+def wait_for(page: Any, what: Callable[[], bool]) -> None:
+    """Until it is so: packed parts are unpacked while the page goes on."""
+    WebDriverWait(page, 10).until(lambda _: what())
+
+
+def go_to(page: Any, section: str) -> None:
+    """By its link, and until it is there."""
+    page.find_element(By.CSS_SELECTOR, f'nav a[href="#{section}"]').click()
+    ready = f"#{section} .packed:not(details .packed):not([data-state=open])"
+    wait_for(page, lambda: page.execute_script("return document.activeElement.id") == section)
+    wait_for(page, lambda: not page.find_elements(By.CSS_SELECTOR, ready))
+
+
 def heading(page: Any, name: str) -> Any:
     return next(head for head in page.find_elements(By.CSS_SELECTOR, "#board thead th") if head.text.split("\n")[0] == name)
 
@@ -98,12 +112,18 @@ def test_a_heading_sorts_by_pointer_and_by_keyboard_and_what_is_missing_stays_la
 
 def test_filters_leave_what_is_asked_for(report: Any) -> None:
     report.find_element(By.CSS_SELECTOR, '[name="kind"][value="unverified"]').send_keys(Keys.SPACE)
-    assert "wrapped" not in shown(report) and len(shown(report)) == 9
+    wait_for(report, lambda: "wrapped" not in shown(report) and len(shown(report)) == 9)
     Select(report.find_element(By.ID, "epsilon")).select_by_value("")
-    assert len(shown(report)) == 18 and set(shown(report, 3)) == {"1", "4"} and heading(report, "epsilon").is_displayed()
+    wait_for(report, lambda: len(shown(report)) == 18)
+    assert set(shown(report, 3)) == {"1", "4"} and heading(report, "epsilon").is_displayed()
     Select(report.find_element(By.ID, "epsilon")).select_by_value("4")
+    wait_for(report, lambda: len(shown(report)) == 9)
     assert set(shown(report, 3)) == {"4"} and "9 of 20" in report.find_element(By.ID, "shown").text
     assert not report.find_element(By.CSS_SELECTOR, "#board th.epsilon").is_displayed()
+    report.find_element(By.ID, "method").send_keys("ai")
+    wait_for(report, lambda: shown(report) == ["aim"])
+    report.find_element(By.ID, "method").send_keys("zzz")
+    wait_for(report, lambda: shown(report) == [] and "0 of 20" in report.find_element(By.ID, "shown").text)
 
 
 def test_a_data_set_without_the_chosen_budget_is_shown_at_all_of_its_budgets(browser: Any, tmp_path: Path) -> None:  # noqa: F811
@@ -112,7 +132,8 @@ def test_a_data_set_without_the_chosen_budget_is_shown_at_all_of_its_budgets(bro
     )
     browser.get(write(View.of([*few(), elsewhere]), tmp_path).as_uri())
     Select(browser.find_element(By.ID, "dataset")).select_by_value("elsewhere")
-    assert len(shown(browser)) == 1 and browser.find_element(By.ID, "epsilon").get_attribute("value") == ""
+    wait_for(browser, lambda: len(shown(browser)) == 1)
+    assert browser.find_element(By.ID, "epsilon").get_attribute("value") == ""
 
 
 def test_a_phone_shows_what_became_of_runs_that_were_lost(browser: Any, tmp_path: Path) -> None:  # noqa: F811
@@ -122,6 +143,10 @@ def test_a_phone_shows_what_became_of_runs_that_were_lost(browser: Any, tmp_path
     browser.get(write(View.of(few()), tmp_path).as_uri())
     lost = browser.find_elements(By.CSS_SELECTOR, "#board tr.row:not([hidden]) .lost")
     assert lost and all(each.is_displayed() and "of" in each.text for each in lost)
+    accuracy = heading(browser, "accuracy").rect
+    assert accuracy["x"] + accuracy["width"] <= PHONE[0], "accuracy is in sight"
+    links = browser.find_elements(By.CSS_SELECTOR, "nav a")
+    assert links and all(link.rect["x"] >= 0 and link.rect["x"] + link.rect["width"] <= PHONE[0] for link in links)
 
 
 def test_a_ledger_opens_and_closes_by_keyboard(report: Any) -> None:
@@ -130,6 +155,7 @@ def test_a_ledger_opens_and_closes_by_keyboard(report: Any) -> None:
     opener.send_keys(Keys.ENTER)
     assert opener.get_attribute("aria-expanded") == "true"
     detail = report.find_element(By.ID, opener.get_attribute("aria-controls"))
+    wait_for(report, lambda: "The command" in detail.text)
     assert "dpdsyn run -m dataset=toy synthesizer=dpdsyn privacy.epsilon=1.0 seed=0,1,2" in detail.text
     assert "epsilon 1.0000 at delta 1e-06, for one row" in detail.text
     opener.send_keys(Keys.ENTER)
@@ -139,7 +165,8 @@ def test_a_ledger_opens_and_closes_by_keyboard(report: Any) -> None:
 
 
 def test_a_marker_says_its_numbers_when_it_is_pointed_at(report: Any) -> None:
-    figure = report.find_element(By.CSS_SELECTOR, "figure svg")
+    go_to(report, "figures")
+    figure = report.find_element(By.CSS_SELECTOR, "#fig-accuracy_time-0 svg")
     report.execute_script("arguments[0].scrollIntoView({block: 'center'})", figure)
     place = report.execute_script(
         _FROM_THE_MIDDLE,
@@ -150,6 +177,70 @@ def test_a_marker_says_its_numbers_when_it_is_pointed_at(report: Any) -> None:
     assert said.is_displayed() and said.text.startswith("dpdsyn, epsilon") and "accuracy 0.8500" in said.text
     ActionChains(report).move_to_element(report.find_element(By.CSS_SELECTOR, "#figures h2")).perform()
     assert not said.is_displayed()
+
+
+def test_the_search_goes_to_methods_data_sets_figures_and_tables_by_keyboard(report: Any) -> None:
+    report.find_element(By.TAG_NAME, "body").send_keys("/")
+    field = report.find_element(By.ID, "search")
+    assert report.switch_to.active_element == field
+
+    def found() -> list[str]:
+        return [line.text.split("\n")[0] for line in report.find_elements(By.CSS_SELECTOR, '#found [role="option"]')]
+
+    field.send_keys("aim")
+    wait_for(report, lambda: found()[:1] == ["aim"])
+    field.send_keys(Keys.ENTER)
+    wait_for(report, lambda: set(shown(report)) == {"aim"} and len(shown(report)) == 2)
+    wait_for(report, lambda: report.execute_script("return document.activeElement.id") == "leaderboard")
+    field.send_keys("against time toy")
+    wait_for(report, lambda: len(found()) == 1)
+    field.send_keys(Keys.ENTER)
+    wait_for(report, lambda: report.execute_script("return document.activeElement.id") == "fig-accuracy_time-0")
+    field.send_keys("toy epsilon 1 table")
+    wait_for(report, lambda: len(found()) > 1)
+    second = found()[1]
+    field.send_keys(Keys.ARROW_DOWN, Keys.ARROW_UP, Keys.ARROW_DOWN, Keys.ENTER)
+    wait_for(report, lambda: report.switch_to.active_element.tag_name == "table")
+    opened = report.switch_to.active_element
+    assert opened.find_element(By.TAG_NAME, "caption").text == second and opened.is_displayed()
+    field.send_keys("nothing like it")
+    wait_for(report, lambda: "nothing of that name" in report.find_element(By.ID, "found").text)
+    field.send_keys(Keys.ESCAPE)
+    assert not report.find_element(By.ID, "found").is_displayed()
+
+
+def test_the_answer_leads_to_its_records(browser: Any) -> None:  # noqa: F811
+    browser.get((ROOT / "results" / "report.html").as_uri())
+    browser.find_element(By.CSS_SELECTOR, "#answer details summary").click()
+    links = browser.find_elements(By.CSS_SELECTOR, "#answer details a[data-dataset]")
+    wanted = links[3].get_attribute("data-dataset"), links[3].get_attribute("data-epsilon")
+    links[3].send_keys(Keys.ENTER)
+    wait_for(browser, lambda: {(one, other) for one, other in zip(shown(browser, 2), shown(browser, 3), strict=True)} == {wanted})
+    wait_for(browser, lambda: browser.execute_script("return document.activeElement.id") == "leaderboard")
+
+
+def test_it_says_so_where_the_browser_cannot_unpack(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.DecompressionStream"})
+    browser.get(write(View.of(few()), tmp_path).as_uri())
+    go = browser.find_element(By.CSS_SELECTOR, 'nav a[href="#figures"]')
+    go.click()
+    wait_for(browser, lambda: "cannot unpack" in browser.find_element(By.CSS_SELECTOR, "#figures .packed").text)
+    assert shown(browser)[0] == "real", "the first rows stand there all the same"
+    button(browser, "dpdsyn").click()
+    wait_for(browser, lambda: "results/records.jsonl" in browser.find_element(By.CSS_SELECTOR, ".detail").text)
+    Select(browser.find_element(By.ID, "epsilon")).select_by_value("4")
+    wait_for(browser, lambda: "cannot unpack" in browser.find_element(By.ID, "shown").text)
+    assert not browser.get_log("browser")
+
+
+def test_print_has_the_figures_and_none_of_the_controls(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+    browser.get(write(View.of(few()), tmp_path).as_uri())
+    time.sleep(1)  # until it has had time to unpack
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert browser.find_element(By.CSS_SELECTOR, "#fig-accuracy_epsilon-0 svg").is_displayed()
+    for hidden in ("header", "#filters", "#answer details"):
+        assert not browser.find_element(By.CSS_SELECTOR, hidden).is_displayed(), hidden
 
 
 def test_it_can_be_read_by_day_and_by_night(report: Any) -> None:
@@ -171,6 +262,11 @@ def test_the_committed_report_fits_the_screen(browser: Any, size: tuple[int, int
     browser.get((ROOT / "results" / "report.html").as_uri())
     assert browser.execute_script(_OVERFLOW) == []
     browser.find_element(By.CSS_SELECTOR, "#board tr.row:not([hidden]) .open").click()
+    for section in ("winners", "figures", "scale", "audits", "tables", "reproduce"):
+        go_to(browser, section)
+        assert browser.execute_script(_OVERFLOW) == [], section
+    browser.execute_script("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    wait_for(browser, lambda: not browser.find_elements(By.CSS_SELECTOR, "details > .packed:not([data-state=open])"))
     assert browser.execute_script(_OVERFLOW) == []
     assert browser.execute_script(_UNNAMED) == 0
     assert not browser.get_log("browser")

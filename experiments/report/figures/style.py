@@ -1,27 +1,28 @@
-"""How figures look: the same on every machine, colours that the colour-blind tell apart, a marker for each guarantee."""
+"""How figures look: the same on every machine, in colours that the colour-blind tell apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from experiments.report.roles import YARDSTICK
 from experiments.report.summary import Summary
 
 INK, FAINT, GRID, OTHER = "#1b1f24", "#6e7681", "#e4e7eb", "#8b949e"
+GREY = "#59626d"  # of names without a colour: darker than what is drawn in OTHER, so that they can be read
+ON_TINT = "#1b1f25"  # ink on a tinted ground, which stays dark where a page is dark
 OWN = "#d55e00"
 # Okabe and Ito's colours, of which the strongest is DPDSyn's; methods choose theirs in their YAML, and are grey without one
 PALETTE = {"orange": OWN, "gold": "#b8860b", "blue": "#0072b2", "green": "#009e73", "purple": "#a2559b"}
-COLOURS = (*PALETTE.values(), INK, FAINT, GRID, OTHER)
+COLOURS = (*PALETTE.values(), INK, FAINT, GRID, OTHER, GREY)
 THEMED = {  # what a page calls these colours, to show others in the dark
-    **{INK: "ink", FAINT: "faint", GRID: "grid", "#ffffff": "paper", OTHER: "other"},
+    **{INK: "ink", FAINT: "faint", GRID: "grid", "#ffffff": "paper", OTHER: "other", GREY: "faint"},
     **{colour: name for name, colour in PALETTE.items()},
 }
+TINTS = 20  # steps from white to each colour, of which a PNG has all
 STATIC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
-    "font.size": 8,
+    "font.size": 8.5,
     "text.parse_math": False,
     "svg.hashsalt": "dpdsyn",
     "svg.fonttype": "path",
@@ -31,13 +32,15 @@ STATIC: dict[str, Any] = {
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
-    "axes.titlesize": 9,
+    "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": GRID,
     "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.7,
+    "hatch.color": "#fefefe",  # which a page leaves as it is, in the dark too
     "xtick.color": FAINT,
     "ytick.color": FAINT,
     "text.color": INK,
@@ -46,12 +49,11 @@ STATIC: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
-SHAPES = {  # of each guarantee, in words
-    "o": "dp: accounted by our ledger",
-    "D": "dp, inspired by a paper only; not compared",
-    "s": "unverified: an outside library says so; not compared",
-    "X": "no DP guarantee; not compared",
-}
+
+
+def tint(colour: str, step: int) -> str:
+    """The colour mixed with white: step 0 is white, step TINTS - 1 the colour itself."""
+    return "#" + "".join(f"{round(255 - (255 - part) * step / (TINTS - 1)):02x}" for part in rgb(colour))
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
@@ -70,24 +72,6 @@ def style(**changes: Any) -> Iterator[None]:
         settings: Any = matplotlib.rcParams  # its names are checked when they are set
         settings.update(STATIC | changes)
         yield
-
-
-@dataclass(frozen=True)
-class Marker:
-    """shape: as matplotlib calls it. filled: hollow markers are for what takes no part in comparisons. strong: of DPDSyn."""
-
-    colour: str
-    shape: str
-    filled: bool
-    strong: bool
-
-
-def marker_of(summary: Summary) -> Marker:
-    shape = {"none": "X", "unverified": "s", "apart": "D"}.get(summary.kind, "o")
-    about = summary.method.about
-    colour = about.colour if about.colour and summary.kind in ("ranked", "reference") else OTHER
-    strong = about.family == YARDSTICK and about.role in ("method", "variant")
-    return Marker(colour, shape, summary.kind == "ranked", strong)
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -114,15 +98,21 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return places
 
 
-def front(candidates: Iterable[Summary]) -> list[Summary]:
-    """The ranked methods that no other ranked one beats in both time and accuracy, quickest first."""
-    known = [p for p in candidates if p.kind == "ranked" and p.accuracy and p.seconds is not None and not p.at_least]
+def seconds(summary: Summary) -> float | None:
+    """Of fit and sample; None where they are only a lower bound."""
+    return None if summary.at_least else summary.seconds
+
+
+def front(candidates: Iterable[Summary], cost: Callable[[Summary], float | None] = seconds) -> list[Summary]:
+    """The ranked methods that no other ranked one beats in both accuracy and cost (seconds, unless told), cheapest first."""
+    known = [p for p in candidates if p.kind == "ranked" and p.accuracy and cost(p) is not None]
+    beside = all(summary.gap for summary in known)  # real rows on the same seeds: then the gap to these counts
+
+    def worth(summary: Summary) -> float:
+        return -summary.gap.mean if beside and summary.gap else summary.accuracy.mean if summary.accuracy else 0.0
+
     best: list[Summary] = []
-    for summary in sorted(known, key=lambda p: (p.seconds or 0.0, -_accuracy(p), p.method)):
-        if not best or _accuracy(summary) > _accuracy(best[-1]):
+    for summary in sorted(known, key=lambda p: (cost(p) or 0.0, -worth(p), p.method)):
+        if not best or worth(summary) > worth(best[-1]):
             best.append(summary)
     return best
-
-
-def _accuracy(summary: Summary) -> float:
-    return summary.accuracy.mean if summary.accuracy else 0.0

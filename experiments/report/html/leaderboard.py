@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from math import log
 from statistics import mode
@@ -40,7 +41,7 @@ _MECHANISMS = {
 Column = tuple[str, str, bool, str]
 _COLUMNS: tuple[Column, ...] = (  # name, order when it is first pressed, whether a narrow screen shows it, what it means
     ("method", "ascending", True, "open a row for its ledger and its command"),
-    ("guarantee", "ascending", True, "read off the ledger"),
+    ("guarantee", "ascending", False, "read off the ledger"),
     ("data set", "ascending", True, ""),
     ("epsilon", "ascending", True, ""),
     ("accuracy", "descending", True, "mean over the models that are trained, then over seeds; ±: half of the 95% interval"),
@@ -60,18 +61,28 @@ _LATER = {"log loss": "log_loss", "slope": "slope"}  # columns that are left out
 _NUMBERS = ("epsilon", "log loss", "slope", "mean 2-way TVD", "seconds", "MB")  # beside those whose largest values come first
 
 
-def leaderboard(shown: Sequence[Summary], compared: Mapping[Case, list[Pair]]) -> tuple[str, dict[str, Any]]:
-    """The table as HTML and, row by row, what opens under it: ledger, settings and commands.
+@dataclass(frozen=True)
+class Board:
+    """html: the table with the rows that stand there at first. rows: of each its data set, budget, kind, method and HTML.
 
-    Delta is named where it is not the commonest. Many rows say the same, so these refer to `shared` by number, in the order of
-    `names`.
+    details: row by row, what opens under it (ledger, settings, commands). Many say the same, so these refer to `shared` by
+    number, in the order of `names`.
     """
+
+    html: str
+    rows: list[list[str]]
+    details: dict[str, Any]
+
+
+def leaderboard(shown: Sequence[Summary], compared: Mapping[Case, list[Pair]]) -> Board:
+    """All rows. Delta is named where it is not the commonest."""
     marked = {(case, pair.method): pair for case, found in compared.items() for pair in found}
     stressed = _stressed(shown)
     rows, details, columns = [], [], _columns(shown)
     usual = mode(summary.delta for summary in shown)
     for index, summary in enumerate(sorted(shown, key=_order)):
-        rows.append(_row(index, summary, marked.get((summary.case, summary.method)), stressed, usual, columns))
+        html = _row(index, summary, marked.get((summary.case, summary.method)), stressed, usual, columns)
+        rows.append([str(summary.dataset), f"{summary.epsilon:g}", summary.kind, str(summary.method), html])
         details.append(_details(summary))
     heads = [
         tag("th", tag("button", escape(name), data_first=first, title=hint or None), scope="col",
@@ -79,14 +90,17 @@ def leaderboard(shown: Sequence[Summary], compared: Mapping[Case, list[Pair]]) -
         for name, first, wide, hint in columns
     ]  # fmt: skip
     start = _start(shown)
+    dataset, epsilon = str(start[0]), f"{start[1]:g}"
+    first = [row[-1] for row in rows if row[:2] == [dataset, epsilon]]
     made = tag(
         "table",
-        tag("thead", tag("tr", "".join(heads))) + tag("tbody", "\n".join(rows)),
+        tag("thead", tag("tr", "".join(heads))) + tag("tbody", "\n".join(first)),
         id="board",
-        data_dataset=str(start[0]),
-        data_epsilon=f"{start[1]:g}",
+        data_dataset=dataset,
+        data_epsilon=epsilon,
+        data_rows=str(len(rows)),
     )
-    return scrolling(made, "leaderboard"), _compact(details)
+    return Board(scrolling(made, "leaderboard"), rows, _compact(details))
 
 
 def meanings(shown: Sequence[Summary]) -> str:
@@ -163,7 +177,9 @@ def _row(
     difference = pair.difference.mean if pair else None
     ended = len({run.seed for run in summary.group.ended})
     missing, bound = escape(briefly(summary.missing)), "≥ " if summary.at_least else ""
-    opener = tag("button", escape(str(summary.method)), class_="open")
+    lost = tag("span", f"; {missing}", class_="lost") if missing else ""
+    kind = tag("small", KINDS[summary.kind] + lost, class_=f"kind {summary.kind}")  # where there is no room for these columns
+    opener = tag("button", escape(str(summary.method)).replace("_", "_<wbr>"), class_="open") + kind
     badge = tag("button", KINDS[summary.kind], class_=f"badge {summary.kind}", title=summary.badge)
     cells = [
         (opener, str(summary.method), "name"),
@@ -191,8 +207,7 @@ def _row(
             "num",
         ),
     ]
-    lost = tag("small", f" {missing}", class_="lost") if missing else ""
-    cells[4] = (cells[4][0] + half + lost, *cells[4][1:])
+    cells[4] = (cells[4][0] + half, *cells[4][1:])
     made = [
         tag("th" if kind == "name" else "td", text, scope="row" if kind == "name" else None,
             class_=_classes(kind, column[2]), data_v=value)

@@ -9,6 +9,7 @@ from html import escape
 from experiments.report.figures.style import THEMED
 from experiments.report.tables.table import Table
 
+_LONG = 36  # characters
 _TAGS = {"best": "strong", "second": "u"}
 
 
@@ -29,8 +30,8 @@ def with_code(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def table(made: Table) -> str:
-    """With its title as caption; it scrolls by itself where it is too wide."""
+def table(made: Table, place: str | None = None) -> str:
+    """With its title as caption; it scrolls by itself where it is too wide. place: its id."""
     head = "".join(tag("th", escape(name), scope="col") for name in made.columns)
     body = []
     for row, cells in enumerate(made.rows):
@@ -38,10 +39,11 @@ def table(made: Table) -> str:
         for column, cell in enumerate(cells):
             how = made.emphasis.get((row, column))
             text = tag(_TAGS[how], escape(cell)) if how else escape(cell)
-            line.append(tag("td", text) if column else tag("th", text, scope="row"))
+            long = "long" if len(cell) > _LONG else None  # in several lines
+            line.append(tag("td", text, class_=long) if column else tag("th", text, scope="row", class_=long))
         body.append(tag("tr", "".join(line)))
-    inner = tag("caption", escape(made.title)) + tag("thead", tag("tr", head)) + tag("tbody", "\n".join(body))
-    return scrolling(tag("table", inner), made.title) + paragraphs(made.notes, "note")
+    inner = tag("caption", tag("span", escape(made.title))) + tag("thead", tag("tr", head)) + tag("tbody", "\n".join(body))
+    return scrolling(tag("table", inner, id=place), made.title) + paragraphs(made.notes, "note")
 
 
 def scrolling(content: str, label: str) -> str:
@@ -50,6 +52,16 @@ def scrolling(content: str, label: str) -> str:
 
 def folded(summary: str, content: str) -> str:
     return tag("details", tag("summary", escape(summary)) + content)
+
+
+def folded_part(summary: str, part: str) -> str:
+    """What opens when it is pressed, from a part that is packed (`experiments.report.html.packing`)."""
+    return tag("details", tag("summary", escape(summary)) + unpacking(part))
+
+
+def unpacking(part: str) -> str:
+    """Where a packed part is put when a reader comes to it."""
+    return tag("div", tag("p", "unpacked when it is come to", class_="empty"), class_="packed", data_part=part)
 
 
 def inline(svg: str, label: str, prefix: str) -> str:

@@ -1,250 +1,242 @@
-"""One HTML file with everything that the records say: it needs no network and no other file."""
+"""One HTML file with everything that the records say: it needs no network and no other file.
+
+At first sight stand the answer, the claims and one budget of the leaderboard; the rest is packed into the same file and unpacked
+where a reader comes to it (`packing.py`).
+"""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from dpdsyn.checks import InputError
-from dpdsyn.files import write_whole
-from experiments.records import former
-from experiments.records.record import Record
-from experiments.report import facts
-from experiments.report.cases import Dataset, Method
+from dpdsyn.files import folder, write_whole
+from experiments.records.audits import Audited, read_audits
 from experiments.report.comparison import MARKS, pairs
-from experiments.report.figures.charts import Chart, alone, as_svg, charts
-from experiments.report.figures.style import SHAPES, style
+from experiments.report.evidence import Cell, evidence
+from experiments.report.figures.charts import Chart, charts
 from experiments.report.grouped import View
-from experiments.report.html.findings import findings
-from experiments.report.html.leaderboard import KINDS, leaderboard, meanings
-from experiments.report.html.markup import folded, inline, paragraphs, table, tag, with_code
-from experiments.report.remarks import remarks
-from experiments.report.summary import Summary, summaries
+from experiments.report.html import audited, drawings, index, sections
+from experiments.report.html.findings import Findings, named, told
+from experiments.report.html.index import Entry
+from experiments.report.html.leaderboard import leaderboard, meanings
+from experiments.report.html.markup import folded, folded_part, paragraphs, table, tag, unpacking
+from experiments.report.html.packing import pack
+from experiments.report.summary import summaries
+from experiments.report.tables import audits as audit_tables
 from experiments.report.tables import efficiency, headline, published, raw, scale, settings
+from experiments.report.tables.all import BUILDERS
 from experiments.report.tables.table import Table
 
 NAME = "report.html"
-AUDITS = "audits.csv"
 _PAGE = Path(__file__).parent / "assets"
-_SIGNS = {"o": "●", "D": "◇", "s": "□", "X": "✖"}
-_MEANINGS = {
-    "ranked": "every use of the rows was a mechanism that the ledger accounts for; compared, ranked, in the claims",
-    "apart": "the same guarantee, but inspired by a paper only or in special settings; never ranked",
-    "reference": "a bound to read the others by: real rows, the larger class, independent columns, the guide itself",
-    "unverified": "the rows were handed to an outside library that says it is private; never ranked",
-    "none": "rows left unprotected; never ranked",
-    "unknown": "no run ended well, so there is no ledger to read a guarantee off",
+_FIGURES = ("accuracy_epsilon", "accuracy_time", "accuracy_fidelity")
+_SHOWN_ELSEWHERE = (  # on the page already, or all that they say is in the leaderboard
+    *("headline", "published", "audits", "settings", "costs", "scale", "efficiency"),
+    *("leaderboard", "accuracy", "time", "synthesis_time", "overview"),
+)
+_SECTIONS = {
+    "answer": "The answer",
+    "claims": "The paper's claims, and these runs",
+    "winners": "Who wins where",
+    "leaderboard": "Leaderboard",
+    "figures": "Figures",
+    "scale": "Scale",
+    "ablation": "Ablation",
+    "audits": "Audits",
+    "tables": "Tables",
+    "data": "The data, and what to mind",
+    "reproduce": "Every number, again",
 }
 
 
 def write(view: View, results: Path) -> Path:
     """`report.html` in the results folder, with what `audits.csv` and `published.yaml` say if they lie there.
 
-    Raises InputError if there is no record, or if the audits are no table.
+    Raises InputError if there is no record, or if the audits are no table; FileError where nothing can be written.
     """
-    path = results / NAME
-    made = page(view, audits(results / AUDITS), published.build(replace(view, results=results)))
-    write_whole(path, made.encode())
+    path = folder(results) / NAME
+    write_whole(path, page(replace(view, results=results)).encode())
     return path
 
 
-def audits(path: Path) -> Table | None:
-    """What was found by attacking the methods, or None if there is no such file. Raises InputError for another file."""
-    if not path.exists():
-        return None
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    needed = {"method", "guarantee", "claimed_epsilon", "attack", "lower_bound"}
-    if not rows or not needed <= set(rows[0]):
-        raise InputError(f"{path}: the first line has to name the columns {', '.join(sorted(needed))}")
-    columns = rows[0]
-    bad = next((number for number, row in enumerate(rows[1:], start=2) if len(row) != len(columns)), None)
-    if bad:
-        raise InputError(f"{path}, line {bad}: {len(rows[bad - 1])} cells; {len(columns)} are needed")
-    first = ["method", *(name for name in columns if name != "method")]
-    notes = ["A lower bound above the claimed epsilon means that the claim does not hold; one below it proves nothing."]
-    told = [former.audit(dict(zip(columns, row, strict=True))) for row in rows[1:]]
-    titles = [name.replace("_", " ") for name in first]
-    return Table("Audits: what attacks could tell", titles, [[row[name] for name in first] for row in told], notes)
+class _Parts:
+    """What is packed, and what the search finds of all."""
+
+    def __init__(self) -> None:
+        self.packed: dict[str, str] = {}
+        self.entries: list[Entry] = []
+
+    def add(self, name: str, content: str) -> str:
+        """The place where it is unpacked."""
+        self.packed[name] = content
+        return unpacking(name)
+
+    def tables(self, name: str, made: Sequence[Table], summary: str) -> str:
+        """Tables as one part that opens when it is pressed; nothing without any."""
+        if not made:
+            return ""
+        places = [f"{name}-{number}" for number in range(len(made))]
+        self.packed[name] = "".join(map(table, made, places))
+        self.entries += [Entry(one.title, "table", place, name) for one, place in zip(made, places, strict=True)]
+        return folded_part(summary, name)
 
 
-def page(view: View, audited: Table | None = None, elsewhere: Sequence[Table] = ()) -> str:
-    """The whole file. elsewhere: what others published. Raises InputError if there is no record."""
+def page(view: View) -> str:
+    """The whole file. Raises InputError if there is no record."""
     if not view.records:
         raise InputError("there is no record to report on; do some runs first")
+    parts, known = _Parts(), evidence(view)
     shown = [summary for summary in summaries(view.plain) if summary.group.case.dataset.space != "raw"]
-    rows, details = leaderboard(shown, pairs(view.swept.plain.judged_alike))
-    drawn = {chart.name: chart for chart in charts(view)}
-    said = findings(view)
-    sections = {
-        "counts": _counts(view.records, shown),
-        "answer": "".join(tag("li", escape(sentence)) for sentence in said.sentences),
-        "answer_notes": paragraphs(said.notes, "note"),
-        "claims": _tables(headline.build(view), "DPDSyn has not run beside a baseline yet.")
-        + "".join(folded(one.title, table(one)) for one in elsewhere),
-        "cautions": _cautions(view.records),
-        "filters": _filters(shown),
+    board = leaderboard(shown, pairs(view.swept.plain.judged_alike))
+    drawn = {chart.name: chart for chart in charts(view, known)}
+    said = told(known)
+    parts.entries += [Entry(title, "section", name) for name, title in _SECTIONS.items()]
+    parts.entries += [*index.of_methods(shown), *index.of_datasets(shown)]
+    sheets = {
+        **{f"title_{name}": escape(title) for name, title in _SECTIONS.items()},
+        "nav": "".join(tag("a", escape(name), href=f"#{name}") for name in _SECTIONS),
+        "counts": sections.counts(view.records, shown),
+        "answer": "".join(tag("p", escape(sentence)) for sentence in said.sentences),
+        "answer_figure": drawings.whole(drawn["answer"]) if "answer" in drawn else "",
+        "answer_rests": _rests(said),
+        "claims": _claims(view, parts),
+        "winners": _figure(drawn, "winners", parts, "Too few methods ran beside each other yet."),
+        "filters": sections.filters(shown),
         "marks": escape(MARKS),
-        "board": rows,
+        "board": board.html,
         "columns": meanings(shown),
-        "badges": _badges(shown),
-        "shapes": escape("; ".join(f"{_SIGNS[marker]} {meaning}" for marker, meaning in SHAPES.items())) + ".",
-        "charts": "".join(_chart(drawn[name], 3) for name in _FIRST if name in drawn) or _empty("No figure can be drawn yet."),
-        "scale": _scale(view, drawn),
-        "interactions": _chart(drawn["interactions"], 3)
-        if "interactions" in drawn
-        else _empty("Nothing was run on such rows yet."),
-        "ablation": _ablation(view) + "".join(folded(one.title, table(one)) for one in raw.build_costs(view)),
-        "audits": table(audited) if audited else _empty("No audit has been run yet."),
-        "coverage": table(_coverage(shown)),
-        "made": _made(view.records),
-        "details": json.dumps(details, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c"),
-        "style": (_PAGE / "style.css").read_text(encoding="utf-8"),
-        "script": (_PAGE / "script.js").read_text(encoding="utf-8"),
-    }
-    return Template((_PAGE / "page.html").read_text(encoding="utf-8")).substitute(sections)
+        "badges": sections.badges(shown),
+        "figures": _figures(drawn, _FIGURES, "figures", parts, "No figure can be drawn yet."),
+        "interactions": _figures(drawn, ("interactions",), "interactions", parts, "Nothing was run on such rows yet."),
+        "scale": _figures(drawn, ("scale",), "scale", parts, "No method was run on several numbers of rows yet.")
+        + (parts.tables("scale-tables", [*scale.build(view), *efficiency.build(view)], "The numbers") or _empty(
+            "Nothing was measured alone on a machine yet.")),
+        "ablation": _ablation(view, parts),
+        "audits": _audits(read_audits(view.results) if view.results else [], parts),
+        "tables": _tables(view, parts),
+        "data": sections.cautions(view.records),
+        "coverage": parts.tables("coverage", [sections.coverage(shown)], "Which method ran on which data set"),
+        "made": parts.add("made", sections.made(view.records)),
+        "style": _asset("style.css"),
+        "script": _asset("search.js") + _asset("script.js"),
+    }  # fmt: skip
+    parts.packed["rows"] = _json(board.rows)
+    parts.packed["details"] = _json(board.details)
+    parts.packed["index"] = _json(index.plain(parts.entries))
+    sheets["packed"] = "\n".join(pack(name, content) for name, content in parts.packed.items())
+    return Template(_asset("page.html")).substitute(sheets)
 
 
-_FIRST = ("accuracy_epsilon", "accuracy_time", "accuracy_fidelity")
+def _asset(name: str) -> str:
+    return (_PAGE / name).read_text(encoding="utf-8")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _empty(text: str) -> str:
     return tag("p", escape(text), class_="empty")
 
 
-def _counts(records: Sequence[Record], shown: Sequence[Summary]) -> str:
-    ended = sum(record.status == "ok" for record in records)
-    others = Counter(record.status for record in records if record.status != "ok")
-    rest = "".join(f", {count} {status.replace('_', ' ')}" for status, count in sorted(others.items()))
-    methods, datasets = len({summary.name for summary in shown}), len({record.dataset.name for record in records})
-    return escape(f"{len(records):,} runs ({ended:,} ended well{rest}), {methods} methods, {datasets} data sets")
+def _rests(said: Findings) -> str:
+    """From where to where the answer's numbers go, what counts, and the numbers of each cell with the way to its records."""
+    lines = "".join(tag("li", escape(line)) for line in said.spreads)
+    return (tag("ul", lines) if lines else "") + _cells(said.cells) + paragraphs(said.notes, "note")
 
 
-def _tables(made: Sequence[Table], otherwise: str) -> str:
-    return "".join(map(table, made)) or _empty(otherwise)
+def _cells(cells: Sequence[Cell]) -> str:
+    if not cells:
+        return ""
 
-
-def _cautions(records: Sequence[Record]) -> str:
-    """Each data set, what it is, and what to mind."""
-    warned: dict[str, list[str]] = {}
-    for name in sorted({record.dataset.name for record in records}):
-        own = [record for record in records if record.dataset.name == name]
-        notes = list(dict.fromkeys(record.dataset.caution for record in own if record.dataset.caution))
-        leaks = [record.dataset.leak for record in own if record.dataset.leak]
-        if leaks:
-            notes.append(f"on average {sum(leaks) / len(leaks):.1%} of the test rows have their profile in training too")
-        if facts.of_dataset(name).development:
-            notes.append("settings were chosen on it, so its numbers flatter the method")
-        warned[name] = notes
-    lines = []
-    for name, notes in warned.items():
-        title = facts.of_dataset(name).title
-        minded = tag("strong", escape(_sentence("; ".join(notes)))) if notes else ""
-        lines.append(
-            tag("dt", escape(name), class_="mind" if notes else None) + tag("dd", escape(title + ". " * bool(title)) + minded)
+    def row(cell: Cell) -> str:
+        case = cell.case
+        link = tag(
+            "a", escape(named(case)), href="#leaderboard", data_dataset=str(case.dataset), data_epsilon=f"{case.epsilon:g}"
         )
-    return tag("dl", "".join(lines))
+        values = [
+            _form("{:.1%}", cell.of_real),
+            f"{cell.lead:+.4f}",
+            str(cell.best.method),
+            _form("{:.2f}", cell.own.seconds),
+            _form("{:.1f}", cell.times_as_long),
+            _form("{:.1f}", cell.quickest),
+            _form("{:.1f}", cell.error),
+            _form("{:.3f}", cell.off),
+        ]
+        return tag("tr", tag("th", link, scope="row") + "".join(tag("td", escape(value)) for value in values))
+
+    heads = ["cell (its records)", "of real", "lead", "best of the others", "seconds", "times as long: best", "quickest",
+             "2-way TVD, times the closest", "positive rate off by"]  # fmt: skip
+    head = tag("thead", tag("tr", "".join(tag("th", escape(name), scope="col") for name in heads)))
+    return tag("div", tag("table", head + tag("tbody", "".join(map(row, cells)))), class_="scroll", role="region", tabindex="0",
+               aria_label="the cells behind the answer")  # fmt: skip
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+def _form(form: str, value: float | None) -> str:
+    return "-" if value is None else form.format(value)
 
 
-def _filters(shown: Sequence[Summary]) -> str:
-    datasets = sorted({summary.dataset for summary in shown})
-    usual = [tag("option", escape(str(dataset)), value=str(dataset)) for dataset in datasets if dataset.is_usual]
-    special = [tag("option", escape(str(dataset)), value=str(dataset)) for dataset in datasets if not dataset.is_usual]
-    group = tag("optgroup", "".join(special), label="special settings") if special else ""
-    epsilons = [tag("option", f"{e:g}", value=f"{e:g}") for e in sorted({summary.epsilon for summary in shown})]
-    kinds = [kind for kind in KINDS if any(summary.kind == kind for summary in shown)]
-    every = '<option value="">all</option>'
-    boxes = [
-        tag(
-            "label",
-            f'<input type="checkbox" name="kind" value="{kind}" checked>' + tag("span", KINDS[kind], class_=f"badge {kind}"),
-        )
-        for kind in kinds
-    ]
-    return (
-        tag("label", "data set " + tag("select", every + "".join(usual) + group, id="dataset"))
-        + tag("label", "epsilon " + tag("select", every + "".join(epsilons), id="epsilon"))
-        + tag("fieldset", "<legend>guarantee</legend>" + "".join(boxes))
-    )
+def _claims(view: View, parts: _Parts) -> str:
+    made = headline.build(view)
+    parts.entries += [Entry(one.title, "table", f"claims-{number}") for number, one in enumerate(made)]
+    bare = [table(replace(one, notes=[]), f"claims-{number}") for number, one in enumerate(made)]
+    notes = [note for one in made for note in one.notes]
+    shown = "".join(bare) or _empty("DPDSyn has not run beside a baseline yet.")
+    noted = folded("What to know of these ratios", paragraphs(notes, "note")) if notes else ""
+    return shown + noted + parts.tables("published", published.build(view), "What others published, beside ours")
 
 
-def _badges(shown: Sequence[Summary]) -> str:
-    kinds = [kind for kind in KINDS if any(summary.kind == kind for summary in shown)]
-    return tag(
-        "dl", "".join(tag("dt", tag("span", KINDS[k], class_=f"badge {k}")) + tag("dd", escape(_MEANINGS[k])) for k in kinds)
-    )
+def _figure(drawn: Mapping[str, Chart], name: str, parts: _Parts, otherwise: str) -> str:
+    """A chart of one drawing, packed."""
+    if name not in drawn:
+        return _empty(otherwise)
+    parts.entries += drawings.entries([drawn[name]], name)
+    return parts.add(name, drawings.whole(drawn[name]) + paragraphs(drawn[name].cautions, "note mind"))
 
 
-def _chart(chart: Chart, level: int) -> str:
-    figures, initials = [], "".join(word[0] for word in chart.name.split("_"))
-    with style(**{"svg.fonttype": "none"}):
-        for number, panel in enumerate(chart.panels):
-            caption = tag("strong", escape(panel.title)) + " " + tag("small", escape(panel.remark))
-            label = f"{chart.title}: {panel.title}; the same numbers are in the leaderboard"
-            svg = inline(as_svg(alone(panel)), label, f"{initials}{number}-")
-            figures.append(tag("figure", tag("figcaption", caption) + svg))
-    return (
-        tag(f"h{level}", escape(chart.title))
-        + paragraphs([chart.caption], "note")
-        + tag("div", "\n".join(figures), class_="panels")
-        + paragraphs(chart.cautions, "note mind")
-    )
+def _figures(drawn: Mapping[str, Chart], names: Sequence[str], part: str, parts: _Parts, otherwise: str) -> str:
+    """Charts of panels, packed together."""
+    found = [drawn[name] for name in names if name in drawn]
+    if not found:
+        return _empty(otherwise)
+    parts.entries += drawings.entries(found, part)
+    return parts.add(part, "".join(map(drawings.panels, found)))
 
 
-def _scale(view: View, drawn: dict[str, Chart]) -> str:
-    chart = _chart(drawn["scale"], 3) if "scale" in drawn else _empty("No method was run on several numbers of rows yet.")
-    tables = [*scale.build(view), *efficiency.build(view)]
-    numbers = (
-        folded("The numbers", "".join(map(table, tables))) if tables else _empty("Nothing was measured alone on a machine yet.")
-    )
-    return chart + numbers
+def _ablation(view: View, parts: _Parts) -> str:
+    made = parts.tables("settings", settings.build(view), "Methods in several settings, beside their defaults")
+    costs = parts.tables("costs", raw.build_costs(view), "What encoding and privacy cost, in raw space")
+    return (made or _empty("No method was run with several settings yet.")) + costs
 
 
-def _ablation(view: View) -> str:
-    made = settings.build(view)
-    return "".join(folded(one.title, table(one)) for one in made) or _empty("No method was run with several settings yet.")
+def _audits(audits: Sequence[Audited], parts: _Parts) -> str:
+    """A row a method; all of it, attack by attack, where it is opened."""
+    if not audits:
+        return _empty("No audit has been run yet.")
+    parts.entries.append(Entry("Audits", "table", "audited"))
+    every = parts.tables("audit-tables", audit_tables.made_of(audits), "Every audit, attack by attack")
+    return table(audited.overview(audits), "audited") + every
 
 
-def _coverage(shown: Sequence[Summary]) -> Table:
-    """How many runs ended well, for each method and data set in its usual form; what was not run is a dash."""
-    cells: dict[tuple[Method, Dataset], list[Record]] = defaultdict(list)
-    for summary in shown:
-        if summary.dataset.is_usual and not summary.method.settings:
-            cells[summary.method, summary.dataset] += summary.runs
-    methods, datasets = sorted({method for method, _ in cells}), sorted({dataset for _, dataset in cells})
-
-    def cell(group: list[Record]) -> str:
-        counts = Counter(record.status for record in group)
-        others = [f"{count} {status.replace('_', ' ')}" for status, count in sorted(counts.items()) if status != "ok"]
-        return ", ".join([str(counts["ok"]), *others]) if group else "-"
-
-    rows = [[str(method), *(cell(cells[method, dataset]) for dataset in datasets)] for method in methods]
-    return Table("Runs that ended well, over all budgets and seeds; a dash: not run", ["method", *map(str, datasets)], rows, [])
+def _tables(view: View, parts: _Parts) -> str:
+    """The tables of `results/tables` that are on the page in no other form, each kind where it is opened."""
+    made = []
+    for name, build in BUILDERS.items():
+        if name not in _SHOWN_ELSEWHERE:
+            made.append(parts.tables(f"table-{name}", build(view), _summary(name, build)))
+    return "".join(made) or _empty("There are no other tables yet.")
 
 
-def _made(records: Sequence[Record]) -> str:
-    """Where the records come from: commits, processors, versions."""
-    kept: dict[str, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        about = record.environment
-        kept["commit"][(about.commit or "unknown")[:10] + (" with changes" if about.dirty else "")] += 1
-        kept["processor"][f"{about.cpu or 'unknown'}, {about.cores or '?'} cores"] += 1
-        kept["threads a run"][str(about.threads or "?")] += 1
-        kept["Python"][str(about.python or "unknown")] += 1
-        for package in ("numpy", "scipy", "scikit-learn", "torch", "dp-accounting"):
-            kept[package][str(about.packages.get(package, "unknown"))] += 1
-    lines = []
-    for what, values in kept.items():
-        texts = [f"{value} ({count:,} runs)" if len(values) > 1 else value for value, count in values.most_common()]
-        lines.append(tag("dt", escape(what)) + tag("dd", with_code(", ".join(texts))))
-    return tag("dl", "".join(lines)) + paragraphs(remarks(records), "note")
+def _summary(name: str, build: Callable[[View], list[Table]]) -> str:
+    """A kind of table by its file's opening line."""
+    import sys
+
+    opening = (sys.modules[build.__module__].__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    return f"{name.replace('_', ' ')}: {opening[:1].lower()}{opening[1:]}" if opening else name.replace("_", " ")

@@ -18,9 +18,12 @@ from hypothesis import strategies as st
 
 from experiments.records.export import read_export, write_export
 from experiments.records.record import Record
-from experiments.report.figures.charts import charts, write
-from experiments.report.figures.panels import log_ticks
-from experiments.report.figures.style import OWN, front, marker_of, rgb, spread
+from experiments.report.figures.charts import charts
+from experiments.report.figures.labels import SIZE
+from experiments.report.figures.looks import OWN_MARKERS, looks
+from experiments.report.figures.scales import gap_ticks, log_ticks
+from experiments.report.figures.sheets import alone, key_of, sheet, write
+from experiments.report.figures.style import OWN, PALETTE, front, rgb, spread, style, tint
 from experiments.report.grouped import View
 from experiments.report.summary import Summary, summaries
 
@@ -57,10 +60,43 @@ def test_the_front_holds_what_may_be_compared_and_nothing_beats() -> None:
 
 
 def test_markers_tell_the_guarantee() -> None:
-    known = at(few())
-    looks = {name: (marker_of(summary).shape, marker_of(summary).filled) for name, summary in known.items()}
-    assert looks["mst"] == ("o", True) and looks["wrapped"] == ("s", False)
-    assert looks["dpdsyn_as_published"] == ("X", False) and looks["absyn"] == ("D", False)
+    known = looks(at(few()).values())
+    drawn = {str(method): (look.shape, look.filled) for method, look in known.items()}
+    assert drawn["dpdsyn"] == ("o", True) and drawn["mst"][1] and drawn["mst"][0] in OWN_MARKERS
+    assert drawn["wrapped"] == ("s", False)
+    assert drawn["dpdsyn_as_published"] == ("X", False) and drawn["absyn"] == ("D", False)
+
+
+def test_twenty_methods_are_told_apart_without_colours() -> None:
+    many = [one(f"method_{number:02}", 0.8, float(number + 1)) for number in range(20)]
+    known = {str(method): look for method, look in looks(at([*few(), *many]).values()).items()}
+    own = [(look.shape, look.dashes) for name, look in known.items() if look.filled]
+    assert len(own) > 20 and len(set(own)) == len(own)
+    (chart,) = [c for c in charts(View.of([*few(), *many])) if c.name == "accuracy_epsilon"]
+    assert {f"method_{n:02}" for n in range(20)} <= {name for name, _ in key_of(chart)}, "each has a place in the key"
+
+
+def test_names_beside_a_panel_do_not_touch_however_many_methods_there_are() -> None:
+    from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
+
+    many = [one(f"method_{n:02}", 0.8 + n / 2000, float(n + 1), epsilon=e) for n in range(20) for e in (1.0, 4.0)]
+    made = {chart.name: chart for chart in charts(View.of([*few(), *many]))}
+    with style():
+        for name in ("accuracy_epsilon", "accuracy_time"):
+            chart = made[name]
+            (axes,) = alone(chart.panels[0], chart.looks).axes
+            texts = [text for text in axes.texts if text.get_text() not in ("real rows", "larger class")]
+            boxes = [Bbox.from_extents(b.x0, b.y0 + 2, b.x1, b.y1 - 2) for b in (Text.get_window_extent(text) for text in texts)]
+            assert len(boxes) >= 5 and all(text.get_fontsize() >= SIZE for text in texts)
+            assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i]), name
+
+
+@given(st.floats(-30, 0), st.floats(0.5, 60))
+def test_ticks_of_gaps_are_few_and_inside(best: float, worst: float) -> None:
+    ticks = gap_ticks(best, worst)
+    assert ticks == sorted(set(ticks)) and 0 in ticks and 2 <= len(ticks) <= 12
+    assert all(best - 1e-6 <= tick <= worst + 1e-6 for tick in ticks)
 
 
 @given(st.lists(st.floats(-50, 150), min_size=1, max_size=12))
@@ -91,7 +127,7 @@ def test_every_method_is_in_the_figures_with_its_numbers_and_its_guarantee(tmp_p
     assert set(paths) == {f"{c.name}.{e}" for c in charts(View.of(few())) for e in ("svg", "png")}
     said = "\n".join(texts(paths["accuracy_time.svg"]))
     for line in (
-        "dpdsyn, epsilon 1; dp; accuracy 0.8500 ± 0.0000 (3 seeds); mean 2-way TVD 0.1500; 0.5 s",
+        "dpdsyn, epsilon 1; dp; accuracy 0.8500 ± 0.0000 (3 seeds); 5.00 points below real rows; mean 2-way TVD 0.1500; 0.5 s",
         "wrapped, epsilon 1; unverified; accuracy 0.8900 (1 seed)",
         "dpdsyn_as_published, epsilon 1; no DP guarantee (as described in secondary notes)",
         "slow, epsilon 1; -; ≥ 600 s; 1 of 1 timeout",
@@ -100,15 +136,41 @@ def test_every_method_is_in_the_figures_with_its_numbers_and_its_guarantee(tmp_p
     assert "http" not in paths["accuracy_time.svg"].read_text().replace("http://www.w3.org/", "")
 
 
-def test_a_collapse_is_named_and_does_not_flatten_the_others() -> None:
-    from experiments.report.figures.charts import sheet
-    from experiments.report.figures.style import style
-
-    (chart,) = [chart for chart in charts(View.of(few())) if chart.name == "accuracy_epsilon"]
+def test_leaders_are_told_apart_beside_a_collapse() -> None:
+    near = [one(name, 0.9 - gap, epsilon=e) for name, gap in (("first", 0.001), ("second", 0.003)) for e in (1.0, 4.0)]
+    (chart,) = [chart for chart in charts(View.of([*few(), *near])) if chart.name == "accuracy_epsilon"]
     with style():
         (axes,) = sheet(chart).axes
-        assert axes.get_ylim()[0] > 0.6
-        assert "gan 0.20" in {text.get_text() for text in axes.texts}
+        low, high = (axes.transData.transform((1, gap))[1] for gap in (0.3, 0.1))
+        assert (high - low) / axes.get_window_extent().height > 0.05, "a fifth of a point can be seen"
+        assert axes.get_ylim()[0] > 70, "and the collapse, 70 points below real rows"
+        assert {"first", "second", "dpdsyn", "gan"} <= {text.get_text() for text in axes.texts}
+
+
+def test_where_no_real_rows_ran_accuracy_itself_is_drawn() -> None:
+    (chart,) = [c for c in charts(View.of([r for r in few() if r.method.name != "real"])) if c.name == "accuracy_epsilon"]
+    with style():
+        (axes,) = sheet(chart).axes
+        assert axes.get_ylabel().startswith("accuracy") and not axes.yaxis_inverted()
+
+
+def test_what_is_out_of_sight_is_an_arrow_at_the_edge() -> None:
+    far = [changed(r, metrics={"logistic": {"accuracy": 0.99}}) if r.method.name == "wrapped" else r for r in few()]
+    (chart,) = [chart for chart in charts(View.of(far)) if chart.name == "accuracy_time"]
+    with style():
+        (axes,) = sheet(chart).axes
+        assert "^" in {str(line.get_marker()) for line in axes.get_lines() if "wrapped" in str(line.get_gid())}
+
+
+def test_who_wins_is_told_with_the_lead_and_what_is_significant() -> None:
+    won = {chart.name: chart for chart in charts(View.of(few()))}["winners"]
+    with style():
+        said = [text.get_text() for text in sheet(won).axes[0].texts]
+    assert said.count("aim") == 2 and said.count("-1.00") == 2 and "epsilon 4" in said and "toy" in said
+    nobody = [changed(r, metrics={"logistic": {"accuracy": 0.99}}) if r.method.name == "majority" else r for r in few()]
+    won = {chart.name: chart for chart in charts(View.of(nobody))}["winners"]
+    with style():
+        assert [text.get_text() for text in sheet(won).axes[0].texts].count("none beats guessing") == 2
 
 
 def test_the_same_records_give_the_same_bytes_and_another_record_other_ones(tmp_path: Path) -> None:
@@ -117,7 +179,7 @@ def test_the_same_records_give_the_same_bytes_and_another_record_other_ones(tmp_
     first = {path.name: path.read_bytes() for path in write(View.of(few()), tmp_path / "a")}
     assert not (tmp_path / "a" / "gone.svg").exists()
     assert first == {path.name: path.read_bytes() for path in write(View.of(few()[::-1]), tmp_path / "b")}
-    other = [changed(r, metrics={"logistic": {"accuracy": 0.81}}) if r.method.name == "mst" else r for r in few()]
+    other = [changed(r, metrics={"logistic": {"accuracy": 0.865}}) if r.method.name == "aim" else r for r in few()]
     other = {path.name: path.read_bytes() for path in write(View.of(other), tmp_path / "c")}
     assert all(other[name] != content for name, content in first.items())
 
@@ -144,8 +206,9 @@ def test_pictures_have_our_colours_and_are_small(tmp_path: Path) -> None:
     for path in write(View.of(few()), tmp_path):
         if path.suffix == ".png":
             picture = Image.open(path).convert("RGB")
-            assert rgb(OWN) in {colour for _, colour in picture.getcolors(1 << 24) or ()}
-            assert path.stat().st_size < 150_000 and not picture.info
+            found = {colour for _, colour in picture.getcolors(1 << 24) or ()}
+            assert rgb(tint(PALETTE["blue"], 6) if path.stem == "winners" else OWN) in found, path.stem
+            assert path.stat().st_size < 250_000 and not picture.info
 
 
 def test_a_method_of_ones_own_has_the_colour_that_it_tells(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from builders.records import record
 
 from experiments.evaluation.metrics import rarest_average_precision, shares_floor
 from experiments.records.record import Record
+from experiments.report.evidence import share
 from experiments.report.grouped import View
-from experiments.report.html.findings import _of_real as of_share
 from experiments.report.html.leaderboard import leaderboard
 from experiments.report.summary import summaries
 from experiments.report.tables.accuracy import build
@@ -83,8 +83,7 @@ def test_the_report_says_so_too_and_claims_no_share_of_what_was_not_learnt() -> 
     view = View.of([REAL, scored("dpdsyn", 0.5, 1 / 3), scored("other", 0.8, 0.5)])
     shown = {summary.name: summary for summary in summaries(view)}
     assert shown["dpdsyn"].of_real == 1.0 and shown["dpdsyn"].learnt is False and shown["other"].learnt is True
-    page, _ = leaderboard(list(shown.values()), {})
-    rows = {name: next(line for line in page.split("<tr") if f">{name}<" in line) for name in ("dpdsyn", "other")}
+    rows = {row[3]: row[-1] for row in leaderboard(list(shown.values()), {}).rows}
     assert "nothing learnt" in rows["dpdsyn"] and "100.0%" not in rows["dpdsyn"]
     assert "100.0%" in rows["other"] and "nothing learnt" not in rows["other"]
-    assert [of_share(shown[name]) for name in ("dpdsyn", "other")] == [None, 1.0]
+    assert [share(shown[name]) for name in ("dpdsyn", "other")] == [None, 1.0]

@@ -1,0 +1,198 @@
+"""Who wins where: a grid of data sets by budgets, in each cell the most accurate method and DPDSyn's lead over the others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from experiments.report.cases import SIZES, Case, Dataset
+from experiments.report.comparison import Pair
+from experiments.report.figures.labels import SIZE
+from experiments.report.figures.style import FAINT, GRID, INK, ON_TINT, OWN, PALETTE, tint
+from experiments.report.roles import YARDSTICK
+from experiments.report.summary import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 4.6  # inches, of the whole figure where three budgets are beside each other
+_LEFT, _CELL, _ROW, _HEAD, _GAP, _FOOT = 1.55, 1.0, 0.36, 0.58, 0.1, 0.84
+_STEPS = (0.2, 1.0)  # points of accuracy, at which a lead is shown stronger
+_OURS = tuple(tint(OWN, step) for step in (3, 7, 11))
+_THEIRS = tuple(tint(PALETTE["blue"], step) for step in (3, 6, 9))
+_NOBODY = "none beats guessing"
+_MOST = 5  # budgets beside each other
+FEWEST = 3  # methods that are compared in a cell
+
+
+@dataclass(frozen=True)
+class Won:
+    """winner: the most accurate of what is compared, None where nobody beats the larger class. lead: DPDSyn's over the best of
+    the others, on the seeds that both have. mark: ▲ where the others' best is significantly less accurate, ▼ where more.
+    """
+
+    case: Case
+    winner: Summary | None
+    lead: float | None
+    mark: str
+
+    @property
+    def ours(self) -> bool:
+        return self.lead is not None and self.lead > 0
+
+    @property
+    def text(self) -> str:
+        """The lead in points."""
+        return "" if self.lead is None else f"{self.lead * 100:+.2f}{self.mark}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows and columns that belong together."""
+
+    title: str
+    datasets: Sequence[Dataset]
+    budgets: Sequence[float]
+    cells: dict[tuple[Dataset, float], Won]
+
+    def name(self, dataset: Dataset) -> str:
+        """With those settings alone in which the rows differ."""
+        own = [other for other in self.datasets if other.name == dataset.name]
+        shared = set.intersection(*(set(other.settings) for other in own))
+        told = [_setting(key, value) for key, value in dataset.settings if (key, value) not in shared]
+        return ", ".join([dataset.name, *told])
+
+
+def _setting(key: str, value: str) -> str:
+    return f"{_plain(int(value))} rows" if key in SIZES and value.isdigit() else f"{key} {value}"
+
+
+def _plain(rows: int) -> str:
+    return f"{rows / 1e6:g}M" if rows >= 1e6 else f"{rows:,}"
+
+
+def blocks(drawn: Iterable[Summary], compared: dict[Case, list[Pair]]) -> list[Block]:
+    """Whole data sets; simulated rows whose label hangs on several columns; data sets of several sizes. Those with a cell."""
+    cases: dict[Case, list[Summary]] = defaultdict(list)
+    for summary in drawn:
+        if summary.kind == "ranked" and summary.contest is not None and summary.accuracy:
+            cases[summary.case].append(summary)
+    everything = {summary.case for summary in drawn if summary.kind == "ranked" and summary.accuracy}
+    every = {case: _won(case, cases.get(case, []), compared.get(case, [])) for case in everything}
+    won = {case: cell for case, cell in every.items() if cell is not None}
+    kinds = {
+        "data sets": lambda dataset: not dataset.settings,
+        "labels that hang on several columns": lambda dataset: bool(dataset.settings) and not dataset.is_sized,
+        "numbers of rows": lambda dataset: dataset.is_sized,
+    }
+    made = [_block(title, {case: cell for case, cell in won.items() if keep(case.dataset)}) for title, keep in kinds.items()]
+    return [block for block in made if block.cells]
+
+
+def _won(case: Case, ranked: Sequence[Summary], pairs: Sequence[Pair]) -> Won | None:
+    """None where too few ran, or DPDSyn did not."""
+    others = [pair for pair in pairs if pair.method.about.family != YARDSTICK]
+    if len(others) + 1 < FEWEST:
+        return None
+    best = max(ranked, key=lambda p: (p.contest or 0.0, p.method == YARDSTICK, p.method), default=None)
+    first = max(others, key=lambda pair: pair.difference.mean)
+    mark = {"▲": "▼", "▼": "▲"}.get(first.mark, "")
+    return Won(case, best, -first.difference.mean, mark)
+
+
+def _block(title: str, won: dict[Case, Won]) -> Block:
+    """With the budgets at which at least half as many data sets ran as at the fullest one."""
+    counts: dict[float, int] = defaultdict(int)
+    for case in won:
+        counts[case.epsilon] += 1
+    kept = sorted(counts, key=lambda e: (-counts[e], e))[:_MOST]
+    budgets = sorted(e for e in kept if 2 * counts[e] >= max(counts.values()))
+    cells: dict[tuple[Dataset, float], Won] = {}
+    for case, cell in sorted(won.items(), key=lambda item: item[0], reverse=True):  # of two deltas the smaller one
+        if case.epsilon in budgets:
+            cells[case.dataset, case.epsilon] = cell
+    return Block(title, sorted({dataset for dataset, _ in cells}, key=_by_size), budgets, cells)
+
+
+def _by_size(dataset: Dataset) -> tuple[str, list[tuple[str, int, str]]]:
+    return dataset.name, [(key, int(value) if value.isdigit() else 0, value) for key, value in dataset.settings]
+
+
+def size(made: Sequence[Block]) -> tuple[float, float]:
+    """Of the figure, in inches."""
+    most = max((len(block.budgets) for block in made), default=1)
+    tall = sum(_HEAD + _ROW * len(block.datasets) + _GAP for block in made)
+    return _LEFT + max(_CELL * most, WIDTH - _LEFT), tall + _FOOT
+
+
+def draw(figure: Figure, made: Sequence[Block], top: float = 0.0) -> None:
+    """top: inches from the figure's upper edge."""
+    width, tall = (float(side) for side in figure.get_size_inches())
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, width)
+    axes.set_ylim(tall, 0)
+    above = top
+    for block in made:
+        axes.text(0.1, above + _HEAD - 0.38, block.title, fontsize=SIZE + 1, fontweight="bold", va="center", color=INK)
+        for column, epsilon in enumerate(block.budgets):
+            middle = _LEFT + _CELL * (column + 0.5)
+            axes.text(middle, above + _HEAD - 0.12, f"epsilon {epsilon:g}", fontsize=SIZE, ha="center", va="center", color=FAINT)
+        for row, dataset in enumerate(block.datasets):
+            y = above + _HEAD + _ROW * row
+            axes.text(_LEFT - 0.08, y + _ROW / 2, block.name(dataset), fontsize=SIZE, ha="right", va="center", color=INK)
+            for column, epsilon in enumerate(block.budgets):
+                _cell(axes, _LEFT + _CELL * column, y, block.cells.get((dataset, epsilon)))
+        above += _HEAD + _ROW * len(block.datasets) + _GAP
+    _legend(axes, above)
+
+
+def _cell(axes: Any, x: float, y: float, won: Won | None) -> None:
+    from matplotlib.patches import Rectangle
+
+    place: dict[str, Any] = {"xy": (x + 0.02, y + 0.02), "width": _CELL - 0.04, "height": _ROW - 0.04}
+    if won is None:
+        axes.add_patch(Rectangle(**place, facecolor="white", edgecolor=GRID, linewidth=0.6))
+        return
+    axes.add_patch(Rectangle(**place, **_filling(won)))
+    winner = won.winner
+    name = _NOBODY if winner is None else str(winner.method)
+    strong = winner is not None and winner.method.about.family == YARDSTICK
+    ink = INK if winner is None else ON_TINT
+    axes.text(x + _CELL / 2, y + 0.125, name, fontsize=_fitted(name), ha="center", va="center", color=ink,
+              fontweight="bold" if strong else "normal")  # fmt: skip
+    axes.text(x + _CELL / 2, y + 0.25, won.text, fontsize=SIZE - 1, ha="center", va="center", color=ink)
+
+
+def _fitted(name: str) -> float:
+    return min(SIZE, SIZE * 13 / max(len(name), 1))
+
+
+def _filling(won: Won) -> dict[str, Any]:
+    """Ours in orange, others' in blue with strokes, so that they are told apart without colours."""
+    if won.winner is None or won.lead is None:
+        return {"facecolor": "white", "edgecolor": FAINT, "linewidth": 0.6, "linestyle": ":"}
+    shade = sum(abs(won.lead) * 100 >= step for step in _STEPS)
+    if won.ours:
+        return {"facecolor": _OURS[shade], "edgecolor": "white", "linewidth": 0}
+    return {"facecolor": _THEIRS[shade], "edgecolor": "white", "linewidth": 0, "hatch": "//"}
+
+
+def _legend(axes: Any, y: float) -> None:
+    """What colours say, in two lines."""
+    from matplotlib.patches import Rectangle
+
+    for line, (text, shades, hatch) in enumerate(
+        [("DPDSyn ahead of all others", _OURS, None), ("another method ahead", _THEIRS, "//")]
+    ):
+        for place, shade in enumerate(shades):
+            where: dict[str, Any] = {"xy": (0.1 + 0.2 * place, y + 0.06 + 0.19 * line), "width": 0.19, "height": 0.13}
+            axes.add_patch(Rectangle(**where, facecolor=shade, edgecolor="white", linewidth=0, hatch=hatch))
+        axes.text(0.78, y + 0.125 + 0.19 * line, f"{text}, by up to 0.2, 1, and more points", fontsize=SIZE - 0.5, va="center",
+                  color=FAINT)  # fmt: skip
+    for line, text in enumerate(
+        ("in each cell the most accurate method, and by how many points", "DPDSyn leads the best of the others")
+    ):
+        axes.text(0.1, y + 0.52 + 0.17 * line, text, va="center", fontsize=SIZE - 0.5, color=FAINT)
