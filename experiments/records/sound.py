@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from experiments.records.about import About
 
-if TYPE_CHECKING:
-    from experiments.records.record import Record
 
-
-def refuse_unsound(record: Record) -> None:
-    """Raise ValueError, saying which value, for a record that no table can show."""
+def refuse_unsound(record: Any) -> None:
+    """Raise ValueError, saying which value, for a `Record` (which imports this) that no table can show."""
     for name, scores in record.metrics.items():
         for metric, value in scores.items():
             _number(f"metrics.{name}.{metric}", value)
@@ -39,7 +36,14 @@ def refuse_unsound(record: Record) -> None:
     for where, names in (("evaluation.evaluators", record.evaluation.evaluators), ("dataset.sha256", record.dataset.sha256)):
         if not all(isinstance(name, str) for name in names):
             raise ValueError(f"{where} holds something else than names")
+    for name, told in (record.method.about or {}).items():
+        several = told if name == "drawn" and isinstance(told, list | tuple) else [told]
+        if not all(isinstance(each, str | None) for each in several):
+            raise ValueError(f"method.about.{name} is {str(told)[:40]!r}, no text")
     About.of(record.method.name, record.method.about)
+    for name, version in record.environment.packages.items():
+        if not isinstance(version, str | None):
+            raise ValueError(f"environment.packages.{name} is {str(version)[:40]!r}, no version")
 
 
 def _number(name: str, value: Any) -> None:

@@ -85,7 +85,9 @@ def test_names_beside_a_panel_do_not_touch_however_many_methods_there_are() -> N
     with style():
         for name in ("accuracy_epsilon", "accuracy_time"):
             chart = made[name]
-            (axes,) = alone(chart.panels[0], chart.looks).axes
+            figure = alone(chart.panels[0], chart.looks)
+            figure.canvas.draw()  # which puts annotations where they stand
+            (axes,) = figure.axes
             texts = [text for text in axes.texts if text.get_text() not in ("real rows", "larger class")]
             boxes = [Bbox.from_extents(b.x0, b.y0 + 2, b.x1, b.y1 - 2) for b in (Text.get_window_extent(text) for text in texts)]
             assert len(boxes) >= 5 and all(text.get_fontsize() >= SIZE for text in texts)
