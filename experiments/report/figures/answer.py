@@ -49,9 +49,9 @@ def draw(figure: Figure, cells: Sequence[Cell], top: float = 0.0) -> None:
             axes.plot([spots[best.method]], [row], **_dot("D", INK, 5, 1), gid=TIP + tip(best))
         axes.plot([own], [row], **_dot("o", COLOUR, 8, 1), gid=TIP + tip(cell.own))
         axes.text(-0.02, row - 0.16, cell.case.dataset.name, transform=axes.get_yaxis_transform(), ha="right", va="center",
-                  fontsize=SIZE + 0.5, color=INK)  # fmt: skip
+                  fontsize=_fitted(cell.case.dataset.name, SIZE + 0.5, 17), color=INK)  # fmt: skip
         axes.text(-0.02, row + 0.2, _told(cell), transform=axes.get_yaxis_transform(), ha="right", va="center",
-                  fontsize=SIZE - 1.5, color=GREY)  # fmt: skip
+                  fontsize=_fitted(_told(cell), SIZE - 1.2, 24), color=GREY)  # fmt: skip
         values += [own, *spots.values()]
     gap_axis(axes.xaxis, min(values), max(values))
     axes.set_xlim(min(values) - 0.12, max(values) * 1.25)
@@ -71,8 +71,12 @@ def _is_other(summary: Summary) -> bool:
 def _told(cell: Cell) -> str:
     """The best of the others, and how long it takes."""
     ratio = cell.times_as_long
-    times = f", {float(f'{ratio:.2g}'):.10g}x as long" if ratio else ""
-    return f"{cell.best.method}{times}"
+    return f"{cell.best.method}" + (f", {float(f'{ratio:.2g}'):.10g}x" if ratio else "")
+
+
+def _fitted(text: str, size: float, most: int) -> float:
+    """The size in points at which so many letters have room."""
+    return size * min(1.0, most / len(text))
 
 
 def _dot(shape: str, colour: str, size: float, alpha: float) -> dict[str, Any]:
@@ -85,8 +89,8 @@ def _legend(figure: Figure, tall: float, bottom: float) -> None:
 
     entries: list[tuple[str, dict[str, Any]]] = [
         ("DPDSyn", {"marker": "o", "color": COLOUR, "markersize": 7}),
-        ("best of the others (named)", {"marker": "D", "color": INK, "markersize": 5}),
-        ("the others, same guarantee", {"marker": "o", "color": OTHER, "markersize": 3.5}),
+        ("best of the others: name, times as long", {"marker": "D", "color": INK, "markersize": 5}),
+        ("others, same guarantee", {"marker": "o", "color": OTHER, "markersize": 3.5}),
         ("guessing the larger class", {"marker": "|", "color": INK, "markersize": 7}),
     ]
     handles = [Line2D([], [], linestyle="", label=text, **how) for text, how in entries]
