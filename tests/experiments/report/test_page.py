@@ -341,7 +341,7 @@ def test_the_committed_report_is_that_of_the_committed_records(tmp_path: Path) -
     made = write(read_export(results), tmp_path).read_bytes()
     assert made == (results / "report.html").read_bytes(), "run `dpdsyn report`"
     assert len(made) < 500_000
-    export = tmp_path / "again"
+    some, export = read_export(results)[::60], tmp_path / "again"
     export.mkdir()
-    write_export(export, read_export(results)[1:])
-    assert write(read_export(export), tmp_path).read_bytes() != made
+    write_export(export, some[1:])
+    assert write(read_export(export), tmp_path).read_bytes() != write(some, tmp_path).read_bytes()
