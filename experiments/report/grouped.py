@@ -129,6 +129,11 @@ class View:
         return self.where(_is_mapped)
 
     @cached_property
+    def unmapped(self) -> View:
+        """All but the map."""
+        return self.where(lambda record: not _is_mapped(record))
+
+    @cached_property
     def alone(self) -> View:
         """Of runs that had the machine to themselves."""
         return self.where(lambda record: record.alone)

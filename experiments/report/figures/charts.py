@@ -70,14 +70,16 @@ class Chart:
 
 def charts(view: View, known: Evidence | None = None) -> list[Chart]:
     """Those charts for which there are records. known: what the answer rests on, if it was found before."""
-    usual = [summary for summary in summaries(view.plain) if summary.dataset.is_usually_judged]
+    rest = view.unmapped
+    usual = [summary for summary in summaries(rest.plain) if summary.dataset.is_usually_judged]
     whole = [summary for summary in usual if not summary.dataset.settings]
     sized = [summary for summary in usual if summary.dataset.is_sized]
     orders = [summary for summary in usual if summary.dataset.settings and not summary.dataset.is_sized]
     how = looks(usual)
     made = [
         _answer(known or evidence(view)),
-        _winners(usual, view),
+        _winners("winners", "Who wins where", winners.blocks(usual, pairs(rest.plain.judged_alike)), usual),
+        _map(view.mapped.plain),
         Chart(
             "accuracy_epsilon",
             "Gap to real rows against epsilon",
@@ -141,21 +143,26 @@ def _answer(known: Evidence) -> Chart:
     )
 
 
-def _winners(usual: Sequence[Summary], view: View) -> Chart:
-    blocks = winners.blocks(usual, pairs(view.plain.judged_alike))
+def _winners(name: str, title: str, blocks: Sequence[winners.Block], drawn: Sequence[Summary]) -> Chart:
     shown = {dataset for block in blocks for dataset in block.datasets}
     whole = Whole(
         winners.size(blocks),
         lambda figure, top: winners.draw(figure, blocks, top),
-        tuple(p for p in usual if p.dataset in shown),
+        tuple(p for p in drawn if p.dataset in shown),
     )
     return Chart(
-        "winners",
-        "Who wins where",
+        name,
+        title,
         "In each cell the most accurate of the methods that are compared, and by how many points DPDSyn leads the best of the "
-        "others, on the seeds that both have; ▲ ▼: significantly. Nobody wins where all are below the larger class.",
+        "others, on the seeds that both have; ▲ ▼: significantly. Nobody wins where all are below the larger class, or no better "
+        "than rows with independent columns.",
         whole=whole if blocks else None,
     )
+
+
+def _map(mapped: View) -> Chart:
+    drawn = summaries(mapped)
+    return _winners("map", "Who wins on which rows, simulated", winners.map_blocks(drawn, pairs(mapped.judged_alike)), drawn)
 
 
 def _over_epsilon(drawn: Sequence[Summary]) -> tuple[Panel, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from experiments.report.figures.labels import SIZE
 from experiments.report.figures.style import FAINT, GRID, INK, ON_TINT, OWN, PALETTE, tint
 from experiments.report.roles import YARDSTICK
 from experiments.report.summary import Summary
+from experiments.report.winners import TIE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,15 +74,9 @@ def _plain(rows: int) -> str:
     return f"{rows / 1e6:g}M" if rows >= 1e6 else f"{rows:,}"
 
 
-def blocks(drawn: Iterable[Summary], compared: dict[Case, list[Pair]]) -> list[Block]:
+def blocks(drawn: Sequence[Summary], compared: dict[Case, list[Pair]]) -> list[Block]:
     """Whole data sets; simulated rows whose label hangs on several columns; data sets of several sizes. Those with a cell."""
-    cases: dict[Case, list[Summary]] = defaultdict(list)
-    for summary in drawn:
-        if summary.kind == "ranked" and summary.contest is not None and summary.accuracy:
-            cases[summary.case].append(summary)
-    everything = {summary.case for summary in drawn if summary.kind == "ranked" and summary.accuracy}
-    every = {case: _won(case, cases.get(case, []), compared.get(case, [])) for case in everything}
-    won = {case: cell for case, cell in every.items() if cell is not None}
+    won = _cells(drawn, compared)
     kinds = {
         "data sets": lambda dataset: not dataset.settings,
         "labels that hang on several columns": lambda dataset: bool(dataset.settings) and not dataset.is_sized,
@@ -89,6 +84,27 @@ def blocks(drawn: Iterable[Summary], compared: dict[Case, list[Pair]]) -> list[B
     }
     made = [_block(title, {case: cell for case, cell in won.items() if keep(case.dataset)}) for title, keep in kinds.items()]
     return [block for block in made if block.cells]
+
+
+def map_blocks(drawn: Sequence[Summary], compared: dict[Case, list[Pair]]) -> list[Block]:
+    """The map of simulated rows, one block for each order of what their label hangs on."""
+    orders: dict[str, dict[Case, Won]] = defaultdict(dict)
+    for case, cell in _cells(drawn, compared).items():
+        orders[dict(case.dataset.settings).get("order", "2")][case] = cell
+    return [_block(f"order {order}: that many columns have to be seen together", own) for order, own in sorted(orders.items())]
+
+
+def _cells(drawn: Sequence[Summary], compared: dict[Case, list[Pair]]) -> dict[Case, Won]:
+    """Of every case with methods enough. Who is no better than rows with independent columns has learnt nothing."""
+    floors = {p.case: p.accuracy.mean + TIE for p in drawn if p.name == "independent" and p.accuracy}
+    cases: dict[Case, list[Summary]] = defaultdict(list)
+    for summary in drawn:
+        ahead = summary.accuracy is not None and summary.accuracy.mean > floors.get(summary.case, 0.0)
+        if summary.kind == "ranked" and summary.contest is not None and ahead:
+            cases[summary.case].append(summary)
+    everything = {summary.case for summary in drawn if summary.kind == "ranked" and summary.accuracy}
+    every = {case: _won(case, cases.get(case, []), compared.get(case, [])) for case in everything}
+    return {case: cell for case, cell in every.items() if cell is not None}
 
 
 def _won(case: Case, ranked: Sequence[Summary], pairs: Sequence[Pair]) -> Won | None:

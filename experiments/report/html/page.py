@@ -106,7 +106,7 @@ def page(view: View) -> str:
         "answer_figure": drawings.whole(drawn["answer"]) if "answer" in drawn else "",
         "answer_rests": _rests(said),
         "claims": _claims(view, parts),
-        "winners": _figure(drawn, "winners", parts, "Too few methods ran beside each other yet."),
+        "winners": _figure(drawn, "winners", parts, "Too few methods ran beside each other yet.") + _map(drawn, parts),
         "filters": sections.filters(shown),
         "marks": escape(MARKS),
         "board": board.html,
@@ -199,6 +199,11 @@ def _figure(drawn: Mapping[str, Chart], name: str, parts: _Parts, otherwise: str
         return _empty(otherwise)
     parts.entries += drawings.entries([drawn[name]], name)
     return parts.add(name, drawings.whole(drawn[name]) + paragraphs(drawn[name].cautions, "note mind"))
+
+
+def _map(drawn: Mapping[str, Chart], parts: _Parts) -> str:
+    """Where which method wins on simulated rows, opened when it is pressed; nothing where the map has not been run."""
+    return folded(drawn["map"].title, _figure(drawn, "map", parts, "")) if "map" in drawn else ""
 
 
 def _figures(drawn: Mapping[str, Chart], names: Sequence[str], part: str, parts: _Parts, otherwise: str) -> str:
