@@ -62,8 +62,10 @@ def report(browser: Any, tmp_path: Path) -> Any:  # noqa: F811
 
 
 def shown(page: Any, column: int = 0) -> list[str]:
-    rows = page.find_elements(By.CSS_SELECTOR, "#board tbody tr.row:not([hidden])")
-    return [row.find_elements(By.CSS_SELECTOR, "th, td")[column].get_attribute("data-v") for row in rows]
+    """At one moment, for rows are replaced when a filter changes."""
+    return page.execute_script(
+        "return [...document.querySelectorAll('#board tbody tr.row')].map((row) => row.cells[arguments[0]].dataset.v)", column
+    )
 
 
 def wait_for(page: Any, what: Callable[[], bool]) -> None:
