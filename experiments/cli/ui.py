@@ -57,7 +57,7 @@ def serve(given: argparse.Namespace) -> int:
         finally:
             with suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
                 server.terminate()
-                server.wait(5)
+                server.wait(2)
             server.kill()
 
 

@@ -19,7 +19,7 @@ from experiments.sweep.locks import Lock
 from experiments.sweep.mlflow.client import client_of, is_server, replace_broken
 from experiments.sweep.mlflow.contents import FORMAT, contents
 from experiments.sweep.mlflow.parents import SWEEP, Parents
-from experiments.sweep.mlflow.views import EXPERIMENT_TAGS, Shown, best_view, view_tags
+from experiments.sweep.mlflow.views import CHARTED, EXPERIMENT_TAGS, Shown, best_view, view_tags
 from experiments.sweep.mlflow.writing import Draft, write
 from experiments.sweep.plan import Plan, Plans
 
@@ -195,9 +195,10 @@ def _shown(params: Mapping[str, str], metrics: Mapping[str, float]) -> Shown:
         params.get("dataset", ""),
         params.get("method", ""),
         params.get("epsilon", ""),
-        params.get("variant", "default") != "default",
+        params.get("variant", ""),
         "r2" in metrics,
         params.get("predicted", "target") != "target",
+        {key: metrics[key] for key in CHARTED if key in metrics},
     )
 
 

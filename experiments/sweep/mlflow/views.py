@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ EXPERIMENT_TAGS = {
     "mlflow.experiment.primaryMetric.name": "accuracy",
     "mlflow.experiment.primaryMetric.greaterIsBetter": "true",
 }
+CHARTED = ("accuracy", "r2", "offtask_accuracy", "auroc", "log_loss", "tvd2")
 _PAGE = 100  # runs that MLflow's page takes at once
 _COLUMNS = (
     "params.`method`",
@@ -34,20 +36,23 @@ _COLUMNS = (
     "metrics.`epsilon_spent`",
     "params.`guarantee`",
     "tags.`error`",
-    "attributes.`Dataset`",
 )
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One run, as far as views depend on it. number: whether it predicts a number; offtask: another column than the target."""
+    """One run, as far as views depend on it. number: whether a number is predicted; offtask: another column than the target.
+
+    metrics: those that are charted.
+    """
 
     dataset: str
     method: str
     epsilon: str
-    varies: bool = False
+    variant: str = ""
     number: bool = False
     offtask: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def view_id(dataset: str) -> str:
@@ -75,7 +80,8 @@ def view_tags(runs: Iterable[Shown], now: int, before: Mapping[str, str]) -> dic
 
 def address(experiment_id: str, key: str) -> str:
     """Of a view, from the server's root on."""
-    return f"/#/experiments/{experiment_id}/runs?viewStateShareKey={quote(key)}&compareRunsMode=CHART"
+    query = f"viewStateShareKey={quote(key)}&compareRunsMode=CHART&workflowType=machine_learning"
+    return f"/#/experiments/{experiment_id}/runs?{query}"
 
 
 def best_view(tags: Mapping[str, str]) -> str | None:
@@ -93,7 +99,8 @@ def _state_of(envelope: str) -> str | None:
 
 def _state(dataset: str, runs: list[Shown]) -> dict[str, Any]:
     """Filter, order, columns and charts of one data set."""
-    keys = ["method", *(["variant"] if any(run.varies for run in runs) else [])]
+    methods = {run.method for run in runs}
+    keys = ["method", *(["variant"] if len({(run.method, run.variant) for run in runs}) > len(methods) else [])]
     few = len(runs) <= _PAGE
     score, over_epsilon = _score(runs), len({run.epsilon for run in runs}) > 1
     columns = [*_COLUMNS]
@@ -121,15 +128,23 @@ def _state(dataset: str, runs: list[Shown]) -> dict[str, Any]:
             "aggregateFunction": "average",
             "groupByKeys": [{"mode": "param", "groupByData": key} for key in keys],
         },
-        "groupsExpanded": {},
+        "groupsExpanded": {f"param.method.{method}": False for method in sorted(methods)},
         "useGroupedValuesInCharts": True,
         "hideEmptyCharts": True,
         "autoRefreshEnabled": True,
         "isAccordionReordered": True,
         "compareRunSections": [
-            {"uuid": "comparison", "name": f"Methods on {dataset}", "display": True, "isReordered": True, "deleted": False}
+            {
+                "uuid": "comparison",
+                "name": f"{dataset}: means by method",
+                "display": True,
+                "isReordered": True,
+                "deleted": False,
+                "columns": 3,
+                "cardHeight": 360,
+            }
         ],
-        "compareRunCharts": _charts(score, over_epsilon),
+        "compareRunCharts": _charts(score, over_epsilon, runs),
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
     }
 
@@ -140,10 +155,10 @@ def _score(runs: list[Shown]) -> str:
     return "offtask_accuracy" if all(run.offtask for run in runs) else "accuracy"
 
 
-def _charts(score: str, over_epsilon: bool) -> list[dict[str, Any]]:
+def _charts(score: str, over_epsilon: bool, runs: list[Shown]) -> list[dict[str, Any]]:
     words = {"accuracy": "Accuracy", "r2": "R2", "offtask_accuracy": "Off-task accuracy"}[score]
     against = [(score, words), ("auroc", "AUROC"), ("log_loss", "Log loss"), ("tvd2", "Mean 2-way TVD")]
-    charts = [_line(key, f"{title} against epsilon") if over_epsilon else _bar(key, title) for key, title in against]
+    charts = [_line(key, f"{title} against epsilon", runs) if over_epsilon else _bar(key, title) for key, title in against]
     charts.insert(1, _scatter("total_seconds", score, f"{words} against seconds of fit and sample"))
     return [
         *charts,
@@ -175,7 +190,7 @@ def _scatter(across: str, up: str, title: str) -> dict[str, Any]:
     }
 
 
-def _line(key: str, title: str) -> dict[str, Any]:
+def _line(key: str, title: str, runs: list[Shown]) -> dict[str, Any]:
     """A metric over the metric `epsilon`, which each run has once: a group's points are the means at its budgets."""
     return {
         **_card("LINE", key, title),
@@ -192,5 +207,15 @@ def _line(key: str, title: str) -> dict[str, Any]:
         "yAxisKey": "metric",
         "yAxisExpressions": [],
         "ignoreOutliers": False,
-        "range": {},
+        "range": _range(key, runs),
     }
+
+
+def _range(key: str, runs: list[Shown]) -> dict[str, float]:
+    """What the axes of a line reach from and to; MLflow's own begin at zero, where accuracies lie on top of one another."""
+    across = [float(run.epsilon) for run in runs]
+    up = [run.metrics[key] for run in runs if key in run.metrics]
+    if not up:
+        return {}
+    least, most = math.floor(min(up) * 20) / 20, math.ceil(max(up) * 20) / 20
+    return {"xMin": 0.0, "xMax": max(across) * 1.05, "yMin": least, "yMax": most if most > least else least + 0.05}
