@@ -33,7 +33,7 @@ def catch_up(given: argparse.Namespace) -> int:
     if not any(store.records.glob("*.json")):
         raise FileError(f"no records in {store.records}; start with dpdsyn run")
     try:
-        runs, written = track(store, say, sheets, None)
+        runs, written = track(store, say, sheets, None, given.rows)
     except Exception as error:  # of MLflow, its database or the network, each with errors of its own
         raise ConnectionError(f"MLflow ({uri_in_words(store)}) did not take the records: {error}") from error
     print(f"{runs} runs in {uri_in_words(store)}, {written} of them written now")

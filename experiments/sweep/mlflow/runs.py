@@ -16,7 +16,7 @@ from experiments.console import Say, say
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.locks import Lock
-from experiments.sweep.mlflow.client import client_of, is_server, replace_broken
+from experiments.sweep.mlflow.client import client_of, is_server, replace_broken, tracking_uri
 from experiments.sweep.mlflow.contents import FORMAT, contents
 from experiments.sweep.mlflow.parents import SWEEP, Parents
 from experiments.sweep.mlflow.views import CHARTED, EXPERIMENT_TAGS, Shown, best_view, view_tags
@@ -78,6 +78,11 @@ class Tracker:
         for plan, record in pairs:
             by_name.setdefault(experiment_of(plan, record), []).append((plan, record))
         return sum(self.experiment(name).log(own) for name, own in by_name.items())
+
+    def keep_rows(self, pairs: Sequence[tuple[Plan | None, Record]]) -> None:
+        """Have the runs of records hold their synthetic rows, where these are kept and published, as a model."""
+        for plan, record in pairs:
+            self.experiment(experiment_of(plan, record)).keep_rows(record)
 
     def begin(self, plan: Plan) -> str:
         """Have the sweep's parent run, running; gives its id."""
@@ -168,6 +173,16 @@ class _Experiment:
         parent = {"mlflow.parentRunId": self.parents.of(plan)} if plan and plan.is_sweep else {}
         return Draft(name, told, {RUN: record.run_id, CONTENT: content, **parent})
 
+    def keep_rows(self, record: Record) -> None:
+        from experiments.sweep.mlflow.flavour import keep, rows_of
+
+        for known in self._runs.get(record.run_id, [])[:1]:
+            if "dpdsyn.rows" not in self._client.get_run(known.run_id).data.tags:
+                rows = rows_of(self._store, record)
+                if rows is not None:
+                    keep(self._client, self.id, known.run_id, tracking_uri(self._store.results), rows)
+                    self._client.set_tag(known.run_id, "dpdsyn.rows", str(len(rows)))
+
     def show(self) -> None:
         runs = [run.shown for known in self._runs.values() for run in known]
         for key, value in view_tags(runs, int(time.time() * 1000), self._tags).items():
@@ -221,11 +236,11 @@ def pages(client: Any, experiments: list[str], only: str = "") -> Iterable[Any]:
             return
 
 
-def track(store: Store, say: Say, sheets: Sheets | None = None, files: bool | None = None) -> tuple[int, int]:
+def track(store: Store, say: Say, sheets: Sheets | None = None, files: bool | None = None, rows: bool = False) -> tuple[int, int]:
     """Bring MLflow up to date with every record; gives how many runs there are to be, and how many were written now.
 
     A run that several experiments hold has one in each of them. sheets: files about the records of each sweep, for its parent
-    run. files: of each run (see Tracker). Raises what MLflow raises.
+    run. files: of each run (see Tracker). rows: each run's synthetic rows too, as a model. Raises what MLflow raises.
     """
     from experiments.console import bar, console
 
@@ -252,6 +267,9 @@ def track(store: Store, say: Say, sheets: Sheets | None = None, files: bool | No
             if plan.is_sweep and own:
                 ended = max(_ended(store, record) for record in own.values())
                 tracker.end(plan, own, ended, sheets, killed=len(own) < len(plan.runs))
+        if rows:
+            for first in range(0, len(runs), _AT_ONCE):
+                tracker.keep_rows(runs[first : first + _AT_ONCE])
         tracker.show()
         _leave_former(store)
     settle(store)
