@@ -26,10 +26,10 @@ def test_runs_are_there_sorted_by_accuracy_and_compared(
     import mlflow
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
-    (experiment,) = client.search_experiments(filter_string="name = 'single'")
+    (experiment,) = client.search_experiments(filter_string="name = 'ad hoc: toy'")
     shown = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''", order_by=["metrics.accuracy DESC"])
     best_first = [run.info.run_name for run in shown]
-    assert best_first[0] == "toy-real-eps1-seed0" and len(best_first) == 3
+    assert best_first[0] == "real toy eps=1 seed=0" and len(best_first) == 3
 
     port = free_port()
     env = process_environment(toy_world, tmp_path)

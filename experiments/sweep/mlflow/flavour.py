@@ -3,8 +3,8 @@
     model = mlflow.pyfunc.load_model("runs:/RUN_ID/synthetic")
     model.predict(pandas.DataFrame({"rows": [1000], "seed": [1]}))
 
-Only what was published lies in it: the decoded rows of a run whose ledger says `dp`, as a Parquet file, or a model that `dpdsyn
-synthesize --model` kept. Nothing is pickled, and what is drawn costs no budget, for it is made of published rows alone.
+Only what was published lies in it: the decoded rows of a run whose ledger says `dp`, as a Parquet file. Nothing is pickled, and
+what is drawn costs no budget, for it is made of published rows alone.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from experiments.records.store import Store
 
 NAME = "synthetic"  # of the model in its run
-ROWS, MODEL = "rows.parquet", "model.dpdsyn"  # what a model's folder may hold
+ROWS = "rows.parquet"  # what a model's folder holds
 
 
 class Sampler:
-    """What MLflow loads. Draws rows of a table without replacement, as long as there are enough; or of a fitted model."""
+    """What MLflow loads. Draws rows of a table without replacement, as long as there are enough."""
 
     def __init__(self, draw: Callable[[int, np.random.Generator], pd.DataFrame], usual: int) -> None:
         self._draw, self._usual = draw, usual
@@ -54,11 +54,6 @@ def _load_pyfunc(path: str) -> Sampler:
 
     folder = Path(path)
     table = folder / ROWS if folder.is_dir() else folder
-    if (folder / MODEL).exists():
-        from dpdsyn import DPDSyn
-
-        model = DPDSyn.load(folder / MODEL)
-        return Sampler(lambda rows, rng: model.sample(rows), 1000)
     frame = pd.read_parquet(table)
 
     def draw(rows: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -147,3 +142,5 @@ def keep(client: Any, experiment_id: str, run_id: str, uri: str, rows: pd.DataFr
             )
         finally:
             mlflow.set_tracking_uri(before or "")
+            if before is None:
+                os.environ.pop("MLFLOW_TRACKING_URI", None)
