@@ -84,6 +84,8 @@ class Parents:
         """
         from mlflow.entities import RunTag
 
+        if plan.sweep_id not in self._known:  # a command of which another had done every run
+            return
         run_id = self.of(plan)
         run, told = self._known[plan.sweep_id], _content(plan, records)
         ending = _ending(plan, records, killed)

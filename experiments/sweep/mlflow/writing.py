@@ -49,15 +49,16 @@ def write(client: Any, experiment: Any, drafts: Sequence[Draft], files: bool) ->
 
 def _one(client: Any, experiment_id: str, draft: Draft, files: bool) -> str:
     """By MLflow's calls. The run is left as running if they are cut short, which tells that it is not whole."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
     told = draft.told
-    run = client.create_run(experiment_id, told.start, {**told.tags}, run_name=draft.name)
+    tags = {**told.tags, **draft.tags, "mlflow.user": _user()}
+    run = client.create_run(experiment_id, told.start, tags, run_name=draft.name)
     run_id, params = run.info.run_id, [Param(key, value) for key, value in told.params.items()]
     for first in range(0, len(params), _BATCH):
         client.log_batch(run_id, params=params[first : first + _BATCH])
     metrics = [Metric(key, value, told.end, step) for key, value, step in _points(told)]
-    client.log_batch(run_id, metrics=metrics, tags=[RunTag(key, value) for key, value in draft.tags.items()])
+    client.log_batch(run_id, metrics=metrics)
     made = Dataset(told.dataset[0], told.dataset[1], "local", _source(told), profile=json.dumps(told.dataset[2]))
     client.log_inputs(run_id, datasets=[DatasetInput(made, [InputTag("mlflow.data.context", "training")])])
     if files:
