@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from builders.records import changed, one, record
@@ -42,7 +43,7 @@ def test_a_run_that_failed_says_why() -> None:
 
 
 def test_the_budget_is_told_step_by_step_where_the_ledger_has_zcdp_alone() -> None:
-    privacy = {"epsilon": 1.0, "delta": 1e-6, "spent": 0.9, "ledger": LEDGER}
+    privacy: dict[str, Any] = {"epsilon": 1.0, "delta": 1e-6, "spent": 0.9, "ledger": LEDGER}
     (curve,) = contents(record(privacy=privacy), 9.0).steps.values()
     assert curve == [epsilon_of(2 / 200, 1e-6), epsilon_of(2 / 200 + 3 * 0.04 / 8, 1e-6)]
     sampled = {"mechanism": "SampledGaussian", "count": 9, "noise_multiplier": 2.0, "rate": 0.1, "label": "steps"}
@@ -52,7 +53,7 @@ def test_the_budget_is_told_step_by_step_where_the_ledger_has_zcdp_alone() -> No
 
 
 def test_names_tell_runs_of_other_settings_apart() -> None:
-    aim = {"name": "aim", "guarantee": "dp", "parameters": {"workload": "all_2way", "iterations": 1000}}
+    aim: dict[str, Any] = {"name": "aim", "guarantee": "dp", "parameters": {"workload": "all_2way", "iterations": 1000}}
     assert variant_of(record(method=aim)) == ""
     other = record(method={**aim, "parameters": {**aim["parameters"], "iterations": 7}})
     assert contents(other, 1.0).name == "aim toy eps=1 seed=0 (iterations=7)"
@@ -62,7 +63,13 @@ def test_names_tell_runs_of_other_settings_apart() -> None:
 
 
 def test_the_data_set_has_another_digest_when_its_files_or_settings_have() -> None:
-    sets = [{}, {"sha256": {"a.csv": "1"}}, {"sha256": {"a.csv": "2"}}, {"generator": {"rows": 5}}, {"generator": {"rows": 6}}]
+    sets: list[dict[str, Any]] = [
+        {},
+        {"sha256": {"a.csv": "1"}},
+        {"sha256": {"a.csv": "2"}},
+        {"generator": {"rows": 5}},
+        {"generator": {"rows": 6}},
+    ]
     digests = {contents(record(dataset={"name": "toy", **more}), 1.0).dataset[1] for more in sets}
     assert len(digests) == len(sets)
 

@@ -44,19 +44,18 @@ def store(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def plan(records: Sequence[Record], experiment: str = "single", *more: str) -> Plan:
-    names = [(made.run_id, made.dataset.name, made.method.name, made.privacy.epsilon, made.seed) for made in records]
-    planned = tuple(
-        Planned(run_id, (), *what, compute={}) for run_id, *what in [*names, *((run, "toy", "m", 1.0, 0) for run in more)]
-    )
+    known = [(each.run_id, each.dataset.name, each.method.name, each.privacy.epsilon, each.seed) for each in records]
+    known += [(run_id, "toy", "m", 1.0, 0) for run_id in more]
+    planned = tuple(Planned(run, (), data, method, epsilon, seed, {}) for run, data, method, epsilon, seed in known)
     return Plan(("-m", f"experiment={experiment}"), experiment, planned, 1_000_000.0, "")
 
 
 def keeping(store: Store, records: Sequence[Record], *plans: Plan) -> None:
-    for made in records:
+    for each in records:
         store.records.mkdir(parents=True, exist_ok=True)
-        store.write(made)
-    for made in plans:
-        Plans(store.results).write(made)
+        store.write(each)
+    for sweep in plans:
+        Plans(store.results).write(sweep)
 
 
 def found(store: Store, experiment: str, only: str = RUN) -> list[Any]:
