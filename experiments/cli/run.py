@@ -33,7 +33,9 @@ def run(arguments: Sequence[str], retried: set[str] | None = None) -> int:
     if request.only_shows:
         show(request)
         return 0
-    return _told(sweep(request, retried))
+    from experiments.cli.track import sheets
+
+    return _told(sweep(request, retried, sheets))
 
 
 def retry(arguments: Sequence[str]) -> int:

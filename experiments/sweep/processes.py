@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 
 from experiments.console import say
 
 INTERRUPTED = "interrupted; what was finished is kept, and the same command goes on from there"
 SPAWNED_BY = "DPDSYN_PARENT"  # process id of the command that a sweep's processes must not outlive
+at_interrupt: list[Callable[[], None]] = []  # called when nothing runs any more; each takes a moment at most
 
 
 def prepare_processes() -> None:
@@ -30,4 +32,6 @@ def _end_at_once(*_: object) -> None:
         with suppress(psutil.Error):
             if "resource_tracker" not in " ".join(process.cmdline()):  # it tidies up after the others, and ends by itself
                 process.kill()
+    for last in at_interrupt:
+        last()
     os._exit(130)

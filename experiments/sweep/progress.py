@@ -6,12 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.console import bar, console
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.plan import Plan, Planned
+from experiments.sweep.processes import at_interrupt
+
+if TYPE_CHECKING:
+    from experiments.sweep.mlflow.runs import Sheets
 
 _PAUSE = 0.3  # seconds between two readings of the store
 
@@ -33,9 +37,14 @@ def planning() -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[str], None]) -> Iterator[None]:
-    """While runs are at work, whoever started them; MLflow is told of each that has a record."""
-    from experiments.sweep.mlflow.runs import Mirror
+def running(
+    plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[str], None], sheets: Sheets | None = None
+) -> Iterator[None]:
+    """While runs are at work, whoever started them; MLflow is told of each that has a record, and of how the sweep ends.
+
+    sheets: makes files about all records, for MLflow.
+    """
+    from experiments.sweep.mlflow.mirror import Mirror
 
     out = console()
     open_runs = {planned.run_id: (planned, store.read(planned.run_id)) for planned in todo}
@@ -44,8 +53,11 @@ def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[st
     if recorded and todo:
         say(f"{recorded} of {total} runs were done before")
     stop = threading.Event()
-    mirror = Mirror(store, say)
-    mirror.add(plan, [planned.run_id for planned in plan.runs if planned.run_id not in open_runs])
+    mirror = Mirror(store, say, plan, sheets)
+    if todo:
+        mirror.begin()
+        at_interrupt.append(mirror.interrupted)
+    mirror.add([planned.run_id for planned in plan.runs if planned.run_id not in open_runs])
     with bar(out, "runs") as shown:
         task = shown.add_task("runs", total=total, completed=before)
 
@@ -60,7 +72,7 @@ def running(plan: Plan, store: Store, todo: Sequence[Planned], say: Callable[[st
                 done = total - len(open_runs)
                 out.print(f"[{done}/{total}] {line_of(planned.name, record)}", markup=False)
                 shown.update(task, completed=done)
-                mirror.add(plan, [run_id])
+                mirror.add([run_id])
 
         def watch() -> None:
             while not stop.wait(_PAUSE):

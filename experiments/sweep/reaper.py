@@ -29,8 +29,11 @@ done
 
 
 @contextmanager
-def nothing_left_behind() -> Iterator[None]:
-    """Processes that are started within the block end with this one. Does nothing where there is no /proc."""
+def nothing_left_behind(at_end: bool = False) -> Iterator[None]:
+    """Processes that are started within the block end with this one. Does nothing where there is no /proc.
+
+    at_end: they end with the block too.
+    """
     if not _ENVIRONMENTS.exists():
         yield
         return
@@ -47,7 +50,11 @@ def nothing_left_behind() -> Iterator[None]:
             yield
         finally:
             os.environ.pop(MARK, None)
-            reaper.kill()
+            if at_end and reaper.stdin is not None:
+                reaper.stdin.close()
+                reaper.wait()
+            else:
+                reaper.kill()
 
 
 @cache

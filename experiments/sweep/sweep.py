@@ -20,6 +20,7 @@ from experiments.sweep.request import Request
 
 if TYPE_CHECKING:
     from experiments.run import Run
+    from experiments.sweep.mlflow.runs import Sheets
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,11 @@ class Outcome:
         return [record for record in self.records if record.failed]
 
 
-def sweep(request: Request, retried: set[str] | None = None) -> Outcome:
+def sweep(request: Request, retried: set[str] | None = None, sheets: Sheets | None = None) -> Outcome:
     """Do every run of the request that is due. Raises InputError, in one line, for the first value that cannot be meant.
 
     retried: do only runs whose record is not ok, and of these none that is in the set; those that are done are added.
+    sheets: makes files about all records, for MLflow.
     """
     os.environ["DPDSYN_RESULTS"] = str(results_dir())  # for Hydra's folders and for the processes of runs
     store, plans = Store(results_dir()), Plans(results_dir())
@@ -59,7 +61,7 @@ def sweep(request: Request, retried: set[str] | None = None) -> Outcome:
         plans.write(plan)
     prepare_processes()
     refused: list[str] = []
-    with running(plan, store, todo, say):
+    with running(plan, store, todo, say, sheets):
         if todo:
             refused = launch.launch(plan, request, store, todo, job, say)
     return Outcome(list(launch.records_of(plan, store).values()), len(todo), refused)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from builders.chromium import browser  # noqa: F401, a fixture
 from builders.daemons import daemon, free_port, listens, wait_until
-from builders.processes import command, process_environment
+from builders.processes import command, gone, process_environment, workers_of
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 
@@ -26,10 +29,10 @@ def test_runs_are_there_sorted_by_accuracy_and_compared(
     import mlflow
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
-    (experiment,) = client.search_experiments(filter_string="name = 'single'")
+    (experiment,) = client.search_experiments(filter_string="name = 'ad hoc: toy'")
     shown = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''", order_by=["metrics.accuracy DESC"])
     best_first = [run.info.run_name for run in shown]
-    assert best_first[0] == "toy-real-eps1-seed0" and len(best_first) == 3
+    assert best_first[0] == "real toy eps=1 seed=0" and len(best_first) == 3
 
     port = free_port()
     env = process_environment(toy_world, tmp_path)
@@ -55,4 +58,26 @@ def test_runs_are_there_sorted_by_accuracy_and_compared(
         for word in ("accuracy", "auroc", "method"):
             assert word in text(), text()
         (tmp_path / "compared.png").write_bytes(browser.get_screenshot_as_png())
+        printed = (tmp_path / "ui.log").read_text()
+        browser.get("about:blank")
+        browser.get(printed.partition("methods compared: ")[2].split()[0])
+        wait_until(lambda: "toy: means by method" in text(), 60, f"the view that compares: {text()}")
+        for word in ("Group: instant", "Group: real", "total_seconds vs. accuracy", "Model registry"):
+            wait_until(lambda word=word: word in text(), 30, f"{word}: {text()}")
+        assert "Sessions" not in text()  # of conversations, which a person who trains models does not have
+        (tmp_path / "view.png").write_bytes(browser.get_screenshot_as_png())
     assert "Traceback" not in (tmp_path / "ui.log").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_whatever_ends_the_dashboard_leaves_no_process(number: int, toy_world: Path, tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+    assert dpdsyn("run", "dataset=toy", "synthesizer=instant", "evaluation.evaluators=[logistic]").returncode == 0
+    port, env = free_port(), process_environment(toy_world, tmp_path)
+    assert gone(tmp_path / "results")
+    with (tmp_path / "ui.log").open("wb") as log:
+        ui = subprocess.Popen(command(toy_world, "ui", "--port", str(port)), env=env, stdout=log, stderr=log)
+    wait_until(lambda: listens(port), 120, f"the dashboard, see {tmp_path}/ui.log")
+    assert len(workers_of(tmp_path / "results")) > 1
+    os.kill(ui.pid, number)
+    ui.wait(60)
+    assert gone(tmp_path / "results", 30) and not listens(port)

@@ -54,7 +54,7 @@ def runs(uri: str) -> dict[str, list]:
     import mlflow
 
     client = mlflow.MlflowClient(uri)
-    (experiment,) = client.search_experiments(filter_string="name = 'single'")
+    (experiment,) = client.search_experiments(filter_string="name = 'ad hoc: toy'")
     found = client.search_runs([experiment.experiment_id], max_results=1000)
     return {
         kind: [run for run in found if tag in run.data.tags]

@@ -6,41 +6,52 @@ never one that computes runs: a tracking server that is down or slow holds up no
 
 from __future__ import annotations
 
-import logging
 import os
-import re
-import threading
 import time
-from collections import deque
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from experiments.console import Say, say
-from experiments.records.record import Record, settings
+from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.locks import Lock
-from experiments.sweep.mlflow.file import fault_of, set_aside
+from experiments.sweep.mlflow.client import client_of, is_server, replace_broken, tracking_uri
+from experiments.sweep.mlflow.contents import FORMAT, contents
+from experiments.sweep.mlflow.parents import SWEEP, Parents
+from experiments.sweep.mlflow.views import CHARTED, EXPERIMENT_TAGS, Shown, best_view, view_tags
+from experiments.sweep.mlflow.writing import Draft, write
 from experiments.sweep.plan import Plan, Plans
 
-RUN, CONTENT, SWEEP = "dpdsyn.cell_id", "dpdsyn.record", "dpdsyn.sweep"  # tags; the first as runs have it since the beginning
-SINGLE = "single"  # the MLflow experiment of runs that belong to no experiment file
-_PATIENCE = 20.0  # seconds that a command which is done waits for a tracking server
-_AGAIN = 5.0  # seconds between two tries at a server that did not answer
+RUN, CONTENT = "dpdsyn.cell_id", "dpdsyn.record"  # tags; the first as runs have it since the beginning
+SINGLE = "single"  # the experiment of plans that belong to no experiment file, and MLflow's of their runs in earlier versions
+_AT_ONCE = 200  # runs that are written together
+_NAMED = 3  # data sets that the name of an experiment without a file lists
+Sheets = Callable[[Sequence[Record]], Mapping[str, str | bytes]]  # files about records: tables and figures
 
 
-def tracking_uri(results: Path) -> str:
-    """`MLFLOW_TRACKING_URI`, or a sqlite file in the results folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{results / 'mlflow.db'}"
+def experiment_of(plan: Plan | None, record: Record | None = None) -> str:
+    """The MLflow experiment of a run: of the plan's experiment file, or else the record's; else named after data sets."""
+    if plan is not None and plan.experiment != SINGLE:
+        return plan.experiment
+    if plan is None and record is not None and record.experiment is not None:
+        return record.experiment.name
+    names = list(dict.fromkeys(run.dataset for run in plan.runs)) if plan else [record.dataset.name] if record else []
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"ad hoc: {', '.join(names[:_NAMED])}{more}"
 
 
 class Tracker:
-    """Writes runs. While one is open (`with`) no other process of this results folder writes."""
+    """Writes runs. While one is open (`with`) no other process of this results folder writes.
 
-    def __init__(self, store: Store) -> None:
+    files: whether each run gets its record, its ledger and its picture as files; None for wherever that costs no request.
+    """
+
+    def __init__(self, store: Store, files: bool | None = True) -> None:
         self._store = store
         self._lock = Lock(store.results / "runs" / "mlflow.lock")
         self._token = ""
+        self._files = not is_server(store) if files is None else files
         self._experiments: dict[str, _Experiment] = {}
 
     def __enter__(self) -> Tracker:
@@ -56,193 +67,242 @@ class Tracker:
         self._lock.note(self._token)
         self._lock.release(delete=False)
 
-    def log(self, plan: Plan | None, record: Record) -> bool:
-        """Have a run for the record, replacing one of an earlier record of the same run; whether anything was written."""
-        name = plan.experiment if plan else SINGLE
+    def experiment(self, name: str) -> _Experiment:
         if name not in self._experiments:
-            self._experiments[name] = _Experiment(_client(self._store), self._store, name)
-        return self._experiments[name].log(plan if plan and plan.is_sweep else None, record)
+            self._experiments[name] = _Experiment(client_of(self._store), self._store, name, self._files)
+        return self._experiments[name]
+
+    def log(self, pairs: Sequence[tuple[Plan | None, Record]]) -> int:
+        """Have a run for each record, replacing one of an earlier record of the same run; gives how many were written."""
+        by_name: dict[str, list[tuple[Plan | None, Record]]] = {}
+        for plan, record in pairs:
+            by_name.setdefault(experiment_of(plan, record), []).append((plan, record))
+        return sum(self.experiment(name).log(own) for name, own in by_name.items())
+
+    def keep_rows(self, pairs: Sequence[tuple[Plan | None, Record]]) -> None:
+        """Have the runs of records hold their synthetic rows, where these are kept and published, as a model."""
+        for plan, record in pairs:
+            self.experiment(experiment_of(plan, record)).keep_rows(record)
+
+    def begin(self, plan: Plan) -> str:
+        """Have the sweep's parent run, running; gives its id."""
+        return self.experiment(experiment_of(plan)).parents.begin(plan)
+
+    def end(self, plan: Plan, records: Mapping[str, Record], ended: float, sheets: Sheets | None, killed: bool = False) -> None:
+        """Say how a sweep ended, with files about its records."""
+        self.experiment(experiment_of(plan)).parents.end(plan, records, ended, sheets, killed)
+
+    def show(self) -> None:
+        """Prepare views of what experiments hold by now."""
+        for experiment in self._experiments.values():
+            experiment.show()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A run that MLflow has. whole: nothing was left out when it was written."""
+
+    run_id: str
+    content: str
+    name: str
+    whole: bool
+    shown: Shown
 
 
 class _Experiment:
     """What an MLflow experiment holds of ours: runs by id, parents by sweep."""
 
-    def __init__(self, client: Any, store: Store, name: str) -> None:
+    def __init__(self, client: Any, store: Store, name: str, files: bool) -> None:
         from mlflow.exceptions import MlflowException
 
-        self._client = client
+        self._client, self._store, self._files = client, store, files
         found = client.get_experiment_by_name(name)
         if found is None:
-            serves = tracking_uri(store.results).startswith(("http:", "https:"))  # a server knows where artifacts go
-            place = None if serves else (store.results / "mlartifacts").as_uri()
+            place = None if is_server(store) else (store.results / "mlartifacts").as_uri()  # a server knows where files go
             try:
-                self._id = client.create_experiment(name, artifact_location=place)
+                self.id = client.create_experiment(name, artifact_location=place, tags=EXPERIMENT_TAGS)
             except MlflowException:  # another folder's sweep, writing to the same server, was quicker
-                self._id = client.get_experiment_by_name(name).experiment_id
+                self.id = client.get_experiment_by_name(name).experiment_id
         else:
-            self._id = found.experiment_id
-        self._runs: dict[str, list[Any]] = {}
-        self._parents: dict[str, str] = {}
-        token = None
-        while True:
-            page = client.search_runs([self._id], max_results=1000, page_token=token)
-            for run in page:
-                if RUN in run.data.tags:
-                    self._runs.setdefault(run.data.tags[RUN], []).append(run)
-                elif SWEEP in run.data.tags:
-                    self._parents[run.data.tags[SWEEP]] = run.info.run_id
-            token = page.token
-            if not token:
-                return
+            self.id = found.experiment_id
+            if found.lifecycle_stage == "deleted":
+                client.restore_experiment(self.id)
+        self._entity = client.get_experiment(self.id)
+        self._tags = dict(self._entity.tags)
+        for key, value in EXPERIMENT_TAGS.items():
+            if key not in self._tags:  # a person's choice stays
+                client.set_experiment_tag(self.id, key, value)
+        self._runs: dict[str, list[_Known]] = {}
+        self._names: dict[str, str] = {}
+        self.parents = Parents(client, store, self.id)
+        for run in pages(client, [self.id]):
+            tags = run.data.tags
+            if RUN in tags:
+                self._remember(tags[RUN], _known(run))
+            elif SWEEP in tags:
+                self.parents.remember(tags[SWEEP], run)
 
-    def log(self, plan: Plan | None, record: Record) -> bool:
-        known = self._runs.get(record.run_id, [])
-        content = record.content
-        good = [run for run in known if run.data.tags.get(CONTENT) == content and run.info.status != "RUNNING"]
-        for run in known:
-            if run not in good[:1]:  # of an earlier record, cut short while it was written, or there twice
-                self._client.delete_run(run.info.run_id)
-        if not good:
-            good = [self._create(record, content, self._parent(plan) if plan else None)]
-        self._runs[record.run_id] = good[:1]
-        return good[:1] != known
+    def log(self, pairs: Iterable[tuple[Plan | None, Record]]) -> int:
+        """Have a run for each record; gives for how many anything was changed."""
+        drafts: list[tuple[Record, str, Draft]] = []
+        changed = set()
+        for plan, record in pairs:
+            known, content = self._runs.get(record.run_id, []), f"{record.content}.{FORMAT}"
+            good = [run for run in known if run.content == content and run.whole][:1]
+            for run in known:
+                if run not in good:  # of an earlier record, cut short while it was written, or there twice
+                    self._client.delete_run(run.run_id)
+                    self._names.pop(run.name, None)
+            self._runs[record.run_id] = good
+            if not good:
+                drafts.append((record, content, self._draft(record, content, plan)))
+            if good != known or not good:
+                changed.add(record.run_id)
+        ids = write(self._client, self._entity, [draft for _, _, draft in drafts], self._files)
+        for run_id, (record, content, draft) in zip(ids, drafts, strict=True):
+            shown = _shown(draft.told.params, draft.told.metrics)
+            self._runs[record.run_id] = [_Known(run_id, content, draft.name, True, shown)]
+        return len(changed)
 
-    def _parent(self, plan: Plan) -> str:
-        if plan.sweep_id not in self._parents:
-            tags = {SWEEP: plan.sweep_id, "mlflow.source.name": "dpdsyn"}
-            title = f"sweep of {len(plan.runs)} runs"
-            run = self._client.create_run(self._id, int(plan.started * 1000), tags, run_name=title)
-            self._client.log_param(run.info.run_id, "command", " ".join(["dpdsyn run", *plan.arguments])[:6000])
-            self._client.set_terminated(run.info.run_id)
-            self._parents[plan.sweep_id] = run.info.run_id
-        return self._parents[plan.sweep_id]
+    def _draft(self, record: Record, content: str, plan: Plan | None) -> Draft:
+        told = contents(record, _ended(self._store, record))
+        name = told.name
+        if self._names.setdefault(name, record.run_id) != record.run_id:
+            name = f"{name} #{record.run_id[:6]}"
+            self._names[name] = record.run_id
+        parent = {"mlflow.parentRunId": self.parents.of(plan)} if plan and plan.is_sweep else {}
+        return Draft(name, told, {RUN: record.run_id, CONTENT: content, **parent})
 
-    def _create(self, record: Record, content: str, parent: str | None) -> Any:
-        from mlflow.entities import Metric, Param, RunTag
+    def keep_rows(self, record: Record) -> None:
+        from experiments.sweep.mlflow.flavour import keep, rows_of
 
-        row = record.flat()
-        name = f"{row['dataset']}-{row['method']}-eps{row['epsilon']:g}-seed{row['seed']}"
-        now = int(time.time() * 1000)
-        start = now - int(1000 * (row["total_seconds"] or 0))  # so that the duration shown is that of the synthesis
-        tags = {RUN: record.run_id, "mlflow.source.name": "dpdsyn"} | ({"mlflow.parentRunId": parent} if parent else {})
-        run_id = self._client.create_run(self._id, start, tags, run_name=name).info.run_id
-        texts = ("dataset", "method", "status", "guarantee", "epsilon", "delta", "seed", "n_train", "n_synth")
-        chosen = {"parameters": record.method.parameters, "generator": record.dataset.generator or {}}
-        numbers = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in texts}
-        self._client.log_batch(
-            run_id,
-            metrics=[Metric(key, float(value), now, 0) for key, value in numbers.items()],
-            params=[Param(key, str(row[key])) for key in texts]
-            + [Param(key, value[:500]) for key, value in settings(chosen).items()],
-            tags=[RunTag(key, str(row[key])) for key in ("dataset", "method", "epsilon", "seed", "guarantee", "status")]
-            + [RunTag(CONTENT, content)],
-        )
-        self._client.log_text(run_id, record.to_json(), "record.json")
-        done = "FINISHED" if record.status in ("ok", "skipped") else "FAILED"
-        self._client.set_terminated(run_id, status=done, end_time=now)
-        return self._client.get_run(run_id)
+        for known in self._runs.get(record.run_id, [])[:1]:
+            if "dpdsyn.rows" not in self._client.get_run(known.run_id).data.tags:
+                rows = rows_of(self._store, record)
+                if rows is not None:
+                    keep(self._client, self.id, known.run_id, tracking_uri(self._store.results), rows)
+                    self._client.set_tag(known.run_id, "dpdsyn.rows", str(len(rows)))
 
+    def show(self) -> None:
+        runs = [run.shown for known in self._runs.values() for run in known]
+        for key, value in view_tags(runs, int(time.time() * 1000), self._tags).items():
+            self._client.set_experiment_tag(self.id, key, value)
+            self._tags[key] = value
 
-class Mirror:
-    """Tells MLflow of records in a thread of its own, beside a command that goes on whatever becomes of that."""
-
-    def __init__(self, store: Store, say: Say) -> None:
-        self._store, self._say = store, say
-        self._waiting: deque[tuple[Plan, str]] = deque()
-        self._added, self._finishing, self._done = threading.Event(), threading.Event(), threading.Event()
-        self._error = ""
-        self._thread = threading.Thread(target=self._work, daemon=True)
-
-    def add(self, plan: Plan, run_ids: Iterable[str]) -> None:
-        """Runs that have a record now."""
-        self._waiting.extend((plan, run_id) for run_id in run_ids)
-        if self._waiting and not self._thread.is_alive() and not self._done.is_set():
-            self._thread.start()
-        self._added.set()
-
-    def finish(self) -> None:
-        """Wait for what is still to be written, as long as MLflow goes on taking it; say so if it does not."""
-        self._finishing.set()
-        self._added.set()
-        left, deadline = len(self._waiting), time.monotonic() + _PATIENCE
-        while self._thread.is_alive() and time.monotonic() < deadline:
-            self._done.wait(0.05)
-            if len(self._waiting) < left:
-                left, deadline = len(self._waiting), time.monotonic() + _PATIENCE
-        if self._waiting:
-            missing = f"MLflow ({uri_in_words(self._store)}) has not taken {len(self._waiting)} records{self._error}"
-            self._say(f"{missing}; they are safe, and `dpdsyn track` brings it up to date")
-
-    def _work(self) -> None:
-        tracker = Tracker(self._store)
-        while True:
-            self._added.wait()
-            self._added.clear()
-            try:
-                if self._waiting:
-                    with tracker:
-                        while self._waiting:
-                            plan, run_id = self._waiting[0]
-                            record = self._store.read(run_id)
-                            if record is not None:
-                                tracker.log(plan, record)
-                            self._waiting.popleft()
-            except Exception as error:  # MLflow can catch up later, whatever it was
-                self._error = f" ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
-                tracker = Tracker(self._store)
-                if self._finishing.wait(_AGAIN) and self._waiting:
-                    break
-                self._added.set()
-            if self._finishing.is_set() and not self._waiting:
-                break
-        self._done.set()
+    def _remember(self, run_id: str, known: _Known) -> None:
+        self._runs.setdefault(run_id, []).append(known)
+        self._names[known.name] = run_id
 
 
-def track(store: Store, say: Say) -> tuple[int, int]:
+def _known(run: Any) -> _Known:
+    tags = run.data.tags
+    return _Known(
+        run.info.run_id,
+        tags.get(CONTENT, ""),
+        run.info.run_name or "",
+        run.info.status != "RUNNING",
+        _shown(run.data.params, run.data.metrics),
+    )
+
+
+def _shown(params: Mapping[str, str], metrics: Mapping[str, float]) -> Shown:
+    return Shown(
+        params.get("dataset", ""),
+        params.get("method", ""),
+        params.get("epsilon", ""),
+        params.get("variant", ""),
+        "r2" in metrics,
+        params.get("predicted", "target") != "target",
+        {key: metrics[key] for key in CHARTED if key in metrics},
+    )
+
+
+def _ended(store: Store, record: Record) -> float:
+    """When the record was written; of one that is not in the store, now."""
+    try:
+        return (store.records / f"{record.run_id}.json").stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def pages(client: Any, experiments: list[str], only: str = "") -> Iterable[Any]:
+    """Every run of some experiments for which a search expression holds."""
+    token = None
+    while True:
+        page = client.search_runs(experiments, only, max_results=5000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def track(store: Store, say: Say, sheets: Sheets | None = None, files: bool | None = None, rows: bool = False) -> tuple[int, int]:
     """Bring MLflow up to date with every record; gives how many runs there are to be, and how many were written now.
 
-    A run that several experiments hold has one in each of them. Raises what MLflow raises.
+    A run that several experiments hold has one in each of them. sheets: files about the records of each sweep, for its parent
+    run. files: of each run (see Tracker). rows: each run's synthetic rows too, as a model. Raises what MLflow raises.
     """
     from experiments.console import bar, console
 
     records = {record.run_id: record for record in store.all(say)}
     runs: list[tuple[Plan | None, Record]] = []
     seen: set[tuple[str, str]] = set()
-    for plan in Plans(store.results).all():
+    plans = list(Plans(store.results).all())
+    for plan in plans:
         for planned in plan.runs:
-            if planned.run_id in records and (plan.experiment, planned.run_id) not in seen:
-                seen.add((plan.experiment, planned.run_id))
+            if planned.run_id in records and (experiment_of(plan), planned.run_id) not in seen:
+                seen.add((experiment_of(plan), planned.run_id))
                 runs.append((plan, records[planned.run_id]))
     placed = {run_id for _, run_id in seen}
     runs += [(None, record) for run_id, record in records.items() if run_id not in placed]
     written = 0
-    with bar(console(), "runs") as shown, Tracker(store) as tracker:
+    (store.results / "runs").mkdir(parents=True, exist_ok=True)
+    with bar(console(), "runs") as shown, Tracker(store, files) as tracker:
         task = shown.add_task("runs", total=len(runs))
-        for plan_or_none, record in runs:
-            written += tracker.log(plan_or_none, record)
-            shown.advance(task)
+        for first in range(0, len(runs), _AT_ONCE):
+            written += tracker.log(runs[first : first + _AT_ONCE])
+            shown.update(task, completed=first + _AT_ONCE)
+        for plan in plans:
+            own = {planned.run_id: records[planned.run_id] for planned in plan.runs if planned.run_id in records}
+            if plan.is_sweep and own:
+                ended = max(_ended(store, record) for record in own.values())
+                tracker.end(plan, own, ended, sheets, killed=len(own) < len(plan.runs))
+        if rows:
+            for first in range(0, len(runs), _AT_ONCE):
+                tracker.keep_rows(runs[first : first + _AT_ONCE])
+        tracker.show()
+        _leave_former(store)
+    settle(store)
     return len(runs), written
 
 
-def replace_broken(store: Store, say: Say) -> None:
-    """Set aside a sqlite file of this folder that a kill, a full disk or anything else has left unusable, and say so."""
-    path = store.results / "mlflow.db"
-    if tracking_uri(store.results) == f"sqlite:///{path}" and (fault := fault_of(path)):
-        aside = set_aside(path)
-        say(f"{path} cannot be used ({fault}); set aside as {aside.name}, and a new one is made: `dpdsyn track` fills it")
+def settle(store: Store) -> None:
+    """Mark parent runs of sweeps that were killed, which had no time to say so. Raises what MLflow raises."""
+    client = client_of(store)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments(max_results=5000)]
+    for run in pages(client, experiments, "attributes.status = 'RUNNING'"):
+        if SWEEP in run.data.tags:
+            Parents(client, store, run.info.experiment_id).killed(run)
 
 
-def _client(store: Store) -> Any:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    from mlflow import MlflowClient
-
-    for name in ("mlflow", "alembic", "urllib3"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri=tracking_uri(store.results))
+def first_view(store: Store) -> tuple[str, str] | None:
+    """Experiment and id of the view to open on: of the experiment that changed last. Raises what MLflow raises."""
+    client = client_of(store)
+    ours = [(found, best) for found in client.search_experiments(max_results=5000) if (best := best_view(found.tags))]
+    latest = max(ours, key=lambda pair: pair[0].last_update_time or 0, default=None)
+    return (latest[0].experiment_id, latest[1]) if latest else None
 
 
-def uri_in_words(store: Store) -> str:
-    """Where MLflow keeps its runs, without a password."""
-    return re.sub(r"//([^:/@]+):[^@]*@", r"//\1:***@", tracking_uri(store.results))
+def _leave_former(store: Store) -> None:
+    """Delete what earlier versions wrote into `single`; the experiment too, if nothing else is in it."""
+    client = client_of(store)
+    former = client.get_experiment_by_name(SINGLE)
+    if former is None or former.lifecycle_stage == "deleted":
+        return
+    found = list(pages(client, [former.experiment_id]))
+    ours = [run for run in found if RUN in run.data.tags or SWEEP in run.data.tags]
+    if len(ours) == len(found):
+        client.delete_experiment(former.experiment_id)
+        return
+    for run in ours:
+        client.delete_run(run.info.run_id)

@@ -58,7 +58,7 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
     import mlflow
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
-    (experiment,) = client.search_experiments(filter_string="name = 'single'")
+    (experiment,) = client.search_experiments(filter_string="name = 'ad hoc: toy'")
     children = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''")
     runs = {run.data.tags["dpdsyn.cell_id"]: run for run in children}
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.sweep` != ''")
@@ -66,10 +66,17 @@ def test_a_sweep_is_recorded_once_mirrored_and_resumed(dpdsyn: Dpdsyn, tmp_path:
     assert set(runs) == {row["run_id"] for row in results}
     for row in results:
         run = runs[row["run_id"]]
+        sections = {
+            "balanced_accuracy": "balanced_accuracy/mean",
+            "macro_f1": "macro_f1/mean",
+            "sample_seconds": "seconds/sample",
+        }
         for metric in ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "fit_seconds", "sample_seconds", "total_seconds"):
-            assert run.data.metrics[metric] == pytest.approx(float(row[metric]))
-        assert run.info.run_name == f"toy-{row['method']}-eps1-seed{row['seed']}"
-        assert [artifact.path for artifact in client.list_artifacts(run.info.run_id)] == ["record.json"]
+            assert run.data.metrics[sections.get(metric, metric)] == pytest.approx(float(row[metric]))
+        assert run.info.run_name == f"{row['method']} toy eps=1 seed={row['seed']}"
+        assert [artifact.path for artifact in client.list_artifacts(run.info.run_id)] == ["ledger.json", "record.json"]
+    assert parent.info.status == "FINISHED" and parent.info.end_time > max(run.info.start_time for run in children)
+    assert {artifact.path for artifact in client.list_artifacts(parent.info.run_id)} >= {"tables", "tables.md"}
 
     again = dpdsyn(*SWEEP)
     assert again.returncode == 0 and "8 runs: 0 computed now, 8 done before" in again.stderr

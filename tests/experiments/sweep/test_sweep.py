@@ -209,7 +209,7 @@ def test_a_sweep_killed_at_random_moments_computes_nothing_twice(toy_world: Path
     assert f"{count} runs in" in dpdsyn("track").stdout
     assert f"{count} runs in" in (again := dpdsyn("track").stdout) and ", 0 of them written now" in again
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}")
-    (experiment,) = client.search_experiments(filter_string="name = 'single'")
+    (experiment,) = client.search_experiments(filter_string="name = 'ad hoc: toy'")
     runs = client.search_runs([experiment.experiment_id], "tags.`dpdsyn.cell_id` != ''", max_results=1000)
     logged = {run.data.tags["dpdsyn.cell_id"]: run.data.metrics["accuracy"] for run in runs}
     assert len(runs) == count
