@@ -177,17 +177,27 @@ class Evaluation(Part):
         """The evaluators and models in words, parameters in brackets, in the order given."""
         return tuple(map(_in_words, (*self.evaluators, *self.models)))
 
+    @property
+    def own_metrics(self) -> tuple[str, ...]:
+        """The names that the metrics besides ours have among a record's."""
+        return tuple(map(_name, self.metrics))
+
     def plain(self) -> dict[str, Any]:
         """What is known; the space only where it is not the encoded one, which records of before there was a choice are of."""
         return {key: value for key, value in super().plain().items() if (key, value) != ("space", "encoded")}
 
 
+def _name(given: str | Mapping[str, Any]) -> str:
+    """Of a person's own metric or model, as records have it."""
+    target = given if isinstance(given, str) else str(given.get("name") or given.get("_target_"))
+    return target.replace(":", ".").rpartition(".")[2]
+
+
 def _in_words(model: str | Mapping[str, Any]) -> str:
     if isinstance(model, str):
         return model
-    target = str(model.get("_target_", "")).replace(":", ".").rpartition(".")[2]
     chosen = ", ".join(f"{key}={value}" for key, value in model.items() if key not in ("_target_", "name"))
-    return f"{model.get('name') or target}({chosen})" if chosen else str(model.get("name") or target)
+    return f"{_name(model)}({chosen})" if chosen else _name(model)
 
 
 @dataclass(frozen=True)
