@@ -178,6 +178,11 @@ class Evaluation(Part):
         return tuple(map(_in_words, (*self.evaluators, *self.models)))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names under which a record has what evaluators and models scored."""
+        return tuple(map(_name, (*self.evaluators, *self.models)))
+
+    @property
     def own_metrics(self) -> tuple[str, ...]:
         """The names that the metrics besides ours have among a record's."""
         return tuple(map(_name, self.metrics))
