@@ -30,7 +30,9 @@ def reads_records(parser: argparse.ArgumentParser, command: Callable[[argparse.N
 
 def names_own(parser: argparse.ArgumentParser, kind: str) -> None:
     """Of a command that writes tables or figures: where a person's own are named."""
-    parser.add_argument("--config-dir", type=Path, metavar="DIR", help=f"a folder of configuration; {kind}/NAME.yaml in it are yours")
+    parser.add_argument(
+        "--config-dir", type=Path, metavar="DIR", help=f"a folder of configuration; {kind}/NAME.yaml in it are yours"
+    )
     parser.add_argument("--also", action="append", default=[], metavar="MODULE:FUNCTION", help=f"a {kind} of your own")
 
 

@@ -21,7 +21,8 @@ _LISTED = 5  # refused runs that are named one by one
 def run(arguments: Sequence[str], retried: set[str] | None = None) -> int:
     """Exit code: 0 if every run is ok or skipped, 1 if one failed, 2 if the command was refused.
 
-    Of a tuner: 0 if any trial ended well. arguments: as typed after `dpdsyn run`. retried: repeat only what failed and is not in this set, to which it is added.
+    Of a tuner: 0 if any trial ended well. arguments: as typed after `dpdsyn run`. retried: repeat only what failed and is not in
+    this set, to which it is added.
     """
     from experiments.sweep.plugins.tuning import is_asked
     from experiments.sweep.request import inspect_request, show

@@ -15,8 +15,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def show(given: argparse.Namespace) -> int:
-    from experiments.report.grouped import View
     from experiments.report import own
+    from experiments.report.grouped import View
     from experiments.report.tables.all import BUILDERS, first_screen, write
 
     others = own.found("table", given.config_dir, given.also, tuple(BUILDERS))

@@ -71,13 +71,11 @@ def named(given: Sequence[Given], what: str, known: Mapping[str, Any]) -> dict[s
         each = Named.of(one, what, known)
         if found.get(each.name, each) != each:
             raise InputError(
-                f"two {what}s are called {each.name}; records could not tell them apart. With `{NAME}` one can be called otherwise: "
-                f"{{{NAME}: other, {TARGET}: {each.target}}}"
+                f"two {what}s are called {each.name}; records could not tell them apart. With `{NAME}` one can be called "
+                f"otherwise: {{{NAME}: other, {TARGET}: {each.target}}}"
             )
         if each.name in known and not each.ours:
-            raise InputError(
-                f"the {what} {each.target} is called like one of ours; give it another name than {', '.join(known)}"
-            )
+            raise InputError(f"the {what} {each.target} is called like one of ours; give it another name than {', '.join(known)}")
         found[each.name] = each
     return found
 

@@ -1,7 +1,7 @@
 """Tables and figures of a person's own: functions from the records' `View`, named by configuration, and how they are written.
 
-A table is a function that gives a `Table`, or several; a figure one that gives a figure of matplotlib, or several by name. Each is
-named by a file `table/NAME.yaml` or `figure/NAME.yaml` of `--config-dir`, with its function under `_target_` and parameters
+A table is a function that gives a `Table`, or several; a figure one that gives a figure of matplotlib, or several by name. Each
+is named by a file `table/NAME.yaml` or `figure/NAME.yaml` of `--config-dir`, with its function under `_target_` and parameters
 beside it; by an entry point in the group `dpdsyn.tables` or `dpdsyn.figures`, for a package that brings some; or on the command
 line, as `--also module:function`. They go into the folder `own` beside ours, of which version control keeps nothing.
 """
@@ -74,7 +74,9 @@ def found(kind: str, config_dir: Path | None, also: Sequence[str], taken: Sequen
     for one in [*filed.values(), *typed]:
         one.function  # noqa: B018  # refused here
         if one.name in taken or not _NAME.fullmatch(one.name):
-            raise InputError(f"a {kind} cannot be called {one.name!r}: letters and digits are needed, and none of {', '.join(taken)}")
+            raise InputError(
+                f"a {kind} cannot be called {one.name!r}: letters and digits are needed, and none of {', '.join(taken)}"
+            )
     if len({one.name for one in typed}) < len(typed):
         raise InputError(f"two of {', '.join(also)} have the same name, and would be one file; put one into {kind}/NAME.yaml")
     return [*{**packaged, **filed, **{one.name: one for one in typed}}.values()]
@@ -105,9 +107,7 @@ def write_figures(view: View, own: Sequence[Own], folder: Path) -> list[Path]:
         return _written(own, view, folder, _as_pictures)
 
 
-def _written(
-    own: Sequence[Own], view: View, folder: Path, contents: Callable[[Own, View], dict[str, bytes]]
-) -> list[Path]:
+def _written(own: Sequence[Own], view: View, folder: Path, contents: Callable[[Own, View], dict[str, bytes]]) -> list[Path]:
     paths, failed = [], []
     for one in own:
         try:
@@ -145,7 +145,9 @@ def _as_pictures(own: Own, view: View) -> dict[str, bytes]:
     made = own.of(view)
     figures = {"": made} if isinstance(made, Figure) else dict(made or {})
     if not all(isinstance(figure, Figure) for figure in figures.values()):
-        raise InputError(f"the figure {own.name} ({own.target}) gave {made!r:.80}; a figure of matplotlib, or some by name, is needed")
+        raise InputError(
+            f"the figure {own.name} ({own.target}) gave {made!r:.80}; a figure of matplotlib, or some by name, is needed"
+        )
     files: dict[str, bytes] = {}
     for name, figure in figures.items():
         file, png = f"{own.name}_{name}" if name else own.name, io.BytesIO()

@@ -93,7 +93,9 @@ def inspect_request(arguments: Sequence[str], tuned: frozenset[str] = frozenset(
         if swept:
             raise UsageError(f"{', '.join(swept)} has several values; add -m to run them all{_if_one(given.overrides, swept)}")
     if any(_key(text).lstrip("+~").startswith(("hydra/sweeper", "hydra.sweeper")) for text in given.overrides):
-        raise UsageError("hydra.sweeper is of the tuner: add hydra/sweeper=optuna, or leave it out, and all that is listed is done")
+        raise UsageError(
+            "hydra.sweeper is of the tuner: add hydra/sweeper=optuna, or leave it out, and all that is listed is done"
+        )
     for group in ("dataset", "synthesizer"):
         if not helps and group not in axes:
             raise UsageError(f"no {group} is given; add {group}=NAME, one of {', '.join(options(group, extra))}")

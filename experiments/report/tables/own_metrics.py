@@ -26,7 +26,8 @@ def _table(case: Case, groups: list[Group]) -> Table | None:
         return None
     first = "r2" if any(record.predicts_a_number for group in shown for record in group.ended) else "accuracy"
     rows = [
-        [group.method.title, group.badge, str(len(group.ended)), *(_told(group, name) for name in (first, *names))] for group in shown
+        [group.method.title, group.badge, str(len(group.ended)), *(_told(group, name) for name in (first, *names))]
+        for group in shown
     ]
     notes = [*remarks(record for group in shown for record in group.runs), _NOTE]
     return Table(f"{case}: metrics of one's own", ["method", "guarantee", "seeds", first, *names], rows, notes)

@@ -33,6 +33,8 @@ class Dimension:
             if isinstance(swept, RangeSweep) and len(listed) > 1:
                 return cls(key, _range(swept, listed))
             return cls(key, CategoricalDistribution(list(dict.fromkeys(listed))))
+        except UsageError:
+            raise
         except ValueError as error:
             raise UsageError(f"{override.input_line}: {error}") from error
 

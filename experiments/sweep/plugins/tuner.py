@@ -189,7 +189,9 @@ def summary(tuned: Tuned, most: int = 10) -> list[str]:
 
     best, tuning = tuned.best, tuned.tuning
     failed = sum(trial.value is None for trial in tuned.trials)
-    head = f"{len(tuned.trials)} trials of {tuning.objective} ({tuning.direction}), {failed} failed; {tuned.tried} runs computed now"
+    head = (
+        f"{len(tuned.trials)} trials of {tuning.objective} ({tuning.direction}), {failed} failed; {tuned.tried} runs computed now"
+    )
     if best is None:
         return [head]
     sign = -1 if tuning.direction == "maximize" else 1

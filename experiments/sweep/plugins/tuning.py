@@ -178,7 +178,9 @@ def _settings(request: Request, ours: Sequence[str]) -> dict[str, Any]:
     fixed = request.jobs()[0]
     with hydra_with(request.config_dir) as hydra:
         try:
-            config = hydra.compose_config("config", [*chosen, *ours, *fixed], run_mode=RunMode.MULTIRUN, with_log_configuration=False)
+            config = hydra.compose_config(
+                "config", [*chosen, *ours, *fixed], run_mode=RunMode.MULTIRUN, with_log_configuration=False
+            )
             found: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
         except (HydraException, OmegaConfBaseException) as error:
             reason = " ".join(str(error).partition("Config search path")[0].split())
