@@ -13,8 +13,8 @@
     private.ledger.open([stated(LaplaceDpEvent(scale))])
     counts = private.stated(LaplaceCounts("age", scale))
 
-The ledger composes the event with everything else in the plan, by privacy loss distributions, and refuses what the budget does not
-cover. That the answer has this law, and that one row moves it no further, is nobody's to see from here: so a result that a
+The ledger composes the event with everything else in the plan, by privacy loss distributions, and refuses what the budget does
+not cover. That the answer has this law, and that one row moves it no further, is nobody's to see from here: so a result that a
 mechanism of this kind took part in is `unverified`, whatever its author is sure of. What is to be `dp` uses the mechanisms of
 `PrivateTable`.
 """
@@ -106,7 +106,7 @@ def _written(event: Any) -> Any:
     if isinstance(event, dp_event.DpEvent):
         if type(event) is not getattr(dp_event, type(event).__name__, None):
             raise InputError(f"{event!r} is no event of dp_accounting itself, so nobody can compose it")
-        fields = type(event).__attrs_attrs__  # type: ignore[attr-defined]
+        fields = type(event).__attrs_attrs__
         return {"class": type(event).__name__, **{field.name: _written(getattr(event, field.name)) for field in fields}}
     if isinstance(event, list | tuple):
         return [_written(part) for part in event]

@@ -1,4 +1,4 @@
-"""A launcher of one's own: one run after the other, at the lowest priority, and a pause after each, so that a laptop stays cool."""
+"""A launcher of one's own: one run after the other, at the lowest priority, with a pause after each: a laptop stays cool."""
 
 from __future__ import annotations
 

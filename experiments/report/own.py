@@ -32,7 +32,7 @@ _NAME = re.compile(r"\w[\w.-]*")  # of a file
 
 @dataclass(frozen=True)
 class Own:
-    """One function. kind: table or figure. name: of its files. target: module:function. parameters: what it gets beside the view."""
+    """One function. kind: table or figure. name: of its files. target: module:function. parameters: beside the view."""
 
     kind: str
     name: str

@@ -198,9 +198,9 @@ def _checked(tuning: Tuning) -> Tuning:
     others = sorted({run.dataset.name for run in runs if not run.dataset.development})
     if others and settings["development_only"]:
         raise UsageError(
-            f"{', '.join(others)} is no development set, and settings are chosen on those only: a result on a table that settings were "
-            "chosen on is not what it claims to be, and choosing by private rows is a release that nobody accounts for. Take one that "
-            "`development: true` marks (br2000, simulated, ...), or say hydra.sweeper.development_only=false"
+            f"{', '.join(others)} is no development set, and settings are chosen on those only: a result on a table that they "
+            "were chosen on is not what it claims to be, and choosing by private rows is a release nobody accounts for. Take "
+            "one that is marked `development: true` (br2000, simulated, ...), or add hydra.sweeper.development_only=false"
         )
     direction = _direction(settings, runs[0].evaluation)
     tuning = replace(tuning, direction=direction)
