@@ -251,10 +251,10 @@ def show(request: Request) -> None:
 
     os.environ["DPDSYN_RESULTS"] = str(results_dir())
     unset = [f"{group}={options(group)[0]}" for group in ("dataset", "synthesizer") if group not in request.axes]
-    shown = [*request.arguments, *unset]
+    shown = [text for text in (*request.arguments, *unset) if text not in ("-m", "--multirun")]  # Hydra shows, or runs
     if not unset and len(runs := request.jobs()) > 1:  # Hydra shows one configuration and knows no sweep then
         say(f"the first of {len(runs)} runs: {' '.join(runs[0])}")
-        shown = [text for text in shown if text not in ("-m", "--multirun", *_overrides(shown))] + runs[0]
+        shown = [text for text in shown if text not in _overrides(shown)] + runs[0]
     if request.config_dir:
         shown = [*_without_config_dir(shown), _CONFIG_DIR[0], str(config_dir())]  # ours after theirs
     sys.argv = ["dpdsyn run", *shown]

@@ -24,6 +24,7 @@ from experiments.records.store import Store
 from experiments.sweep import launch
 from experiments.sweep.job import job
 from experiments.sweep.plan import Plan, Planned, Plans, composed
+from experiments.sweep.plugins import tracked
 from experiments.sweep.plugins.tuning import Tuning
 from experiments.sweep.processes import prepare_processes
 from experiments.sweep.progress import running
@@ -95,8 +96,9 @@ def tune(tuning: Tuning, retried: set[str] | None = None) -> Tuned:
             trials.append(Trial(len(trials) + 1, settings, value, tuple(planned.run_id for planned in own)))
             tuned = Tuned(tuning, tuple(trials), work.tried)
             work.note(tuned)
-    work.mirror()
-    return Tuned(tuning, tuple(trials), work.tried, tuple(work.refused))
+    tuned = Tuned(tuning, tuple(trials), work.tried, tuple(work.refused))
+    work.mirror(tuned)
+    return tuned
 
 
 class _Work:
@@ -163,12 +165,14 @@ class _Work:
             above = f" (best {best.value:.4f}, trial {best.number})" if best else ""
             say(f"trial {trial.number} of {self._tuning.trials}: {told}{above}: {' '.join(trial.settings)}")
 
-    def mirror(self) -> None:
-        """Have MLflow know the runs, under one parent, where this command did none of them."""
+    def mirror(self, tuned: Tuned) -> None:
+        """Have MLflow know the trials, and the runs, under one parent, where this command did none of them."""
         if not self.tried and self._plan.runs and not self.refused:
             self._plans.write(self._plan)
             with running(self._plan, self._store, [], silent):
                 pass
+        if tuned.trials:
+            tracked.note(self._store, self._plan.sweep_id, tuned, say)
 
 
 def tuning_file(results: Path, sweep_id: str) -> Path:
