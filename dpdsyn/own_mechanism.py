@@ -53,6 +53,8 @@ def stated(event: Any, count: int = 1) -> Stated:
     Raises InputError for what is no event of dp_accounting, or one whose privacy loss its accountant cannot compose where
     neighbouring tables differ by one row more or less.
     """
+    if isinstance(event, str | bool | int | float | list | tuple | None):
+        raise InputError(f"{event!r} is no event of dp_accounting, such as LaplaceDpEvent(2.0)")
     text = json.dumps(_written(event), sort_keys=True)
     _loss(text, _COARSE)
     return Stated(text, count)

@@ -38,7 +38,7 @@ class Named:
         target, name = given.get(TARGET), given.get(NAME)
         if not isinstance(target, str) or not isinstance(name, str | None) or name == "":
             raise InputError(
-                f"a {what} is {dict(given)!r}; a name is needed, or {{{TARGET}: module.Class}} with parameters of it, by their "
+                f"the {what} {dict(given)!r} names nothing; a name is needed, or {{{TARGET}: module.Class}} with parameters of it, by their "
                 f"names, and `{NAME}` for what records are to call it"
             )
         if target in known:
@@ -69,13 +69,13 @@ def named(given: Sequence[Given], what: str, known: Mapping[str, Any]) -> dict[s
     found: dict[str, Named] = {}
     for one in given:
         each = Named.of(one, what, known)
+        if each.name in known and not each.ours:
+            raise InputError(f"the {what} {each.target} is called like one of ours; give it another name than {', '.join(known)}")
         if found.get(each.name, each) != each:
             raise InputError(
                 f"two {what}s are called {each.name}; records could not tell them apart. With `{NAME}` one can be called "
                 f"otherwise: {{{NAME}: other, {TARGET}: {each.target}}}"
             )
-        if each.name in known and not each.ours:
-            raise InputError(f"the {what} {each.target} is called like one of ours; give it another name than {', '.join(known)}")
         found[each.name] = each
     return found
 

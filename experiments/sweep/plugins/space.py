@@ -68,6 +68,5 @@ def _range(swept: Any, listed: Sequence[str]) -> Any:
 
     kind = int if all(isinstance(number, int) for number in (swept.start or 0, swept.stop, swept.step)) else float
     numbers = sorted(map(kind, listed))
-    if kind is int:
-        return IntDistribution(numbers[0], numbers[-1], step=abs(swept.step))
-    return FloatDistribution(numbers[0], numbers[-1], step=abs(swept.step))
+    distribution: Any = IntDistribution if kind is int else FloatDistribution
+    return distribution(numbers[0], numbers[-1], step=abs(swept.step))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from typing import TYPE_CHECKING
@@ -12,15 +13,16 @@ from experiments.records.store import Store
 if TYPE_CHECKING:
     from experiments.sweep.plugins.tuner import Tuned
 
+_TOLD = "dpdsyn.trials"  # tag: of which trials the parent tells
+
 
 def note(store: Store, sweep_id: str, tuned: Tuned, say: Say) -> None:
     """Name the parent and give it the trials. It is a view: what MLflow does not take is said, and nothing else comes of it."""
     try:
         _note(store, sweep_id, tuned)
     except Exception as error:  # of MLflow, its database or the network, each with errors of its own
-        say(
-            f"MLflow did not take the trials ({type(error).__name__}: {' '.join(str(error).split())[:200]}); they are in runs/tunings"
-        )
+        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        say(f"MLflow did not take the trials ({what}); they are in {store.results / 'runs' / 'tunings'}")
 
 
 def _note(store: Store, sweep_id: str, tuned: Tuned) -> None:
@@ -30,11 +32,14 @@ def _note(store: Store, sweep_id: str, tuned: Tuned) -> None:
 
     for name in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    content = json.dumps(tuned.plain(), indent=1)
+    told = hashlib.sha256(content.encode()).hexdigest()[:16]
     with Tracker(store):
         client = MlflowClient(tracking_uri=tracking_uri(store.results))
         experiments = [found.experiment_id for found in client.search_experiments()]
         parents = client.search_runs(experiments, filter_string=f"tags.`{SWEEP}` = '{sweep_id}'", max_results=10)
-        for run_id in [run.info.run_id for run in parents if "mlflow.parentRunId" not in run.data.tags]:
+        open_ones = [run for run in parents if "mlflow.parentRunId" not in run.data.tags and run.data.tags.get(_TOLD) != told]
+        for run_id in [run.info.run_id for run in open_ones]:
             best, objective = tuned.best, tuned.tuning.objective
             client.set_tag(run_id, "mlflow.runName", f"tuning: {len(tuned.trials)} trials of {objective}")
             client.set_tag(run_id, "dpdsyn.best_trial", "none ended well" if best is None else " ".join(best.settings)[:5000])
@@ -43,4 +48,5 @@ def _note(store: Store, sweep_id: str, tuned: Tuned) -> None:
                 for trial in tuned.trials:
                     if trial.value is not None:
                         client.log_metric(run_id, f"trial_{objective.replace('.', '_')}", trial.value, step=trial.number)
-            client.log_text(run_id, json.dumps(tuned.plain(), indent=1), "trials.json")
+            client.log_text(run_id, content, "trials.json")
+            client.set_tag(run_id, _TOLD, told)

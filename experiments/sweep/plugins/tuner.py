@@ -74,12 +74,13 @@ class Tuned:
 def tune(tuning: Tuning, retried: set[str] | None = None) -> Tuned:
     """Do all trials; `retried` is as in `sweep`. Raises InputError, in one line, for a setting that cannot be meant."""
     from optuna import create_study, logging
+    from optuna.study import StudyDirection
     from optuna.trial import TrialState
 
     logging.set_verbosity(logging.WARNING)
     os.environ["DPDSYN_RESULTS"] = str(results_dir())  # for Hydra's folders and for the processes of runs
     prepare_processes()
-    study = create_study(direction=tuning.direction, sampler=tuning.sampler())
+    study = create_study(direction=StudyDirection[tuning.direction.upper()], sampler=tuning.sampler())
     space = {dimension.key: dimension.distribution for dimension in tuning.space}
     work = _Work(tuning, retried)
     trials: list[Trial] = []
@@ -113,13 +114,14 @@ class _Work:
         self._plan = replace(plan, started=known.started) if known else plan
         self._checked: set[str] = set()
         self._new: list[Run] = []
+        self._shared: dict[tuple[str, ...], Any] = {}
         self.tried = 0
         self.refused: list[str] = []
 
     def planned(self, settings: Sequence[str]) -> list[Planned]:
         """The runs of a trial, composed and checked; they are part of the plan from now on."""
         found = []
-        for overrides, config, run in composed(self._tuning.jobs(settings), self._tuning.request.config_dir):
+        for overrides, config, run in composed(self._tuning.jobs(settings), self._tuning.request.config_dir, self._shared):
             what = (run.dataset.name, run.method, run.budget.epsilon, run.seed)
             found.append(Planned(run.run_id, tuple(overrides), *what, compute=config["compute"], encoding=run.encoding.name))
             if run.dataset_key not in self._checked:

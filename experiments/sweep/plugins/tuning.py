@@ -194,7 +194,8 @@ def _checked(tuning: Tuning) -> Tuning:
         whole_number(f"hydra.sweeper.{key}", settings.get(key), least=1)
     if not isinstance(settings.get("development_only"), bool):
         raise UsageError(f"hydra.sweeper.development_only is {settings.get('development_only')!r}; accepted: true, false")
-    runs = [run for _, _, run in composed(request.jobs(), request.config_dir)]
+    shared: dict[tuple[str, ...], Any] = {}
+    runs = [run for _, _, run in composed(request.jobs(), request.config_dir, shared)]
     others = sorted({run.dataset.name for run in runs if not run.dataset.development})
     if others and settings["development_only"]:
         raise UsageError(
@@ -206,7 +207,7 @@ def _checked(tuning: Tuning) -> Tuning:
     tuning = replace(tuning, direction=direction)
     tuning.sampler()
     ends = [[end] for dimension in tuning.space for end in dimension.ends]
-    for _ in composed([tuning.jobs(end)[0] for end in ends], request.config_dir):
+    for _ in composed([tuning.jobs(end)[0] for end in ends], request.config_dir, shared):
         pass  # refused here, before anything is computed
     return tuning
 
