@@ -38,8 +38,8 @@ class Named:
         target, name = given.get(TARGET), given.get(NAME)
         if not isinstance(target, str) or not isinstance(name, str | None) or name == "":
             raise InputError(
-                f"the {what} {dict(given)!r} names nothing; a name is needed, or {{{TARGET}: module.Class}} with parameters of it, by their "
-                f"names, and `{NAME}` for what records are to call it"
+                f"the {what} {dict(given)!r} names nothing; a name is needed, or {{{TARGET}: module.Class}} with parameters of "
+                f"it, by their names, and `{NAME}` for what records are to call it"
             )
         if target in known:
             raise InputError(f"the {what} {target} is one of ours and takes no parameters; write {target}, or name a class")

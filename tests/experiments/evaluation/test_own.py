@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ ONE = ("dataset=simulated", "dataset.generator.rows=1000", "synthesizer=real")
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "evaluated_by_me.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "evaluated_by_me", raising=False)  # which another test has imported from its own folder
     return tmp_path / "evaluated_by_me.py"
 
 

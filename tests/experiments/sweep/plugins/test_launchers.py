@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +64,3 @@ def test_what_is_no_launcher_is_refused_in_a_line(own: None, settings: dict[str,
     with pytest.raises(UsageError, match=message) as refused:
         made(**settings)
     assert "\n" not in str(refused.value)
-
-
-@pytest.mark.slow
-def test_runs_are_done_by_it_and_are_those_of_any_other(
-    dpdsyn: Callable[..., subprocess.CompletedProcess], tmp_path: Path
-) -> None:
-    (tmp_path / "launched_by_me.py").write_text(OWN)
-    note = tmp_path / "note.txt"
-    call = ("run", "-m", "dataset=toy", "synthesizer=instant", "seed=0,1", "evaluation.evaluators=[logistic]")
-    words = ("+hydra.launcher.note=" + str(note), "hydra.launcher._target_=launched_by_me.Noting")
-    done = dpdsyn(*call, "hydra/launcher=basic", *words)
-    assert done.returncode == 0 and "2 runs: 2 computed now" in done.stderr, done.stderr
-    assert note.read_text() == "2"
