@@ -42,7 +42,8 @@ def run(arguments: Sequence[str], retried: set[str] | None = None) -> int:
 
 def _tuned(arguments: Sequence[str], retried: set[str] | None) -> int:
     """With `--cfg` and the like Hydra shows a run of a trial."""
-    from experiments.sweep.plugins.tuner import summary, tune
+    from experiments.sweep.plugins.trials import summary
+    from experiments.sweep.plugins.tuner import tune
     from experiments.sweep.plugins.tuning import inspect_tuning
     from experiments.sweep.request import show
 

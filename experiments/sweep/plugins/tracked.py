@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from typing import TYPE_CHECKING
 
 from experiments.console import Say
 from experiments.records.store import Store
-
-if TYPE_CHECKING:
-    from experiments.sweep.plugins.tuner import Tuned
+from experiments.sweep.plugins.trials import Tuned
 
 _TOLD = "dpdsyn.trials"  # tag: of which trials the parent tells
 

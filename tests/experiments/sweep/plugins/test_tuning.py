@@ -20,7 +20,8 @@ from experiments.sweep.overrides import UsageError, parsed
 from experiments.sweep.plan import Plans
 from experiments.sweep.plugins import tracked, tuner
 from experiments.sweep.plugins.space import Dimension
-from experiments.sweep.plugins.tuner import Trial, Tuned, summary, tune, tuning_file
+from experiments.sweep.plugins.trials import Trial, Tuned, summary
+from experiments.sweep.plugins.tuner import tune, tuning_file
 from experiments.sweep.plugins.tuning import Tuning, inspect_tuning, is_asked
 
 SMALL = (
