@@ -16,8 +16,8 @@ from experiments.configuration import read_option
 from experiments.evaluation.settings import Settings, builders, judges_of, metrics, raw_builders
 from experiments.evaluation.utility import utility
 from experiments.records.record import Record
+from experiments.report.commands import commands
 from experiments.report.grouped import View
-from experiments.report.html.commands import commands
 from experiments.report.tables.all import BUILDERS, render
 from experiments.run import Run, outline
 from experiments.sweep.plan import composed
