@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from dpdsyn.content import Content, attributes, content
+from dpdsyn.own_mechanism import OwnMechanism
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable, Query, Score, marginal
 from dpdsyn.schema import Schema
@@ -72,6 +73,12 @@ class Blind(PrivateTable):
         direction = self.answers.standard_normal(answer.shape)
         total = direction * (clip * rate * self.schema.rows_public / (2 * max(float(np.linalg.norm(direction)), 1e-9)))
         return (total + self.answers.normal(0, sigma * clip, answer.shape)).astype(answer.dtype)
+
+    def stated(self, mechanism: OwnMechanism) -> Any:
+        answer = mechanism.answer(self.fake, self.schema, self.answers)  # first, so that what it keeps of rows is what is found
+        super().stated(mechanism)
+        self.asked.append(("stated", str(mechanism.event)))
+        return answer
 
     def hand_over(self, promise: str) -> np.ndarray:
         raise NotTried(f"rows are handed over ({promise})")

@@ -6,9 +6,9 @@ Neighbouring tables differ by one row more or less. Composed are
   privacy");
 - zCDP caps alone, and exponential mechanisms, which count as zCDP: in closed form (`dpdsyn.zcdp`);
 - all else, by `dp-accounting`, as privacy loss distributions, rounded pessimistically (Doroshenko et al. 2022, "Connect the
-  dots"): of the Gaussians together, of the zCDP together, and of every step on a Poisson sample. All three may be interleaved
-  (see `dpdsyn.zcdp`). Where delta is so small that the library's rounding errors would show, its losses are summed here
-  (`dpdsyn.small_delta`).
+  dots"): of the Gaussians together, of the zCDP together, of every step on a Poisson sample, and of what a method's author states
+  of a mechanism of its own (`dpdsyn.own_mechanism`). All may be interleaved (see `dpdsyn.zcdp`). Where delta is so small that the
+  library's rounding errors would show, its losses are summed here (`dpdsyn.small_delta`).
 
 The deltas of thresholds are taken off before: but for events of that probability, what a threshold lets out is post-processing of
 its noisy counts.
@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn import small_delta, zcdp
-from dpdsyn.spends import Gaussian, GaussianCap, SampledGaussian, Spend, Threshold
+from dpdsyn import own_mechanism, small_delta, zcdp
+from dpdsyn.spends import Gaussian, GaussianCap, SampledGaussian, Spend, Stated, Threshold
 
 _PAID = 1 + 1e-8  # a ledger lets sums of charges exceed a plan by 1e-9 of it, for rounding; plans are charged for more than that
 _OF_SPREAD, _OF_STEP = 2e-3, 0.1  # how fine losses are rounded: shares of the standard deviation of all, and of a step's
@@ -42,21 +42,25 @@ _FINEST = 2.0**-27  # below this dp_accounting's differences of deltas are round
 class Parts:
     """A plan, sorted. gaussian, capped: the zCDP of what is Gaussian and of the rest; steps: rate, noise multiplier and count.
 
-    delta: of the thresholds together.
+    delta: of the thresholds together. stated: what authors state of their own mechanisms, each with all of its uses.
     """
 
     gaussian: float
     capped: float
     steps: tuple[tuple[float, float, int], ...]
     delta: float = 0.0
+    stated: tuple[Stated, ...] = ()
 
     @classmethod
     def of(cls, plan: Sequence[Spend]) -> Parts:
         steps: Counter[tuple[float, float]] = Counter()
+        stated: Counter[str] = Counter()
         gaussian, capped, deltas = [], [], []
         for spend in plan:
             if isinstance(spend, Threshold):
                 deltas.append(spend.count * spend.delta)
+            elif isinstance(spend, Stated):
+                stated[spend.event] += spend.count
             elif isinstance(spend, SampledGaussian) and spend.rate < 1:
                 steps[spend.rate, spend.noise_multiplier] += spend.count
             elif isinstance(spend, Gaussian | GaussianCap | SampledGaussian):
@@ -64,21 +68,25 @@ class Parts:
             else:
                 capped.append(spend.rho)
         kinds = tuple((*kind, count) for kind, count in steps.items())
-        return cls(math.fsum(gaussian) * _PAID, math.fsum(capped) * _PAID, kinds, math.fsum(deltas) * _PAID)
+        own = tuple(Stated(event, count) for event, count in sorted(stated.items()))
+        return cls(math.fsum(gaussian) * _PAID, math.fsum(capped) * _PAID, kinds, math.fsum(deltas) * _PAID, own)
 
     @property
     def spread(self) -> float:
         """Standard deviation of the sum of all losses, about."""
         return math.sqrt(
-            2 * (self.gaussian + self.capped) + sum(count * _variance(rate, noise) for rate, noise, count in self.steps)
+            2 * (self.gaussian + self.capped)
+            + sum(count * _variance(rate, noise) for rate, noise, count in self.steps)
+            + sum(spend.count * own_mechanism.spread(spend.event)[0] ** 2 for spend in self.stated)
         )
 
     @property
     def step(self) -> float:
         """How far apart the losses lie that all are rounded to: a power of 2, so that plans of nearly the same noise share it."""
-        uses = 1 + sum(count for _, _, count in self.steps)
+        uses = 1 + sum(count for _, _, count in self.steps) + sum(spend.count for spend in self.stated)
         wanted = max(self.spread * min(_OF_SPREAD, max(_OF_STEP / math.sqrt(uses), 1 / _MOST_STEPS)), _FINEST)
-        widest = max((_width(rate, noise) for rate, noise, _ in self.steps), default=0.0)
+        widths = [_width(rate, noise) for rate, noise, _ in self.steps]
+        widest = max((*widths, *(own_mechanism.spread(spend.event)[1] for spend in self.stated)), default=0.0)
         return 2.0 ** math.floor(math.log2(wanted)) if wanted * _MOST_POINTS > widest else widest / _MOST_POINTS
 
 
@@ -97,9 +105,9 @@ def _compose(plan: tuple[Spend, ...], delta: float, step: float | None) -> float
     delta -= parts.delta
     if delta <= 0:
         return math.inf
-    if not parts.steps and not parts.capped:
+    if not parts.steps and not parts.capped and not parts.stated:
         return gaussian_epsilon(parts.gaussian, delta)
-    if not parts.steps and not parts.gaussian:
+    if not parts.steps and not parts.gaussian and not parts.stated:
         return zcdp.epsilon_of(parts.capped, delta)
     return _by_losses(parts, delta, step or parts.step)
 
@@ -142,6 +150,7 @@ def _by_losses(parts: Parts, delta: float, step: float) -> float:
         losses.append((zcdp.dominating(parts.capped, step), 1))
     for rate, noise, count in parts.steps:
         losses.append((from_gaussian_mechanism(noise, value_discretization_interval=step, sampling_prob=rate), count))
+    losses += [(own_mechanism.loss(spend, step), spend.count) for spend in parts.stated]
     directions = [[(_arrays(part)[way], count) for part, count in losses] for way in (0, 1)]
     return max(_epsilon(direction, delta, step) for direction in directions)
 

@@ -145,7 +145,7 @@ class _Tried:
             private = Twin.of(others[: len(others) // (1 + len(found) % 2)], row, True, schema, ledger, noise)
             self.kind().fit(private, np.random.default_rng(7))
             if ledger.guarantee != "dp":
-                raise NotTried("rows are given away without a guarantee of ours")
+                raise NotTried("rows are given away, or asked by a mechanism of its own, without a guarantee of ours")
             numbers += sum(call.residual.size for call in private.calls if call.residual is not None)
             found.append((private.calls, ledger._plan))
         return found

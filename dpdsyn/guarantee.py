@@ -9,7 +9,7 @@ from dpdsyn.privacy import Budget, Ledger
 
 _WORDS = {
     "dp": "differentially private",
-    "unverified": "differentially private as an outside library says; unverified",
+    "unverified": "differentially private as an outside library, or the author of the method, says; unverified",
     "none": "NO privacy guarantee",
 }
 KINDS_INFERRED = (

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from dpdsyn.checks import positive
 from dpdsyn.counting import counted
 from dpdsyn.entropy import apart
 from dpdsyn.exact_noise import exponential_choice, rounded_gaussian
+from dpdsyn.own_mechanism import OwnMechanism, stated
 from dpdsyn.privacy import DRAFTED, Ledger
 from dpdsyn.rows import Rows, only, recoded
 from dpdsyn.schema import Schema
@@ -154,6 +156,17 @@ class PrivateTable:
         return (grid.steps(exact) + rounded_gaussian(sigma * (1 + _SLACK) / grid.step, exact.size, self.__rng)) * grid.step
 
     # --- ways out without our guarantee ------------------------------------------------------------------------
+
+    def stated(self, mechanism: OwnMechanism) -> Any:
+        """The answer of a mechanism of the method's own, which charges what its author states; the result is `unverified`.
+
+        Raises BudgetExceeded, before a row is read, if the plan does not have it, and SchemaError where a unit is a person with
+        several rows, which such a mechanism knows nothing of.
+        """
+        if self.__rows.most > 1:
+            raise SchemaError("a mechanism of one's own protects a row, and here a person may have several: use those of ours")
+        self.ledger.charge(stated(mechanism.event), f"{type(mechanism).__name__}, as its author states it")
+        return mechanism.answer(self.__rows.together(), self.schema, apart(self.__rng))
 
     def hand_over(self, promise: str) -> np.ndarray:
         """A copy of the encoded rows for an outside library, which promises `promise`; the result is `unverified`."""

@@ -26,6 +26,7 @@ from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.grids import Grid, Values
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.noisy_tree import coarser
+from dpdsyn.own_mechanism import OwnMechanism
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable, Query
 from dpdsyn.raw_table import RawTable, threshold
@@ -129,6 +130,9 @@ class _MadeUp(PrivateTable):
         raise Unforeseeable(
             "it learns by noisy sums of gradients and counts no column, so how rows stand out of its noise is open"
         )
+
+    def stated(self, mechanism: OwnMechanism) -> np.ndarray:
+        raise Unforeseeable(f"it asks by a mechanism of its own ({type(mechanism).__name__}), whose noise is not known here")
 
     def hand_over(self, promise: str) -> np.ndarray:
         raise Unforeseeable(f"it gives rows to an outside library ({promise}), whose noise is not known here")

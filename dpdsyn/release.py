@@ -84,3 +84,6 @@ class _Protected(Ledger):
 
     def hand_over(self, promise: str) -> None:
         raise InputError(f"this method gives rows to an outside library ({promise}), which nobody here has verified")
+
+    def claim(self, label: str) -> None:
+        raise InputError(f"this method asks by a mechanism of its own ({label}), which nobody here has verified")

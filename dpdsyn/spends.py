@@ -117,7 +117,26 @@ class Threshold:
         return math.inf
 
 
-Repeatable = Gaussian | SampledGaussian | Exponential | Threshold
+@dataclass(frozen=True)
+class Stated:
+    """A mechanism of a method's own, which costs what its author states: an event of `dp_accounting` as JSON. Made by
+    `dpdsyn.own_mechanism.stated`; no cap covers it, and what it took part in is unverified.
+    """
+
+    event: str
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.event, str):
+            raise InputError(f"event is {self.event!r}; dpdsyn.own_mechanism.stated makes it of an event of dp_accounting")
+        _keep(self, count=_uses(self.count))
+
+    @property
+    def rho(self) -> float:
+        return math.inf
+
+
+Repeatable = Gaussian | SampledGaussian | Exponential | Threshold | Stated
 Spend = Repeatable | ZCDP | GaussianCap
 
 

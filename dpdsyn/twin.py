@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from dpdsyn.own_mechanism import OwnMechanism
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable, Query, Score, marginal
 from dpdsyn.rows import Rows
@@ -123,6 +124,10 @@ class Twin(PrivateTable):
         residual = (answer - total) / (sigma * clip)
         self._note(("noisy_sum", rate, sigma, clip), clip, np.linalg.norm(pull), evidence, residual)
         return answer
+
+    def stated(self, mechanism: OwnMechanism) -> Any:
+        self._note(("stated", str(mechanism.event)), np.inf, 0.0, 0.0)
+        return super().stated(mechanism)
 
     def hand_over(self, promise: str) -> np.ndarray:
         self._note(("hand_over", promise), np.inf, 0.0, 0.0)

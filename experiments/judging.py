@@ -21,6 +21,7 @@ from experiments.evaluation.raw import judge as raw
 from experiments.evaluation.raw.quantiles import of_codes
 from experiments.evaluation.raw.regression import median_floor, regression_scores
 from experiments.evaluation.raw.typed_frame import typed
+from experiments.evaluation.settings import judges_of
 from experiments.evaluation.settings import metrics as own_metrics
 from experiments.evaluation.utility import utility
 from experiments.records.record import DIRECT
@@ -91,7 +92,8 @@ class Judging:
 
     def _encoded(self, split: Split, schema: Schema, synthetic: np.ndarray) -> dict[str, Any]:
         chosen, split = self.evaluation, _under(split, schema)
-        judged = (synthetic, split.test, schema, self.column, chosen["evaluators"], chosen["repeats"], self.seed, self._extra)
+        judges = judges_of(chosen)
+        judged = (synthetic, split.test, schema, self.column, judges, chosen["repeats"], self.seed, self._extra)
         metrics = utility(*judged, chosen.get("groups") or ())
         near = fidelity(synthetic, split.train, schema)
         near |= likeness(chosen.get("likeness") or (), (synthetic, split.train, split.test), schema, self.seed)

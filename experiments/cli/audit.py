@@ -27,7 +27,7 @@ from experiments.sweep.processes import prepare_processes
 from experiments.sweep.request import inspect_request, show
 
 _NONE = "NO privacy guarantee; it is held against the budget that it was asked for"
-_UNVERIFIED = "a guarantee that an outside library claims, not ours"
+_UNVERIFIED = "a guarantee that an outside library or the author claims, not ours"
 _ENOUGH = 0.7  # of the claim
 
 

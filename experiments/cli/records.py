@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from dpdsyn.files import FileError
 from experiments.console import say
@@ -25,6 +26,14 @@ def reads_records(parser: argparse.ArgumentParser, command: Callable[[argparse.N
     """Of a command that shows records: where it reads them."""
     parser.add_argument("--working", action="store_true", help="read the working store instead of results/records.jsonl")
     parser.set_defaults(command=command)
+
+
+def names_own(parser: argparse.ArgumentParser, kind: str) -> None:
+    """Of a command that writes tables or figures: where a person's own are named."""
+    parser.add_argument(
+        "--config-dir", type=Path, metavar="DIR", help=f"a folder of configuration; {kind}/NAME.yaml in it are yours"
+    )
+    parser.add_argument("--also", action="append", default=[], metavar="MODULE:FUNCTION", help=f"a {kind} of your own")
 
 
 def load(given: argparse.Namespace) -> list[Record]:

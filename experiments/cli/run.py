@@ -21,14 +21,18 @@ _LISTED = 5  # refused runs that are named one by one
 def run(arguments: Sequence[str], retried: set[str] | None = None) -> int:
     """Exit code: 0 if every run is ok or skipped, 1 if one failed, 2 if the command was refused.
 
-    arguments: as typed after `dpdsyn run`. retried: repeat only what failed and is not in this set, to which it is added.
+    Of a tuner: 0 if any trial ended well. arguments: as typed after `dpdsyn run`. retried: repeat only what failed and is not in
+    this set, to which it is added.
     """
+    from experiments.sweep.plugins.tuning import is_asked
     from experiments.sweep.request import inspect_request, show
     from experiments.sweep.sweep import sweep
 
     if FLAG in arguments:
         return debug([argument for argument in arguments if argument != FLAG])
     see_own_modules()
+    if is_asked(arguments):
+        return _tuned(arguments, retried)
     request = inspect_request(arguments)
     if request.only_shows:
         show(request)
@@ -36,6 +40,24 @@ def run(arguments: Sequence[str], retried: set[str] | None = None) -> int:
     from experiments.cli.track import sheets
 
     return _told(sweep(request, retried, sheets))
+
+
+def _tuned(arguments: Sequence[str], retried: set[str] | None) -> int:
+    """With `--cfg` and the like Hydra shows a run of a trial."""
+    from experiments.sweep.plugins.trials import summary
+    from experiments.sweep.plugins.tuner import tune
+    from experiments.sweep.plugins.tuning import inspect_tuning
+    from experiments.sweep.request import show
+
+    tuning = inspect_tuning(arguments)
+    if tuning.request.only_shows:
+        show(tuning.request)
+        return 0
+    tuned = tune(tuning, retried)
+    sys.stdout.write("\n".join(summary(tuned)) + "\n")
+    for text in tuned.refused[:_LISTED]:
+        say(f"dpdsyn: {text}")
+    return 2 if tuned.refused else 1 if tuned.best is None else 0
 
 
 def retry(arguments: Sequence[str]) -> int:

@@ -7,13 +7,13 @@ columns and numbers the index of the bin scaled to [0, 1] (for the linear model 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from dpdsyn.schema import Schema
+from experiments.evaluation.own import made
 
 Encoder = Callable[[np.ndarray], Any]
 Builder = Callable[[Schema, int], tuple[Encoder, Any]]
@@ -61,8 +61,7 @@ def own_model(make: Callable[..., Any]) -> Builder:
     """
 
     def build(features: Schema, seed: int) -> tuple[Encoder, Any]:
-        taken = [name for name in ("seed", "random_state") if name in inspect.signature(make).parameters]
-        return dense(features), make(**dict.fromkeys(taken[:1], seed))
+        return dense(features), made(make, seed)
 
     return build
 

@@ -11,6 +11,7 @@ from dpdsyn.schema import Schema
 from experiments.evaluation.by_group import group_scores, groups
 from experiments.evaluation.metrics import Metric, scores
 from experiments.evaluation.models import Builder
+from experiments.evaluation.own import Given
 from experiments.evaluation.settings import builders
 
 
@@ -19,7 +20,7 @@ def utility(
     test: np.ndarray,
     schema: Schema,
     target: str,
-    evaluators: Sequence[str],
+    evaluators: Sequence[Given],
     repeats: int,
     seed: int,
     extra: Mapping[str, Metric] | None = None,

@@ -82,7 +82,7 @@ def for_lawyers(statement: Statement) -> list[tuple[str, str]]:
     one = unit(statement)
     kinds = {
         "dp": "(epsilon, delta)-differential privacy (Dwork and others 2006)",
-        "unverified": "(epsilon, delta)-differential privacy as an outside library states it; not verified",
+        "unverified": "(epsilon, delta)-differential privacy as an outside library or an author states it; not verified",
         "none": "none",
     }
     spent = statement.get("epsilon_spent")

@@ -153,7 +153,8 @@ class Fidelity(Part):
 
 @dataclass(frozen=True)
 class Evaluation(Part):
-    """As configured; column: what was predicted where that is not the target. metrics: those besides ours.
+    """As configured; column: what was predicted where that is not the target. metrics: those besides ours. models: besides
+    evaluators. One with parameters is a mapping, its class or function under `_target_`.
 
     likeness: what else of likeness was measured. groups: of which columns each group's accuracy was told.
 
@@ -161,18 +162,47 @@ class Evaluation(Part):
     """
 
     name: str = "standard"
-    evaluators: tuple[str, ...] = ()
+    evaluators: tuple[str | Mapping[str, Any], ...] = ()
     repeats: int | None = None
     target: str | None = None
-    metrics: tuple[str, ...] = ()
+    metrics: tuple[str | Mapping[str, Any], ...] = ()
     likeness: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     column: str | None = None
     space: str = "encoded"
+    models: tuple[str | Mapping[str, Any], ...] = ()
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The evaluators and models in words, parameters in brackets, in the order given."""
+        return tuple(map(_in_words, (*self.evaluators, *self.models)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names under which a record has what evaluators and models scored."""
+        return tuple(map(_name, (*self.evaluators, *self.models)))
+
+    @property
+    def own_metrics(self) -> tuple[str, ...]:
+        """The names that the metrics besides ours have among a record's."""
+        return tuple(map(_name, self.metrics))
 
     def plain(self) -> dict[str, Any]:
         """What is known; the space only where it is not the encoded one, which records of before there was a choice are of."""
         return {key: value for key, value in super().plain().items() if (key, value) != ("space", "encoded")}
+
+
+def _name(given: str | Mapping[str, Any]) -> str:
+    """Of a person's own metric or model, as records have it."""
+    target = given if isinstance(given, str) else str(given.get("name") or given.get("_target_"))
+    return target.replace(":", ".").rpartition(".")[2]
+
+
+def _in_words(model: str | Mapping[str, Any]) -> str:
+    if isinstance(model, str):
+        return model
+    chosen = ", ".join(f"{key}={value}" for key, value in model.items() if key not in ("_target_", "name"))
+    return f"{_name(model)}({chosen})" if chosen else _name(model)
 
 
 @dataclass(frozen=True)

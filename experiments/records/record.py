@@ -146,7 +146,7 @@ class Record:
     @property
     def judges(self) -> tuple[str, ...]:
         """The models that judged it."""
-        return tuple(sorted(self.evaluation.evaluators or self.metrics))
+        return tuple(sorted(self.evaluation.judges or self.metrics))
 
     def mean(self, metric: str) -> float | None:
         """Mean of a metric over evaluators."""

@@ -23,6 +23,7 @@ from experiments.sweep import processors
 from experiments.sweep.composing import hydra_with
 from experiments.sweep.locks import held
 from experiments.sweep.plan import Plan, Planned
+from experiments.sweep.plugins.launchers import launcher as launcher_of
 from experiments.sweep.reaper import nothing_left_behind
 
 if TYPE_CHECKING:
@@ -102,7 +103,6 @@ def launch(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], 
 
 def _launch(runs: Sequence[Planned], request: Request, plan: Plan, job: Callable[[Any], Any]) -> dict[str, str]:
     """Give the runs to the configured launcher; what was refused, by run."""
-    from hydra.core.plugins import Plugins
     from hydra.errors import HydraException
     from hydra.types import HydraContext, RunMode
 
@@ -121,7 +121,7 @@ def _launch(runs: Sequence[Planned], request: Request, plan: Plan, job: Callable
         if launcher.get("n_jobs") == -1:
             launcher.n_jobs = _workers(runs)
         context = HydraContext(config_loader=hydra.config_loader, callbacks=_callbacks(config))
-        own = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=config)
+        own = launcher_of(context, job, config)
         queued = "submitit" in launcher["_target_"]  # jobs of a queue are the queue's, and go on without whoever sent them
         with nullcontext() if queued else nothing_left_behind():
             returned = own.launch([list(planned.overrides) for planned in runs], initial_job_idx=0)

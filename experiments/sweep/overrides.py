@@ -84,7 +84,7 @@ def values(override: Any) -> list[Any]:
     if isinstance(swept, IntervalSweep):
         raise UsageError(
             f"{override.input_line}: an interval names no values. List them ({key}=VALUE,VALUE,...), "
-            f"or give {key}=range(START,STOP,STEP)"
+            f"or give {key}=range(START,STOP,STEP); hydra/sweeper=optuna tries values of an interval"
         )
     if isinstance(swept, Glob):
         raise UsageError(f"{override.input_line}: glob is for names of {', '.join(GROUPS)}; list the values instead")

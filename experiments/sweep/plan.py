@@ -126,11 +126,13 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
     return Plan(request.arguments, experiment, unique, started, fingerprint if reusable else ""), list(examples.values())
 
 
-def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[str], dict[str, Any], Run]]:
+def composed(
+    jobs: list[list[str]], config: Path | None, shared: dict[tuple[str, ...], Any] | None = None
+) -> Iterator[tuple[list[str], dict[str, Any], Run]]:
     """Overrides, configuration and run of each job.
 
     Jobs that differ only in the values of keys (`seed=1`, `privacy.epsilon=2`) share one composition, on which
-    these values are then laid in the way Hydra does it itself.
+    these values are then laid in the way Hydra does it itself. shared: compositions that earlier calls made, for the next ones.
     """
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -145,7 +147,7 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
     from experiments.sweep.supervisor import Limits
 
     parser = OverridesParser.create()
-    bases: dict[tuple[str, ...], Any] = {}
+    bases = {} if shared is None else shared
     with composer(config) as compose:
         for overrides in jobs:
             values = [text for text in overrides if _is_value(text)]

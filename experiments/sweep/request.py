@@ -55,8 +55,11 @@ class Request:
         return [job for overrides in parsed for job in BasicSweeper.split_arguments(overrides, None)[0]]
 
 
-def inspect_request(arguments: Sequence[str]) -> Request:
-    """Raises UsageError in one line for an unknown name, a value out of range, or a data set or method not given."""
+def inspect_request(arguments: Sequence[str], tuned: frozenset[str] = frozenset()) -> Request:
+    """Raises UsageError in one line for an unknown name, a value out of range, or a data set or method not given.
+
+    tuned: keys of which the arguments stand for what an experiment's file says.
+    """
     given = split(arguments)
     for flag in ("config_path", "config_name", "experimental_rerun"):
         if getattr(given, flag, None) is not None:
@@ -76,7 +79,8 @@ def inspect_request(arguments: Sequence[str]) -> Request:
     sweeps = []
     asked = dict(axes)
     for name in experiments:
-        for params in _params(name, extra):
+        for whole in _params(name, extra):
+            params = tuple(text for text in whole if _key(text) not in tuned)
             for key, values in (_defaults(name, extra) | _axes(params)).items():
                 axes[key] = asked.get(key) or [*axes.get(key, []), *(value for value in values if value not in axes.get(key, []))]
             sweeps.append((*params, *(text for text in own if _key(text) != "experiment"), f"experiment={name}"))
@@ -89,7 +93,9 @@ def inspect_request(arguments: Sequence[str]) -> Request:
         if swept:
             raise UsageError(f"{', '.join(swept)} has several values; add -m to run them all{_if_one(given.overrides, swept)}")
     if any(_key(text).lstrip("+~").startswith(("hydra/sweeper", "hydra.sweeper")) for text in given.overrides):
-        raise UsageError("hydra/sweeper cannot be changed: all its runs are composed and checked before the first one starts")
+        raise UsageError(
+            "hydra.sweeper is of the tuner: add hydra/sweeper=optuna, or leave it out, and all that is listed is done"
+        )
     for group in ("dataset", "synthesizer"):
         if not helps and group not in axes:
             raise UsageError(f"no {group} is given; add {group}=NAME, one of {', '.join(options(group, extra))}")
@@ -245,10 +251,10 @@ def show(request: Request) -> None:
 
     os.environ["DPDSYN_RESULTS"] = str(results_dir())
     unset = [f"{group}={options(group)[0]}" for group in ("dataset", "synthesizer") if group not in request.axes]
-    shown = [*request.arguments, *unset]
+    shown = [text for text in (*request.arguments, *unset) if text not in ("-m", "--multirun")]  # Hydra shows, or runs
     if not unset and len(runs := request.jobs()) > 1:  # Hydra shows one configuration and knows no sweep then
         say(f"the first of {len(runs)} runs: {' '.join(runs[0])}")
-        shown = [text for text in shown if text not in ("-m", "--multirun", *_overrides(shown))] + runs[0]
+        shown = [text for text in shown if text not in _overrides(shown)] + runs[0]
     if request.config_dir:
         shown = [*_without_config_dir(shown), _CONFIG_DIR[0], str(config_dir())]  # ours after theirs
     sys.argv = ["dpdsyn run", *shown]

@@ -57,7 +57,7 @@ def sweep(request: Request, retried: set[str] | None = None, sheets: Sheets | No
                 f"CAUTION: locks do not hold in {store.results}, as on some network file systems: start one sweep at a time. "
                 "Two at once would do the same runs twice; records stay whole"
             )
-        _check_data(examples or _examples(plan, request))
+        check_data(examples or _examples(plan, request))
         plans.write(plan)
     prepare_processes()
     refused: list[str] = []
@@ -79,7 +79,7 @@ def _examples(plan: Plan, request: Request) -> list[Run]:
     return [run for _, _, run in composed(list(first.values()), request.config_dir)]
 
 
-def _check_data(runs: list[Run]) -> None:
+def check_data(runs: list[Run]) -> None:
     """Have every data set on this machine, with the columns that its schema names, before the first run starts."""
     from experiments.data import datasets
 

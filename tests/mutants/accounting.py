@@ -211,7 +211,7 @@ FAULTS: tuple[Fault, ...] = (
         "            pass",
         *_LEDGER,
     ),
-    fault("a promise is told as a guarantee of ours", _PRIVACY, '"unverified" if self._promises else "dp"', '"dp"', *_LEDGER),
+    fault("a promise is told as a guarantee of ours", _PRIVACY, '"unverified" if claimed else "dp"', '"dp"', *_LEDGER),
     fault(
         "anything that has a rho is a spend",
         _PRIVACY,

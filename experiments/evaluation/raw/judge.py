@@ -16,6 +16,7 @@ from experiments.evaluation.metrics import Metric
 from experiments.evaluation.raw.fidelity import raw_fidelity
 from experiments.evaluation.raw.typed_frame import classes_of, typed
 from experiments.evaluation.raw.utility import raw_utility
+from experiments.evaluation.settings import judges_of
 
 
 def judge(
@@ -38,5 +39,5 @@ def judge(
     frames = [synthetic, train, test]
     classes = classes_of(frames, schema[target])
     ours, theirs, held_out = (typed(frame, schema, target, classes) for frame in frames)
-    metrics = raw_utility(ours, held_out, schema, target, settings["evaluators"], settings["repeats"], seed, extra)
+    metrics = raw_utility(ours, held_out, schema, target, judges_of(settings), settings["repeats"], seed, extra)
     return metrics, raw_fidelity(ours, theirs, held_out, schema)

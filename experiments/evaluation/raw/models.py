@@ -7,7 +7,6 @@ exactly by its seed. `lightgbm` and `catboost` need the extra `boosters`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.checks import InputError
+from experiments.evaluation.own import made
 from experiments.evaluation.raw.typed_frame import Features
 
 RawBuilder = Callable[[Features, bool, int], Any]
@@ -131,8 +131,7 @@ def own_raw_model(make: Callable[..., Any]) -> RawBuilder:
     """
 
     def build(features: Features, number: bool, seed: int) -> Any:
-        taken = [name for name in ("seed", "random_state") if name in inspect.signature(make).parameters]
-        return _behind(features, "dense", make(**dict.fromkeys(taken[:1], seed)))
+        return _behind(features, "dense", made(make, seed))
 
     return build
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from dpdsyn.schema import Schema
 from experiments.evaluation.metrics import METRICS, scores
+from experiments.evaluation.own import Given
 from experiments.evaluation.raw.models import FOR_A_NUMBER, RawBuilder
 from experiments.evaluation.raw.quantiles import with_quantiles
 from experiments.evaluation.raw.regression import regression_scores
@@ -23,7 +24,7 @@ def raw_utility(
     test: pd.DataFrame,
     schema: Schema,
     target: str,
-    evaluators: Sequence[str],
+    evaluators: Sequence[Given],
     repeats: int,
     seed: int,
     extra: Mapping[str, Callable[..., float]] | None = None,

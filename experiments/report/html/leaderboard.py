@@ -35,6 +35,7 @@ _MECHANISMS = {
     "ZCDP": "zCDP cap",
     "GaussianCap": "cap of one Gaussian",
     "Threshold": "threshold of values that nobody listed",
+    "Stated": "a mechanism of the method's own, as its author states it",
     "HandedOver": "rows handed to an outside library",
     "Unprotected": "rows without protection",
 }

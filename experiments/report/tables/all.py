@@ -25,6 +25,7 @@ from experiments.report.tables import (
     map_of_winners,
     measures,
     overview,
+    own_metrics,
     paper,
     published,
     ranks,
@@ -60,9 +61,10 @@ BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "runs": runs.build,
     "published": published.build,
     "audits": audits.build,
+    "own_metrics": own_metrics.build,
 }
 _FIRST = ("paper", "claims", "headline", "leaderboard")
-_OF_A_SWEEP = ("accuracy", "time", "settings", "efficiency", "scale")  # what stands on the screen after it
+_OF_A_SWEEP = ("accuracy", "own_metrics", "time", "settings", "efficiency", "scale")  # what stands on the screen after it
 
 
 def render(view: View) -> str:

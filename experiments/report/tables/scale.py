@@ -75,7 +75,7 @@ def _by_size(view: View) -> dict[Family, dict[Method, Sized]]:
     for group in view.alone.groups:
         case = replace(group.case, dataset=group.case.dataset.of_any_size)
         for record in group.runs:
-            family = (case, ", ".join(record.evaluation.evaluators))
+            family = (case, ", ".join(record.evaluation.judges))
             found[family][group.method].setdefault(record.n_synth, []).append(record)
     return {family: methods for family, methods in found.items() if len({n for sizes in methods.values() for n in sizes}) > 1}
 

@@ -164,7 +164,7 @@ def test_a_crash_is_a_record_and_is_tried_again_on_request(dpdsyn: Dpdsyn, tmp_p
         (("dataset=toy", "synthesizer=mst", "seed=-3"), "seed is -3; a whole number"),
         (("-m", "dataset=toy", "synthesizer=dpdsyn", "synthesizer.candidate_share=0.1,1.5"), "candidate_share is 1.5"),
         (("dataset=toy", "synthesizer=dpdsyn", "synthesizer.candidates=mts"), "no synthesizer is called 'mts'"),
-        (("-m", "dataset=toy", "synthesizer=mst", "hydra/sweeper=basic"), "hydra/sweeper cannot be changed"),
+        (("-m", "dataset=toy", "synthesizer=mst", "hydra/sweeper=basic"), "hydra/sweeper=basic: there are optuna, which"),
         (("dataset=toy", "synthesizer=mst", "compute.timeout=0"), "compute.timeout is 0; a finite number above 0"),
         (("dataset=toy", "synthesizer=mst", "nonsense=1"), "there is no key nonsense; accepted: dataset, synthesizer"),
         (("dataset=toy", "synthesizer=mst", "evaluation.evaluators=[xgb]"), "no evaluator is called xgb; there are logistic"),

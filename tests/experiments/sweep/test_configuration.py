@@ -285,7 +285,7 @@ def test_a_delta_that_is_not_below_one_over_the_rows_is_said_before_a_sweep(monk
     said: list[str] = []
     monkeypatch.setattr(sweep, "say", said.append)
     for delta in ("1e-6", "1e-3"):
-        sweep._check_data([Run.of(composed("synthesizer=real", "dataset=simulated", f"privacy.delta={delta}"))])
+        sweep.check_data([Run.of(composed("synthesizer=real", "dataset=simulated", f"privacy.delta={delta}"))])
     assert len(said) == 1 and said[0].startswith("CAUTION: delta 0.001 is not below 1/40,000")
 
 
