@@ -12,8 +12,8 @@ from experiments.paths import results_dir
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep import launch, locks
-from experiments.sweep.job import job
-from experiments.sweep.plan import Plan, Plans, composed, plan_of
+from experiments.sweep.local.mirrored import Mirrored
+from experiments.sweep.plan import Plan, Planned, Plans, composed, plan_of
 from experiments.sweep.processes import prepare_processes
 from experiments.sweep.progress import planning, running
 from experiments.sweep.request import Request
@@ -24,15 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """records: what the sweep's runs have now. tried: how many this command did. refused: why others were not, a line each."""
+    """plan: of the command, whose runs have their records in the store. known: how many had one that was not replaced.
 
-    records: list[Record]
-    tried: int
+    computed: how many this command did. refused: why others were not, a line each.
+    """
+
+    plan: Plan
+    store: Store
+    known: int
+    computed: int
     refused: list[str]
 
-    @property
-    def failed(self) -> list[Record]:
-        return [record for record in self.records if record.failed]
+    def records(self) -> Iterator[Record]:
+        """What the sweep's runs have now, read one after the other: there may be very many."""
+        return launch.each_of(self.plan, self.store)
 
 
 def sweep(request: Request, retried: set[str] | None = None) -> Outcome:
@@ -44,8 +49,17 @@ def sweep(request: Request, retried: set[str] | None = None) -> Outcome:
     store, plans = Store(results_dir()), Plans(results_dir())
     with planning() as progress:
         plan, examples = plan_of(request, plans, progress)
-    records = launch.records_of(plan, store)
-    todo = [planned for planned in plan.runs if launch.due(planned, records.get(planned.run_id), retried, store.has_fit)]
+    todo: list[Planned] = []
+    before: dict[str, Record] = {}  # of those that are due
+    recorded: list[str] = []
+    for planned in plan.runs:
+        record = store.read(planned.run_id)
+        if launch.due(planned, record, retried, store.has_fit):
+            todo.append(planned)
+            if record is not None:
+                before[planned.run_id] = record
+        elif record is not None:
+            recorded.append(planned.run_id)
     if retried is not None:
         retried |= {planned.run_id for planned in todo}
     if todo:
@@ -58,11 +72,15 @@ def sweep(request: Request, retried: set[str] | None = None) -> Outcome:
         _check_data(examples or _examples(plan, request))
         plans.write(plan)
     prepare_processes()
-    refused: list[str] = []
-    with running(plan, store, todo, say):
-        if todo:
-            refused = launch.launch(plan, request, store, todo, job, say)
-    return Outcome(list(launch.records_of(plan, store).values()), len(todo), refused)
+    launched = launch.Launched(0, [])
+    mirrored = Mirrored(store, plan.sweep_id)
+    if todo or (recorded and not mirrored.knows(recorded)):
+        with running(plan, store, todo, before, recorded, say) as seen:
+            if todo:
+                launched = launch.launch(plan, request, store, todo, before, say)
+        if not (launched.refused or seen.behind):
+            mirrored.note([planned.run_id for planned in todo] + recorded)
+    return Outcome(plan, store, len(recorded), launched.computed, launched.refused)
 
 
 def failures(store: Store) -> Iterator[tuple[Plan, list[Record]]]:

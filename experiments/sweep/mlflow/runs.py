@@ -160,6 +160,11 @@ class Mirror:
             self._thread.start()
         self._added.set()
 
+    @property
+    def behind(self) -> int:
+        """Records that were added and not taken yet."""
+        return len(self._waiting)
+
     def finish(self) -> None:
         """Wait for what is still to be written, as long as MLflow goes on taking it; say so if it does not."""
         self._finishing.set()
