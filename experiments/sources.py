@@ -24,8 +24,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.synthesizer import GROUP
-
 _OURS = ("dpdsyn", "baselines", "experiments")
 _INSTALLED = ("site-packages", "dist-packages")
 _NAMED = re.compile(r"([^\W\d][\w.]*)[:.][^\W\d]\w*\Z")  # module:Name or module.Name
@@ -70,6 +68,8 @@ def named(value: Any) -> list[str]:
 @cache
 def _registered() -> dict[str, str]:
     """The module of each method that has an entry point, by its name."""
+    from dpdsyn.synthesizer import GROUP  # which loads numeric libraries
+
     return {point.name: point.module for point in entry_points(group=GROUP)}
 
 

@@ -80,7 +80,7 @@ def _told(outcome: Outcome) -> int:
         say(f"dpdsyn: {text}")
     if refused[_LISTED:]:
         say(f"dpdsyn: and {len(refused) - _LISTED} more")
-    for text in changed_since(records):
+    for text in outcome.changed(lambda: changed_since(records)):
         say(text)
     if failed:
         say("dpdsyn status says why, and where each failed run is told in full; dpdsyn retry repeats them")

@@ -23,6 +23,7 @@ from experiments.records.store import Store
 from experiments.sweep import processors
 from experiments.sweep.composing import hydra_with
 from experiments.sweep.job import Ended, Errand, job
+from experiments.sweep.local.limits import Limits
 from experiments.sweep.locks import held
 from experiments.sweep.plan import Plan, Planned
 from experiments.sweep.reaper import nothing_left_behind
@@ -45,8 +46,6 @@ def due(
     One that lacks a metric is judged anew where `has_fit` knows its synthetic rows, so that nothing is fitted for it.
     retried: ask instead whether it failed and is not among these.
     """
-    from experiments.sweep.supervisor import Limits
-
     if record is None:
         return retried is None
     if retried is not None:

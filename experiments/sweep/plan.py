@@ -134,8 +134,8 @@ def composed(jobs: list[list[str]], config: Path | None) -> Iterator[tuple[list[
     from experiments.run import Run
     from experiments.sweep.composing import composer, plain_words, refuse_unknown
     from experiments.sweep.local.composition import Composition
+    from experiments.sweep.local.limits import Limits
     from experiments.sweep.overrides import UsageError, refuse_absent
-    from experiments.sweep.supervisor import Limits
 
     with composer(config) as compose:
         composition = Composition(compose)
