@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from experiments.console import say
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.run import Run, outline
@@ -46,6 +47,8 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self._limits: Limits | None = None
         self._parent = os.getppid()
+        self._changed: list[str] = []  # what the last run has changed for its whole process
+        self._told: set[str] = set()  # methods of which that was said
         self._killed_by: int | None = None  # the signal that ended the last run's process, if one did
 
     def execute(self, run: Run, config: Mapping[str, Any], results: Path, enter: Enter) -> Record:
@@ -68,10 +71,17 @@ class Supervisor:
             self.stop()
             raise
         self._served += 1
-        if limits.fresh:
+        self._tell_of_changes(run)
+        if limits.fresh or self._changed:
             self.stop()
         log = Store(results).write_log(record.run_id, self._log(record)) if record.failed else None
         return replace(record, log=log, seconds=replace(record.seconds, run=time.monotonic() - start))
+
+    def _tell_of_changes(self, run: Run) -> None:
+        """Say what a method has changed for its whole process, once of each method: the run after it gets a new one."""
+        if self._changed and run.method not in self._told:
+            self._told.add(run.method)
+            say(f"note: {run.method} changed {', '.join(self._changed)} for its whole process; runs after its own get new ones")
 
     def _log(self, record: Record) -> str:
         """What failed, then all that the process wrote, its traceback among that."""
@@ -117,7 +127,7 @@ class Supervisor:
         process = self._process
         assert process is not None and process.stdin is not None
         self._output.begin()
-        self._killed_by = None
+        self._killed_by, self._changed = None, []
         phase, since = "starting", time.monotonic()
         weigh = since
         try:
@@ -137,6 +147,7 @@ class Supervisor:
                     raise RuntimeError(message["broken"] + self._fault(run, results, message["trace"]))
                 if "record" in message:
                     self._written = self._output.text()
+                    self._changed = message["changed"]
                     return Record.from_json(message["record"])
             now = time.monotonic()
             self._end_with_parent()
