@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,12 +69,15 @@ def main() -> None:
     sys.stdout.write(f"  {'its memory after each quarter':<56} {', '.join(told)} MB; all processes {last.all_memory:.0f} MB\n")
 
 
-def watched(results: Path, code: Path, arguments: Sequence[str]):  # noqa: ANN201 (a generator of Seen)
+def watched(results: Path, code: Path, arguments: Sequence[str]) -> Iterator[Seen]:
     """Looks at a command while it runs."""
     environment = {**os.environ, "DPDSYN_RESULTS": str(results), "PYTHONPATH": str(code)}
-    with tempfile.TemporaryFile() as told, subprocess.Popen(
-        [sys.executable, "-m", "experiments.cli.main", *arguments], cwd=code, env=environment, stdout=told, stderr=told
-    ) as process:
+    with (
+        tempfile.TemporaryFile() as told,
+        subprocess.Popen(
+            [sys.executable, "-m", "experiments.cli.main", *arguments], cwd=code, env=environment, stdout=told, stderr=told
+        ) as process,
+    ):
         own, spent = psutil.Process(process.pid), {}
         while process.poll() is None:
             try:

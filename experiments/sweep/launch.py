@@ -115,7 +115,9 @@ def launch(
         left = still
         if left and stuck == _ROUNDS_WITHOUT_PROGRESS:
             why = f" ({type(last).__name__}: {last})" if last else ""
-            return Launched(len(computed), [*refused.values(), f"{len(left)} runs could not be done{why}; the same command tries again"])
+            return Launched(
+                len(computed), [*refused.values(), f"{len(left)} runs could not be done{why}; the same command tries again"]
+            )
     return Launched(len(computed), list(refused.values()))
 
 

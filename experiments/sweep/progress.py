@@ -98,7 +98,8 @@ def running(
 def _names(store: Store) -> set[str]:
     """Runs that have a record."""
     try:
-        return {name[:-5] for name in os.listdir(store.records) if name.endswith(".json")}
+        with os.scandir(store.records) as found:  # names alone: there may be very many
+            return {entry.name[:-5] for entry in found if entry.name.endswith(".json")}
     except FileNotFoundError:
         return set()
 

@@ -1,7 +1,8 @@
 """What was found out about a sweep and need not be found out again: a note beside its plan, and what it was true of.
 
 A sweep with nothing left to do then loads neither MLflow, to see whether it has been told of every record, nor the sources of
-its methods, to see whether one has changed. As soon as a record, MLflow's file or the code is another, the note counts for nothing.
+its methods, to see whether one has changed. As soon as a record, MLflow's file or the code is another, the note counts for
+nothing.
 """
 
 from __future__ import annotations

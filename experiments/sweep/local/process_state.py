@@ -7,16 +7,21 @@ first loaded (new names, environment variables, filters of warnings) does not co
 
 from __future__ import annotations
 
-import os
 import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 _OURS = ("dpdsyn", "baselines", "experiments")  # whose classes are looked into as well
+_WATCHED = (  # packages and modules that runs rely on; others (`typing`, `inspect`) are changed by libraries that are loaded
+    *_OURS,
+    *("numpy", "pandas", "scipy", "sklearn", "pyarrow"),
+    *("builtins", "hashlib", "json", "math", "os", "random", "secrets", "statistics", "time"),
+)
 _MOST = 5  # changes that are named
 
 
@@ -44,7 +49,7 @@ class ProcessState:
 
 def _settings() -> Iterator[tuple[str, Any]]:
     yield "how numpy treats floating-point errors (np.seterr)", {**np.geterr(), "call": np.geterrcall()}
-    yield "the folder that it works in (os.chdir)", os.getcwd()
+    yield "the folder that it works in (os.chdir)", str(Path.cwd())
     yield "how deep calls may go (sys.setrecursionlimit)", sys.getrecursionlimit()
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_default_dtype"):
@@ -52,12 +57,14 @@ def _settings() -> Iterator[tuple[str, Any]]:
 
 
 def _owners() -> Iterator[Any]:
-    """Modules that are loaded, and classes of ours and of tables."""
+    """Modules that are loaded and watched, and classes of ours and of tables."""
     for name, module in list(sys.modules.items()):
-        if type(module) is not types.ModuleType or name == "__main__":
+        if type(module) is not types.ModuleType or name.partition(".")[0] not in _WATCHED:
             continue
         yield module
-        if name.partition(".")[0] in _OURS or name == "pandas.core.frame":
+        if name == "pandas":
+            yield from (module.DataFrame, module.Series)
+        if name.partition(".")[0] in _OURS:
             yield from {value for value in vars(module).values() if isinstance(value, type) and value.__module__ == name}
 
 
