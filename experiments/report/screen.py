@@ -41,7 +41,7 @@ def lighter(record: Record) -> Record:
     """A record without what is told at the end of no sweep, so that very many of them find room."""
     exposed = [entry for entry in record.privacy.ledger if entry.get("mechanism") == "Unprotected"]
     code = Environment(code=record.environment.code)
-    return replace(record, environment=code, privacy=replace(record.privacy, ledger=exposed, plan=None))
+    return replace(record, environment=code, privacy=replace(record.privacy, ledger=tuple(exposed), plan=None))
 
 
 def overview(view: View, width: int, height: int) -> str:

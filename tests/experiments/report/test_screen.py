@@ -100,5 +100,5 @@ def test_what_is_not_told_is_not_kept() -> None:
         environment={"commit": "c", "code": "d"},
     )
     light = lighter(full)
-    assert light.privacy.ledger == [ledger[1]] and light.privacy.plan is None
+    assert light.privacy.ledger == (ledger[1],) and light.privacy.plan is None
     assert light.environment.commit is None and light.environment.code == "d" and light.metrics == full.metrics
