@@ -144,8 +144,9 @@ def _cell(view: View, method: Method, column: _Column, name: str, best: bool) ->
         return ""
     value = _mean(view, method, name, [column])
     ran = sum(bool(group.runs) for group in groups)
-    lost = sum(record.status != "ok" for record in runs)
-    missing = f" ({lost} of {len(runs)} not ok)" if lost else f" ({ran} of {len(groups)} budgets)" if ran < len(groups) else ""
+    lost = [record.status for record in runs if record.status != "ok"]
+    what = lost[0] if len(set(lost)) == 1 else "not ok"
+    missing = f" ({len(lost)} of {len(runs)} {what})" if lost else f" ({ran} of {len(groups)} budgets)" if ran < len(groups) else ""
     idle = learnt(runs) is False
     return ("-" if value == float("-inf") else f"{value:.3f}{'*' * best}{_IDLE * idle}") + missing
 
