@@ -146,7 +146,9 @@ def _cell(view: View, method: Method, column: _Column, name: str, best: bool) ->
     ran = sum(bool(group.runs) for group in groups)
     lost = [record.status for record in runs if record.status != "ok"]
     what = lost[0] if len(set(lost)) == 1 else "not ok"
-    missing = f" ({len(lost)} of {len(runs)} {what})" if lost else f" ({ran} of {len(groups)} budgets)" if ran < len(groups) else ""
+    missing = (
+        f" ({len(lost)} of {len(runs)} {what})" if lost else f" ({ran} of {len(groups)} budgets)" if ran < len(groups) else ""
+    )
     idle = learnt(runs) is False
     return ("-" if value == float("-inf") else f"{value:.3f}{'*' * best}{_IDLE * idle}") + missing
 
@@ -169,9 +171,14 @@ def _failures(view: View, width: int) -> list[str]:
 def _aligned(titles: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """titles: of each column's data set, which stands once above all its columns, where there is room for it."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    groups = [
+        (title, sum(wide + len(_GAP) for _, wide in columns))
+        for title, columns in groupby(zip(titles, widths, strict=True), key=lambda pair: pair[0])
+    ]
     above, at = "", 0
-    for title, columns in groupby(zip(titles, widths, strict=True), key=lambda pair: pair[0]):
-        at += sum(wide + len(_GAP) for _, wide in columns)
-        above = (above + cut(title, max(at - len(above) - len(_GAP), 0))).ljust(at)
+    for i, (title, wide) in enumerate(groups):
+        at += wide
+        end = at if any(title for title, _ in groups[i + 1 :]) else width  # nothing stands beside the last one
+        above = (above + cut(title, max(end - len(above) - len(_GAP), 0))).ljust(at)
     lines = [_GAP.join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)) for row in rows]
     return [cut(line.rstrip(), width) for line in ([above, *lines] if any(titles) else lines)]

@@ -17,6 +17,7 @@ from experiments.sweep.plan import Plan, Planned
 
 _PAUSE = 0.3  # seconds between two readings of the store
 _LEAST_REST = 20  # times what a reading took, so that a large store costs no more of a processor than a small one
+_OF_BAR = 80  # columns of the bar, the count and the times
 _MOST_LINES = 20  # runs of which each has its line on a terminal
 
 
@@ -119,7 +120,7 @@ class Lines:
         if failed or not self._brief:
             fits = {"soft_wrap": False, "no_wrap": True, "overflow": "ellipsis"} if self._out.is_terminal else {}
             self._out.print(text, markup=False, **fits)
-        return text.partition("] ")[2][:60]
+        return text.partition("] ")[2][: max(self._out.width - _OF_BAR, 0)]
 
 
 def line_of(name: str, record: Record) -> str:
