@@ -87,9 +87,6 @@ def calibrate(make_plan: Callable[[float], Sequence[Spend]], allowance: Allowanc
     return 1 / largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance)
 
 
-DRAFTED = "the schema was read off the rows"  # an exposure that every table can have
-
-
 class Ledger:
     """What may be spent on one table, and what has been.
 

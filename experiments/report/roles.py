@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dpdsyn.spends import DRAFTED
 from experiments.records.record import Record
 from experiments.report.cases import Method
 
@@ -28,11 +29,7 @@ def badge(method: Method, runs: Iterable[Record]) -> str:
     if worst is None:
         return "-"
     exposed = {entry["label"] for run in runs for entry in run.privacy.ledger if entry["mechanism"] == "Unprotected"}
-    note = method.about.note
-    if exposed:
-        from dpdsyn.privacy import DRAFTED  # which loads an accountant
-
-        note = "schema read off the rows" if exposed == {DRAFTED} else note
+    note = "schema read off the rows" if exposed == {DRAFTED} else method.about.note
     return BADGES[worst] + (f" ({note})" if note else "")
 
 
