@@ -186,7 +186,13 @@ def test_a_sweep_killed_at_random_moments_computes_nothing_twice(toy_world: Path
     for kill in range(kills):
         with started(toy_world, tmp_path, *call, TOY_MARKS=str(marks), TOY_SECONDS="0.3") as process:
             start = time.monotonic()
-            wait_for(lambda: process.poll() is not None or held(tmp_path / "results" / "runs" / "claims"))
+            begun = kill % 3 > 0  # however long a worker takes to start, some kills meet one that is at work
+
+            def at_work(process: subprocess.Popen = process, begun: bool = begun) -> bool:
+                told = held(tmp_path / "results" / "runs" / "claims").values()
+                return process.poll() is not None or any(not begun or about.get("phase") != "starting" for about in told)
+
+            wait_for(at_work)
             time.sleep(moment.uniform(0, 8))
             target = [process.pid, *workers_of(tmp_path / "results")][0 if kill % 2 else -1]
             if process.poll() is None:
