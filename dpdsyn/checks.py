@@ -31,6 +31,13 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def inside_0_and_1(name: str, value: Any) -> float:
+    """The value, if it is a number between 0 and 1, both excluded; else InputError."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
+        raise InputError(f"{name} is {value!r}; a number between 0 and 1, both excluded, is needed")
+    return float(value)
+
+
 def one_of(name: str, value: T, accepted: Sequence[T]) -> T:
     """The value, if it is one of those accepted; else InputError."""
     if value not in accepted:

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from numbers import Real
 from typing import Any, get_args
 
-from dpdsyn.checks import InputError, positive
+from dpdsyn.checks import InputError, inside_0_and_1, positive
 from dpdsyn.composition import compose, roughly
 from dpdsyn.least_noise import BudgetExceeded, largest, narrowed
 from dpdsyn.spends import ZCDP, Gaussian, GaussianCap, Nothing, Repeatable, SampledGaussian, Spend, Stated, Threshold
@@ -34,8 +33,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         positive("epsilon", self.epsilon)
-        if isinstance(self.delta, bool) or not isinstance(self.delta, Real) or not 0 < self.delta < 1:
-            raise InputError(f"delta is {self.delta!r}; a number between 0 and 1, both excluded, is needed")
+        inside_0_and_1("delta", self.delta)
 
     @property
     def rho(self) -> float:
@@ -87,9 +85,6 @@ def calibrate(make_plan: Callable[[float], Sequence[Spend]], allowance: Allowanc
         near = 1 / largest(lambda x: roughly((*before, *make_plan(1 / x)), delta) - allowance.epsilon, 0.003)
         return narrowed(lambda noise: allowance.excess(make_plan(noise)), near, tolerance)
     return 1 / largest(lambda x: allowance.excess(make_plan(1 / x)), tolerance)
-
-
-DRAFTED = "the schema was read off the rows"  # an exposure that every table can have
 
 
 class Ledger:

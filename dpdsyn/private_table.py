@@ -23,11 +23,11 @@ from dpdsyn.counting import counted
 from dpdsyn.entropy import apart
 from dpdsyn.exact_noise import exponential_choice, rounded_gaussian
 from dpdsyn.own_mechanism import OwnMechanism, stated
-from dpdsyn.privacy import DRAFTED, Ledger
+from dpdsyn.privacy import Ledger
 from dpdsyn.rows import Rows, only, recoded
 from dpdsyn.schema import Schema
 from dpdsyn.schema_values import SchemaError
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian
+from dpdsyn.spends import DRAFTED, ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian
 
 Query = tuple[str, ...]
 Score = Callable[[np.ndarray, Query], float]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from dpdsyn.checks import InputError, positive, whole_number
 
+DRAFTED = "the schema was read off the rows"  # an exposure that every table can have
+
 _LEAST, _MOST = 1e-100, 1e100  # of any number here: squares, sums and inverses stay far from the ends of floating point
 _MOST_USES = 10**15
 

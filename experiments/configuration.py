@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from dpdsyn.checks import InputError
 
@@ -36,15 +39,33 @@ def read_option(group: str, name: str, extra: Path | None = None) -> dict:
 
 def read_file(path: Path) -> dict:
     """What a configuration file holds itself. Raises InputError for one that holds no keys."""
+    told = path.stat()
+    return copy.deepcopy(_read(path, (told.st_ino, told.st_size, told.st_mtime_ns)))
+
+
+@lru_cache(maxsize=1024)
+def _read(path: Path, state: tuple[int, int, int]) -> dict:
+    """state: of the file, so that a changed one is read anew."""
     import yaml
 
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        raw = _parsed(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path} holds {raw!r}; keys with values are needed")
     return raw
+
+
+def _parsed(text: str) -> Any:
+    """What a YAML text says, by the quick reader where there is one; what is wrong is told by the one that shows the place."""
+    import yaml
+
+    quick = getattr(yaml, "CSafeLoader", None)
+    try:
+        return yaml.load(text, quick) if quick else yaml.safe_load(text)
+    except yaml.YAMLError:
+        return yaml.safe_load(text)
 
 
 def default_parameters(group: str, name: str, extra: Path | None = None) -> dict:
@@ -63,9 +84,7 @@ def option_path(group: str, name: str, extra: Path | None = None) -> Path:
 
 def content_hash(path: Path) -> str:
     """The first 16 hexadecimal digits of the sha256 of what a YAML file says, whatever its remarks and layout are."""
-    import yaml
-
-    said = json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), sort_keys=True, default=str)
+    said = json.dumps(_parsed(path.read_text(encoding="utf-8")), sort_keys=True, default=str)
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 

@@ -33,8 +33,8 @@ def console() -> Any:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def bar(console: Any, what: str) -> Any:
-    """A bar that counts what is done, with the time passed and left; shown on terminals only."""
+def bar(console: Any, what: str, *more: Any) -> Any:
+    """A bar that counts what is done, with the time passed and left and more columns; shown on terminals only."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (
@@ -44,5 +44,6 @@ def bar(console: Any, what: str) -> Any:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        *more,
     )
     return Progress(*columns, console=console, disable=not console.is_terminal)

@@ -15,7 +15,8 @@ import hashlib
 import re
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
@@ -24,10 +25,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.synthesizer import GROUP
-
 _OURS = ("dpdsyn", "baselines", "experiments")
 _INSTALLED = ("site-packages", "dist-packages")
+_IMPORTING = (b"import_module", b"__import__")  # functions that import what they are given
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements have others
 _NAMED = re.compile(r"([^\W\d][\w.]*)[:.][^\W\d]\w*\Z")  # module:Name or module.Name
 
 
@@ -70,6 +71,8 @@ def named(value: Any) -> list[str]:
 @cache
 def _registered() -> dict[str, str]:
     """The module of each method that has an entry point, by its name."""
+    from dpdsyn.synthesizer import GROUP  # which loads numeric libraries
+
     return {point.name: point.module for point in entry_points(group=GROUP)}
 
 
@@ -144,19 +147,30 @@ def _imports(content: bytes, package: str) -> tuple[str, ...]:
     except (SyntaxError, ValueError):
         return ()
     found: dict[str, None] = {}
-    for node in ast.walk(tree):
+    called = any(word in content for word in _IMPORTING)  # else statements are enough, which are a tenth of all nodes
+    for node in ast.walk(tree) if called else _statements(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Call) and _called(node.func) in ("import_module", "__import__"):
+        elif isinstance(node, ast.Call) and _called(node.func).encode() in _IMPORTING:
             names = [part.value for part in node.args[:1] if isinstance(part, ast.Constant) and isinstance(part.value, str)]
         else:
             continue
         found |= dict.fromkeys(names)
     return tuple(found)
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """A module and all statements in it, at any depth, the outer ones first."""
+    waiting = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        for name in _BLOCKS:
+            waiting.extend(getattr(node, name, ()))
 
 
 def _called(function: ast.expr) -> str:

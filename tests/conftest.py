@@ -70,7 +70,7 @@ def toy_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (world / "conf" / "dataset" / "toy.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
     (world / "conf" / "synthesizer").mkdir()
-    for name in ("Instant", "Slow", "Hungry", "Crashing", "Filling", "Hoarding", "Mistaken", "Shot"):
+    for name in ("Instant", "Slow", "Hungry", "Crashing", "Filling", "Hoarding", "Mistaken", "Shot", "Meddling"):
         (world / "conf" / "synthesizer" / f"{name.lower()}.yaml").write_text(
             f"name: {name.lower()}\n_target_: toy_methods.{name}\n"
         )

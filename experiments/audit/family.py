@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.composition import compose
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian, Spend, Threshold
+from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian, Spend, Stated, Threshold
 from experiments.audit.bounds import CONFIDENCE
 
 _INTERVAL = 1e-3  # steps of privacy loss
@@ -105,8 +105,8 @@ def _scaled(spend: Spend, scale: float) -> Spend:
         return ZCDP(spend.rho / scale**2)
     if isinstance(spend, Exponential):
         return replace(spend, epsilon=spend.epsilon / scale)
-    if isinstance(spend, Threshold):
-        return spend  # no noise of its own
+    if isinstance(spend, Threshold | Stated):
+        return spend  # a threshold has no noise of its own, and of a stated mechanism nothing is known of its noise
     if isinstance(spend, SampledGaussian) and spend.rate == 1:
         return Gaussian(spend.noise_multiplier * scale, spend.count)
     return replace(spend, noise_multiplier=spend.noise_multiplier * scale)

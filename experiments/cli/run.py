@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -89,18 +90,21 @@ def retry(arguments: Sequence[str]) -> int:
 
 def _told(outcome: Outcome) -> int:
     from experiments.report.grouped import View
-    from experiments.report.tables.all import render
+    from experiments.report.plain import screen
+    from experiments.report.screen import lighter, overview
 
-    records, refused, failed = outcome.records, outcome.refused, outcome.failed
+    records = list(map(lighter, outcome.records()))
     if records:
-        sys.stdout.write(render(View.of(records)) + "\n")
-    fresh = outcome.tried - len(refused)
-    say(f"{len(records)} runs: {fresh} computed now, {len(records) - fresh} done before, {len(failed)} not ok")
+        sys.stdout.write(overview(View.of(records), *screen()) + "\n")
+    failed, refused = sum(record.failed for record in records), outcome.refused
+    elsewhere = len(records) - outcome.known - outcome.computed
+    beside = f", {elsewhere} by others meanwhile" if elsewhere > 0 else ""
+    say(f"{len(records)} runs: {outcome.computed} computed now, {outcome.known} done before{beside}, {failed} not ok")
     for text in refused[:_LISTED]:
         say(f"dpdsyn: {text}")
     if refused[_LISTED:]:
         say(f"dpdsyn: and {len(refused) - _LISTED} more")
-    for text in changed_since(records):
+    for text in outcome.changed(lambda: changed_since(records)):
         say(text)
     if failed:
         say("dpdsyn status says why, and where each failed run is told in full; dpdsyn retry repeats them")
@@ -111,13 +115,15 @@ def changed_since(records: Iterable[Record]) -> list[str]:
     """A line for each method whose code is another one than that of records which still count as its results."""
     from experiments import sources
 
-    then = Counter(
-        record.method.target
+    codes = Counter(
+        (record.method.target, json.dumps(dict(record.method.parameters), sort_keys=True), record.environment.code)
         for record in records
-        if record.environment.code
-        and record.method.target
-        and record.environment.code != sources.code(sources.of_method(record.method.target, record.method.parameters))
+        if record.method.target and record.environment.code
     )
+    then: Counter[str] = Counter()
+    for (target, parameters, code), count in codes.items():
+        if code != sources.code(sources.of_method(target, json.loads(parameters))):
+            then[target] += count
     return [
         f"note: the code of {target} has changed since {count} of these runs were computed, and its `version` has not. If that "
         "changes what it makes, raise `version` in the class, and the same command computes them anew"

@@ -15,6 +15,7 @@ from experiments.paths import results_dir
 if TYPE_CHECKING:
     from experiments.records.record import Record
 
+_TABLES = ("accuracy", "own_metrics", "time", "settings", "efficiency", "scale")  # of a sweep, on one page
 _FIGURES_FROM = 20.0  # seconds that a sweep's runs took together: below, drawing would take longer than computing
 
 
@@ -43,17 +44,17 @@ def catch_up(given: argparse.Namespace) -> int:
 def sheets(records: Sequence[Record]) -> dict[str, bytes]:
     """Tables of records, as Markdown and CSV, and their figures where these are worth their time: by name, for MLflow."""
     from experiments.report.grouped import View
-    from experiments.report.tables.all import render
+    from experiments.report.tables.all import BUILDERS
     from experiments.report.tables.all import write as write_tables
+    from experiments.report.tables.table import markdown
 
     view, found = View.of(list(records)), {}
-    text = render(view)
-    if text:
-        found["tables.md"] = text.encode()
+    if tables := [table for kind in _TABLES for table in BUILDERS[kind](view)]:
+        found["tables.md"] = "\n".join(map(markdown, tables)).encode()
     with tempfile.TemporaryDirectory() as folder:
         write_tables(view, Path(folder) / "tables")
         if sum(record.seconds.run or 0.0 for record in records) >= _FIGURES_FROM:
-            from experiments.report.figures.charts import write as write_figures
+            from experiments.report.figures.sheets import write as write_figures
 
             write_figures(view, Path(folder) / "figures")
         for path in sorted(Path(folder).rglob("*")):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,11 +86,29 @@ class Split:
         return self.frames
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What was written, to be found again by its text."""
+
+    text: str
+    raw: Any = field(compare=False)
+
+
 def resolved(raw: Mapping[str, Any]) -> Dataset:
     """The description of a configured data set, with all that a person's own files say, checked as far as no row is needed.
 
+    The runs of a sweep ask for the same few again and again; only a person's own files may say something else by then.
     Raises DataError, SchemaError or ValueError, naming what is missing or wrong.
     """
+    return _resolved(raw) if "path" in raw else _checked_before(_Written(repr(raw), raw))
+
+
+@lru_cache(maxsize=16)
+def _checked_before(written: _Written) -> Dataset:
+    return _resolved(written.raw)
+
+
+def _resolved(raw: Mapping[str, Any]) -> Dataset:
     dataset: Dataset = description(raw)
     if isinstance(dataset, OwnTable):
         dataset = own_table.resolved(dataset)
@@ -131,9 +150,14 @@ def schema_of(dataset: Dataset) -> Schema:
     if isinstance(dataset, SimulatedTable):
         return dataset.generator.schema
     try:
-        return Schema.from_mapping(dataset.schema)  # type: ignore[arg-type]  # what is none is refused there
+        return _read_before(_Written(repr(dataset.schema), dataset.schema))
     except SchemaError as error:
         raise SchemaError(f"schema of {dataset.name}: {error}") from error
+
+
+@lru_cache(maxsize=16)
+def _read_before(written: _Written) -> Schema:
+    return Schema.from_mapping(written.raw)  # what is none is refused there
 
 
 def judged_column(dataset: Dataset, schema: Schema, target: str | None) -> str:

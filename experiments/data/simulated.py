@@ -135,7 +135,7 @@ class Simulated:
     def _carriers(self) -> list[int]:
         return self._sizes[: self.order]
 
-    @property
+    @cached_property
     def schema(self) -> Schema:
         """Features x0, x1, ...; the target `label`."""
         kinds = islice(cycle(self.kinds), self.columns)

@@ -10,8 +10,9 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep import processors
 from experiments.sweep.composing import hydra_with
+from experiments.sweep.job import Ended, Errand, job
+from experiments.sweep.local.limits import Limits
 from experiments.sweep.locks import held
 from experiments.sweep.plan import Plan, Planned
 from experiments.sweep.plugins.launchers import launcher as launcher_of
@@ -44,8 +47,6 @@ def due(
     One that lacks a metric is judged anew where `has_fit` knows its synthetic rows, so that nothing is fitted for it.
     retried: ask instead whether it failed and is not among these.
     """
-    from experiments.sweep.supervisor import Limits
-
     if record is None:
         return retried is None
     if retried is not None:
@@ -57,24 +58,37 @@ def due(
     return planned.compute["retry"] or Limits.of(planned.compute).raised_since(record)
 
 
-def launch(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], job: Callable[..., Any], say: Say) -> list[str]:
-    """Launch runs until all have a new record; gives what was refused or could not be brought to an end, a line each.
+@dataclass(frozen=True)
+class Launched:
+    """What became of runs. computed: how many this command did. refused: why others were not brought to an end, a line each."""
+
+    computed: int
+    refused: list[str]
+
+
+def launch(
+    plan: Plan, request: Request, store: Store, todo: Sequence[Planned], before: Mapping[str, Record], say: Say
+) -> Launched:
+    """Launch runs until all have a new record. before: those that they have so far, by run.
 
     Raises UsageError if there is no such launcher.
     """
     from experiments.sweep.request import UsageError
 
-    before = {planned.run_id: store.read(planned.run_id) for planned in todo}
-    contents = {run_id: record.content for run_id, record in before.items() if record is not None}
-    task = partial(job, replaced=contents, path=sys.path, stamps=request.stamps())
+    contents = {planned.run_id: before[planned.run_id].content for planned in todo if planned.run_id in before}
+    errand = Errand(contents, list(sys.path), request.stamps())
     refused: dict[str, str] = {}
+    computed: set[str] = set()
     stuck, waiting = 0, False
     last: Exception | None = None
 
-    def open_runs() -> list[Planned]:
-        return [p for p in todo if p.run_id not in refused and store.read(p.run_id) in (None, before[p.run_id])]
+    def is_open(planned: Planned) -> bool:
+        if planned.run_id in computed or planned.run_id in refused:
+            return False
+        return store.read(planned.run_id) in (None, before.get(planned.run_id))
 
-    while left := open_runs():
+    left = [planned for planned in todo if is_open(planned)]
+    while left:
         elsewhere = held(store.locks)
         mine = [planned for planned in left if planned.run_id not in elsewhere]
         if not mine:
@@ -82,30 +96,38 @@ def launch(plan: Plan, request: Request, store: Store, todo: Sequence[Planned], 
                 say(f"waiting for {len(left)} runs that another process is at work on")
             waiting = True
             time.sleep(0.5)
+            left = [planned for planned in left if is_open(planned)]
             continue
+        last = None
         try:
-            refused |= _launch(mine, request, plan, task)
+            ended = _launch(mine, request, plan, errand)
+            refused |= {run_id: one.refused for run_id, one in ended.items() if one.refused}
+            computed |= {run_id for run_id, one in ended.items() if one.computed}
         except UsageError:
             raise
         except Exception as error:  # whatever a launcher does when a process or a node dies; what is open is tried again
             say(f"the launcher stopped ({type(error).__name__}: {' '.join(str(error).split())[:300]})")
             last = error
-        else:
-            last = None
         waiting = False
-        still = open_runs()
+        still = [planned for planned in left if is_open(planned)]
+        if last is not None:  # nothing came back: what has its record now is most likely ours
+            computed |= {planned.run_id for planned in mine} - {planned.run_id for planned in still}
         stuck = stuck + 1 if len(still) == len(left) and not held(store.locks) else 0
-        if stuck == _ROUNDS_WITHOUT_PROGRESS:
+        left = still
+        if left and stuck == _ROUNDS_WITHOUT_PROGRESS:
             why = f" ({type(last).__name__}: {last})" if last else ""
-            return [*refused.values(), f"{len(still)} runs could not be done{why}; the same command tries again"]
-    return list(refused.values())
+            return Launched(
+                len(computed), [*refused.values(), f"{len(left)} runs could not be done{why}; the same command tries again"]
+            )
+    return Launched(len(computed), list(refused.values()))
 
 
-def _launch(runs: Sequence[Planned], request: Request, plan: Plan, job: Callable[[Any], Any]) -> dict[str, str]:
-    """Give the runs to the configured launcher; what was refused, by run."""
+def _launch(runs: Sequence[Planned], request: Request, plan: Plan, errand: Errand) -> dict[str, Ended]:
+    """Give the runs to the configured launcher; how each ended."""
     from hydra.errors import HydraException
     from hydra.types import HydraContext, RunMode
 
+    from experiments.sweep.local import launcher as local
     from experiments.sweep.request import UsageError
 
     fixed = [text for text in request.sweeps[0] if len(request.axes.get(text.partition("=")[0], ())) == 1]  # as typed
@@ -118,22 +140,28 @@ def _launch(runs: Sequence[Planned], request: Request, plan: Plan, job: Callable
             reason = " ".join(str(error).partition("Config search path")[0].split())
             raise UsageError(f"{reason} ({hint})") from error
         launcher = config.hydra.launcher
+        if launcher["_target_"] == local.TARGET:
+            if config.hydra.callbacks:
+                raise UsageError("hydra.callbacks: launchers of Hydra's own call them; add hydra/launcher=joblib")
+            with nothing_left_behind():
+                ended = local.launch(runs, errand, _workers(runs), dict(config.hydra.job.env_set))
+            return {planned.run_id: one for planned, one in zip(runs, ended, strict=True)}
         if launcher.get("n_jobs") == -1:
             launcher.n_jobs = _workers(runs)
         context = HydraContext(config_loader=hydra.config_loader, callbacks=_callbacks(config))
-        own = launcher_of(context, job, config)
+        own = launcher_of(context, partial(job, errand=errand), config)
         queued = "submitit" in launcher["_target_"]  # jobs of a queue are the queue's, and go on without whoever sent them
         with nullcontext() if queued else nothing_left_behind():
             returned = own.launch([list(planned.overrides) for planned in runs], initial_job_idx=0)
-    refused = {}
-    for planned, result in zip(runs, returned, strict=True):
-        try:
-            word = result.return_value
-        except Exception as error:
-            word = f"{planned.name}: {type(error).__name__}: {error}"
-        if word is not None:
-            refused[planned.run_id] = word
-    return refused
+    return {planned.run_id: _returned(planned, result) for planned, result in zip(runs, returned, strict=True)}
+
+
+def _returned(planned: Planned, result: Any) -> Ended:
+    """What a job of Hydra's came back with."""
+    try:
+        return result.return_value
+    except Exception as error:
+        return Ended(refused=f"{planned.name}: {type(error).__name__}: {error}")
 
 
 def _workers(runs: Sequence[Planned]) -> int:
@@ -146,8 +174,6 @@ def _workers(runs: Sequence[Planned]) -> int:
 def _of_hydra(request: Request, plan: Plan) -> list[str]:
     """Overrides of Hydra itself: those typed, where its files go, and the environment that runs need wherever they run."""
     typed = [a for a in plan.arguments if a.lstrip("+~").startswith(("hydra.", "hydra/")) and "=" in a]
-    if not plan.is_sweep and not any(a.startswith("hydra/launcher=") for a in typed):
-        typed.append("hydra/launcher=basic")
     carried = {name: os.environ[name] for name in _CARRIED if name in os.environ}
     folder = f"hydra.sweep.dir={_quoted(os.environ['DPDSYN_RESULTS'] + '/runs/hydra')}"  # read before the environment is set
     return [folder, *typed, *(f"+hydra.job.env_set.{name}={_quoted(value)}" for name, value in carried.items())]
@@ -165,8 +191,15 @@ def _callbacks(config: Any) -> Any:
 
 def records_of(plan: Plan, store: Store) -> dict[str, Record]:
     """The records that the plan's runs have."""
-    found = {planned.run_id: store.read(planned.run_id) for planned in plan.runs}
-    return {run_id: record for run_id, record in found.items() if record is not None}
+    return {record.run_id: record for record in each_of(plan, store)}
+
+
+def each_of(plan: Plan, store: Store) -> Iterator[Record]:
+    """The records that the plan's runs have, in its order, each read when it is asked for."""
+    for planned in plan.runs:
+        record = store.read(planned.run_id)
+        if record is not None:
+            yield record
 
 
 def time_left(plan: Plan, records: Mapping[str, Record], workers: int) -> float | None:

@@ -12,6 +12,7 @@ import math
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -57,6 +58,7 @@ def settled(arguments: Sequence[str], extra: Path | None) -> list[str]:
     return [_settled(text, extra) if text in overrides else text for text in arguments]
 
 
+@lru_cache(maxsize=256)  # a list of a thousand seeds takes long to read, and is asked for several times
 def parsed(text: str) -> Any:
     """Hydra's reading of one override. Raises UsageError, with what to type instead."""
     from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -7,7 +7,6 @@ could change a run's identity has changed, so that going on with a sweep does no
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import time
@@ -22,6 +21,7 @@ from experiments.records import former
 
 if TYPE_CHECKING:
     from experiments.run import Run
+    from experiments.sweep.local.composition import Known
     from experiments.sweep.request import Request
 
 Progress = Callable[[int, int], None]
@@ -127,49 +127,30 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
 
 
 def composed(
-    jobs: list[list[str]], config: Path | None, shared: dict[tuple[str, ...], Any] | None = None
+    jobs: list[list[str]], config: Path | None, known: Known | None = None
 ) -> Iterator[tuple[list[str], dict[str, Any], Run]]:
-    """Overrides, configuration and run of each job.
-
-    Jobs that differ only in the values of keys (`seed=1`, `privacy.epsilon=2`) share one composition, on which
-    these values are then laid in the way Hydra does it itself. shared: compositions that earlier calls made, for the next ones.
-    """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.core.override_parser.overrides_parser import OverridesParser
+    """Overrides, configuration and run of each job. known: what earlier calls composed, for the next ones."""
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     from experiments.run import Run
     from experiments.sweep.composing import composer, plain_words, refuse_unknown
+    from experiments.sweep.local.composition import Composition
+    from experiments.sweep.local.limits import Limits
     from experiments.sweep.overrides import UsageError, refuse_absent
-    from experiments.sweep.supervisor import Limits
 
-    parser = OverridesParser.create()
-    bases = {} if shared is None else shared
     with composer(config) as compose:
+        composition = Composition(compose, known)
         for overrides in jobs:
-            values = [text for text in overrides if _is_value(text)]
-            shape = tuple(text for text in overrides if text not in values)
             try:
-                if shape not in bases:
-                    bases[shape] = compose(shape)
-                composed = copy.deepcopy(bases[shape])
-                ConfigLoaderImpl._apply_overrides_to_config(parser.parse_overrides(values), composed)
-                container: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
+                container = composition.of(overrides)
             except (HydraException, OmegaConfBaseException, YAMLError) as error:
                 raise UsageError(plain_words(error)) from error
             refuse_absent(container, overrides)
             refuse_unknown(container, overrides)
             Limits.of(container["compute"])
             yield overrides, container, Run.of(container)
-
-
-def _is_value(override: str) -> bool:
-    """Whether an override sets a plain key, so that it cannot choose which files are composed."""
-    key = override.partition("=")[0]
-    return (key == "seed" or "." in key) and not key.startswith(("+", "~", "hydra.")) and "/" not in key and "@" not in key
 
 
 def _fingerprint(extra: Path | None) -> str:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import InputError, whole_number
-from dpdsyn.privacy import Budget
+from dpdsyn.checks import InputError, inside_0_and_1, positive, whole_number
 from experiments.configuration import config_dir, content_hash, option_path, options, read_file, read_option
 from experiments.console import say
 from experiments.paths import results_dir
@@ -202,8 +201,8 @@ def _check_values(axes: dict[str, list[Any]]) -> None:
 
 
 _CHECKS: dict[str, Callable[[Any], object]] = {
-    "privacy.epsilon": lambda value: Budget(value, 0.5),
-    "privacy.delta": lambda value: Budget(1.0, value),
+    "privacy.epsilon": lambda value: positive("epsilon", value),
+    "privacy.delta": lambda value: inside_0_and_1("delta", value),
     "seed": lambda value: whole_number("seed", value, least=0),
     "compute.threads": lambda value: whole_number("compute.threads", value, least=1),
     "audit.runs": lambda value: whole_number("audit.runs", value, least=40),

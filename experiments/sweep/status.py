@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from experiments.console import Say
 from experiments.records.record import Record
 from experiments.records.store import Store
-from experiments.sweep.launch import debug_command, records_of, time_left, typed_command
+from experiments.sweep.launch import debug_command, time_left, typed_command
 from experiments.sweep.locks import held
 from experiments.sweep.plan import Plan, Plans
 
@@ -52,7 +52,8 @@ def _lines(store: Store, plans: list[Plan], records: dict[str, Record], running:
         shown = {run_id: record for run_id, record in records.items() if run_id in wanted}
         running = {run_id: about for run_id, about in running.items() if run_id in wanted}
     for plan in plans:
-        lines += _of_plan(plan, records_of(plan, store), running)
+        own = {planned.run_id: records[planned.run_id] for planned in plan.runs if planned.run_id in records}
+        lines += _of_plan(plan, own, running)
     kinds = Counter((r.dataset.name, r.method.name, r.privacy.epsilon, r.status) for r in shown.values())
     lines += [f"  {d:<16} {m:<20} epsilon {e:<6g} {s:<14} {count}" for (d, m, e, s), count in sorted(kinds.items())]
     for about in running.values():

@@ -16,16 +16,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import InputError, positive, whole_number
+from experiments.console import say
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.run import Run, outline
 from experiments.sweep import worker
+from experiments.sweep.local.limits import Limits
 from experiments.sweep.output import Output
 from experiments.sweep.processes import SPAWNED_BY
 from experiments.sweep.processors import Processors
@@ -39,41 +40,6 @@ _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)  # nothing that 
 Enter = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How a run is done (`compute` in the configuration). Raises InputError for a value out of range.
-
-    timeout: seconds for the whole run, None for any. memory: GiB resident in all its processes together, None for any.
-    fresh: a new process for each run. alone: fresh, and nothing else of ours on this machine.
-    """
-
-    threads: int = 1
-    timeout: float | None = None
-    memory: float | None = None
-    fresh: bool = False
-    alone: bool = False
-
-    @classmethod
-    def of(cls, compute: Mapping[str, Any]) -> Limits:
-        whole_number("compute.threads", compute["threads"], least=1)
-        if compute["workers"] != -1:
-            whole_number("compute.workers", compute["workers"], least=1)
-        for name in ("timeout", "memory"):
-            if compute[name] is not None:
-                positive(f"compute.{name}", compute[name])
-        for name in ("retry", "fresh", "alone"):
-            if not isinstance(compute[name], bool):
-                raise InputError(f"compute.{name} is {compute[name]!r}; accepted: true, false")
-        alone = compute["alone"]
-        return cls(compute["threads"], compute["timeout"], compute["memory"], compute["fresh"] or alone, alone)
-
-    def raised_since(self, record: Record) -> bool:
-        """Whether a run that came to a limit would now have more of what it lacked."""
-        had = record.seconds.limit
-        limit = {"timeout": self.timeout, "out_of_memory": self.memory}.get(record.status, had)
-        return had is not None and (limit is None or limit > had)
-
-
 class Supervisor:
     """Does runs, one after the other, in a worker of its own."""
 
@@ -81,6 +47,8 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self._limits: Limits | None = None
         self._parent = os.getppid()
+        self._changed: list[str] = []  # what the last run has changed for its whole process
+        self._told: set[str] = set()  # methods of which that was said
         self._killed_by: int | None = None  # the signal that ended the last run's process, if one did
 
     def execute(self, run: Run, config: Mapping[str, Any], results: Path, enter: Enter) -> Record:
@@ -103,10 +71,17 @@ class Supervisor:
             self.stop()
             raise
         self._served += 1
-        if limits.fresh:
+        self._tell_of_changes(run)
+        if limits.fresh or self._changed:
             self.stop()
         log = Store(results).write_log(record.run_id, self._log(record)) if record.failed else None
         return replace(record, log=log, seconds=replace(record.seconds, run=time.monotonic() - start))
+
+    def _tell_of_changes(self, run: Run) -> None:
+        """Say what a method has changed for its whole process, once of each method: the run after it gets a new one."""
+        if self._changed and run.method not in self._told:
+            self._told.add(run.method)
+            say(f"note: {run.method} changed {', '.join(self._changed)} for its whole process; runs after its own get new ones")
 
     def _log(self, record: Record) -> str:
         """What failed, then all that the process wrote, its traceback among that."""
@@ -152,7 +127,7 @@ class Supervisor:
         process = self._process
         assert process is not None and process.stdin is not None
         self._output.begin()
-        self._killed_by = None
+        self._killed_by, self._changed = None, []
         phase, since = "starting", time.monotonic()
         weigh = since
         try:
@@ -172,6 +147,7 @@ class Supervisor:
                     raise RuntimeError(message["broken"] + self._fault(run, results, message["trace"]))
                 if "record" in message:
                     self._written = self._output.text()
+                    self._changed = message["changed"]
                     return Record.from_json(message["record"])
             now = time.monotonic()
             self._end_with_parent()

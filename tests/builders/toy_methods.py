@@ -93,3 +93,16 @@ class Crashing(Uniform):
     def fit(self, private, rng):
         sys.stdout.write("nothing can go wrong\n")
         os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class Meddling(Uniform):
+    """Changes what all that goes on in its process relies on."""
+
+    def fit(self, private, rng):
+        np.seterr(all="raise")
+        np.random.default_rng = _always_the_same
+        return super().fit(private, rng)
+
+
+def _always_the_same(*seed):
+    raise RuntimeError("there is one generator, and it is mine")

@@ -6,7 +6,7 @@ the files that `dpdsyn tables` writes. `View` is all records, grouped once; see 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from dpdsyn.files import folder as made
@@ -36,7 +36,7 @@ from experiments.report.tables import (
     synthesis_time,
     time,
 )
-from experiments.report.tables.table import Table, as_csv, latex, markdown
+from experiments.report.tables.table import Table, as_csv, latex, markdown, of_methods
 
 BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "paper": paper.build,
@@ -64,21 +64,21 @@ BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "own_metrics": own_metrics.build,
 }
 _FIRST = ("paper", "claims", "headline", "leaderboard")
-_OF_A_SWEEP = ("accuracy", "own_metrics", "time", "settings", "efficiency", "scale")  # what stands on the screen after it
+_OF_CHOSEN = ("leaderboard", "raw")  # what is told of each case by itself
 
 
-def render(view: View) -> str:
-    """What a sweep shows of its own records, as Markdown."""
-    return _shown(view, _OF_A_SWEEP)
+def first_screen(view: View) -> list[Table]:
+    """What `dpdsyn tables` prints."""
+    return _built(view, _FIRST)
 
 
-def first_screen(view: View) -> str:
-    """What `dpdsyn tables` prints, as Markdown."""
-    return _shown(view, _FIRST)
+def chosen(view: View, methods: Collection[str] | None) -> list[Table]:
+    """What it prints of a view of some data sets or budgets: rows of these methods alone, compared with all as ever."""
+    return [one for table in _built(view, _OF_CHOSEN) if (one := table if methods is None else of_methods(table, methods)).rows]
 
 
-def _shown(view: View, kinds: Sequence[str]) -> str:
-    return "\n".join(markdown(table) for kind in kinds for table in BUILDERS[kind](view))
+def _built(view: View, kinds: Sequence[str]) -> list[Table]:
+    return [table for kind in kinds for table in BUILDERS[kind](view)]
 
 
 def write(view: View, folder: Path) -> list[Path]:

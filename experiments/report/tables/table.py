@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 Line = TypeVar("Line")
@@ -54,6 +54,15 @@ def markdown(table: Table) -> str:
     )
     notes = "".join(f"\n{note}\n" for note in table.notes)
     return f"### {table.title}\n\n{body}\n{notes}"
+
+
+def of_methods(table: Table, methods: Collection[str]) -> Table:
+    """With the rows of these methods alone, whatever their settings; as it is if it has no methods in its first column."""
+    if table.columns[0] != "method":
+        return table
+    kept = [r for r, row in enumerate(table.rows) if row[0].partition(" (")[0] in methods]
+    emphasis = {(kept.index(r), c): how for (r, c), how in table.emphasis.items() if r in kept}
+    return replace(table, rows=[table.rows[r] for r in kept], emphasis=emphasis)
 
 
 def latex(tables: Sequence[Table]) -> str:

@@ -53,6 +53,11 @@ class Mirror:
         if self._waiting:
             self._start()
 
+    @property
+    def behind(self) -> int:
+        """Records that were added and not taken yet."""
+        return len(self._waiting)
+
     def _start(self) -> None:
         if not self._thread.is_alive() and not self._done.is_set():
             self._thread.start()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -22,7 +22,7 @@ from experiments.paths import results_dir
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep import launch
-from experiments.sweep.job import job
+from experiments.sweep.local.composition import Known
 from experiments.sweep.plan import Plan, Planned, Plans, composed
 from experiments.sweep.plugins import tracked
 from experiments.sweep.plugins.trials import Trial, Tuned
@@ -78,14 +78,14 @@ class _Work:
         self._plan = replace(plan, started=known.started) if known else plan
         self._checked: set[str] = set()
         self._new: list[Run] = []
-        self._shared: dict[tuple[str, ...], Any] = {}
+        self._composed = Known()
         self.tried = 0
         self.refused: list[str] = []
 
     def planned(self, settings: Sequence[str]) -> list[Planned]:
         """The runs of a trial, composed and checked; they are part of the plan from now on."""
         found = []
-        for overrides, config, run in composed(self._tuning.jobs(settings), self._tuning.request.config_dir, self._shared):
+        for overrides, config, run in composed(self._tuning.jobs(settings), self._tuning.request.config_dir, self._composed):
             what = (run.dataset.name, run.method, run.budget.epsilon, run.seed)
             found.append(Planned(run.run_id, tuple(overrides), *what, compute=config["compute"], encoding=run.encoding.name))
             if run.dataset_key not in self._checked:
@@ -109,9 +109,14 @@ class _Work:
         check_data(self._new)
         self._new = []
         self._plans.write(self._plan)
-        with running(self._plan, self._store, todo, silent if self.tried else say):
-            self.refused += launch.launch(self._plan, self._tuning.request, self._store, todo, job, say)
+        before = self._records([planned.run_id for planned in todo])
+        others = self._records(planned.run_id for planned in self._plan.runs if planned not in todo)
+        with running(self._plan, self._store, todo, before, list(others), silent if self.tried else say):
+            self.refused += launch.launch(self._plan, self._tuning.request, self._store, todo, before, say).refused
         self.tried += len(todo)
+
+    def _records(self, run_ids: Iterable[str]) -> dict[str, Record]:
+        return {run_id: record for run_id in run_ids if (record := self._store.read(run_id)) is not None}
 
     def value(self, runs: Sequence[Planned]) -> float | None:
         """Of a trial: the mean over its runs, each once however often it stands there; None if any has no number."""
@@ -135,7 +140,7 @@ class _Work:
         """Have MLflow know the trials, and the runs, under one parent, where this command did none of them."""
         if not self.tried and self._plan.runs and not self.refused:
             self._plans.write(self._plan)
-            with running(self._plan, self._store, [], silent):
+            with running(self._plan, self._store, [], {}, [planned.run_id for planned in self._plan.runs], silent):
                 pass
         if tuned.trials:
             tracked.note(self._store, self._plan.sweep_id, tuned, say)

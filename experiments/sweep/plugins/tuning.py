@@ -22,6 +22,7 @@ from experiments.evaluation.metrics import ALSO
 from experiments.records.parts import Evaluation, Fidelity, Seconds
 from experiments.records.record import METRICS, OF_NUMBERS
 from experiments.sweep.composing import hydra_with
+from experiments.sweep.local.composition import Known
 from experiments.sweep.overrides import UsageError, parsed, settled, split
 from experiments.sweep.plan import composed
 from experiments.sweep.plugins.space import Dimension
@@ -194,7 +195,7 @@ def _checked(tuning: Tuning) -> Tuning:
         whole_number(f"hydra.sweeper.{key}", settings.get(key), least=1)
     if not isinstance(settings.get("development_only"), bool):
         raise UsageError(f"hydra.sweeper.development_only is {settings.get('development_only')!r}; accepted: true, false")
-    shared: dict[tuple[str, ...], Any] = {}
+    shared = Known()
     runs = [run for _, _, run in composed(request.jobs(), request.config_dir, shared)]
     others = sorted({run.dataset.name for run in runs if not run.dataset.development})
     if others and settings["development_only"]:

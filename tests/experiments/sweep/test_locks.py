@@ -96,5 +96,5 @@ def test_a_sweep_says_that_locks_do_not_hold_and_goes_on(monkeypatch: pytest.Mon
     monkeypatch.setattr(sweep, "say", said.append)
     sizes = ("dataset.generator.rows=200", "dataset.generator.test_rows=200")
     made = sweep.sweep(inspect_request(["dataset=simulated", *sizes, "synthesizer=uniform", "evaluation.evaluators=[logistic]"]))
-    assert [record.status for record in made.records] == ["ok"]
+    assert [record.status for record in made.records()] == ["ok"]
     assert any("locks do not hold" in text and "one sweep at a time" in text for text in said)

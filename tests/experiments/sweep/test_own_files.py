@@ -14,9 +14,11 @@ from dpdsyn.checks import InputError
 from experiments.cli.main import main
 from experiments.cli.run import retry
 from experiments.configuration import config_dir
+from experiments.records.store import Store
 from experiments.report.remarks import remarks
 from experiments.sweep import launch, plan, sweep
 from experiments.sweep.composing import hydra_with
+from experiments.sweep.local import launcher as local
 from experiments.sweep.plan import composed
 from experiments.sweep.request import inspect_request, show
 
@@ -69,7 +71,7 @@ def test_a_copy_of_a_shipped_file_counts_in_every_group(own: Path, capsys: pytes
             launcher = hydra.compose_config(
                 "config", given, run_mode=RunMode.MULTIRUN, with_log_configuration=False
             ).hydra.launcher
-            assert launcher._target_ == target or (target is None and "joblib" in launcher._target_)
+            assert launcher._target_ == target or (target is None and launcher._target_ == local.TARGET)
     show(inspect_request(["--config-dir", str(own), *ONE, "--cfg", "job"]))
     assert "candidate_share: 0.33" in capsys.readouterr().out
 
@@ -124,7 +126,7 @@ def test_status_knows_the_folder(own: Path, capsys: pytest.CaptureFixture) -> No
 
 
 def test_a_retry_goes_on_after_a_command_that_cannot_be_read_any_more(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     class Failed:
         run_id = "a"
@@ -133,7 +135,9 @@ def test_a_retry_goes_on_after_a_command_that_cannot_be_read_any_more(
     other = plan.Plan(("-m", *ONE), "single", (), 1.0, "")
     done: list[Any] = []
     monkeypatch.setattr(sweep, "failures", lambda store: [(one, [Failed()]) for one in (gone, other)])
-    monkeypatch.setattr(sweep, "sweep", lambda request, retried: done.append(request) or sweep.Outcome([], 0, []))
+    monkeypatch.setattr(
+        sweep, "sweep", lambda request, retried: done.append(request) or sweep.Outcome(other, Store(tmp_path), 0, 0, [])
+    )
     assert retry([]) == 2
     assert [request.arguments for request in done] == [
         ("-m", *ONE)

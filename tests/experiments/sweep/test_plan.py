@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders.records import record
@@ -13,6 +16,7 @@ from builders.records import record
 from experiments.records.export import write_export
 from experiments.records.record import METRICS
 from experiments.records.store import Store
+from experiments.sweep import composing
 from experiments.sweep.launch import due, records_of, time_left
 from experiments.sweep.merge import merge
 from experiments.sweep.plan import Plan, Planned, Plans, composed, plan_of
@@ -50,6 +54,21 @@ def test_a_known_plan_is_not_made_again_until_code_or_configuration_changes(tmp_
     assert again == made and len(examples) == 2
     (plans.folder / f"{made.sweep_id}.json").write_text(json.dumps({"arguments": 3}))
     assert len(plan_of(inspect_request(CALL), plans)[0].runs) == 16
+
+
+def test_a_plan_composes_each_choice_of_files_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Sequence[str]] = []
+    real = composing.composer
+
+    @contextmanager
+    def counted(extra: Path | None) -> Iterator[Callable[[Sequence[str]], Any]]:
+        with real(extra) as compose:
+            yield lambda overrides: asked.append(overrides) or compose(overrides)
+
+    monkeypatch.setattr(composing, "composer", counted)
+    request = inspect_request(["-m", "dataset=simulated", "synthesizer=uniform,majority", "seed=range(0,50)"])
+    made, _ = plan_of(request, Plans(tmp_path))
+    assert len(made.runs) == 100 and len(asked) == 2
 
 
 def test_what_is_due() -> None:
