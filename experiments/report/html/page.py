@@ -29,7 +29,7 @@ from experiments.report.html.markup import folded, folded_part, paragraphs, tabl
 from experiments.report.html.packing import pack
 from experiments.report.summary import summaries
 from experiments.report.tables import audits as audit_tables
-from experiments.report.tables import efficiency, headline, published, raw, scale, settings
+from experiments.report.tables import claims, efficiency, headline, published, raw, scale, settings
 from experiments.report.tables.all import BUILDERS
 from experiments.report.tables.table import Table
 
@@ -37,7 +37,7 @@ NAME = "report.html"
 _PAGE = Path(__file__).parent / "assets"
 _FIGURES = ("accuracy_epsilon", "accuracy_time", "accuracy_fidelity")
 _SHOWN_ELSEWHERE = (  # on the page already, or all that they say is in the leaderboard
-    *("headline", "published", "audits", "settings", "costs", "scale", "efficiency"),
+    *("claims", "headline", "published", "audits", "settings", "costs", "scale", "efficiency"),
     *("leaderboard", "accuracy", "time", "synthesis_time", "overview"),
 )
 _SECTIONS = {
@@ -92,7 +92,7 @@ def page(view: View) -> str:
     if not view.records:
         raise InputError("there is no record to report on; do some runs first")
     parts, known = _Parts(), evidence(view)
-    shown = [summary for summary in summaries(view.plain) if summary.group.case.dataset.space != "raw"]
+    shown = [summary for summary in summaries(view.unmapped.plain) if summary.group.case.dataset.space != "raw"]
     board = leaderboard(shown, pairs(view.swept.plain.judged_alike))
     drawn = {chart.name: chart for chart in charts(view, known)}
     said = told(known)
@@ -184,7 +184,7 @@ def _form(form: str, value: float | None) -> str:
 
 
 def _claims(view: View, parts: _Parts) -> str:
-    made = headline.build(view)
+    made = [*claims.build(view), *headline.build(view)]
     parts.entries += [Entry(one.title, "table", f"claims-{number}") for number, one in enumerate(made)]
     bare = [table(replace(one, notes=[]), f"claims-{number}") for number, one in enumerate(made)]
     notes = [note for one in made for note in one.notes]
