@@ -90,8 +90,8 @@ def retry(arguments: Sequence[str]) -> int:
 
 def _told(outcome: Outcome) -> int:
     from experiments.report.grouped import View
-    from experiments.report.plain import screen
-    from experiments.report.screen import lighter, overview
+    from experiments.report.terminal.plain import screen
+    from experiments.report.terminal.screen import lighter, overview
 
     records = list(map(lighter, outcome.records()))
     if records:

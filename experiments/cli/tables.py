@@ -33,9 +33,9 @@ def add(commands: argparse._SubParsersAction) -> None:
 def show(given: argparse.Namespace) -> int:
     from experiments.report import own
     from experiments.report.grouped import View
-    from experiments.report.plain import page, screen
     from experiments.report.tables.all import BUILDERS, chosen, first_screen, write
     from experiments.report.tables.table import markdown
+    from experiments.report.terminal.plain import page, screen
 
     others = own.found("table", given.config_dir, given.also, tuple(BUILDERS))
     records = load(given)

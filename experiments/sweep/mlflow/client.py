@@ -41,7 +41,7 @@ def client_of(store: Store) -> Any:
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic", "urllib3"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what it does not take is told in a line
     _hurry()
     return MlflowClient(tracking_uri=tracking_uri(store.results))
 

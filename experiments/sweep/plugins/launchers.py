@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from dpdsyn.checks import InputError
-from dpdsyn.synthesizer import named
 from experiments.sweep.overrides import UsageError
 
 _PLUGINS = ("hydra.", "hydra_plugins.")
@@ -21,6 +20,8 @@ def launcher(context: Any, job: Callable[[Any], Any], config: Any) -> Any:
     from hydra.core.plugins import Plugins
     from hydra.plugins.launcher import Launcher
     from omegaconf import OmegaConf
+
+    from dpdsyn.synthesizer import named
 
     parameters: dict[str, Any] = OmegaConf.to_container(config.hydra.launcher, resolve=True)  # type: ignore[assignment]
     target = parameters.pop("_target_", None)

@@ -18,7 +18,6 @@ from typing import Any
 
 from dpdsyn.checks import InputError, whole_number
 from experiments.configuration import option_path, read_file, read_option
-from experiments.evaluation.metrics import ALSO
 from experiments.records.parts import Evaluation, Fidelity, Seconds
 from experiments.records.record import METRICS, OF_NUMBERS
 from experiments.sweep.composing import hydra_with
@@ -32,7 +31,7 @@ from experiments.typed import suggestion
 NAME = "optuna"
 _TRIED = ("synthesizer", "encoding")
 _LISTED = ("dataset", "seed", "privacy")
-_MORE = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "r2", "accuracy_best", *ALSO)  # is better
+_MORE = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "r2", "accuracy_best", "rarest_average_precision")  # is better
 _UNCLEAR = ("calibration_slope", "positive_rate")  # of numbers that records have, those whose best is in between
 
 
@@ -215,6 +214,8 @@ def _checked(tuning: Tuning) -> Tuning:
 
 def _direction(settings: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     """Raises UsageError for an objective that records do not have, and for one of which it is not known and not said."""
+    from experiments.evaluation.metrics import ALSO
+
     objective, direction = settings.get("objective"), settings.get("direction")
     judged = Evaluation.of({key: value for key, value in evaluation.items() if key != "name"})
     known = [*METRICS, *ALSO, *OF_NUMBERS, *judged.own_metrics]

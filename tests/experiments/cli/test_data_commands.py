@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -129,7 +128,7 @@ def test_the_best_possible_accuracy_stands_above_the_methods(dpdsyn: Dpdsyn) -> 
         "synthesizer=real", "evaluation.evaluators=[logistic]",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\| best possible +\| -", done.stdout) and "0.950" in done.stdout
+    assert "best possible accuracy: simulated (order=1, rows=3000) 0.950" in done.stdout
     refused = dpdsyn("run", "dataset=simulated", "dataset.generator.order=99", "synthesizer=real")
     assert refused.returncode == 2 and "order is 99; it cannot exceed the number of columns, 12" in refused.stderr
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def test_all_run_as_the_readme_says(example: Dpdsyn, tmp_path: Path) -> None:
     unverified = example(
         readme_command("dpdsyn run --config-dir experiments/examples/conf dataset=my_data synthesizer=laplace_columns")
     )
-    assert unverified.returncode == 0 and "| laplace_columns" in unverified.stdout and "| unverified |" in unverified.stdout
+    assert unverified.returncode == 0 and re.search(r"laplace_columns .* unverified ", unverified.stdout)
     polite = example(
         readme_command("dpdsyn run --config-dir experiments/examples/conf -m dataset=my_data synthesizer=my_method,real seed=1")
     )

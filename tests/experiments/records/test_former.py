@@ -45,7 +45,7 @@ FORMAT_2: dict[str, Any] = {
         "parameters": {"epochs": 1},
         "guarantee": "none",
     },
-    "privacy": {"epsilon": 1.0, "delta": 1e-6, "spent": None, "ledger": [{"label": "rows"}]},
+    "privacy": {"epsilon": 1.0, "delta": 1e-6, "spent": None, "ledger": [{"mechanism": "Unprotected", "label": "rows"}]},
     "seconds": {"fit": 1.0, "sample": 0.5, "total": 1.5, "cell": 4.0},
     "metrics": {"logistic": {"accuracy": 0.5}},
     "fidelity": {"tvd1": 0.1, "tvd2": 0.2},

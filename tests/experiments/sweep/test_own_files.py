@@ -136,7 +136,7 @@ def test_a_retry_goes_on_after_a_command_that_cannot_be_read_any_more(
     done: list[Any] = []
     monkeypatch.setattr(sweep, "failures", lambda store: [(one, [Failed()]) for one in (gone, other)])
     monkeypatch.setattr(
-        sweep, "sweep", lambda request, retried: done.append(request) or sweep.Outcome(other, Store(tmp_path), 0, 0, [])
+        sweep, "sweep", lambda request, *_: done.append(request) or sweep.Outcome(other, Store(tmp_path), 0, 0, [])
     )
     assert retry([]) == 2
     assert [request.arguments for request in done] == [

@@ -16,6 +16,7 @@ pytest.importorskip("optuna", reason="the extra `test` installs it")
 
 from experiments.cli.main import main
 from experiments.records.store import Store
+from experiments.sweep import launch
 from experiments.sweep.overrides import UsageError, parsed
 from experiments.sweep.plan import Plans
 from experiments.sweep.plugins import tracked, tuner
@@ -51,7 +52,7 @@ class Launched:
         monkeypatch.setattr(tuner, "running", lambda *_: nullcontext())
         monkeypatch.setattr(tracked, "note", lambda *_: None)
 
-    def launch(self, plan: Any, request: Any, store: Store, todo: Any, *_: Any) -> list[str]:
+    def launch(self, plan: Any, request: Any, store: Store, todo: Any, *_: Any) -> launch.Launched:
         for planned in todo:
             if self.stops_after is not None and len(self.done) >= self.stops_after:
                 raise KeyboardInterrupt
@@ -60,7 +61,7 @@ class Launched:
             failed = {"status": "failed", "error": "broken", "metrics": {}}
             store.write(replace(record(**(failed if planned.seed in self.broken else ended)), run_id=planned.run_id))
             self.done.append(planned.run_id)
-        return []
+        return launch.Launched(len(todo), [])
 
 
 @pytest.fixture

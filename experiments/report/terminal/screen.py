@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import fmean
 
+from dpdsyn.spends import DRAFTED
 from experiments.records.parts import Environment
 from experiments.records.record import Record
 from experiments.report.cases import Case, Method
 from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import mean_of, median_of, metric
-from experiments.report.plain import cut, in_parts
 from experiments.report.roles import badge
+from experiments.report.tables import own_metrics
 from experiments.report.tables.cells import number
+from experiments.report.terminal.plain import cut, in_parts, page
 from experiments.report.verdict import learnt
 
 _LISTED = 5  # kinds of failures that are named
@@ -53,7 +55,20 @@ def overview(view: View, width: int, height: int) -> str:
     for chosen, name, word in ((view.of_classes, "accuracy", "accuracy"), (numeric, "r2", "R2")):
         if chosen.groups:
             made += [*([""] if made else []), *_scored(chosen, name, word, width, max(left - len(made), _LEAST))]
-    return "\n".join([*made, *([""] if failed else []), *failed])
+    told = [*_known(view, width), *page(own_metrics.build(view), width).splitlines()]
+    return "\n".join([*made, *([""] if told else []), *told, *([""] if failed else []), *failed])
+
+
+def _known(view: View, width: int) -> list[str]:
+    """What has to be known of these numbers: the best that is possible, and whom a guarantee is for if it is no row."""
+    ceilings = {str(case.dataset): g.runs[0].dataset.ceiling for case, groups in view.cases.items() for g in groups if g.runs}
+    lines = [f"best possible accuracy: {title} {most:.3f}" for title, most in ceilings.items() if most is not None]
+    units = sorted({record.privacy.unit for record in view.records} - {"row"})
+    lines += [f"Guarantees are for one {unit}, added or removed." for unit in units]
+    read_off = {r.dataset.name for r in view.records if DRAFTED in {entry["label"] for entry in r.privacy.ledger}}
+    lines += [f"no DP guarantee (schema read off the rows): {name}" for name in sorted(read_off)]
+    warned = dict.fromkeys(record.dataset.caution for record in view.records if record.dataset.caution)
+    return [line for text in [*lines, *(f"Caution: {caution}." for caution in warned)] for line in textwrap.wrap(text, width)]
 
 
 def _scored(view: View, name: str, word: str, width: int, height: int) -> list[str]:

@@ -7,7 +7,7 @@ from builders.records import changed, few, one, record
 
 from experiments.records.record import Record
 from experiments.report.grouped import View
-from experiments.report.screen import lighter, overview
+from experiments.report.terminal.screen import lighter, overview
 
 
 def shown(records: list[Record], width: int = 100, height: int = 40) -> list[str]:

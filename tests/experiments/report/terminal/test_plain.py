@@ -8,9 +8,9 @@ import pytest
 from builders.records import few
 
 from experiments.report.grouped import View
-from experiments.report.plain import page, plain, screen
 from experiments.report.tables.all import chosen, first_screen
 from experiments.report.tables.table import Table, of_methods
+from experiments.report.terminal.plain import page, plain, screen
 
 TABLE = Table(
     "A title",
