@@ -232,6 +232,8 @@ class Ledger:
     def claim(self, label: str) -> None:
         """Record that a mechanism costs what its author states, which nobody here verified."""
         self._claims = True
+        if self._parent is not None:
+            self._parent.claim(label)
 
     @property
     def guarantee(self) -> str:

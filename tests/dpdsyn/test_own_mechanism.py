@@ -164,6 +164,8 @@ def test_no_cap_covers_a_stated_event() -> None:
         table(ledger).stated(Counts())
     with pytest.raises(BudgetExceeded):
         Ledger(ZCDP(0.5)).open([stated(LaplaceDpEvent(50.0))])
+    Ledger(ZCDP(0.1), parent=ledger).claim("a nested one's, if a cap ever covered it")
+    assert ledger.guarantee == "unverified"
     with pytest.raises(BudgetExceeded):
         Ledger(Budget(1.0, DELTA)).open([stated(LaplaceDpEvent(0.9))])
 

@@ -19,7 +19,8 @@ def build(view: View) -> list[Table]:
         f"Written down in conf/experiment/{FILE}.yaml (sha256 {told.sha256}) before the first of these runs. Seeds: {seeds}.",
         "Found: the mean over data sets, each counting alike, of ratios or differences on the same splits. Holds, refuted: the "
         "whole interval lies on that side of the bound, so that either verdict is wrong in at most one of twenty repetitions; "
-        "else not shown, as is what lacks a table. Seconds: ratios of medians of runs alone, without an interval.",
+        "else not shown, as is what lacks a table; nothing is adjusted over claims. Seconds: ratios of medians of runs alone, "
+        "without an interval.",
     ]
     return [Table("Claims, and what became of them", columns, [_row(one) for one in found], notes)]
 
