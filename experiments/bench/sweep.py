@@ -57,7 +57,7 @@ def main() -> None:
     for name, measure in (
         ("dpdsyn --help", lambda: _light("--help")),
         ("dpdsyn list", lambda: _light("list")),
-        ("dpdsyn status, empty folder", lambda: _light("status")),
+        ("dpdsyn status (empty folder)", lambda: _light("status")),
         ("a run beyond its own work, warm worker", lambda: _overhead(given.runs)),
         (f"dpdsyn status over {finished} finished runs", lambda: _status(finished)),
         (f"resumed sweep of {finished} finished runs, plan unknown", lambda: _resumed(finished, known=False)),
