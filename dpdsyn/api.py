@@ -30,6 +30,7 @@ from dpdsyn.learnt import told
 from dpdsyn.made_columns import far_first
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
+from dpdsyn.partitioned_rows import Workers
 from dpdsyn.preflight import BrokenRuleWarning, PreflightWarning
 from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
@@ -102,8 +103,9 @@ class DPDSyn:
         confirm_kinds: bool = False,
         evaluate: float | None = None,
         hold_out: float | None = None,
+        workers: Workers | None = None,
     ) -> Self:
-        """Learn from the rows of a table: a frame, or the path of a Parquet file, which is read piece by piece.
+        """Learn from the rows of a table: a frame, or the path of a Parquet file, or of a folder of them, read piece by piece.
 
         A frame is one of pandas, or of polars or another library that speaks Arrow or has `to_pandas` (`dpdsyn.frames`).
 
@@ -115,7 +117,8 @@ class DPDSyn:
         schema says that they were guessed from cells; the guarantee names this assumption. evaluate: a share of the budget, which
         buys a private estimate of how good models are that learn from the synthetic rows (`dpdsyn.private_evaluation`), on the
         rows of the table, or on the part `hold_out` of them (frames only), which the release is then not made of
-        (`dpdsyn.held_out`).
+        (`dpdsyn.held_out`). workers: who counts and samples the rows of Parquet files, such as those of a cluster
+        (`dpdsyn.ray_workers`); what comes out is the same. What is learnt of an open schema, and preflight, this process reads.
         Raises ValueError if a parameter, the schema or the table cannot be meant, or if nothing can be learnt of the target or of
         any column with this budget. Warns of a budget that promises little, and of a schema whose `rows_public` is far from the
         noisy number of rows.
@@ -128,6 +131,8 @@ class DPDSyn:
         refuse_contradictions(public)
         table = _named(table)
         private_evaluation.check(table, evaluate, hold_out)
+        if workers is not None and not isinstance(table, Path):
+            raise InputError("workers read Parquet files; a frame lies in this process: give the path of a file or a folder")
         said = cautions(self.epsilon, budget.delta, public.rows_public)
         _warn(said)
         key, noise, fitting, sampling = self._streams()
@@ -141,7 +146,7 @@ class DPDSyn:
         try:
             multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
             kept, others = (table, None) if hold_out is None else holding.sides(cast(pd.DataFrame, table), public, hold_out, key)
-            private, closed = self._behind(kept, holding.fewer(public, hold_out), ledger, noise, key)
+            private, closed = self._behind(kept, holding.fewer(public, hold_out), ledger, noise, key, workers)
             _refuse_skipped(method, closed, budget)
             self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
             closed = holding.of_all(closed, public, hold_out)
@@ -323,9 +328,25 @@ class DPDSyn:
         return Ledger(budget)
 
     def _behind(
-        self, table: pd.DataFrame | Path, schema: Schema, ledger: Ledger, noise: np.random.Generator, key: bytes
+        self,
+        table: pd.DataFrame | Path,
+        schema: Schema,
+        ledger: Ledger,
+        noise: np.random.Generator,
+        key: bytes,
+        workers: Workers | None = None,
     ) -> tuple[PrivateTable, Schema]:
-        return _private(table, schema, ledger, noise, key)
+        """The rows behind mechanisms, and the closed schema: what was open is learnt. key: of contribution bounding."""
+        if schema.is_open:
+            private = DomainLearning().learn(RawTable(table, schema, ledger, noise, key, workers=workers))
+            most = 1 if private.schema.person else schema.max_rows_per_person or 1
+            rows = schema.rows_public or private.schema.rows_public * most
+            person, many = schema.person, schema.max_rows_per_person
+            return private, replace(private.schema, person=person, max_rows_per_person=many, rows_public=rows)
+        if isinstance(table, Path):
+            return PrivateTable(stream(table, schema, workers), schema, ledger, noise), schema
+        encoded, bounded = used_rows(table, schema, key)
+        return PrivateTable(Rows(encoded, bounded.persons, schema.max_rows_per_person or 1), schema, ledger, noise), schema
 
     def _begin_sampling(self) -> None:
         """Of a model that was loaded."""
@@ -374,20 +395,3 @@ def _refuse_skipped(method: GuidedSynthesizer, schema: Schema, budget: Budget) -
 def _named(table: Any) -> pd.DataFrame | Path:
     """A frame whose names are texts, or a path. Raises InputError for anything else."""
     return Path(table) if isinstance(table, str | Path) else as_pandas(table)
-
-
-def _private(
-    table: pd.DataFrame | Path, schema: Schema, ledger: Ledger, noise: np.random.Generator, key: bytes
-) -> tuple[PrivateTable, Schema]:
-    """The rows behind mechanisms, and the closed schema: what was open is learnt. key: of contribution bounding."""
-    if schema.is_open:
-        private = DomainLearning().learn(RawTable(table, schema, ledger, noise, key))
-        rows = schema.rows_public or private.schema.rows_public * (
-            1 if private.schema.person else schema.max_rows_per_person or 1
-        )
-        known = replace(private.schema, person=schema.person, max_rows_per_person=schema.max_rows_per_person, rows_public=rows)
-        return private, known
-    if isinstance(table, Path):
-        return PrivateTable(stream(table, schema), schema, ledger, noise), schema
-    encoded, bounded = used_rows(table, schema, key)
-    return PrivateTable(Rows(encoded, bounded.persons, schema.max_rows_per_person or 1), schema, ledger, noise), schema

@@ -14,13 +14,11 @@ are. All is done in whole numbers, so the counts are those of `dpdsyn.private_ta
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
 import numpy as np
-
-from dpdsyn.rows import Chunks
 
 Columns = tuple[int, ...]  # positions, in the order that `_ordered` gives to their set
 
@@ -32,12 +30,12 @@ _ROWS_A_CELL = 8  # that there are at least for a block that stands for several 
 _ONE = 1 << 20  # more than there are columns
 
 
-def counted(chunks: Chunks, sizes: Sequence[int], queries: Sequence[Sequence[int]], rows_public: int) -> Iterator[np.ndarray]:
+def counted(count: Count, sizes: Sequence[int], queries: Sequence[Sequence[int]], rows_public: int) -> Iterator[np.ndarray]:
     """How many rows there are of each combination of values, query by query: int64, contiguous, not to be written to.
 
-    chunks: gives all rows piece by piece, each of shape (rows, columns), whole numbers from 0. sizes: how many values each column
-    has, shape (columns,). queries: positions of columns, in any order; a column may stand there twice. Each answer has the shape
-    of its query's sizes. rows_public: about how many rows there are; only time depends on it.
+    count: counts the cells of blocks in all rows, as `counts_of` does. sizes: how many values each column has, shape
+    (columns,). queries: positions of columns, in any order; a column may stand there twice. Each answer has the shape of its
+    query's sizes. rows_public: about how many rows there are; only time depends on it.
 
     Memory: the answers of so many queries, one after another, as have 2^25 cells together, are made at once, in one pass over the
     rows; no more than these, as many cells of blocks, and a piece of the rows are held.
@@ -45,7 +43,7 @@ def counted(chunks: Chunks, sizes: Sequence[int], queries: Sequence[Sequence[int
     """
     sets = [_ordered(query, sizes, rows_public) for query in queries]
     for first, end in _runs([math.prod(sizes[c] for c in columns) for columns in sets], sets):
-        tables = _tables(chunks, sizes, list(dict.fromkeys(sets[first:end])), rows_public)
+        tables = _tables(count, sizes, list(dict.fromkeys(sets[first:end])), rows_public)
         for columns, query in zip(sets[first:end], queries[first:end], strict=True):
             yield _arranged(tables[columns], columns, query)
         del tables  # before the next are made
@@ -95,6 +93,9 @@ class Block:
     answers: tuple[Columns, ...]
 
 
+Count = Callable[[Sequence[int], Sequence[Block]], list[np.ndarray]]  # of all rows, as `counts_of`
+
+
 def blocks(sizes: Sequence[int], sets: Sequence[Columns], rows: int) -> list[Block]:
     """Tables to count, in alphabetical order, and which of the sets of columns each answers; every set is answered once.
 
@@ -132,13 +133,19 @@ def blocks(sizes: Sequence[int], sets: Sequence[Columns], rows: int) -> list[Blo
 # --- counting, and summing -------------------------------------------------------------------------------------
 
 
-def _tables(chunks: Chunks, sizes: Sequence[int], sets: Sequence[Columns], rows: int) -> dict[Columns, np.ndarray]:
-    """The counts of every set of columns, in one pass over the rows."""
-    planned = blocks(sizes, sets, rows)
+def counts_of(chunks: Iterable[np.ndarray], sizes: Sequence[int], planned: Sequence[Block]) -> list[np.ndarray]:
+    """The counts of each block's cells, flat, int64, in one pass. chunks: all rows, each piece of shape (rows, columns)."""
     counts = [np.zeros(math.prod(sizes[c] for c in block.columns), dtype=np.int64) for block in planned]
-    for chunk in chunks():
+    for chunk in chunks:
         for start in range(0, len(chunk), _PIECE):
             _count(chunk[start : start + _PIECE], sizes, planned, counts)
+    return counts
+
+
+def _tables(count: Count, sizes: Sequence[int], sets: Sequence[Columns], rows: int) -> dict[Columns, np.ndarray]:
+    """The counts of every set of columns, in one pass over the rows."""
+    planned = blocks(sizes, sets, rows)
+    counts = count(sizes, planned)
     tables: dict[Columns, np.ndarray] = {}
     while planned:  # so that what has been summed is let go
         block = planned.pop()

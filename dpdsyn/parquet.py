@@ -1,9 +1,13 @@
-"""Rows of a Parquet file, read and encoded piece by piece, for tables larger than memory."""
+"""Rows of Parquet files, read and encoded piece by piece, for tables larger than memory.
+
+A table is a file, or a folder whose files of that kind are its parts, in the order of their names.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +15,65 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.column import SchemaError
-from dpdsyn.rows import StreamedRows
+from dpdsyn.partitioned_rows import PartitionedRows, Workers
 from dpdsyn.schema import Schema
 
+ENDING = ".parquet"
 _ROWS = 1 << 18  # read at once
 
 
-def stream(path: Path, schema: Schema) -> StreamedRows:
-    """The rows of a Parquet file, encoded as they are read.
+def stream(path: Path, schema: Schema, workers: Workers | None = None) -> PartitionedRows:
+    """The rows of Parquet files, encoded as they are read. workers: who reads them; this process, unless it is said.
 
     Raises SchemaError, naming the file, for a file that is no Parquet or has other columns, or for a schema that names a
     person (rows of each cannot be chosen from pieces).
     """
     _check(path, schema)
-    return StreamedRows(lambda: _encoded(path, schema))
+    none = np.empty((0, len(schema.columns)), dtype=schema.dtype)
+    return PartitionedRows(list(_parts(path, schema)), none, workers)
 
 
 def pieces(path: Path, schema: Schema) -> Iterator[pd.DataFrame]:
-    """The rows of a Parquet file as frames, the columns of the schema alone. Raises SchemaError as `stream` does."""
-    import pyarrow.parquet as pq
-
+    """The rows of Parquet files as frames, the columns of the schema alone. Raises SchemaError as `stream` does."""
     _check(path, schema)
-    with _readable(path), pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_ROWS, columns=list(schema.names)):
-            yield frame_of(batch)[list(schema.names)]
+    for part in _parts(path, schema):
+        yield from part.frames()
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that a table lies in. Raises SchemaError for a folder without any."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(path.glob(f"*{ENDING}"))
+    if not files:
+        raise SchemaError(f"{path} is a folder without a file that ends in {ENDING}")
+    return files
+
+
+@dataclass(frozen=True)
+class ParquetPart:
+    """One row group of a file. first: how many rows of the table lie before it. It travels to workers, who find the same path."""
+
+    path: Path
+    group: int
+    first: int
+    schema: Schema
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """Its rows, piece by piece."""
+        import pyarrow.parquet as pq
+
+        names = list(self.schema.names)
+        with _readable(self.path), pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(_ROWS, row_groups=[self.group], columns=names):
+                yield frame_of(batch)[names]
+
+    def read(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        wanted, place = self.schema.select(self.schema.names), self.first
+        for frame in self.frames():
+            encoded, kept = wanted.encode_all(frame)
+            yield encoded, place + np.flatnonzero(kept)
+            place += len(frame)
 
 
 def _check(path: Path, schema: Schema) -> None:
@@ -42,18 +81,22 @@ def _check(path: Path, schema: Schema) -> None:
 
     if schema.person is not None:
         raise SchemaError(f"{path}: rows of each person cannot be chosen while streaming; give the table as a frame")
-    with _readable(path), pq.ParquetFile(path) as file:
-        schema.check_names(file.schema_arrow.names)
+    for file_path in files_of(path):
+        with _readable(file_path), pq.ParquetFile(file_path) as file:
+            schema.check_names(file.schema_arrow.names)
 
 
-def _encoded(path: Path, schema: Schema) -> Iterator[np.ndarray]:
-    wanted = schema.select(schema.names)
-    none = True
-    for frame in pieces(path, schema):
-        none = False
-        yield wanted.encode(frame)
-    if none:
-        yield np.empty((0, len(schema.columns)), dtype=schema.dtype)
+def _parts(path: Path, schema: Schema) -> Iterator[ParquetPart]:
+    """The row groups of all files, in their order."""
+    import pyarrow.parquet as pq
+
+    first = 0
+    for file_path in files_of(path):
+        with _readable(file_path), pq.ParquetFile(file_path) as file:
+            sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        for group, size in enumerate(sizes):
+            yield ParquetPart(file_path.absolute(), group, first, schema)
+            first += size
 
 
 def frame_of(batch: Any) -> pd.DataFrame:
@@ -85,11 +128,14 @@ def declares_text(kind: Any) -> bool:
 
 
 def texts_of(path: Path) -> frozenset[str]:
-    """The columns that a Parquet file declares as texts. Raises SchemaError for a file that is no Parquet."""
+    """The columns that Parquet files declare as texts. Raises SchemaError for a file that is no Parquet."""
     import pyarrow.parquet as pq
 
-    with _readable(path), pq.ParquetFile(path) as file:
-        return frozenset(field.name for field in file.schema_arrow if declares_text(field.type))
+    found = frozenset[str]()
+    for file_path in files_of(path):
+        with _readable(file_path), pq.ParquetFile(file_path) as file:
+            found |= {field.name for field in file.schema_arrow if declares_text(field.type)}
+    return found
 
 
 def _cells(column: Any, whole: dict[Any, Any]) -> pd.Series:

@@ -211,7 +211,7 @@ class PrivateTable:
         names = list(dict.fromkeys(name for query in queries for name in query))
         place = dict(zip(names, self.schema.positions(names), strict=True))
         positions = [[place[name] for name in query] for query in queries]
-        return counted(self.__rows.chunks, self.schema.sizes, positions, self.schema.rows_public)
+        return counted(self.__rows.counts, self.schema.sizes, positions, self.schema.rows_public)
 
     def __scores(self, queries: Sequence[Query], score: Score) -> np.ndarray:
         """Of exact marginals, each row weighing what its unit has for it. Raises ValueError for scores that are not finite."""

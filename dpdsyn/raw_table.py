@@ -26,6 +26,7 @@ from dpdsyn.exact_noise import rounded_gaussian
 from dpdsyn.grids import Grid, Values
 from dpdsyn.noisy_tree import coarser
 from dpdsyn.parquet import pieces, stream, texts_of
+from dpdsyn.partitioned_rows import Workers
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
@@ -43,10 +44,10 @@ class GridError(AssertionError):
 class RawTable:
     """Raw rows that are reached through mechanisms only.
 
-    table: a frame, or the path of a Parquet file, which is read piece by piece, once for each call. schema: which may be open.
+    table: a frame, or the path of Parquet files, which are read piece by piece, once for each call. schema: which may be open.
     texts: the columns that the file declares as texts, which is public.
-    key: of contribution bounding (`dpdsyn.contribution_bounding`), needed where the schema names a person. Raises SchemaError for
-    a table with other columns.
+    key: of contribution bounding (`dpdsyn.contribution_bounding`), needed where the schema names a person. workers: who reads the
+    rows of Parquet files once they are encoded. Raises SchemaError for a table with other columns.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class RawTable:
         rng: np.random.Generator,
         key: bytes = b"",
         verify: bool = False,
+        workers: Workers | None = None,
     ) -> None:
         self.schema = schema
         self.ledger = ledger
@@ -72,7 +74,7 @@ class RawTable:
         else:
             stream(table, schema)  # which refuses what cannot be read so
             self.__frames = lambda: (frame[_usable(frame, schema)] for frame in pieces(table, schema))
-            self.__encoded = lambda closed: stream(table, closed)
+            self.__encoded = lambda closed: stream(table, closed, workers)
 
     def __repr__(self) -> str:
         return f"RawTable({len(self.schema.columns)} columns)"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
+from functools import partial
 
 import numpy as np
 
+from dpdsyn.counting import Block, counts_of
 from dpdsyn.exact_noise import gaps
 
 Chunks = Callable[[], Iterator[np.ndarray]]
@@ -36,6 +38,10 @@ class Rows:
     def chunks(self) -> Iterator[np.ndarray]:
         """All rows, piece by piece."""
         yield self._encoded
+
+    def counts(self, sizes: Sequence[int], planned: Sequence[Block]) -> list[np.ndarray]:
+        """The counts of each block's cells, as `dpdsyn.counting.counts_of` gives them."""
+        return counts_of(self.chunks(), sizes, planned)
 
     def batch(self, rate: float, left: int, rng: np.random.Generator) -> np.ndarray:
         """The rows of a Poisson sample of units; `left` such samples, this one included, are still going to be asked for."""
@@ -84,29 +90,37 @@ class StreamedRows(Rows):
             pairs = poisson_sample(len(chunk) * steps, rate, rng)
             rows.append(chunk[pairs // steps])
             owners.append(pairs % steps)
-        drawn, owner = np.concatenate(rows), np.concatenate(owners)
-        order = np.argsort(owner, kind="stable")
-        return np.split(drawn[order], np.searchsorted(owner[order], np.arange(1, steps))), rate
+        return by_step(np.concatenate(rows), np.concatenate(owners), steps), rate
 
     def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Rows:
         return StreamedRows(lambda: map(change, self._chunks()))
 
 
 def only(positions: Sequence[int]) -> Callable[[np.ndarray], np.ndarray]:
-    """The change that keeps some columns."""
-    return lambda encoded: encoded[:, positions]
+    """The change that keeps some columns. Like every change it can be sent to another process."""
+    return partial(_only, positions=list(positions))
 
 
 def recoded(mappings: Mapping[int, np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
     """The change that encodes some columns anew; a mapping holds the new code at the place of each old one."""
+    return partial(_recoded, mappings=dict(mappings))
 
-    def change(encoded: np.ndarray) -> np.ndarray:
-        encoded = encoded.copy()
-        for position, mapping in mappings.items():
-            encoded[:, position] = mapping[encoded[:, position]]
-        return encoded
 
-    return change
+def _only(encoded: np.ndarray, positions: list[int]) -> np.ndarray:
+    return encoded[:, positions]
+
+
+def _recoded(encoded: np.ndarray, mappings: dict[int, np.ndarray]) -> np.ndarray:
+    encoded = encoded.copy()
+    for position, mapping in mappings.items():
+        encoded[:, position] = mapping[encoded[:, position]]
+    return encoded
+
+
+def by_step(rows: np.ndarray, owners: np.ndarray, steps: int) -> list[np.ndarray]:
+    """The sample of each step, its rows in their order. owners: the step of each row, shape (rows,)."""
+    order = np.argsort(owners, kind="stable")
+    return np.split(rows[order], np.searchsorted(owners[order], np.arange(1, steps)))
 
 
 def poisson_sample(rows: int, rate: float, rng: np.random.Generator) -> np.ndarray:

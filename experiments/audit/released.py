@@ -27,6 +27,7 @@ from dpdsyn.api import DPDSyn
 from dpdsyn.checks import InputError
 from dpdsyn.contribution_bounding import used_rows
 from dpdsyn.method import GuidedSynthesizer
+from dpdsyn.partitioned_rows import Workers
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_evaluation import LABEL, check_share
 from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable
@@ -175,7 +176,13 @@ class WatchedRelease(DPDSyn):
         return self._own
 
     def _behind(
-        self, table: pd.DataFrame | Path, schema: Schema, ledger: Ledger, noise: np.random.Generator, key: bytes
+        self,
+        table: pd.DataFrame | Path,
+        schema: Schema,
+        ledger: Ledger,
+        noise: np.random.Generator,
+        key: bytes,
+        workers: Workers | None = None,
     ) -> tuple[PrivateTable, Schema]:
         assert isinstance(table, pd.DataFrame)
         here, there = (self._sides(frame, key) for frame in self._tables.frames[:: -1 if self._present else 1])

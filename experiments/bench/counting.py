@@ -18,7 +18,7 @@ import numpy as np
 from dpdsyn.column import Column
 from dpdsyn.counting import counted
 from dpdsyn.private_table import Query, marginal
-from dpdsyn.rows import Chunks
+from dpdsyn.rows import Chunks, StreamedRows
 from dpdsyn.schema import Schema
 from experiments.configuration import read_option
 from experiments.data import datasets
@@ -59,7 +59,7 @@ def _row(name: str, schema: Schema, chunks: Chunks, repeats: int) -> None:
     queries: list[Query] = [*itertools.combinations(schema.names, 2), *((*pair, str(schema.target)) for pair in pairs)]
     positions = [schema.positions(query) for query in queries]
     before, expected = _best(lambda: _naive(chunks, schema, queries), repeats)
-    after, found = _best(lambda: list(counted(chunks, schema.sizes, positions, schema.rows_public)), repeats)
+    after, found = _best(lambda: list(counted(StreamedRows(chunks).counts, schema.sizes, positions, schema.rows_public)), repeats)
     assert all(map(np.array_equal, found, expected)), "the counts differ"
     numbers = f"{expected[0].sum():,} | {len(schema.columns)} | {len(queries)} | {1000 * before:.0f} | {1000 * after:.0f}"
     print(f"| {name} | {numbers} |", flush=True)

@@ -175,8 +175,8 @@ def synthesize(request: Request) -> int:
         warnings.simplefilter("ignore", WeakGuaranteeWarning)
         warnings.simplefilter("ignore", RowCountWarning)
         try:
-            bought = {"evaluate": request.evaluate, "hold_out": request.hold_out}
-            model.fit(table, schema, preflight=False, confirm_kinds=request.confirm_kinds, **bought)
+            confirmed, asked, part = request.confirm_kinds, request.evaluate, request.hold_out
+            model.fit(table, schema, preflight=False, confirm_kinds=confirmed, evaluate=asked, hold_out=part)
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
     if request.private_page is None:

@@ -73,7 +73,7 @@ def test_counts_are_the_naive_ones(case: dict[str, Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("piece", "most_cells", "most_sets", "block_cells"):
             patch.setattr(counting, f"_{name.upper()}", case[name])
-        found = list(counted(lambda: iter(pieces), case["sizes"], case["queries"], case["rows_public"]))
+        found = list(counted(StreamedRows(lambda: iter(pieces)).counts, case["sizes"], case["queries"], case["rows_public"]))
     assert_same(found, naive(case["encoded"], case["sizes"], case["queries"]))
 
 
@@ -82,7 +82,7 @@ def test_all_pairs_and_triples_with_a_target_are_the_naive_ones(rows: int) -> No
     sizes = [16, 3, 43, 8, 2, 7, 16, 5, 9, 2]
     queries = pairs_and_triples(len(sizes))
     encoded = encoded_of(sizes, rows)
-    assert_same(list(counted(lambda: iter([encoded]), sizes, queries, 5000)), naive(encoded, sizes, queries))
+    assert_same(list(counted(Rows(encoded).counts, sizes, queries, 5000)), naive(encoded, sizes, queries))
 
 
 def pairs_and_triples(columns: int) -> list[tuple[int, ...]]:
@@ -97,7 +97,7 @@ def test_rows_may_lie_in_memory_in_any_way(layout: str) -> None:
     encoded = encoded_of(sizes, 500)
     laid = {"F": np.asfortranarray(encoded), "wide": encoded.astype(np.int64), "part": np.repeat(encoded, 2, axis=0)[::2]}
     queries = [(0, 1), (2, 1, 0), (2,)]
-    assert_same(list(counted(lambda: iter([laid[layout]]), sizes, queries, 500)), naive(encoded, sizes, queries))
+    assert_same(list(counted(Rows(laid[layout]).counts, sizes, queries, 500)), naive(encoded, sizes, queries))
 
 
 # --- which tables are counted ----------------------------------------------------------------------------------
@@ -145,20 +145,25 @@ def test_memory_is_bounded_however_many_cells_there_are(monkeypatch: pytest.Monk
         return iter([encoded])
 
     tracemalloc.start()
-    total = sum(int(counts.sum()) for counts in counted(chunks, sizes, list(itertools.combinations(range(12), 2)), 300))
+    total = sum(
+        int(counts.sum())
+        for counts in counted(StreamedRows(chunks).counts, sizes, list(itertools.combinations(range(12), 2)), 300)
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert total == 66 * 300 and len(passes) == 14
     assert peak < 1.5 * 8 * 50_000 + 200_000
     monkeypatch.setattr(counting, "_MOST_SETS", 3)
-    assert len(list(counted(chunks, sizes, [(i,) for i in range(12)] * 2, 300))) == 24 and len(passes) == 14 + 8
+    assert (
+        len(list(counted(StreamedRows(chunks).counts, sizes, [(i,) for i in range(12)] * 2, 300))) == 24 and len(passes) == 14 + 8
+    )
 
 
 def test_no_query_reads_no_row() -> None:
     def never() -> Iterator[np.ndarray]:
         pytest.fail("rows were read")
 
-    assert list(counted(never, [2, 3], [], 10)) == []
+    assert list(counted(StreamedRows(never).counts, [2, 3], [], 10)) == []
 
 
 @pytest.mark.parametrize(("sizes", "rows"), [((4, 40), 1000), ((40, 40), 1000)])
@@ -167,7 +172,7 @@ def test_a_value_that_no_encoding_gives_is_refused_without_a_word_of_it(sizes: t
     encoded[17] = sizes[0] - 1, 77
     for most in (1000, 10**9):
         with pytest.raises(ValueError, match=r"^encoded rows lie outside the schema's domain$") as raised:
-            list(counted(lambda: iter([encoded]), sizes, [(0, 1)], most))
+            list(counted(Rows(encoded).counts, sizes, [(0, 1)], most))
         assert raised.value.__suppress_context__
 
 
