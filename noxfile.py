@@ -128,14 +128,17 @@ def latex(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "pytest", "-q", "tests/services/test_latex.py", *session.posargs)
 
 
+_RAY = ("tests/services/test_ray.py", "tests/services/test_ray_fit.py")
+
+
 @nox.session
 def ray(session: nox.Session) -> None:
-    """Sweeps on a local Ray cluster of two nodes, in an environment of its own: Ray asks for older joblib and cloudpickle."""
+    """Sweeps and fits on a Ray cluster of two nodes, in an environment of its own: Ray asks for older joblib and cloudpickle."""
     home = Path(session.create_tmp()).parent / "environment"
     session.run(sys.executable, "-m", "venv", str(home))
     python = str(home / "bin" / "python")
     session.run(python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", "-e", ".[bench,test,ray]", external=True)
-    session.run(python, "-m", "pytest", "-q", "tests/services/test_ray.py", *session.posargs, external=True)
+    session.run(python, "-m", "pytest", "-q", *_RAY, *session.posargs, external=True)
 
 
 @nox.session

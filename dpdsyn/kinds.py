@@ -22,7 +22,7 @@ from dpdsyn.column import SchemaError
 from dpdsyn.date_forms import Dates, dates_of, finest, unlike_dates
 from dpdsyn.identifiers import CODE_REMARK, FEW, ID_REMARK, Naming, naming
 from dpdsyn.numerals import POINT_HINT, STRAY_POINT, with_points
-from dpdsyn.parquet import cells_of, declares_text, utf8
+from dpdsyn.parquet import cells_of, declares_text, files_of, utf8
 from dpdsyn.repeats import repeats
 from dpdsyn.schema_values import shortened
 from dpdsyn.sentinels import Sentinels
@@ -180,7 +180,7 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -
 
 
 def declared(path: Path) -> dict[str, Kind]:
-    """The kinds of a Parquet file's columns, by the types that it declares.
+    """The kinds of a Parquet file's columns, by the types that it declares; of a folder of them, its first file's.
 
     Of a moment the type does not say whether there is a time of day, so that this is guessed from cells. Remarks look at the
     first rows alone. Raises SchemaError for a file that is no Parquet, or that has columns of the same name.
@@ -188,6 +188,7 @@ def declared(path: Path) -> dict[str, Kind]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = files_of(path)[0]
     try:
         with pq.ParquetFile(path) as file:
             fields = file.schema_arrow

@@ -1,9 +1,9 @@
 """Time and memory against the number of rows.
 
-Run: python -m experiments.bench.scale 1e3 1e5 1e7 [--parquet FOLDER] [--order 2]
-Each size runs in a process of its own. Rows are simulated, with a known best possible accuracy, and are
-made, or read from Parquet, while the method streams over them: making or reading them is part of the time. The
-accuracy is that of a small tree ensemble trained on at most 200,000 synthetic rows and tested on 20,000 real ones.
+Run: python -m experiments.bench.scale 1e3 1e5 1e7 [--parquet FOLDER [--ray HOST:PORT]] [--order 2]
+Each size runs in a process of its own. Rows are simulated, with a known best possible accuracy, and are made, or read from
+Parquet, here or by the workers of a Ray cluster, while the method streams over them: making or reading them is part of the
+time. The accuracy is that of a small tree ensemble trained on at most 200,000 synthetic rows and tested on 20,000 real ones.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ def main() -> None:
     parser.add_argument(
         "--parquet", type=Path, metavar="FOLDER", help="write the rows into this folder first and stream from there"
     )
+    parser.add_argument("--ray", metavar="HOST:PORT", help="count and sample on this Ray cluster, whose nodes see the folder")
     parser.add_argument("--order", type=int, default=2)
     parser.add_argument("--epsilon", type=float, default=1.0)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.ray and not given.parquet:
+        parser.error("--ray: the workers read Parquet files; say where with --parquet")
     if given.one:
         sys.stdout.write(json.dumps(_measure(given.rows[0], given)) + "\n")
         return
@@ -41,6 +44,7 @@ def main() -> None:
     for rows in given.rows:
         command = [sys.executable, "-m", "experiments.bench.scale", str(rows), "--one", f"--order={given.order}"]
         command += [f"--epsilon={given.epsilon}"] + ([f"--parquet={given.parquet}"] if given.parquet else [])
+        command += [f"--ray={given.ray}"] if given.ray else []
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(done.stderr)
@@ -55,6 +59,7 @@ def _measure(rows: int, given: argparse.Namespace) -> dict[str, Any]:
     from dpdsyn.parquet import stream
     from dpdsyn.privacy import Budget, Ledger
     from dpdsyn.private_table import PrivateTable
+    from dpdsyn.ray_workers import RayWorkers
     from dpdsyn.rows import StreamedRows
     from dpdsyn.synthesizer import draw
 
@@ -64,7 +69,8 @@ def _measure(rows: int, given: argparse.Namespace) -> dict[str, Any]:
     file = given.parquet / f"simulated-{given.order}-{rows}.parquet" if given.parquet else None
     if file is not None and not file.exists():
         _write(source, file)
-    table = StreamedRows(lambda: source.chunks(rows, 0, TRAIN)) if file is None else stream(file, schema)
+    workers = RayWorkers(given.ray) if given.ray else None
+    table = StreamedRows(lambda: source.chunks(rows, 0, TRAIN)) if file is None else stream(file, schema, workers)
     noise, fitting, sampling = (np.random.default_rng(seed) for seed in np.random.SeedSequence(0).spawn(3))
     import torch  # noqa: F401 - imports are no part of the time
 

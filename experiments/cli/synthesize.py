@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 
     from dpdsyn.cautions import Caution
     from dpdsyn.conditions import Conditions
+    from dpdsyn.partitioned_rows import Workers
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     make = commands.add_parser("synthesize", help="a synthetic table from a CSV or Parquet file and its schema")
-    make.add_argument("table", type=Path, metavar="FILE")
+    make.add_argument("table", type=Path, metavar="FILE", help="CSV, a workbook, Parquet, or a folder of Parquet files")
     make.add_argument("--schema", type=Path, required=True, metavar="YAML")
     make.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv, .csv.gz or .parquet")
     make.add_argument("--target", help="the column to be predicted, if the schema does not name it")
@@ -70,6 +71,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     make.add_argument(
         "--model", type=Path, metavar="FILE", help="keep the fitted model, from which `dpdsyn sample` draws more rows for nothing"
     )
+    make.add_argument(
+        "--ray",
+        metavar="HOST:PORT",
+        help="count and sample the rows of Parquet files on this Ray cluster; auto: on this machine's",
+    )
     make.add_argument("--seed", type=int, help="for research only: seeded noise is not private")
     make.add_argument("--overwrite", action="store_true", help="replace an earlier release; its epsilon stays spent")
     make.add_argument("--draft", action="store_true", help="try out a schema that is still a draft, without any guarantee")
@@ -103,7 +109,7 @@ class Request:
     other data. evaluate, hold_out, private_page: as `DPDSyn.fit` and `experiments.page` have them. confirm_kinds: that the kinds
     of columns may be known, where they were guessed from cells. preflight: whether to hold the rows against the schema first.
     show_cells: whether it may quote cells. conditions: what rows are to be. first_id: where ids are numbered from.
-    model: where to keep the fitted model.
+    model: where to keep the fitted model. ray: the address of a cluster that reads the rows.
     """
 
     table: Path
@@ -133,6 +139,7 @@ class Request:
 
     first_id: int | None = None
     model: Path | None = None
+    ray: str | None = None
 
     @property
     def files(self) -> ReleaseFiles:
@@ -167,6 +174,7 @@ def synthesize(request: Request) -> int:
     say(f"reading {request.table}")
     pieces = streamed(request.table, request.reading, schema) and request.hold_out is None
     table = request.table if pieces else read_table(request.table, request.reading, not request.preflight, schema)
+    workers = _workers(request, pieces)
     if request.preflight:
         held_against(request.table, table, schema, request.reading, request.show_cells)
     say("learning under differential privacy")
@@ -176,7 +184,7 @@ def synthesize(request: Request) -> int:
         warnings.simplefilter("ignore", RowCountWarning)
         try:
             confirmed, asked, part = request.confirm_kinds, request.evaluate, request.hold_out
-            model.fit(table, schema, preflight=False, confirm_kinds=confirmed, evaluate=asked, hold_out=part)
+            model.fit(table, schema, False, confirmed, asked, part, workers)
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
     if request.private_page is None:
@@ -202,6 +210,20 @@ def synthesize(request: Request) -> int:
     if request.seed is not None:
         say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
     return 0
+
+
+def _workers(request: Request, pieces: bool) -> Workers | None:
+    """Who reads the rows. Raises InputError for rows that are not read piece by piece."""
+    if request.ray is None:
+        return None
+    if not pieces:
+        raise InputError(
+            f"--ray: workers read Parquet files as they are, and {request.table} is no such file, or its rows have to be chosen "
+            "by person, held out, or changed first"
+        )
+    from dpdsyn.ray_workers import RayWorkers
+
+    return RayWorkers(request.ray)
 
 
 def _check_output(request: Request) -> None:

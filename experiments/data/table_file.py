@@ -24,7 +24,7 @@ from dpdsyn.cells import canonical
 from dpdsyn.column import Column
 from dpdsyn.listed import Listed, is_number
 from dpdsyn.numerals import with_points
-from dpdsyn.parquet import declares_text, frame_of, utf8
+from dpdsyn.parquet import ENDING, declares_text, files_of, frame_of, utf8
 from dpdsyn.schema import Schema
 from experiments.data.errors import DataError
 from experiments.data.workbook import is_workbook, workbook_rows
@@ -102,8 +102,8 @@ def read_table(
 
 
 def is_parquet(path: Path) -> bool:
-    """By its first bytes, whatever its name. Raises DataError for what cannot be a table."""
-    return _first_bytes(path)[:4] == b"PAR1"
+    """By its first bytes, whatever its name; so is a folder of Parquet files. Raises DataError for what cannot be a table."""
+    return (path.is_dir() and any(path.glob(f"*{ENDING}"))) or _first_bytes(path)[:4] == b"PAR1"
 
 
 def _clean(cells: pd.Series, missing: set[str], decimal: str, column: Column | None, drafting: bool) -> pd.Series:
@@ -178,7 +178,9 @@ def _first_bytes(path: Path) -> bytes:
     if not path.exists():
         raise DataError(f"there is no file {path}")
     if path.is_dir():
-        raise DataError(f"{path} is a folder; name one CSV or Parquet file")
+        raise DataError(
+            f"{path} is a folder without Parquet files (*{ENDING}); name a CSV or Parquet file, or a folder of Parquet files"
+        )
     try:
         with _opened(path) as file:
             start = file.read(1 << 16)
@@ -288,7 +290,7 @@ def _parquet(path: Path, schema: Schema | None) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(path).read()
+    table = pa.concat_tables([pq.ParquetFile(file).read() for file in files_of(path)], promote_options="default")
     names = [str(name).strip() for name in table.column_names]
     _check_names(path, names)
     columns: dict[str, Any] = {}

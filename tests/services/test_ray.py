@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from builders.daemons import daemon, free_port, wait_until
+from builders.ray_cluster import ray_cluster
 
 from experiments.records.store import Store
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
-RAY = str(Path(sys.executable).with_name("ray"))
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment in which a command finds a cluster of two nodes, each with one processor."""
-    folder, port = tmp_path_factory.mktemp("ray"), free_port()
-    env = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(16).hex(), "RAY_USAGE_STATS_ENABLED": "0"}
-    common = ("--num-cpus=1", "--block", "--object-store-memory=100000000", "--disable-usage-stats")
-    head = ("--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}")
-    with daemon(folder / "head.log", RAY, "start", *head, *common, env=env):
-
-        def nodes() -> int:
-            call = [RAY, "status", f"--address=127.0.0.1:{port}"]
-            return subprocess.run(call, env=env, capture_output=True, text=True, check=False).stdout.count("1 node_")
-
-        wait_until(lambda: nodes() >= 1, 90, f"the head, see {folder}/head.log")
-        with daemon(folder / "node.log", RAY, "start", f"--address=127.0.0.1:{port}", *common, env=env):
-            wait_until(lambda: nodes() >= 2, 90, f"the second node, see {folder}/node.log")
-            yield {key: env[key] for key in env if key.startswith("RAY_")} | {"RAY_ADDRESS": f"127.0.0.1:{port}"}
+    with ray_cluster(tmp_path_factory.mktemp("ray")) as (env, _):
+        yield env
 
 
 def test_records_are_those_of_the_other_launcher_and_resume_asks_for_nothing(

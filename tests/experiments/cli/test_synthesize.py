@@ -224,3 +224,26 @@ def test_the_private_table_is_not_written_over_by_whatever_path(people: Path, dp
         refused = dpdsyn(*CALL, "--output", output, "--overwrite")
         assert refused.returncode == 2 and "is the private table itself" in refused.stderr
     assert people.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_folder_of_parquet_files_is_a_table_and_workers_read_no_other(people: Path, dpdsyn: Dpdsyn) -> None:
+    table = pd.read_csv(people, sep=";", encoding="latin-1").drop(columns=["patient", "note", "seen"])
+    folder = people.with_name("parts")
+    folder.mkdir()
+    for i in range(3):
+        table.iloc[i::3].to_parquet(folder / f"{i}.parquet", index=False)
+    draft = dpdsyn("schema", "draft", "parts", "--target", "ill")
+    assert draft.returncode == 0 and "kinds: inferred" not in draft.stdout, draft.stderr
+    people.with_name("parts.yaml").write_text(draft.stdout)
+    call = ("synthesize", "parts", "--schema", "parts.yaml", "--epsilon", "4", "--seed", "1", "--rows", "200")
+    done = dpdsyn(*call, "--output", "made.parquet")
+    assert done.returncode == 0, done.stderr
+    made = pd.read_parquet(people.with_name("made.parquet"))
+    assert len(made) == 200 and set(made["ward"]) <= {"north", "south"} and dict(made.dtypes) == dict(table.dtypes)
+    refused = dpdsyn(*CALL, "--output", "other.csv", "--ray", "auto")
+    assert refused.returncode == 2 and "workers read Parquet files" in refused.stderr
+    (folder / "odd").mkdir()
+    nothing = dpdsyn("synthesize", "parts/odd", *call[2:], "--output", "other.csv")
+    assert nothing.returncode == 2 and "is a folder without Parquet files" in nothing.stderr
+    assert not people.with_name("other.csv").exists()

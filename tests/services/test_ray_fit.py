@@ -1,0 +1,94 @@
+"""A fit whose rows are counted and sampled on a local Ray cluster of two nodes. Started by `nox -s ray`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from builders.ray_cluster import ray_cluster
+
+from dpdsyn import DPDSyn
+from dpdsyn.checks import InputError
+from dpdsyn.ray_workers import RayWorkers
+
+SCHEMA = {
+    "target": "ill",
+    "rows_public": 40_000,
+    "columns": {
+        "age": {"kind": "integer", "bounds": [0, 99], "bins": 10},
+        "ward": {"kind": "categorical", "categories": ["north", "south"], "missing": "drop"},
+        "ill": {"kind": "categorical", "categories": ["no", "yes"]},
+    },
+}
+MODEL = "ignore::dpdsyn.api.SeededNoiseWarning"
+
+
+@pytest.fixture
+def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[RayWorkers, int]]:
+    """Those of a cluster, and the process of its second node."""
+    import ray
+
+    with ray_cluster(tmp_path) as (env, node):
+        for key, value in env.items():
+            monkeypatch.setenv(key, value)
+        yield RayWorkers(env["RAY_ADDRESS"]), node.pid
+        ray.shutdown()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    parts = tmp_path / "people"
+    parts.mkdir()
+    for i in range(4):
+        age, ward = rng.integers(0, 100, 10_000), pd.Series(rng.choice(["north", "south"], 10_000))
+        ill = np.where(rng.random(10_000) < 0.2 + 0.6 * (age > 50), "yes", "no")
+        frame = pd.DataFrame({"age": age, "ward": ward.mask(rng.random(10_000) < 0.05), "ill": ill})
+        frame.to_parquet(parts / f"{i}.parquet", row_group_size=3_000, index=False)
+    return parts
+
+
+@pytest.mark.filterwarnings(MODEL)
+def test_a_seed_gives_the_fit_that_it_gives_here(workers: tuple[RayWorkers, int], folder: Path) -> None:
+    there = DPDSyn(epsilon=1.0, random_state=5).fit(folder, SCHEMA, workers=workers[0])
+    here = DPDSyn(epsilon=1.0, random_state=5).fit(folder, SCHEMA)
+    assert workers[0].count == 2
+    assert there.sample(3_000).equals(here.sample(3_000)) and there.guarantee_ == here.guarantee_
+
+
+@pytest.mark.filterwarnings(MODEL)
+def test_a_node_that_vanishes_costs_its_tasks_and_no_more(workers: tuple[RayWorkers, int], tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+
+    def slow(item: int) -> int:
+        import os
+
+        (begun / f"{item}-{os.getpid()}").touch()
+        time.sleep(2)
+        return item * item
+
+    def kill() -> None:
+        while len(list(begun.iterdir())) < 2:  # both nodes are at work
+            time.sleep(0.1)
+        import os
+
+        os.killpg(workers[1], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    assert list(workers[0].each(slow, range(6))) == [i * i for i in range(6)]
+    killer.join()
+    names = [path.name.partition("-")[0] for path in begun.iterdir()]
+    assert len(names) > len(set(names)) == 6, "a task that was lost has been done again"
+
+
+def test_no_cluster_is_said() -> None:
+    with pytest.raises(InputError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 "):
+        RayWorkers("127.0.0.1:1")
