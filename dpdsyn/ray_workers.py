@@ -46,7 +46,10 @@ def _connected(address: str) -> Any:
         import ray
     except ImportError:
         raise InputError("Ray is not installed here; the extra `ray` brings it: pip install 'dpdsyn[ray]'") from None
-    if not ray.is_initialized():
+    if ray.is_initialized():
+        if address not in ("auto", known := ray.get_runtime_context().gcs_address):
+            raise InputError(f"this process works with the Ray cluster at {known} already, so not with the one at {address}")
+    else:
         try:
             ray.init(address=address, log_to_driver=False, configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError) as error:

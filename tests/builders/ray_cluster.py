@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,15 @@ _RAY = str(Path(sys.executable).with_name("ray"))
 
 
 @contextmanager
-def ray_cluster(folder: Path) -> Iterator[tuple[dict[str, str], subprocess.Popen]]:
+def ray_cluster() -> Iterator[tuple[dict[str, str], subprocess.Popen]]:
     """The environment in which a command finds it, and the second node."""
+    short = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)  # Ray's sockets want short paths
+    with short as folder, _running(Path(folder)) as found:
+        yield found
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[tuple[dict[str, str], subprocess.Popen]]:
     port = free_port()
     env = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(16).hex(), "RAY_USAGE_STATS_ENABLED": "0"}
     common = ("--num-cpus=1", "--block", "--object-store-memory=100000000", "--disable-usage-stats")

@@ -15,9 +15,9 @@ Dpdsyn = Callable[..., subprocess.CompletedProcess]
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def cluster() -> Iterator[dict[str, str]]:
     """The environment in which a command finds a cluster of two nodes, each with one processor."""
-    with ray_cluster(tmp_path_factory.mktemp("ray")) as (env, _):
+    with ray_cluster() as (env, _):
         yield env
 
 

@@ -29,14 +29,14 @@ SCHEMA = {
 MODEL = "ignore::dpdsyn.api.SeededNoiseWarning"
 
 
-@pytest.fixture
-def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[RayWorkers, int]]:
+@pytest.fixture(scope="module")
+def workers() -> Iterator[tuple[RayWorkers, int]]:
     """Those of a cluster, and the process of its second node."""
-    import ray
-
-    with ray_cluster(tmp_path) as (env, node):
+    with ray_cluster() as (env, node), pytest.MonkeyPatch.context() as patch:
         for key, value in env.items():
-            monkeypatch.setenv(key, value)
+            patch.setenv(key, value)
+        import ray  # which reads the token as it is imported
+
         yield RayWorkers(env["RAY_ADDRESS"]), node.pid
         ray.shutdown()
 
@@ -60,6 +60,12 @@ def test_a_seed_gives_the_fit_that_it_gives_here(workers: tuple[RayWorkers, int]
     here = DPDSyn(epsilon=1.0, random_state=5).fit(folder, SCHEMA)
     assert workers[0].count == 2
     assert there.sample(3_000).equals(here.sample(3_000)) and there.guarantee_ == here.guarantee_
+
+
+def test_no_other_cluster_is_taken_for_the_one_that_was_named(workers: tuple[RayWorkers, int]) -> None:
+    with pytest.raises(InputError, match=r"works with the Ray cluster at .* already, so not with the one at 127\.0\.0\.1:1"):
+        RayWorkers("127.0.0.1:1")
+    assert RayWorkers("auto").count == 2
 
 
 @pytest.mark.filterwarnings(MODEL)
@@ -87,8 +93,3 @@ def test_a_node_that_vanishes_costs_its_tasks_and_no_more(workers: tuple[RayWork
     killer.join()
     names = [path.name.partition("-")[0] for path in begun.iterdir()]
     assert len(names) > len(set(names)) == 6, "a task that was lost has been done again"
-
-
-def test_no_cluster_is_said() -> None:
-    with pytest.raises(InputError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 "):
-        RayWorkers("127.0.0.1:1")

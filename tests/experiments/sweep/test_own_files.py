@@ -149,4 +149,4 @@ def test_nothing_is_said_of_an_experiment_whose_file_is_elsewhere() -> None:
     def told(name: str) -> bool:
         return any("older" in line for line in remarks([record(experiment={"name": name, "sha256": "0" * 16})]))
 
-    assert not told("mine") and told("confirm")
+    assert not told("mine") and told("quickstart")

@@ -70,11 +70,11 @@ def quiet(text: str) -> None:
 def test_runs_land_where_their_plan_or_else_their_record_says(store: Store) -> None:
     named = changed(one("b"), experiment={"name": "main", "sha256": "0"})
     of_file, ad_hoc, alone = one("a"), one("c"), one("d")
-    keeping(store, [of_file, named, ad_hoc, alone], plan([of_file], "confirm"), plan([ad_hoc]))
+    keeping(store, [of_file, named, ad_hoc, alone], plan([of_file], "quickstart"), plan([ad_hoc]))
     assert track(store, quiet) == (4, 4) and track(store, quiet) == (4, 0)
     names = {e.name for e in client_of(store).search_experiments()}
-    assert names == {"Default", "confirm", "main", "ad hoc: toy"}
-    assert [run.data.tags["method"] for run in found(store, "confirm")] == ["a"]
+    assert names == {"Default", "quickstart", "main", "ad hoc: toy"}
+    assert [run.data.tags["method"] for run in found(store, "quickstart")] == ["a"]
     assert {run.data.tags["method"] for run in found(store, "ad hoc: toy")} == {"c", "d"}
     wide = plan([changed(one(name), dataset={"name": name}) for name in "pqrst"])
     assert experiment_of(wide) == "ad hoc: p, q, r and 2 more"
@@ -156,19 +156,19 @@ def test_experiments_open_as_training_on_a_comparison(store: Store) -> None:
 
 
 def parent(store: Store) -> Any:
-    (run,) = found(store, "confirm", SWEEP)
+    (run,) = found(store, "quickstart", SWEEP)
     return run
 
 
 def test_a_parent_runs_while_its_sweep_does_and_then_says_how_it_went(store: Store) -> None:
     good, bad = one("a"), changed(one("b"), status="failed", error="no", metrics={})
-    sweep = plan([good, bad], "confirm")
+    sweep = plan([good, bad], "quickstart")
     keeping(store, [], sweep)
     mirror = Mirror(store, quiet, sweep, lambda records: {"tables/x.csv": str(len(records)).encode()})
     mirror.begin()
     keeping(store, [good])
     mirror.add([good.run_id])
-    while not client_of(store).get_experiment_by_name("confirm") or not found(store, "confirm"):
+    while not client_of(store).get_experiment_by_name("quickstart") or not found(store, "quickstart"):
         pass
     assert parent(store).info.status == "RUNNING" and is_live(store, sweep.sweep_id)
     settle(store)  # it lives
@@ -183,7 +183,7 @@ def test_a_parent_runs_while_its_sweep_does_and_then_says_how_it_went(store: Sto
     assert ended.info.start_time == 1_000_000_000 and ended.info.end_time > 1_700_000_000_000
     assert "b toy eps=1 seed=0: **failed** no" in ended.data.tags["mlflow.note.content"]
     assert [f.path for f in client_of(store).list_artifacts(ended.info.run_id, "tables")] == ["tables/x.csv"]
-    assert {run.data.tags["mlflow.parentRunId"] for run in found(store, "confirm")} == {ended.info.run_id}
+    assert {run.data.tags["mlflow.parentRunId"] for run in found(store, "quickstart")} == {ended.info.run_id}
     keeping(store, [one("b")])  # as after a retry
     again = Mirror(store, quiet, sweep)
     again.begin()
@@ -195,14 +195,14 @@ def test_a_parent_runs_while_its_sweep_does_and_then_says_how_it_went(store: Sto
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_sweep_that_is_stopped_is_not_said_to_go_on(store: Store, asked: bool) -> None:
     done = one("a")
-    sweep = plan([done], "confirm", "never")
+    sweep = plan([done], "quickstart", "never")
     keeping(store, [done], sweep)
     mirror = Mirror(store, quiet, sweep)
     mirror.begin()
     if asked:  # Ctrl-C: there is a moment to say so
         mirror.interrupted()
     else:  # SIGKILL takes the lock and leaves the run as it is
-        while not client_of(store).get_experiment_by_name("confirm") or not found(store, "confirm", SWEEP):
+        while not client_of(store).get_experiment_by_name("quickstart") or not found(store, "quickstart", SWEEP):
             pass
         mirror._live.release(delete=False)
         assert parent(store).info.status == "RUNNING"

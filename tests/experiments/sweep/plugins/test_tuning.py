@@ -141,7 +141,7 @@ def test_what_is_written_down_in_an_experiment(launched: Launched, tmp_path: Pat
         "      synthesizer.candidate_share: interval(0.3,0.9)\n"
     )
     command = ["--config-dir", str(tmp_path / "conf"), "-m", "experiment=mine", SMALL[3]]
-    assert is_asked(command) and not is_asked(["-m", "experiment=confirm"]) and not is_asked(["-m", *SMALL])
+    assert is_asked(command) and not is_asked(["-m", "experiment=quickstart"]) and not is_asked(["-m", *SMALL])
     done = tune(inspect_tuning(command))
     assert len(done.trials) == 3 and done.tried == 6
     narrowed = inspect_tuning([*command, "hydra.sweeper.n_trials=7", "synthesizer.candidate_share=interval(0.4,0.5)"])
