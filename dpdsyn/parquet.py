@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from dpdsyn.schema import Schema
 
 ENDING = ".parquet"
 _ROWS = 1 << 18  # read at once
+_PART_ROWS = 1 << 21  # of a part, or one row group more
 
 
 def stream(path: Path, schema: Schema, workers: Workers | None = None) -> PartitionedRows:
@@ -52,10 +54,13 @@ def files_of(path: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class ParquetPart:
-    """One row group of a file. first: how many rows of the table lie before it. It travels to workers, who find the same path."""
+    """Row groups of a file, one after another. first: how many rows of the table lie before them.
+
+    It travels to workers, who find the same path.
+    """
 
     path: Path
-    group: int
+    groups: tuple[int, ...]
     first: int
     schema: Schema
 
@@ -65,7 +70,7 @@ class ParquetPart:
 
         names = list(self.schema.names)
         with _readable(self.path), pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(_ROWS, row_groups=[self.group], columns=names):
+            for batch in file.iter_batches(_ROWS, row_groups=self.groups, columns=names):
                 yield frame_of(batch)[names]
 
     def read(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -87,16 +92,19 @@ def _check(path: Path, schema: Schema) -> None:
 
 
 def _parts(path: Path, schema: Schema) -> Iterator[ParquetPart]:
-    """The row groups of all files, in their order."""
+    """Row groups of all files, in their order, together as long as they have few rows: a part takes opening a file."""
     import pyarrow.parquet as pq
 
     first = 0
     for file_path in files_of(path):
         with _readable(file_path), pq.ParquetFile(file_path) as file:
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-        for group, size in enumerate(sizes):
-            yield ParquetPart(file_path.absolute(), group, first, schema)
-            first += size
+        ends = np.cumsum(sizes, dtype=np.int64)
+        places = ((ends - 1) // _PART_ROWS).tolist()
+        for _, group in groupby(range(len(sizes)), places.__getitem__):
+            groups = tuple(group)
+            yield ParquetPart(file_path.absolute(), groups, first + int(ends[groups[0]]) - sizes[groups[0]], schema)
+        first += sum(sizes)
 
 
 def frame_of(batch: Any) -> pd.DataFrame:
