@@ -1,8 +1,8 @@
 """Workers of a Ray cluster (https://docs.ray.io), who read the parts of a table each on its own machine; the extra `ray`.
 
 Every node needs this package in the same version, and finds the table's files at the same path. Ray moves exact counts and
-sampled rows between its nodes and holds them in their memory: the cluster is trusted with the rows, and its ports are to be open
-to nobody else (Ray's `RAY_AUTH_MODE=token` asks for a token).
+sampled rows between its nodes, holds them in their memory and writes what does not fit into its temporary folder: the cluster is
+trusted with the rows, and its ports are to be open to nobody else (`RAY_AUTH_MODE=token` makes Ray ask for a token).
 """
 
 from __future__ import annotations

@@ -1,34 +1,51 @@
 """The parts of the READMEs that the code knows, written again: python -m experiments.cli.documents
 
 Each stands between `<!-- generated: NAME -->` and `<!-- end -->`: the commands as the parser has them, the configuration's
-keys and the experiments as their files tell of them. A test holds the committed documents to what this makes.
+keys and the experiments as their files tell of them, and what the committed records say. A test holds the committed documents
+to what this makes.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dpdsyn.files import write_whole
 from experiments.cli.main import parser
 from experiments.configuration import config_dir, options, read_option
+from experiments.console import say
 from experiments.data.description import described
+from experiments.records.export import read_export
+from experiments.records.record import Record
+from experiments.report.grouped import View
+from experiments.report.readme.parts import FRONT, RESULTS, parts
+from experiments.sweep.request import inspect_request
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"experiments/README.md": ("commands",), "conf/README.md": ("keys", "dataset", "experiments")}
+PAGES = {
+    "experiments/README.md": ("commands",),
+    "conf/README.md": ("keys", "dataset", "experiments"),
+    "README.md": FRONT,
+    "results/README.md": ("ran", *RESULTS),
+}
+_WHOLE = "paper"  # the experiment that consists of all others whose records are committed
 _PREFIXES = {"guide": "synthesizer.guide."}  # a method's file brings this group in under a key of its own
 _KEY = re.compile(r"(?P<key>[a-z_]+):\s*(?P<value>\[.*?\]|\"[^\"]*\"|[^#\s]+)\s*(?:#\s*(?P<said>.*))?$")
 
 
 def documents() -> dict[str, str]:
     """The text of each page with its generated parts as they have to be. Raises ValueError if a page lacks a marker."""
+    records = read_export(ROOT / "results", say)
     tables = {
         "commands": commands_table(parser()),
         "keys": keys_table(),
         "dataset": dataset_table(),
         "experiments": experiments_table(),
+        "ran": ran_table(records),
+        **parts(View.of(records)),
     }
     pages = {}
     for page, names in PAGES.items():
@@ -77,6 +94,22 @@ def experiments_table() -> str:
         parts = ", ".join(f"`{part}`" for part in read_option("experiment", name).get("experiments", []))
         rows.append((f"`{name}`", f"{said} Consists of {parts}." if parts else said))
     return _table(("`experiment=`", "what it is"), rows)
+
+
+def ran_table(records: Sequence[Record]) -> str:
+    """A row an experiment of the whole comparison: how many runs it has, how many of them have a record, and their seeds.
+
+    A run that several experiments share has its record with the first that ran it.
+    """
+    planned = Counter(job[-1].partition("=")[2] for job in inspect_request(["-m", f"experiment={_WHOLE}"]).jobs())
+    there = {name: [r for r in records if r.experiment and r.experiment.name == name] for name in planned}
+    rows = [(f"`{name}`", str(count), str(len(there[name])), _seeds(there[name])) for name, count in planned.items()]
+    return _table(("`experiment=`", "runs", "here", "seeds"), rows)
+
+
+def _seeds(records: Sequence[Record]) -> str:
+    seeds = sorted({record.seed for record in records})
+    return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(*seeds) or "-"
 
 
 def _commands(whole: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:

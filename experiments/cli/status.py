@@ -10,7 +10,7 @@ from experiments.paths import results_dir
 
 def add(commands: argparse._SubParsersAction) -> None:
     status = commands.add_parser("status", help="what is done, running, failed and missing; live while a sweep runs")
-    status.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of one command, as experiment=confirm")
+    status.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of one command, as experiment=quickstart")
     status.add_argument("--config-dir", metavar="DIR", help="a folder of configuration beside ours")
     status.add_argument("--once", action="store_true", help="print once, also on a terminal")
     status.set_defaults(command=show)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from statistics import fmean
 from typing import Any
 
@@ -123,6 +124,11 @@ def judged(view: View, told: Preregistered) -> list[Found]:
     """Each claim at each of its budgets, by the records with the seeds that were named."""
     counting = view.where(lambda record: record.seed in told.seeds)
     return [_found(counting, claim, float(epsilon)) for claim in told.claims for epsilon in claim.bounds]
+
+
+def by_claim(found: Sequence[Found]) -> list[tuple[Claim, list[Found]]]:
+    """What `judged` gave, each claim with its budgets, in their order."""
+    return [(budgets[0].claim, budgets) for _, group in groupby(found, lambda one: one.claim.says) if (budgets := list(group))]
 
 
 def _found(view: View, claim: Claim, epsilon: float) -> Found:

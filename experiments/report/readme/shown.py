@@ -1,0 +1,121 @@
+"""The tables of the READMEs, in Markdown: a few rows and columns of what stands whole in results/tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments.report.cases import Case, Dataset, Method
+from experiments.report.claims import NOT_RUN, Found, by_claim, judged, preregistered
+from experiments.report.comparison import MARKS, pairs
+from experiments.report.evidence import Cell, evidence
+from experiments.report.grouped import View
+from experiments.report.over_seeds import metric, seconds_of, values
+from experiments.report.roles import REAL, RIVAL, YARDSTICK
+from experiments.report.tables.cells import mean_and_deviation, number
+
+FIRST = Case(Dataset("adult"), 1.0, 1e-6)  # what the first command of the README runs
+_OF_IT = (REAL, "guide_only", YARDSTICK, RIVAL, "privmrf", "aim", "privsyn", "mst", "independent")
+BUDGETS = (0.2, 0.8, 3.2)
+_BESIDE = (RIVAL, "mst")  # whose shares stand in brackets
+
+
+def first_table(view: View) -> str:
+    """Some of what the first command gives, the most accurate first, and how many rows more it has."""
+    groups = [g for g in view.swept.judged_alike.cases.get(FIRST, []) if g.ended and not g.method.settings]
+    chosen = [group for group in groups if group.method.name in _OF_IT]
+    if not chosen:
+        return "Its runs are not among the committed records."
+    known = {group.method: values(group.runs, metric("accuracy")) for group in chosen}
+    chosen.sort(key=lambda group: (-sum(known[group.method]) / len(known[group.method]), group.method))
+    rows = [
+        [
+            f"`{group.method}`",
+            group.badge,
+            mean_and_deviation(known[group.method], 3),
+            mean_and_deviation(values(group.runs, lambda record: record.fidelity.tvd2), 3),
+            number(seconds_of(group.runs)[0], 2),
+        ]
+        for group in chosen
+    ]
+    seeds = sorted({len(made) for made in known.values()})
+    said = (
+        f"These rows and {len(groups) - len(chosen)} more: Adult, epsilon {FIRST.epsilon:g}, delta {FIRST.delta:g}, "
+        f"{_to(seeds)} seeds, mean ± standard deviation."
+    )
+    return f"{said}\n\n{_table(['method', 'guarantee', 'accuracy', 'mean 2-way TVD', 'seconds'], rows)}"
+
+
+def shares(view: View) -> str:
+    """Each data set that counts: accuracy as a share of that on real rows, DPDSyn's and in brackets others'."""
+    found: dict[Dataset, dict[float, Cell]] = {}
+    for cell in evidence(view).cells:
+        if cell.case.epsilon in BUDGETS:
+            found.setdefault(cell.case.dataset, {})[cell.case.epsilon] = cell
+    rows = [[str(dataset), *(_shares(cells.get(e)) for e in BUDGETS)] for dataset, cells in found.items()]
+    seeds = sorted({len(cell.own.group.ended) for cells in found.values() for cell in cells.values()})
+    if not rows:
+        return "No data set has runs enough."
+    others = ", ".join(f"`{name}`" for name in _BESIDE)
+    said = f"Accuracy as a share of that on real rows, of DPDSyn (of {others}), {_to(seeds)} seeds:"
+    return f"{said}\n\n{_table(['', *_budgets()], rows)}"
+
+
+def best_of_the_others(view: View) -> str:
+    """Each data set in its usual form: the most accurate of the others, its lead over DPDSyn, over how many seeds."""
+    found: dict[Dataset, dict[float, str]] = {}
+    for case, known in pairs(view.swept.plain.judged_alike).items():
+        others = [pair for pair in known if pair.method.about.family != YARDSTICK]
+        if case.dataset.is_usual and case.epsilon in BUDGETS and others:
+            best = others[0]
+            mark = f" {best.mark}" if best.mark else ""
+            cell = f"{best.difference.mean:+.4f}{mark} {best.method} ({best.difference.seeds})"
+            found.setdefault(case.dataset, {})[case.epsilon] = cell
+    rows = [
+        [f"{dataset}{'*' if dataset.facts.development else ''}", *(cells.get(e, "-") for e in BUDGETS)]
+        for dataset, cells in sorted(found.items())
+    ]
+    return f"{_table(['best of the others', *_budgets()], rows)}\n\n{MARKS} *: settings were chosen on it."
+
+
+def claims(view: View) -> str:
+    """Each claim that was written down beforehand, and what became of it at each budget."""
+    told = preregistered()
+    if told is None:
+        return "Nothing was claimed beforehand."
+    rows = []
+    for claim, budgets in by_claim(judged(view, told)):
+        at = {one.epsilon: one for one in budgets}
+        rows.append([claim.says, *(_verdict(at.get(epsilon)) for epsilon in BUDGETS)])
+    return _table(["claim", *_budgets()], rows)
+
+
+def _verdict(one: Found | None) -> str:
+    if one is None:
+        return ""
+    if one.value is None:
+        return NOT_RUN
+    sign = "+" if one.claim.compared == "difference" else ""
+    bound = f"{'≥' if one.claim.at_most is None else '≤'} {one.bound:g}"
+    without = f", without {len(one.missing)} of {len(one.claim.datasets)} tables" if one.missing else ""
+    return f"{one.verdict}: {one.value:{sign}.3f} ({bound}{without})"
+
+
+def _shares(cell: Cell | None) -> str:
+    if cell is None:
+        return "-"
+    others = (cell.known.get(Method(name)) for name in _BESIDE)
+    beside = ", ".join("-" if other is None or other.of_real is None else f"{other.of_real:.1%}" for other in others)
+    return "-" if cell.own.of_real is None else f"{cell.own.of_real:.1%} ({beside})"
+
+
+def _budgets() -> list[str]:
+    return [f"epsilon {BUDGETS[0]:g}", *(f"{epsilon:g}" for epsilon in BUDGETS[1:])]
+
+
+def _to(counts: Sequence[int]) -> str:
+    return f"{counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

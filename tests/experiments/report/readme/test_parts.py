@@ -1,0 +1,117 @@
+"""What the READMEs say of records: each sentence and cell against what the records were made to hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders.records import changed, one
+
+from experiments.records.record import Record
+from experiments.report.claims import Claim, Preregistered
+from experiments.report.grouped import View
+from experiments.report.readme import sentences, shown
+from experiments.report.readme.parts import FRONT, RESULTS, parts
+
+TABLE = {"name": "adult", "n_train": 39_000, "n_test": 9_000}
+
+
+def runs(method: str, accuracy: float, epsilon: float = 1.0, seeds: int = 5, dataset: str = "adult", **more: Any) -> list[Record]:
+    """One a seed, each a little different, so that differences have a deviation."""
+    made = []
+    for seed in range(seeds):
+        value = accuracy + 0.0001 * ((seed * (1 + len(method))) % 5)
+        scores = {"logistic": {"accuracy": value, "balanced_accuracy": value, "auroc": 0.9}}
+        other = {"metrics": scores, "dataset": {**TABLE, "name": dataset}, **more}
+        made.append(changed(one(method, value, epsilon=epsilon, seed=seed), run_id=f"{dataset}{method}{epsilon}{seed}", **other))
+    return made
+
+
+def compared(epsilon: float = 1.0, own: float = 0.85, dataset: str = "adult", **more: Any) -> View:
+    """DPDSyn beside real rows and four others, of which aim is the best."""
+    given = {"real": 0.9, "dpdsyn": own, "aim": 0.84, "aim_target": 0.83, "mst": 0.8, "independent": 0.7}
+    found = [runs(method, accuracy, epsilon, dataset=dataset, **more) for method, accuracy in given.items()]
+    return View.of([record for group in found for record in group])
+
+
+def rows_of(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
+
+
+def test_there_is_a_text_for_every_part_whatever_the_records_are() -> None:
+    for view in (View.of([]), compared(), View.of(runs("mst", 0.8))):
+        made = parts(view)
+        assert set(made) == {*FRONT, *RESULTS} and all(isinstance(text, str) for text in made.values())
+        assert "nan" not in " ".join(made.values()).lower()
+
+
+def test_the_first_table_has_the_known_methods_in_order_and_counts_the_rest() -> None:
+    view = View.of([*compared().records, *runs("gem", 0.6), *runs("tab_pe", 0.6), *runs("mwem", 0.6, epsilon=0.2)])
+    text = shown.first_table(view)
+    assert text.startswith("These rows and 2 more: Adult, epsilon 1, delta 1e-06, 5 seeds")
+    head, *rows = rows_of(text)
+    assert head == ["method", "guarantee", "accuracy", "mean 2-way TVD", "seconds"]
+    assert [row[0] for row in rows] == ["`real`", "`dpdsyn`", "`aim`", "`aim_target`", "`mst`", "`independent`"]
+    assert rows[1][2] == "0.850 ± 0.000" and rows[1][4] == "1.00"
+    assert shown.first_table(compared(epsilon=0.2)) == "Its runs are not among the committed records."
+
+
+def test_shares_of_real_rows_stand_with_those_of_others() -> None:
+    text = shown.shares(compared(epsilon=0.8))
+    assert text.startswith("Accuracy as a share of that on real rows, of DPDSyn (of `aim_target`, `mst`), 5 seeds:")
+    assert rows_of(text)[1:] == [["adult", "-", "94.5% (92.2%, 88.9%)", "-"]]
+
+
+def test_the_best_of_the_others_has_its_lead_and_mark() -> None:
+    ((dataset, low, middle, high),) = rows_of(shown.best_of_the_others(compared(epsilon=0.2)))[1:]
+    assert dataset == "adult" and low == "-0.0100 ▼ aim (5)" and (middle, high) == ("-", "-")
+    assert rows_of(shown.best_of_the_others(compared(epsilon=0.2, own=0.8)))[1][1] == "+0.0400 ▲ aim (5)"
+    assert rows_of(shown.best_of_the_others(compared(epsilon=0.2, dataset="br2000")))[1][0] == "br2000*"
+
+
+@pytest.fixture
+def claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four claims, of which one each holds, is refuted, is not shown and did not run."""
+
+    def claim(says: str, least: float, **more: Any) -> Claim:
+        told = {"method": "dpdsyn", "beside": "mst", "measure": "accuracy", "compared": "difference", "datasets": ["adult"]}
+        return Claim.of({"says": says, **told, "at_least": {0.8: least}, **more}, {})
+
+    claims = (
+        claim("ahead", 0.02),
+        claim("far ahead", 0.2),
+        claim("anywhere ahead", 0.02, datasets=["adult", "acs"]),
+        claim("elsewhere ahead", 0.02, datasets=["acs"]),
+    )
+    told = Preregistered(claims, tuple(range(5)), "x")
+    monkeypatch.setattr(shown, "preregistered", lambda: told)
+    monkeypatch.setattr(sentences, "preregistered", lambda: told)
+
+
+@pytest.mark.usefixtures("claimed")
+def test_claims_stand_with_their_verdicts() -> None:
+    text = shown.claims(compared(epsilon=0.8))
+    assert [row[2] for row in rows_of(text)[1:]] == [
+        "holds: +0.050 (≥ 0.02)",
+        "refuted: +0.050 (≥ 0.2)",
+        "not shown: +0.050 (≥ 0.02, without 1 of 2 tables)",
+        "not run",
+    ]
+    said = sentences.findings(compared(epsilon=0.8))
+    assert "Of 4 statements written down before these runs 1 hold at every budget." in said
+    assert "Refuted at one at least: “far ahead” (+0.050 at 0.8)." in said
+    assert "1: not shown at one at least. 1: not run." in said
+
+
+def test_losses_and_times_alone_are_told() -> None:
+    said = sentences.findings(compared(epsilon=0.8, own=0.82))
+    assert "By accuracy, of 3 tests 1 find it significantly ahead, 2 behind, by most on adult at 0.8 (`aim` +0.020)." in said
+    assert "By balanced accuracy, of 3 tests 1 find" in said and "Measured alone" not in said
+    alone = [
+        changed(record, seconds={"fit": took, "sample": 0.0, "total": took, "alone": True})
+        for record in compared(epsilon=0.8).records
+        for took in [{"dpdsyn": 2.0, "aim": 24.0}.get(record.method.name, 3.0)]
+    ]
+    told = sentences.findings(View.of(alone))
+    assert "take this many times as long as DPDSyn: `aim_target` 1.5 (adult at 0.8); `aim` 12.0 (adult at 0.8); `mst` 1.5" in told
