@@ -30,7 +30,7 @@ def main() -> None:
         "--parquet", type=Path, metavar="FOLDER", help="write the rows into this folder first and stream from there"
     )
     parser.add_argument("--ray", metavar="HOST:PORT", help="count and sample on this Ray cluster, whose nodes see the folder")
-    parser.add_argument("--made", type=lambda text: int(float(text)), help="synthetic rows to draw; as many as there are")
+    parser.add_argument("--made", type=lambda text: int(float(text)), metavar="ROWS", help="to draw; as many as there are")
     parser.add_argument("--order", type=int, default=2)
     parser.add_argument("--epsilon", type=float, default=1.0)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
@@ -50,8 +50,8 @@ def main() -> None:
         if done.returncode:
             sys.exit(done.stderr)
         r = json.loads(done.stdout)
-        accuracy = f"{r['accuracy']:.3f} | {r['best']:.3f}"
-        print(f"| {rows:,} | {r['fit']:.2f} | {r['sample']:.2f} | {rows / r['fit']:,.0f} | {r['peak']:.0f} | {accuracy} |", flush=True)
+        speed, accuracy = rows / r["fit"], f"{r['accuracy']:.3f} | {r['best']:.3f}"
+        print(f"| {rows:,} | {r['fit']:.2f} | {r['sample']:.2f} | {speed:,.0f} | {r['peak']:.0f} | {accuracy} |", flush=True)
 
 
 def _measure(rows: int, given: argparse.Namespace) -> dict[str, Any]:
