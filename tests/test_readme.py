@@ -33,7 +33,7 @@ HYDRAS = ("run", "retry", "audit")
 
 def test_the_front_page_is_short() -> None:
     assert len(README.split()) <= 1300
-    assert len(RESULTS.split()) <= 1500
+    assert len(re.sub(r"<!-- generated: .*?<!-- end -->", "", RESULTS, flags=re.DOTALL).split()) <= 1500
 
 
 @pytest.mark.slow

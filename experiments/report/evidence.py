@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log
+from statistics import median
 
 from experiments.report.cases import Case, Method
 from experiments.report.comparison import Pair, pairs
@@ -86,7 +87,7 @@ class Elsewhere:
 class Evidence:
     """cells: in the order of data sets and budgets. warned: data sets with a caution, which do not count.
 
-    needed: how many others a cell needs, half of the most that ran at one.
+    needed: how many others a cell needs, half of as many as ran at a usual one (the median).
     """
 
     cells: Sequence[Cell]
@@ -119,7 +120,7 @@ def evidence(view: View) -> Evidence:
         and case.dataset.name not in warned
         and (others := [pair for pair in found if pair.method.about.family != YARDSTICK])
     }
-    needed = max(FEWEST, ceil(max(map(len, every.values()), default=0) / 2))
+    needed = max(FEWEST, ceil(median(map(len, every.values())) / 2)) if every else FEWEST
     cells = [Cell(case, found, known[case]) for case, found in sorted(every.items(), key=_first) if len(found) >= needed]
     return Evidence(cells, _elsewhere(known, warned), warned, needed)
 

@@ -104,8 +104,8 @@ def _notes(known: Evidence) -> list[str]:
     seeds = sorted({pair.difference.seeds for cell in cells for pair in cell.pairs})
     spread = f"{seeds[0]}" + (f" to {seeds[-1]}" if len(seeds) > 1 else "")
     return [
-        f"A cell is a data set and a budget at which at least {known.needed} others ran (half of the "
-        f"most that ran at one, and no fewer than {FEWEST}): on {', '.join(map(str, datasets))}. Numbers of the answer are "
+        f"A cell is a data set and a budget at which at least {known.needed} others ran (half of as "
+        f"many as ran at a usual one, and no fewer than {FEWEST}): on {', '.join(map(str, datasets))}. Numbers of the answer are "
         f"medians over cells. The others are {', '.join(map(str, methods))}, as far as they ran; accuracy is compared on the "
         f"seeds that both ran with ({spread}). {_out(known)} Accuracy is the mean over the models that are trained. Time is the "
         "median, of runs that had the machine to themselves where there are any, else of sweeps beside other work. Likeness is "
