@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log
-from statistics import median
+from statistics import median_high
 
 from experiments.report.cases import Case, Method
 from experiments.report.comparison import Pair, pairs
@@ -120,7 +120,7 @@ def evidence(view: View) -> Evidence:
         and case.dataset.name not in warned
         and (others := [pair for pair in found if pair.method.about.family != YARDSTICK])
     }
-    needed = max(FEWEST, ceil(median(map(len, every.values())) / 2)) if every else FEWEST
+    needed = max(FEWEST, ceil(median_high(map(len, every.values())) / 2)) if every else FEWEST
     cells = [Cell(case, found, known[case]) for case, found in sorted(every.items(), key=_first) if len(found) >= needed]
     return Evidence(cells, _elsewhere(known, warned), warned, needed)
 
