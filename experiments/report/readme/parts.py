@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from experiments.report.grouped import View
 from experiments.report.readme import sentences, shown
 
-FRONT = ("first_table", "shares", "findings")  # of README.md
-RESULTS = ("claims", "best_of_the_others")  # of results/README.md
+FRONT = ("first_table", "findings")  # of README.md
+RESULTS = ("shares", "claims", "best_of_the_others")  # of results/README.md
 _MAKERS: Mapping[str, Callable[[View], str]] = {
     "first_table": shown.first_table,
     "shares": shown.shares,

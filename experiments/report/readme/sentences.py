@@ -62,12 +62,15 @@ def _times(view: View) -> str:
     for one in summaries(view.alone.plain):
         if one.dataset.is_usual:
             known.setdefault(one.case, {})[one.method] = one
-    parts = []
-    for name in _TIMED:
-        ratios = [(case, ratio) for case, at in known.items() if (ratio := _ratio(at, name))]
-        if ratios:
-            parts.append(f"`{name}` {', '.join(f'{ratio:.1f} ({case.dataset} at {case.epsilon:g})' for case, ratio in ratios)}")
-    return f"Measured alone on the machine, others take this many times as long as DPDSyn: {'; '.join(parts)}." if parts else ""
+    found = {name: [ratio for at in known.values() if (ratio := _ratio(at, name))] for name in _TIMED}
+    told = ", ".join(f"`{name}` {_range(ratios)}" for name, ratios in found.items() if ratios)
+    where = ", ".join(sorted({case.dataset.name for case in known}))
+    return f"Alone on the machine ({where}), others take this many times as long as DPDSyn: {told}." if told else ""
+
+
+def _range(ratios: list[float]) -> str:
+    ends = [f"{end:.1f}" for end in (min(ratios), max(ratios))]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def _ratio(at: dict[Method, Summary], name: str) -> float | None:

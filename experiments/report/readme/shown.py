@@ -52,7 +52,7 @@ def shares(view: View) -> str:
         if cell.case.epsilon in BUDGETS:
             found.setdefault(cell.case.dataset, {})[cell.case.epsilon] = cell
     rows = [[str(dataset), *(_shares(cells.get(e)) for e in BUDGETS)] for dataset, cells in found.items()]
-    seeds = sorted({len(cell.own.group.ended) for cells in found.values() for cell in cells.values()})
+    seeds = sorted({len({run.seed for run in cell.own.group.ended}) for cells in found.values() for cell in cells.values()})
     if not rows:
         return "No data set has runs enough."
     others = ", ".join(f"`{name}`" for name in _BESIDE)

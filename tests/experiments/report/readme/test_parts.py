@@ -114,4 +114,7 @@ def test_losses_and_times_alone_are_told() -> None:
         for took in [{"dpdsyn": 2.0, "aim": 24.0}.get(record.method.name, 3.0)]
     ]
     told = sentences.findings(View.of(alone))
-    assert "take this many times as long as DPDSyn: `aim_target` 1.5 (adult at 0.8); `aim` 12.0 (adult at 0.8); `mst` 1.5" in told
+    assert (
+        "Alone on the machine (adult), others take this many times as long as DPDSyn: `aim_target` 1.5, `aim` 12.0, `mst` 1.5."
+        in told
+    )
