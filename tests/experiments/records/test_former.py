@@ -100,8 +100,6 @@ def test_a_record_has_parameters_that_came_later_as_they_were_before() -> None:
 def test_committed_records_say_in_todays_words_what_they_said() -> None:
     for method, guarantee in (
         ("dpdsyn_as_published", "none"),
-        ("clipped_ctgan", "dp"),
-        ("dpmm_mst", "unverified"),
         ("mst", "dp"),
     ):
         raw = next(line for line in lines_of(method) if line["status"] == "ok")
