@@ -341,4 +341,5 @@ def test_output_of_updates_changes_only_with_the_version() -> None:
     rows = synthesizer.sample(3000, np.random.default_rng(8))
     equal = [(rows[:, a] == rows[:, b]).mean() for a, b in [(0, 1), (0, 2), (0, 5), (4, 5)]]
     assert PrivSyn.version == 3, "write the new version and the new numbers here"
-    assert equal == pytest.approx([0.865, 0.752, 0.571, 0.869], abs=0.004)
+    known = [0.865, 0.752, 0.571, 0.869], [0.865, 0.748, 0.577, 0.869]  # without AVX-512, and with it: see golden.yaml
+    assert any(equal == pytest.approx(numbers, abs=0.004) for numbers in known), equal

@@ -68,10 +68,13 @@ def slowly(name: str) -> object:
 @pytest.mark.parametrize("name", map(slowly, GOLDEN))
 def test_output_changes_only_with_the_version(name: str) -> None:
     version, means = sampled(name)
+    known = {key: value for key, value in GOLDEN[name].items() if key != "avx512"}
+    elsewhere = known | GOLDEN[name].get("avx512", {})
     assert version == GOLDEN[name]["version"], f"write the new version and the new means into golden.yaml: {line(name)}"
-    assert means.keys() == GOLDEN[name].keys() - {"version"}, f"these means are to be in golden.yaml: {line(name)}"
+    assert means.keys() == known.keys() - {"version"}, f"these means are to be in golden.yaml: {line(name)}"
     for key, own in means.items():
-        assert own == pytest.approx(GOLDEN[name][key], abs=0.004), f"the output of {name} changed: raise its version"
+        same = [own == pytest.approx(numbers[key], abs=0.004) for numbers in (known, elsewhere)]
+        assert any(same), f"the output of {name} changed: raise its version. {line(name)}"
 
 
 def test_a_method_without_numbers_is_named_with_the_line_to_add() -> None:
