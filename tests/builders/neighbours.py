@@ -118,8 +118,8 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
         made.answers, made.asked, made.ledgers = np.random.default_rng(2), [], [ledger]
         return made
 
-    def raw(given: Any, schema: Schema, ledger: Any, rng: np.random.Generator, key: bytes) -> RawTable:
-        made = RawTable(given, schema, ledger, np.random.default_rng(4), key)
+    def raw(given: Any, schema: Schema, ledger: Any, rng: np.random.Generator, key: bytes, workers: Any) -> RawTable:
+        made = RawTable(given, schema, ledger, np.random.default_rng(4), key, workers=workers)
         made._RawTable__frames = lambda: iter((others,))  # type: ignore[attr-defined]  # what domains are learnt from
         return made
 
