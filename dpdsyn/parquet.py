@@ -1,6 +1,6 @@
 """Rows of Parquet files, read and encoded piece by piece, for tables larger than memory.
 
-A table is a file, or a folder whose files of that kind are its parts, in the order of their names.
+A table is a file, or a folder whose files are its parts, in the order of their names.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import pandas as pd
 from dpdsyn.column import SchemaError
 from dpdsyn.partitioned_rows import PartitionedRows, Workers
 from dpdsyn.schema import Schema
+from dpdsyn.schema_values import shortened
 
 ENDING = ".parquet"
 _ROWS = 1 << 18  # read at once
+_CHANGED = "it is not the file that was opened first: it has changed since, or a worker finds another one at this path"
 _PART_ROWS = 1 << 21  # of a part, or one row group more
 
 
@@ -43,35 +45,48 @@ def pieces(path: Path, schema: Schema) -> Iterator[pd.DataFrame]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files that a table lies in. Raises SchemaError for a folder without any."""
+    """The files that a table lies in.
+
+    Raises SchemaError for a folder without any, or with anything else whose name does not begin with `_` or `.`.
+    """
     if not path.is_dir():
         return [path]
-    files = sorted(path.glob(f"*{ENDING}"))
-    if not files:
+    within = sorted(entry for entry in path.iterdir() if entry.name[0] not in "_.")
+    if others := [entry.name for entry in within if entry.suffix != ENDING or entry.is_dir()]:
+        raise SchemaError(f"{path} holds {shortened(others)}; of a folder, all have to be files that end in {ENDING}")
+    if not within:
         raise SchemaError(f"{path} is a folder without a file that ends in {ENDING}")
-    return files
+    return within
 
 
 @dataclass(frozen=True)
 class ParquetPart:
-    """Row groups of a file, one after another. first: how many rows of the table lie before them.
+    """Row groups of a file, one after another. first: how many rows of the table lie before them. rows: how many they
+    have. size: bytes of the file.
 
-    It travels to workers, who find the same path.
+    It travels to workers, who have to find the same file at the same path.
     """
 
     path: Path
     groups: tuple[int, ...]
     first: int
+    rows: int
+    size: int
     schema: Schema
 
     def frames(self) -> Iterator[pd.DataFrame]:
-        """Its rows, piece by piece."""
+        """Its rows, piece by piece. Raises SchemaError if there are not as many as there were when the table was opened."""
         import pyarrow.parquet as pq
 
-        names = list(self.schema.names)
+        names, read = list(self.schema.names), 0
         with _readable(self.path), pq.ParquetFile(self.path) as file:
+            if self.path.stat().st_size != self.size:
+                raise SchemaError(_CHANGED)
             for batch in file.iter_batches(_ROWS, row_groups=self.groups, columns=names):
+                read += batch.num_rows
                 yield frame_of(batch)[names]
+            if read != self.rows:
+                raise SchemaError(_CHANGED)
 
     def read(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         wanted, place = self.schema.select(self.schema.names), self.first
@@ -98,12 +113,13 @@ def _parts(path: Path, schema: Schema) -> Iterator[ParquetPart]:
     first = 0
     for file_path in files_of(path):
         with _readable(file_path), pq.ParquetFile(file_path) as file:
-            sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            sizes, size = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)], file_path.stat().st_size
         ends = np.cumsum(sizes, dtype=np.int64)
         places = ((ends - 1) // _PART_ROWS).tolist()
         for _, group in groupby(range(len(sizes)), places.__getitem__):
             groups = tuple(group)
-            yield ParquetPart(file_path.absolute(), groups, first + int(ends[groups[0]]) - sizes[groups[0]], schema)
+            start, end = int(ends[groups[0]]) - sizes[groups[0]], int(ends[groups[-1]])
+            yield ParquetPart(file_path.absolute(), groups, first + start, end - start, size, schema)
         first += sum(sizes)
 
 

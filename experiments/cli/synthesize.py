@@ -183,8 +183,15 @@ def synthesize(request: Request) -> int:
         warnings.simplefilter("ignore", WeakGuaranteeWarning)
         warnings.simplefilter("ignore", RowCountWarning)
         try:
-            confirmed, asked, part = request.confirm_kinds, request.evaluate, request.hold_out
-            model.fit(table, schema, False, confirmed, asked, part, workers)
+            model.fit(
+                table,
+                schema,
+                preflight=False,
+                confirm_kinds=request.confirm_kinds,
+                evaluate=request.evaluate,
+                hold_out=request.hold_out,
+                workers=workers,
+            )
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
     if request.private_page is None:

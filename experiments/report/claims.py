@@ -128,7 +128,7 @@ def judged(view: View, told: Preregistered) -> list[Found]:
 
 def by_claim(found: Sequence[Found]) -> list[tuple[Claim, list[Found]]]:
     """What `judged` gave, each claim with its budgets, in their order."""
-    return [(budgets[0].claim, budgets) for _, group in groupby(found, lambda one: one.claim.says) if (budgets := list(group))]
+    return [(budgets[0].claim, budgets) for _, group in groupby(found, lambda one: one.claim) if (budgets := list(group))]
 
 
 def _found(view: View, claim: Claim, epsilon: float) -> Found:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from builders.samples import assert_independent_trials
 
-from dpdsyn import DPDSyn, Schema, parquet, partitioned_rows
+from dpdsyn import DPDSyn, Schema, parquet, partitioned_rows, ray_workers
 from dpdsyn.checks import InputError
 from dpdsyn.column import SchemaError
 from dpdsyn.parquet import pieces, stream
@@ -107,23 +109,7 @@ def test_samples_are_independent_trials_of_every_row_in_every_step(
 ) -> None:
     monkeypatch.setattr(partitioned_rows, "_BLOCK", block)
     table = np.arange(300, dtype=np.uint16)[:, None]
-    rate, steps, repeats = 0.1, 6, 400
-    seen = np.zeros((repeats, steps, 300))
-    for repeat in range(repeats):
-        rows = cut(table, [41, 200])
-        for step in range(steps):
-            batch = rows.batch(rate, steps - step, rng).ravel()
-            assert len(np.unique(batch)) == len(batch)
-            seen[repeat, step, batch] = 1
-    share = seen.reshape(-1, 300).mean(axis=0)
-    assert share == pytest.approx(np.full(300, rate), abs=5 * np.sqrt(rate * (1 - rate) / (repeats * steps)))
-    sizes = seen.sum(axis=2).ravel()
-    assert sizes.var() == pytest.approx(300 * rate * (1 - rate), rel=0.15)
-    steps_together = np.einsum("rsi,rti->st", seen, seen) / (repeats * 300)
-    assert steps_together[~np.eye(steps, dtype=bool)] == pytest.approx(np.full(30, rate**2), abs=0.002)
-    flat = seen.reshape(-1, 300) - rate
-    together = flat.T @ flat / len(flat)  # of two rows: neighbours in a block, and in two
-    assert together[~np.eye(300, dtype=bool)] == pytest.approx(np.zeros(300 * 299), abs=6 * rate / np.sqrt(len(flat)))
+    assert_independent_trials(lambda: cut(table, [41, 200]), 300, rng)
 
 
 def test_a_sample_depends_on_the_key_the_step_and_the_place_alone(rng: np.random.Generator) -> None:
@@ -230,6 +216,10 @@ def test_what_cannot_be_is_refused_before_anything_is_spent(tmp_path: Path) -> N
     frame(30).rename(columns={"ward": "room"}).to_parquet(folder / "z.parquet")
     with pytest.raises(SchemaError, match=r"z\.parquet: .*ward"):
         DPDSyn().fit(folder, SCHEMA)
+    (folder / "z.parquet").rename(folder / "z.PARQUET")
+    (folder / "year=2020").mkdir()
+    with pytest.raises(SchemaError, match=r"people holds year=2020, z\.PARQUET; of a folder, all have to be files that end in"):
+        DPDSyn().fit(folder, SCHEMA)
     with pytest.raises(InputError, match="workers read Parquet files"):
         DPDSyn().fit(frame(60), SCHEMA, workers=Scattered(1))
 
@@ -238,3 +228,20 @@ def test_ray_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install 'dpdsyn\[ray\]'"):
         RayWorkers()
+
+
+@pytest.mark.parametrize("rows", [30, 31, 500])
+def test_a_file_that_has_changed_since_is_no_part(tmp_path: Path, rows: int) -> None:
+    """With fewer rows or more, or fewer groups of them: places that belong to others would be drawn twice, or not at all."""
+    folder = folder_of(tmp_path / "people", frame(250), [120], groups=60)
+    opened = stream(folder, SCHEMA)
+    frame(rows).to_parquet(folder / "part-000.parquet", row_group_size=60, index=False)
+    for answer in (opened.together, lambda: opened.batch(0.5, 1, np.random.default_rng(0))):
+        with pytest.raises(SchemaError, match=r"part-000\.parquet: it is not the file that was opened first"):
+            answer()
+
+
+def test_a_node_of_another_version_is_refused() -> None:
+    assert ray_workers._done(len, "abc", version("dpdsyn")) == 3
+    with pytest.raises(InputError, match=r"a node of the Ray cluster has dpdsyn .*, and this process 0\.0\.9"):
+        ray_workers._done(len, "abc", "0.0.9")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from builders.samples import assert_independent_trials
 
 from dpdsyn import DPDSyn, Schema
 from dpdsyn.column import SchemaError
@@ -55,20 +56,7 @@ def test_streamed_rows_give_the_same_marginals_and_views(rng: np.random.Generato
 
 def test_samples_of_streamed_rows_are_independent_trials_of_every_row_in_every_step(rng: np.random.Generator) -> None:
     table = np.arange(300, dtype=np.uint16)[:, None]
-    rate, steps, repeats = 0.1, 6, 400
-    seen = np.zeros((repeats, steps, 300))
-    for repeat in range(repeats):
-        rows = streamed(table, 41)
-        for step in range(steps):
-            batch = rows.batch(rate, steps - step, rng).ravel()
-            assert len(np.unique(batch)) == len(batch)
-            seen[repeat, step, batch] = 1
-    share = seen.reshape(-1, 300).mean(axis=0)
-    assert share == pytest.approx(np.full(300, rate), abs=5 * np.sqrt(rate * (1 - rate) / (repeats * steps)))
-    sizes = seen.sum(axis=2).ravel()
-    assert sizes.var() == pytest.approx(300 * rate * (1 - rate), rel=0.15)
-    steps_together = np.einsum("rsi,rti->st", seen, seen) / (repeats * 300)
-    assert steps_together[~np.eye(steps, dtype=bool)] == pytest.approx(np.full(30, rate**2), abs=0.002)
+    assert_independent_trials(lambda: streamed(table, 41), 300, rng)
 
 
 def test_all_planned_steps_are_drawn_in_one_pass(rng: np.random.Generator) -> None:

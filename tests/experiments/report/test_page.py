@@ -187,6 +187,17 @@ def test_a_cell_in_which_few_of_the_others_ran_does_not_say_who_is_ahead() -> No
     assert "in 0 of 1 cases" in said.sentences[0] and "at least 4 others ran" in said.notes[0]
 
 
+def test_one_table_on_which_everything_ran_drives_out_no_other() -> None:
+    broad = compared(0.7, {f"m{i}": 0.8 for i in range(16)})
+    usual = [
+        changed(record, dataset={**record.dataset.plain(), "name": name}, run_id=f"{name}{record.run_id}")
+        for name in ("one", "two", "three")
+        for record in compared(0.7, {f"m{i}": 0.8 for i in range(4)})
+    ]
+    said = answer([*broad, *usual])
+    assert "in 0 of 4 cases" in said.sentences[0] and "at least 3 others ran" in said.notes[0]
+
+
 def test_data_sets_that_settings_were_chosen_on_answer_nothing() -> None:
     records = compared(0.81, {"mst": 0.7, "aim": 0.8, "privsyn": 0.6})
     developed = [changed(record, dataset={"name": "br2000", "n_train": 9, "n_test": 3}) for record in records]
