@@ -21,11 +21,14 @@ _FIGURES_FROM = 20.0  # seconds that a sweep's runs took together: below, drawin
 
 def add(commands: argparse._SubParsersAction) -> None:
     track = commands.add_parser("track", help="bring MLflow up to date with the records")
-    track.add_argument("--rows", action="store_true", help="the synthetic rows of each dp run too, as a model that samples them")
+    track.add_argument(
+        "--rows", action="store_true", help="the synthetic rows of each dp run too: a model that samples them, a picture"
+    )
     track.set_defaults(command=catch_up)
 
 
 def catch_up(given: argparse.Namespace) -> int:
+    from experiments.cli.run_pictures import picture
     from experiments.records.store import Store
     from experiments.sweep.mlflow.client import uri_in_words
     from experiments.sweep.mlflow.runs import track
@@ -34,7 +37,7 @@ def catch_up(given: argparse.Namespace) -> int:
     if not any(store.records.glob("*.json")):
         raise FileError(f"no records in {store.records}; start with dpdsyn run")
     try:
-        runs, written = track(store, say, sheets, None, given.rows)
+        runs, written = track(store, say, sheets, None, given.rows, picture)
     except Exception as error:  # of MLflow, its database or the network, each with errors of its own
         raise ConnectionError(f"MLflow ({uri_in_words(store)}) did not take the records: {error}") from error
     print(f"{runs} runs in {uri_in_words(store)}, {written} of them written now")

@@ -16,11 +16,13 @@ from dpdsyn.column import SchemaError
 from dpdsyn.contribution_bounding import Bounded, used_rows
 from dpdsyn.preflight import Report, examined
 from dpdsyn.schema import Schema
+from experiments.configuration import options, read_option
 from experiments.console import Say, silent
 from experiments.data import own_table, published, simulated, split
 from experiments.data.description import Dataset, OwnTable, PublishedTable, SimulatedTable, description
 from experiments.data.errors import DataError
 from experiments.data.split import content_ids, test_side
+from experiments.records.record import Record
 
 VERSION = 1  # raised when the same configuration would give other encoded rows or another split
 _IDENTITY = ("name", "files", "read", "replace", "derive", "deduplicate", "schema", "test_share")  # keys of a table of a file
@@ -101,6 +103,19 @@ def resolved(raw: Mapping[str, Any]) -> Dataset:
     Raises DataError, SchemaError or ValueError, naming what is missing or wrong.
     """
     return _resolved(raw) if "path" in raw else _checked_before(_Written(repr(raw), raw))
+
+
+def of_record(record: Record) -> PublishedTable | SimulatedTable | None:
+    """The data set that a record names, as its settings had it; None of a person's own table or of a file not known here."""
+    if record.dataset.version is not None or record.dataset.name not in options("dataset"):
+        return None
+    raw = {
+        **read_option("dataset", record.dataset.name),
+        **record.data_settings,
+        "offtask": None,
+    }  # which it may be too small for
+    dataset = resolved(raw)
+    return None if isinstance(dataset, OwnTable) else dataset
 
 
 @lru_cache(maxsize=16)

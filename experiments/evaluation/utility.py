@@ -38,13 +38,13 @@ def utility(
         runs = []
         for repeat in range(repeats):
             model_seed = int(np.random.SeedSequence([seed, number, repeat]).generate_state(1)[0])
-            predicted = _predict(build, train, test, schema, target, model_seed)
-            runs.append(scores(labels, predicted, extra) | group_scores(labels, predicted, members))
+            probabilities = predicted(build, train, test, schema, target, model_seed)
+            runs.append(scores(labels, probabilities, extra) | group_scores(labels, probabilities, members))
         results[name] = {metric: float(np.mean([run[metric] for run in runs])) for metric in runs[0]}
     return results
 
 
-def _predict(build: Builder, train: np.ndarray, test: np.ndarray, schema: Schema, target: str, seed: int) -> np.ndarray:
+def predicted(build: Builder, train: np.ndarray, test: np.ndarray, schema: Schema, target: str, seed: int) -> np.ndarray:
     """Class probabilities for the test rows, shape (rows, classes). One class in `train` gives a constant."""
     labels = train[:, schema.position(target)]
     probabilities = np.zeros((len(test), schema[target].size))

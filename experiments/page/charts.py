@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
+
 from experiments.page.markup import paragraph, share, tag
 from experiments.page.tallies import Tally
 
@@ -118,6 +120,21 @@ def gauge(
     head = tag("h3", escape(title)) + (tag("strong", f"{value:.3f}") if instead is None else paragraph(instead, "instead"))
     lines = [f"with a chance of 95% between {low:.3f} and {high:.3f}", f"by guessing (orange): {guessing:.3f}; {better}"]
     return tag("div", head + drawn + "".join(paragraph(line) for line in lines), class_="gauge")
+
+
+def curves(named: Sequence[tuple[str, tuple[np.ndarray, np.ndarray]]], across: str, up: str) -> str:
+    """One or two curves in the unit square, and its diagonal. named: names, and points from 0 to 1 across and up."""
+    side = _WIDTH - _FOOT
+    lines = [f'<line class="line" x1="{_FOOT}" y1="{side}" x2="{_WIDTH}" y2="0"/>']
+    for which, (name, (xs, ys)) in enumerate(named):
+        points = " ".join(f"{_FOOT + x * side:.1f},{side - y * side:.1f}" for x, y in zip(xs, ys, strict=True))
+        lines.append(f'<polyline class="curve {_colour(which)}" points="{points}"><title>{escape(name)}</title></polyline>')
+    frame = f'<line class="line" x1="{_FOOT}" x2="{_WIDTH}" y1="{side}" y2="{side}"/>'
+    frame += f'<line class="line" x1="{_FOOT}" x2="{_FOOT}" y1="0" y2="{side}"/>'
+    texts = f'<text x="{_WIDTH}" y="{side + 13}" text-anchor="end">{escape(across)}</text>'
+    texts += f'<text x="0" y="12" transform="rotate(-90)" text-anchor="end">{escape(up)}</text>'
+    label = f"{up} against {across}: {', '.join(name for name, _ in named)}"
+    return _svg(_WIDTH, side + _FOOT, "".join([*lines, frame, texts]), label)
 
 
 def _colour(which: int) -> str:

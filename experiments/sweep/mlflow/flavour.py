@@ -80,8 +80,8 @@ def _asked(given: Any) -> dict[str, Any]:
     return {key: np.asarray(value).ravel()[0].item() for key, value in dict(given).items() if key in ("rows", "seed")}
 
 
-def rows_of(store: Store, record: Record) -> pd.DataFrame | None:
-    """The synthetic rows of a run, decoded; None where they are not kept, or are not what a ledger with a guarantee published.
+def rows_of(store: Store, record: Record) -> tuple[Schema, pd.DataFrame] | None:
+    """The synthetic rows of a run, decoded, and their schema; None where they are not kept, or no guarantee of a ledger has them.
 
     Data sets of ours whose schema says all, and any whose schema was learnt: then the fit has it.
     """
@@ -100,20 +100,16 @@ def rows_of(store: Store, record: Record) -> pd.DataFrame | None:
         if own is None:
             return None
         schema = own
-    return decoded(schema, fit.encoded, np.random.default_rng([record.seed, 1]))
+    return schema, decoded(schema, fit.encoded, np.random.default_rng([record.seed, 1]))
 
 
 def _own_schema(record: Record) -> Schema | None:
-    """The data set's schema, from its file as a record's settings have it."""
-    from dpdsyn.schema import Schema
-    from experiments.configuration import options, read_option
+    """The data set's schema, if it says all."""
     from experiments.data import datasets
 
-    if record.dataset.name not in options("dataset"):
-        return None
-    raw = {**read_option("dataset", record.dataset.name), **record.data_settings}
-    schema = datasets.schema_of(datasets.resolved(raw))
-    return schema if isinstance(schema, Schema) and not schema.is_open else None
+    dataset = datasets.of_record(record)
+    schema = datasets.schema_of(dataset) if dataset else None
+    return schema if schema and not schema.is_open else None
 
 
 def keep(client: Any, experiment_id: str, run_id: str, uri: str, rows: pd.DataFrame) -> None:

@@ -28,6 +28,8 @@ SINGLE = "single"  # the experiment of plans that belong to no experiment file, 
 _AT_ONCE = 200  # runs that are written together
 _NAMED = 3  # data sets that the name of an experiment without a file lists
 Sheets = Callable[[Sequence[Record]], Mapping[str, str | bytes]]  # files about records: tables and figures
+Picture = Callable[[Record, Any, Any], str]  # a page about a run, of its record, the rows' schema and the rows that it published
+PICTURE = "picture.html"  # among a run's files
 
 
 def experiment_of(plan: Plan | None, record: Record | None = None) -> str:
@@ -79,10 +81,10 @@ class Tracker:
             by_name.setdefault(experiment_of(plan, record), []).append((plan, record))
         return sum(self.experiment(name).log(own) for name, own in by_name.items())
 
-    def keep_rows(self, pairs: Sequence[tuple[Plan | None, Record]]) -> None:
-        """Have the runs of records hold their synthetic rows, where these are kept and published, as a model."""
+    def keep_rows(self, pairs: Sequence[tuple[Plan | None, Record]], picture: Picture | None = None) -> None:
+        """Have the runs of records hold their synthetic rows, where these are kept and published, as a model and as a page."""
         for plan, record in pairs:
-            self.experiment(experiment_of(plan, record)).keep_rows(record)
+            self.experiment(experiment_of(plan, record)).keep_rows(record, picture)
 
     def begin(self, plan: Plan) -> str:
         """Have the sweep's parent run, running; gives its id."""
@@ -173,14 +175,17 @@ class _Experiment:
         parent = {"mlflow.parentRunId": self.parents.of(plan)} if plan and plan.is_sweep else {}
         return Draft(name, told, {RUN: record.run_id, CONTENT: content, **parent})
 
-    def keep_rows(self, record: Record) -> None:
+    def keep_rows(self, record: Record, picture: Picture | None) -> None:
         from experiments.sweep.mlflow.flavour import keep, rows_of
 
         for known in self._runs.get(record.run_id, [])[:1]:
             if "dpdsyn.rows" not in self._client.get_run(known.run_id).data.tags:
-                rows = rows_of(self._store, record)
-                if rows is not None:
+                published = rows_of(self._store, record)
+                if published is not None:
+                    schema, rows = published
                     keep(self._client, self.id, known.run_id, tracking_uri(self._store.results), rows)
+                    if picture is not None:
+                        self._client.log_text(known.run_id, picture(record, schema, rows), PICTURE)
                     self._client.set_tag(known.run_id, "dpdsyn.rows", str(len(rows)))
 
     def show(self) -> None:
@@ -236,11 +241,19 @@ def pages(client: Any, experiments: list[str], only: str = "") -> Iterable[Any]:
             return
 
 
-def track(store: Store, say: Say, sheets: Sheets | None = None, files: bool | None = None, rows: bool = False) -> tuple[int, int]:
+def track(
+    store: Store,
+    say: Say,
+    sheets: Sheets | None = None,
+    files: bool | None = None,
+    rows: bool = False,
+    picture: Picture | None = None,
+) -> tuple[int, int]:
     """Bring MLflow up to date with every record; gives how many runs there are to be, and how many were written now.
 
     A run that several experiments hold has one in each of them. sheets: files about the records of each sweep, for its parent
-    run. files: of each run (see Tracker). rows: each run's synthetic rows too, as a model. Raises what MLflow raises.
+    run. files: of each run (see Tracker). rows: each run's synthetic rows too, as a model, and with `picture` a page of them.
+    Raises what MLflow raises.
     """
     from experiments.console import bar, console
 
@@ -268,8 +281,10 @@ def track(store: Store, say: Say, sheets: Sheets | None = None, files: bool | No
                 ended = max(_ended(store, record) for record in own.values())
                 tracker.end(plan, own, ended, sheets, killed=len(own) < len(plan.runs))
         if rows:
-            for first in range(0, len(runs), _AT_ONCE):
-                tracker.keep_rows(runs[first : first + _AT_ONCE])
+            task = shown.add_task("rows of runs", total=len(runs))
+            for pair in runs:
+                tracker.keep_rows([pair], picture)
+                shown.advance(task)
         tracker.show()
         _leave_former(store)
     settle(store)

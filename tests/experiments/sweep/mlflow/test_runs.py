@@ -20,7 +20,7 @@ from experiments.sweep.mlflow.client import client_of
 from experiments.sweep.mlflow.flavour import Sampler, rows_of
 from experiments.sweep.mlflow.mirror import Mirror
 from experiments.sweep.mlflow.parents import is_live
-from experiments.sweep.mlflow.runs import experiment_of, first_view, settle, track
+from experiments.sweep.mlflow.runs import PICTURE, experiment_of, first_view, settle, track
 from experiments.sweep.plan import Plan, Planned, Plans
 
 SWEEP = "tags.`dpdsyn.sweep` != ''"
@@ -226,8 +226,9 @@ def test_a_run_is_loaded_as_a_model_that_samples_what_was_published(store: Store
     keeping(store, [made])
     store.fits.mkdir(parents=True)
     store.write_fit("f", fit(np.array([[0, 1], [1, 0], [1, 1], [0, 0]], dtype=np.uint8)))
-    assert track(store, quiet, rows=True) == (1, 1)
+    assert track(store, quiet, rows=True, picture=lambda record, schema, rows: f"{schema.target} of {len(rows)} rows") == (1, 1)
     (run,) = found(store, "ad hoc: toy")
+    assert Path(run.info.artifact_uri.removeprefix("file://"), PICTURE).read_text() == "y of 4 rows"
     before = os.environ.get("MLFLOW_TRACKING_URI")
     assert before is None  # MLflow would leave its own there
     mlflow.set_tracking_uri(f"sqlite:///{store.results / 'mlflow.db'}")
