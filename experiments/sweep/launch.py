@@ -207,15 +207,17 @@ def time_left(plan: Plan, records: Mapping[str, Record], workers: int) -> float 
     left = [planned for planned in plan.runs if planned.run_id not in records]
     if not left:
         return 0.0
-    known = [(record, record.seconds.run) for record in records.values() if record.seconds.run is not None]
-    if not known:
+    took: dict[tuple[str, ...], list[float]] = {}
+    for record in records.values():
+        if record.seconds.run is not None:
+            for kind in ((record.method.name, record.dataset.name), (record.method.name,), ()):
+                took.setdefault(kind, []).append(record.seconds.run)
+    if not took:
         return None
-
-    def typical(planned: Planned) -> float:
-        alike = [s for r, s in known if (r.dataset.name, r.method.name) == (planned.dataset, planned.method)]
-        return median(alike or [s for r, s in known if r.method.name == planned.method] or [s for _, s in known])
-
-    return sum(map(typical, left)) / max(workers, 1)
+    typical = {kind: median(seconds) for kind, seconds in took.items()}
+    kinds = (((run.method, run.dataset), (run.method,), ()) for run in left)
+    expected = sum(next(typical[kind] for kind in alike if kind in typical) for alike in kinds)
+    return expected / max(workers, 1)
 
 
 def debug_command(plan: Plan, planned: Planned) -> str:
