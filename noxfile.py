@@ -100,6 +100,12 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def memory(session: nox.Session) -> None:
+    """A sweep in a memory cgroup of its own, where the kernel's out-of-memory killer strikes; by root."""
+    session.run(sys.executable, "-m", "pytest", "-q", "tests/services/test_out_of_memory.py", *session.posargs)
+
+
+@nox.session
 def slurm(session: nox.Session) -> None:
     """Sweeps on a real Slurm of one node, on loopback."""
     _debian(session, {"slurmctld": "slurm-wlm", "slurmdbd": "slurmdbd", "munged": "munge", "mariadbd": "mariadb-server"})

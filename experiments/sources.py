@@ -23,12 +23,14 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 _OURS = ("dpdsyn", "baselines", "experiments")
 _INSTALLED = ("site-packages", "dist-packages")
 _IMPORTING = (b"import_module", b"__import__")  # functions that import what they are given
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements have others
+_PARSING = Lock()  # Python 3.11 parses on two threads at once with one counter between them, and may fail on either
 _NAMED = re.compile(r"([^\W\d][\w.]*)[:.][^\W\d]\w*\Z")  # module:Name or module.Name
 
 
@@ -143,7 +145,8 @@ def _top(name: str) -> ModuleSpec | None:
 def _imports(content: bytes, package: str) -> tuple[str, ...]:
     """Names of modules that a file may import, in their order; what is taken from a module may be one too."""
     try:
-        tree = ast.parse(content)
+        with _PARSING:
+            tree = ast.parse(content)
     except (SyntaxError, ValueError):
         return ()
     found: dict[str, None] = {}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from builders.configuration import composed
+from builders.paths import ROOT
 from builders.records import record
 from hydra import initialize_config_dir
 
@@ -116,3 +120,30 @@ def test_records_of_older_code_are_told_of(folder: Path) -> None:
     assert lost([mine]) == ""
     changed(folder, "own_pkg/near.py")
     assert lost([mine]) == "1 of 1 from an older version"
+
+
+def test_threads_that_read_files_at_once_do_not_meet_in_python_s_parser() -> None:
+    """In Python 3.11 they do where threads are switched while a tree is built, as by JAX's callback of garbage collection."""
+    contents = [path.read_bytes() for path in sorted((ROOT / "dpdsyn").glob("*.py"))]
+    failed: list[Exception] = []
+
+    def read() -> None:
+        try:
+            for content in contents:
+                sources._imports(content, "dpdsyn")
+        except SystemError as error:
+            failed.append(error)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(switch := lambda *told: time.sleep(1e-6))
+    gc.set_threshold(100)
+    try:
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(switch)
+    assert failed == []
