@@ -275,7 +275,7 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
         status="ok",
         **run.judging.measured(split, fit),
         synthetic_sha256=hashlib.sha256(fit.encoded.tobytes()).hexdigest(),
-        seconds=fit.seconds,
+        seconds={**fit.seconds, "alone": run.alone},  # of a fit that was timed alone a run in a sweep is still one of a sweep
         peak_memory_mb=fit.peak_memory_mb,
     )
 

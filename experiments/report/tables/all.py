@@ -35,6 +35,7 @@ from experiments.report.tables import (
     settings,
     synthesis_time,
     time,
+    tuning,
 )
 from experiments.report.tables.table import Table, as_csv, latex, markdown, of_methods
 
@@ -55,6 +56,7 @@ BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "time": time.build,
     "overview": overview.build,
     "settings": settings.build,
+    "tuning": tuning.build,
     "efficiency": efficiency.build,
     "scale": scale.build,
     "map": map_of_winners.build,
