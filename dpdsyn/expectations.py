@@ -270,7 +270,12 @@ def _of_classes(schema: Schema, target: ColumnOutlook, rows: int, epsilon: float
         f"A class of the target {target.name} with fewer than about {_rows(target.least)} rows, {min(share, 1):.1%} of all, is "
         f"too rare to be learnt at epsilon {epsilon:g}; the share of any class is right to about "
         f"{min(2 * target.noise / rows, 1):.1%} of all rows.{every}",
-        "Merge rare classes, or predict whether it is one of them at all.",
+        (
+            "List its classes, if they may be known without the rows: a listed one needs about "
+            f"{_rows(_STANDS_OUT * target.noise)} rows. Where only one is learnt nothing is published, and the budget is spent."
+            if target.what == TO_BE_LEARNT
+            else "Merge rare classes, or predict whether it is one of them at all."
+        ),
     )
 
 

@@ -45,6 +45,12 @@ columns:
 """
 
 
+_CLASSES = (
+    " # list its classes if they may be known, as in categories: [no, yes]; a rare one may not be learnt, and where one alone is "
+    "learnt, nothing is published and the budget is spent"
+)
+
+
 @dataclass(frozen=True)
 class Draft:
     """text: the schema file, which names and kinds alone decide, and of dates whether another form fits as well. Where values
@@ -79,11 +85,15 @@ def open_draft(kinds: Mapping[str, Kind], title: str, target: str | None = None)
         else "# ignore: [COLUMN] # columns that are left out",
         person=scalar(next((name for name, kind in kinds.items() if kind.repeats), "COLUMN")),
     )
-    lines = [_line(name, kind) for name, kind in used.items()]
+    lines = [_line(name, kind) + (_CLASSES if name == target and _has_classes(kind) else "") for name, kind in used.items()]
     remarks = [f"{name}: {remark}" for name, kind in kinds.items() for remark in kind.remarks]
     if target is not None and used[target].spec["kind"] in ("integer", "real"):
         remarks.append(_of_a_number(target))
     return Draft(text + "\n".join(lines) + "\n", tuple(remarks))
+
+
+def _has_classes(kind: Kind) -> bool:
+    return kind.spec["kind"] == "categorical" and "categories" not in kind.spec
 
 
 def _of_a_number(target: str) -> str:

@@ -1,10 +1,12 @@
 """What the answer rests on: for each data set and budget that counts, DPDSyn beside the others under the same guarantee.
 
-A cell counts on a data set in its usual form on which no setting was chosen and that carries no caution, where enough others ran.
+A cell counts on a data set in its usual form on which no setting was chosen and that carries no caution, where enough others ran;
+rows that another data set has too count once, and budgets that are as usual as others.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,12 +118,15 @@ def evidence(view: View) -> Evidence:
         case: others
         for case, found in compared.items()
         if case.dataset.is_usual
-        and not case.dataset.facts.development
+        and not (case.dataset.facts.development or case.dataset.facts.same_rows_as)
         and case.dataset.name not in warned
         and (others := [pair for pair in found if pair.method.about.family != YARDSTICK])
     }
     needed = max(FEWEST, ceil(median_high(map(len, every.values())) / 2)) if every else FEWEST
-    cells = [Cell(case, found, known[case]) for case, found in sorted(every.items(), key=_first) if len(found) >= needed]
+    enough = {case: found for case, found in every.items() if len(found) >= needed}
+    budgets = Counter(case.epsilon for case in enough)
+    usual = {epsilon for epsilon, times in budgets.items() if 2 * times >= max(budgets.values())}
+    cells = [Cell(case, found, known[case]) for case, found in sorted(enough.items(), key=_first) if case.epsilon in usual]
     return Evidence(cells, _elsewhere(known, warned), warned, needed)
 
 

@@ -47,6 +47,9 @@ def test_every_finding_says_what_to_do(seen: Expectation) -> None:
     assert f"needs about {round(seen.unlisted[0], -1):,.0f} rows to be told of at epsilon 1" in ward.text
     assert "List the categories" in ward.advice
     assert "too rare to be learnt" in about["ill",].text and "Merge rare classes" in about["ill",].advice
+    unlisted = expected(schema(columns=COLUMNS | {"ill": {"kind": "categorical"}}), 1.0, 1e-8)
+    advice = {finding.columns: finding.advice for finding in unlisted.findings}["ill",]
+    assert advice.startswith("List its classes") and "nothing is published, and the budget is spent" in advice
     assert all(str(finding).endswith(".") and "\n" not in str(finding) for finding in seen.findings)
 
 

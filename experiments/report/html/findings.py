@@ -46,7 +46,12 @@ def _accuracy(cells: Sequence[Cell]) -> tuple[str, list[str]]:
     leads = [(cell.lead, cell.case) for cell in cells]
     ahead = sum(lead > 0 for lead, _ in leads)
     shares = [(value, cell.case) for cell in cells if (value := cell.of_real) is not None]
-    reach = f"keep {_middle(shares, _share)} of the accuracy that real rows give, and " if shares else ""
+    reach = ""
+    if shares:
+        least = min(shares)
+        reach = (
+            f"keep {_middle(shares, _share)} of real rows' accuracy (median; least {_share(least[0])}, {named(least[1])}), and "
+        )
     said = (
         f"Models trained on DPDSyn's rows {reach}in {ahead} of {len(cells)} cases (a data set at a budget) no other method "
         "with the same guarantee is as accurate."
@@ -61,10 +66,11 @@ def _time(cells: Sequence[Cell]) -> tuple[str, list[str]]:
     quickest = [(value, cell.case) for cell in cells if (value := cell.quickest)]
     if not (took and best and quickest):
         return "Of the time it takes nothing can be said from these records.", []
-    said = (
-        f"They are made in {_middle(took, _seconds)}; the most accurate of the others takes {_middle(best, _short)} times as "
-        f"long, the quickest {_middle(quickest, _short)} times."
+    beside = "" if all(cell.own.alone for cell in cells) else " (mostly beside other work)"
+    theirs = (
+        f"the most accurate of the others takes {_middle(best, _short)} times as long, the quickest {_middle(quickest, _short)}"
     )
+    said = f"They are made in {_middle(took, _seconds)}{beside}; {theirs} times."
     return said, [
         f"Seconds of fit and sample: {_range(took, _seconds)}.",
         f"Times as long, of the most accurate of the others: {_range(best, _short)}; of the quickest: "
@@ -79,13 +85,13 @@ def _price(known: Evidence) -> tuple[str, list[str]]:
     best = [(each.best, each.case) for each in known.elsewhere]
     said, spreads = [], []
     if errors:
-        said.append(f"two-way marginals are {_middle(errors, _short)} times as far off as those of the closest of the others")
+        far = f"{_middle(errors, _short)} times as far off as those of the closest of the others (up to {_short(max(errors)[0])})"
+        said.append(f"two-way marginals are {far}")
         spreads.append(f"Times as far off in two-way marginals as the closest of the others: {_range(errors, _short)}.")
     if own:
-        said.append(
-            f"models of a column that the rows were not made for keep {_middle(own, _share)} of their accuracy where the best of "
-            f"the others keeps {_middle(best, _share)}"
-        )
+        where = ", ".join(sorted({f"{each.case.dataset.column} of {each.case.dataset.name}" for each in known.elsewhere}))
+        kept = f"keep {_middle(own, _share)} of their accuracy, with the best of the others {_middle(best, _share)}"
+        said.append(f"models of a column that the rows were not made for ({where}) {kept}")
         spreads.append(f"The same share for a column that the rows were not made for: {_range(own, _share)}; of the best of the "
                        f"others: {_range(best, _share)}.")  # fmt: skip
     if shares:

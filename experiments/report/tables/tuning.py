@@ -30,10 +30,10 @@ def build(view: View) -> list[Table]:
     names = ", ".join(sorted({case.dataset.name for case in cases}))
     budgets = ", ".join(f"{epsilon:g}" for epsilon in sorted({case.epsilon for case in cases}))
     note = (
-        f"Mean accuracy over {names} at epsilon {budgets}, each data set at a budget (a case) counting alike, on the seeds "
-        "that all settings ran with. Chosen: the settings with the highest, the defaults where none is higher. Lost: settings "
-        "that did not end well in some case, which are not chosen. The best is told on the cases that it was chosen on. A method is "
-        "listed once all of its grid has run."
+        f"Mean accuracy over {names} at epsilon {budgets}, each data set at a budget (a case) counting alike, on the "
+        "seeds that all settings ran with. Chosen: those with the highest, the defaults where none is higher. Lost: settings "
+        "that did not end well in some case, which are not chosen. The best is told on the cases that it was chosen on. A method "
+        "is listed once all of its grid has run."
     )
     columns = ["method", "settings", "cases", "defaults", "best", "gain", "chosen", "lost"]
     rows = [_line(name, grid) for name, grid in sorted(found.items())]

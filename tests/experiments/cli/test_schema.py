@@ -21,7 +21,8 @@ def test_a_draft_of_a_csv_has_guessed_kinds_and_its_owner_is_told_the_rest(peopl
     assert patient.startswith("  patient: {kind: categorical} # READ OFF THE ROWS: values repeat: is this the `person`?")
     assert others == (
         "  age: {kind: integer}\n  ward: {kind: categorical}\n  seen: {kind: date}\n"
-        "  note: {kind: categorical}\n  ill: {kind: categorical}\n"
+        "  note: {kind: categorical}\n  ill: {kind: categorical} # list its classes if they may be known, as in categories: "
+        "[no, yes]; a rare one may not be learnt, and where one alone is learnt, nothing is published and the budget is spent\n"
     )
     assert "# person: patient\n" in done.stdout and "note: patient: values repeat: " in done.stderr
     assert "until then it is a draft" in done.stderr

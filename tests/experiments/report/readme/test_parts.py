@@ -21,7 +21,7 @@ def runs(method: str, accuracy: float, epsilon: float = 1.0, seeds: int = 5, dat
     made = []
     for seed in range(seeds):
         value = accuracy + 0.0001 * ((seed * (1 + len(method))) % 5)
-        scores = {"logistic": {"accuracy": value, "balanced_accuracy": value, "auroc": 0.9}}
+        scores = {"logistic": {"accuracy": value, "balanced_accuracy": value, "auroc": 0.9, "log_loss": 1 - value}}
         other = {"metrics": scores, "dataset": {**TABLE, "name": dataset}, **more}
         made.append(changed(one(method, value, epsilon=epsilon, seed=seed), run_id=f"{dataset}{method}{epsilon}{seed}", **other))
     return made
@@ -49,18 +49,20 @@ def test_there_is_a_text_for_every_part_whatever_the_records_are() -> None:
 def test_the_first_table_has_the_known_methods_in_order_and_counts_the_rest() -> None:
     view = View.of([*compared().records, *runs("gem", 0.6), *runs("tab_pe", 0.6), *runs("mwem", 0.6, epsilon=0.2)])
     text = shown.first_table(view)
-    assert text.startswith("These rows and 2 more: Adult, epsilon 1, delta 1e-06, 5 seeds")
+    assert text.startswith("These rows and 4 more: Adult, epsilon 1, delta 1e-06, 5 seeds")
     head, *rows = rows_of(text)
     assert head == ["method", "guarantee", "accuracy", "mean 2-way TVD", "seconds"]
-    assert [row[0] for row in rows] == ["`real`", "`dpdsyn`", "`aim`", "`aim_target`", "`mst`", "`independent`"]
+    assert [row[0] for row in rows] == ["`real`", "`dpdsyn`", "`aim_target`", "`mst`"]
     assert rows[1][2] == "0.850 ± 0.000" and rows[1][4] == "1.00"
     assert shown.first_table(compared(epsilon=0.2)) == "Its runs are not among the committed records."
 
 
 def test_shares_of_real_rows_stand_with_those_of_others() -> None:
     text = shown.shares(compared(epsilon=0.8))
-    assert text.startswith("Accuracy as a share of that on real rows, of DPDSyn (of `aim_target`, `mst`), 5 seeds:")
-    assert rows_of(text)[1:] == [["adult", "-", "94.5% (92.2%, 88.9%)", "-"]]
+    assert text.startswith("Accuracy as a share of that on real rows, of DPDSyn (of `aim_target`, `mst`), 5 seeds; ")
+    assert rows_of(text)[1:] == [["adult", "-", "-", "94.5% (92.2%, 88.9%)", "-"]]
+    constant = View.of([*compared(epsilon=0.8).records, *runs("majority", 0.6, epsilon=0.8)])
+    assert rows_of(shown.shares(constant))[1][1] == "66.7%"
 
 
 def test_the_best_of_the_others_has_its_lead_and_mark() -> None:
@@ -106,7 +108,11 @@ def test_claims_stand_with_their_verdicts() -> None:
 
 def test_losses_and_times_alone_are_told() -> None:
     said = sentences.findings(compared(epsilon=0.8, own=0.82))
-    assert "By accuracy, of 3 tests 1 find it significantly ahead, 2 behind, by most on adult at 0.8 (`aim` +0.020)." in said
+    assert (
+        "By accuracy, of 3 tests 1 find it significantly ahead (1 of `mst`), 2 behind, by most on adult at 0.8 (`aim` +" in said
+    )
+    assert "**The strongest of the others is `aim`**, the most accurate in 1 of 1 cases." in said
+    assert "its accuracy and log loss less DPDSyn's are +0.0200 and -0.02 at 0.8." in said
     assert "By balanced accuracy, of 3 tests 1 find" in said and "Measured alone" not in said
     alone = [
         changed(record, seconds={"fit": took, "sample": 0.0, "total": took, "alone": True})
