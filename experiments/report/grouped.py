@@ -22,6 +22,7 @@ from experiments.report.missing import lost
 from experiments.report.roles import badge, guarantee, is_baseline, is_ranked
 
 MAP = "map"  # the experiment on simulated rows of many kinds, which has a table and a figure of its own
+TUNING = "tuning"  # that of many settings on development sets, which has tables of its own
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,9 @@ class View:
         return self.where(_is_mapped)
 
     @cached_property
-    def unmapped(self) -> View:
-        """All but the map."""
-        return self.where(lambda record: not _is_mapped(record))
+    def shown(self) -> View:
+        """All but the map, and what ran to choose settings."""
+        return self.where(lambda record: not (record.experiment and record.experiment.name in (MAP, TUNING)))
 
     @cached_property
     def alone(self) -> View:

@@ -70,7 +70,7 @@ class Chart:
 
 def charts(view: View, known: Evidence | None = None) -> list[Chart]:
     """Those charts for which there are records. known: what the answer rests on, if it was found before."""
-    rest = view.unmapped
+    rest = view.shown
     usual = [summary for summary in summaries(rest.plain) if summary.dataset.is_usually_judged]
     whole = [summary for summary in usual if not summary.dataset.settings]
     sized = [summary for summary in usual if summary.dataset.is_sized]

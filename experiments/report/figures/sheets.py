@@ -30,6 +30,7 @@ _ACROSS = 2
 _SHARPNESS = 140  # dots an inch of a PNG
 _MOST = 256 // TINTS  # colours of a PNG
 _SHARED = "not compared:"  # begins what is said of a marker that methods share
+_FINE = re.compile(r"-?\d+\.\d{3,}")  # numbers of a drawing
 _ENTRY = 1.5  # inches of one name in the key
 
 
@@ -178,11 +179,16 @@ def as_svg(figure: Figure) -> str:
 
 
 def _smaller(svg: str) -> str:
-    """Without ids that nothing refers to, comments, line breaks and groups of one."""
+    """Without ids that nothing refers to, comments, line breaks and what is finer than a hundredth of a point."""
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     used = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
+    svg = re.sub(r' (?:d|x|y|x1|x2|y1|y2)="[^"]*"', lambda found: _FINE.sub(_rounded, found[0]), svg)
     return re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", svg)).strip() + "\n"
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def _colours(chart: Chart) -> list[str]:

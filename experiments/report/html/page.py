@@ -92,7 +92,7 @@ def page(view: View) -> str:
     if not view.records:
         raise InputError("there is no record to report on; do some runs first")
     parts, known = _Parts(), evidence(view)
-    shown = [summary for summary in summaries(view.unmapped.plain) if summary.group.case.dataset.space != "raw"]
+    shown = [summary for summary in summaries(view.shown.plain) if summary.group.case.dataset.space != "raw"]
     board = leaderboard(shown, pairs(view.swept.plain.judged_alike))
     drawn = {chart.name: chart for chart in charts(view, known)}
     said = told(known)

@@ -368,7 +368,8 @@ def test_the_committed_report_is_that_of_the_committed_records(tmp_path: Path) -
             (tmp_path / name).write_bytes((results / name).read_bytes())
     made = write(read_export(results), tmp_path).read_bytes()
     assert made == (results / "report.html").read_bytes(), "run `dpdsyn report`"
-    assert len(made) < 500_000
+    first_sight = re.sub(rb'<script type="text/plain" id="pack-[^"]*">[^<]*</script>', b"", made)  # the rest unpacks on demand
+    assert len(first_sight) < 250_000 and len(made) < 1_000_000
     some, export = read_export(results)[::60], tmp_path / "again"
     export.mkdir()
     write_export(export, some[1:])
