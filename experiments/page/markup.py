@@ -49,6 +49,11 @@ def whole_page(title: str, body: str, kind: str) -> str:
     return template.substitute(title=escape(title), style=style, body=body, kind=kind)
 
 
+def section(title: str, *content: str) -> str:
+    """A part of a page under its heading. content: as HTML."""
+    return tag("section", tag("h2", escape(title)) + "".join(content))
+
+
 def share(part: float) -> str:
     """A share as a person reads it."""
     if 0 < part < 0.0005:

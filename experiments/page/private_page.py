@@ -12,7 +12,7 @@ import pandas as pd
 
 from dpdsyn.schema import Schema
 from experiments.page.charts import distribution
-from experiments.page.markup import number, paragraph, share, table, tag, whole_page
+from experiments.page.markup import number, paragraph, section, share, table, tag, whole_page
 from experiments.page.tallies import Tally, readable
 
 MOST_ROWS = 20_000  # of either table, that pairs and models are compared on
@@ -60,11 +60,11 @@ def private_page(name: str, schema: Schema, real: pd.DataFrame, synthetic: pd.Da
             + '<p class="key"><i></i>synthetic<i class="other"></i>real</p>',
             class_="top",
         ),
-        _section("How good models are", *_models(schema, real, synthetic)),
-        _section("Numbers", _summary(tallies, beside)),
-        _section("What is lost", *_lost(tallies, beside)),
-        _section("Pairs of columns", *_pair_table(pairs)),
-        _section(
+        section("How good models are", *_models(schema, real, synthetic)),
+        section("Numbers", _summary(tallies, beside)),
+        section("What is lost", *_lost(tallies, beside)),
+        section("Pairs of columns", *_pair_table(pairs)),
+        section(
             "Column by column",
             tag("div", "".join(map(distribution, map(list, zip(tallies, beside, strict=True)))), class_="columns"),
         ),
@@ -72,10 +72,6 @@ def private_page(name: str, schema: Schema, real: pd.DataFrame, synthetic: pd.Da
     return whole_page(
         f"NOT FOR PUBLISHING: {name}", tag("style", _ON_PAPER) + banner + tag("main", "".join(parts)) + low, "private"
     )
-
-
-def _section(title: str, *content: str) -> str:
-    return tag("section", tag("h2", escape(title)) + "".join(content))
 
 
 def _summary(synthetic: Sequence[Tally], real: Sequence[Tally]) -> str:

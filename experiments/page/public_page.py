@@ -11,7 +11,7 @@ from typing import Any
 
 from experiments.page import words
 from experiments.page.charts import distribution, gauge
-from experiments.page.markup import items, number, paragraph, table, tag, terms, whole_page
+from experiments.page.markup import items, number, paragraph, section, table, tag, terms, whole_page
 from experiments.page.tallies import Tally
 from experiments.page.words import Statement
 
@@ -33,10 +33,6 @@ def public_page(statement: Statement, name: str, tallies: Sequence[Tally]) -> st
         ),
     )
     return whole_page(f"{name}: what was published", body, str(statement["guarantee"]))
-
-
-def _section(title: str, *content: str) -> str:
-    return tag("section", tag("h2", escape(title)) + "".join(content))
 
 
 def _top(statement: Statement, name: str) -> str:
@@ -66,14 +62,14 @@ def _top(statement: Statement, name: str) -> str:
 
 
 def _promise(statement: Statement) -> str:
-    return _section("What is promised, in plain words", *map(paragraph, words.for_anybody(statement)))
+    return section("What is promised, in plain words", *map(paragraph, words.for_anybody(statement)))
 
 
 def _models(statement: Statement) -> str:
     title = "How good models will be"
     found = statement.get("evaluation")
     if not found:
-        return _section(
+        return section(
             title,
             paragraph(
                 "Nothing was measured: no part of the budget was kept for it (--evaluate SHARE). What models are "
@@ -95,7 +91,7 @@ def _models(statement: Statement) -> str:
         )
         for key in _TITLES
     ]
-    return _section(
+    return section(
         title,
         paragraph(f"In words: {found['verdict']}.", "lead"),
         tag("div", "".join(gauges), class_="gauges"),
@@ -156,7 +152,7 @@ def _columns(statement: Statement, tallies: Sequence[Tally]) -> str:
         "have are listed under the picture instead."
     )
     told = words.of_rows(statement)
-    return _section("What is in the table, column by column", *([items(told)] if told else []), paragraph(note, "note"), drawn)
+    return section("What is in the table, column by column", *([items(told)] if told else []), paragraph(note, "note"), drawn)
 
 
 def _details(statement: Statement) -> str:
@@ -170,4 +166,4 @@ def _details(statement: Statement) -> str:
             ["use", "mechanism", "times", "numbers"], words.spends(statement), "Every use of the private rows, as it was charged"
         ),
     ]
-    return _section("For lawyers and auditors", *parts)
+    return section("For lawyers and auditors", *parts)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dpdsyn.schema import Schema
 from experiments.page.charts import curves, distribution
-from experiments.page.markup import paragraph, tag, whole_page
+from experiments.page.markup import paragraph, section, tag, whole_page
 from experiments.page.tallies import readable, tallies
 
 Curve = tuple[np.ndarray, np.ndarray]  # false and true positive rates, each shape (points,), rising from 0 to 1
@@ -35,7 +35,7 @@ def run_page(
     key = '<p class="key"><i></i>synthetic' + ('<i class="other"></i>real</p>' if real is not None else "</p>")
     head = tag("header", tag("h1", escape(title)) + paragraph(lead) + key, class_="top")
     columns = "".join(distribution(beside) for beside in map(list, zip(*counted, strict=True)))
-    parts = [head, *([_roc(roc)] if roc else []), _section("Column by column", tag("div", columns, class_="columns"))]
+    parts = [head, *([_roc(roc)] if roc else []), section("Column by column", tag("div", columns, class_="columns"))]
     return whole_page(title, tag("main", "".join(parts)), "run")
 
 
@@ -43,15 +43,11 @@ def _roc(roc: Mapping[str, Curve]) -> str:
     areas = [f"{name} {_area(curve):.3f}" for name, curve in roc.items()]
     told = paragraph(f"Logistic regression, tested on real rows; area under the curve when trained on {', on '.join(areas)}.")
     drawn = tag("div", curves(list(roc.items()), "false positive rate", "true positive rate"), class_="column")
-    return _section("ROC", told, tag("div", drawn, class_="columns"))
+    return section("ROC", told, tag("div", drawn, class_="columns"))
 
 
 def _area(curve: Curve) -> float:
     return float(np.trapezoid(curve[1], curve[0]))
-
-
-def _section(title: str, *content: str) -> str:
-    return tag("section", tag("h2", escape(title)) + "".join(content))
 
 
 def thinned(curve: Sequence[np.ndarray], points: int = 200) -> Curve:
