@@ -12,7 +12,7 @@ from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import estimate_total, measure
 from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_noise
 from baselines.marginal.workload import affordable, cells_of, workload
-from dpdsyn.checks import positive, whole_number
+from dpdsyn.base.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 
 

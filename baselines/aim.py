@@ -14,7 +14,7 @@ from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import Measurement, estimate_total, measure
 from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_cost, round_noise
 from baselines.marginal.workload import WORKLOADS, Workload, affordable, cells_of, weights, workload
-from dpdsyn.checks import one_of, positive, whole_number
+from dpdsyn.base.checks import one_of, positive, whole_number
 from dpdsyn.private_table import PrivateTable
 
 

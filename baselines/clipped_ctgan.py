@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from baselines.gans.gan import WassersteinGAN
+from dpdsyn.accounting.spends import Gaussian
+from dpdsyn.base.checks import InputError, positive
 from dpdsyn.candidates import as_distribution
-from dpdsyn.checks import InputError, positive
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian
 
 if TYPE_CHECKING:
     import torch

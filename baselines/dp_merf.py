@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
+from dpdsyn.accounting.spends import SampledGaussian
+from dpdsyn.base.checks import InputError, positive, whole_number
 from dpdsyn.candidates import as_distribution
-from dpdsyn.checks import InputError, positive, whole_number
 from dpdsyn.privacy import Allowance, Gaussian
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
-from dpdsyn.spends import SampledGaussian
 from dpdsyn.synthesizer import Synthesizer
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import estimate_total, measure, named
 from baselines.marginal.workload import WORKLOADS, Workload, workload
-from dpdsyn.checks import InputError, one_of, positive, whole_number
+from dpdsyn.base.checks import InputError, one_of, positive, whole_number
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer

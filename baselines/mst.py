@@ -21,8 +21,8 @@ from baselines.marginal.marginals import (
     nearest_marginal,
     unmerge,
 )
-from dpdsyn.balanced_labels import drawn
-from dpdsyn.checks import whole_number
+from dpdsyn.base.checks import whole_number
+from dpdsyn.guides.balanced_labels import drawn
 from dpdsyn.private_table import PrivateTable, Query
 
 

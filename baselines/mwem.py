@@ -11,7 +11,7 @@ from baselines.marginal.inference import uniform_model
 from baselines.marginal.marginals import Measurement, estimate_total, measure
 from baselines.marginal.selection import choose_worst, round_noise
 from baselines.marginal.workload import affordable, cells_of, workload
-from dpdsyn.checks import positive, whole_number
+from dpdsyn.base.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 
 

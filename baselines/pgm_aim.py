@@ -12,7 +12,7 @@ import numpy as np
 
 from baselines.pgm.choice import ROUND_MEASURES, Columns, farthest
 from baselines.pgm.needs import ENGINE, needs_mbi
-from dpdsyn.checks import one_of, positive, whole_number
+from dpdsyn.base.checks import one_of, positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 

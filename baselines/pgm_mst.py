@@ -11,7 +11,7 @@ import numpy as np
 
 from baselines.pgm.choice import farthest
 from baselines.pgm.needs import ENGINE, needs_mbi
-from dpdsyn.checks import whole_number
+from dpdsyn.base.checks import whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 

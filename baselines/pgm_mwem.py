@@ -11,7 +11,7 @@ import numpy as np
 
 from baselines.pgm.choice import ROUND_MEASURES, farthest
 from baselines.pgm.needs import ENGINE, needs_mbi
-from dpdsyn.checks import positive, whole_number
+from dpdsyn.base.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 

@@ -18,12 +18,12 @@ import numpy as np
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import estimate_total, measure
 from baselines.marginal.workload import WORKLOADS, Workload, cells_of, workload
+from dpdsyn.accounting.spends import Gaussian
+from dpdsyn.base.checks import one_of, positive, whole_number
 from dpdsyn.candidates import uniform_rows
-from dpdsyn.checks import one_of, positive, whole_number
+from dpdsyn.mechanisms.row_count import RowCount
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.row_count import RowCount
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer
 
 _CANDIDATES = 1000  # of a generation

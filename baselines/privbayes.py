@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from dpdsyn.checks import InputError, positive, whole_number
+from dpdsyn.base.checks import InputError, positive, whole_number
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.synthesizer import Synthesizer
 

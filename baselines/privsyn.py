@@ -14,7 +14,7 @@ from baselines.marginal.consistency import Clique, consistent
 from baselines.marginal.drawing import rounded_draw
 from baselines.marginal.gum import synthesize
 from baselines.marginal.marginals import Measurement, all_gaussian, merge_rare
-from dpdsyn.checks import whole_number
+from dpdsyn.base.checks import whole_number
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.synthesizer import Synthesizer
 

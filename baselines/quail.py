@@ -7,13 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from dpdsyn.checks import InputError, positive
+from dpdsyn.accounting.spends import ZCDP, GaussianCap, Nothing
+from dpdsyn.base.checks import InputError, positive
 from dpdsyn.guide import Guide, GuideSettings, guide_imports
-from dpdsyn.module_guide import guide_of
+from dpdsyn.guides.module_guide import guide_of
 from dpdsyn.privacy import Allowance, Budget, Ledger, calibrate
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
-from dpdsyn.spends import ZCDP, GaussianCap, Nothing
 from dpdsyn.synthesizer import Synthesizer, draw, find
 
 

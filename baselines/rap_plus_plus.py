@@ -12,12 +12,12 @@ import numpy as np
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import named
 from baselines.marginal.workload import cells_of
+from dpdsyn.base.checks import InputError, positive, whole_number
 from dpdsyn.candidates import as_distribution
-from dpdsyn.checks import InputError, positive, whole_number
-from dpdsyn.column import Column
+from dpdsyn.mechanisms.row_count import RowCount
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable, Query
-from dpdsyn.row_count import RowCount
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 
 from baselines.gans.gan import GAN, Losses, cross_entropy
-from dpdsyn.checks import positive, whole_number
+from dpdsyn.base.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dpdsyn.candidates import uniform_rows
 from dpdsyn.guide import GuideSettings, guide_imports
-from dpdsyn.module_guide import guide_of
+from dpdsyn.guides.module_guide import guide_of
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 

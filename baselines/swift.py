@@ -15,11 +15,11 @@ from baselines.marginal.maximum_entropy import fit_maximum_entropy
 from baselines.marginal.model_arrays import from_arrays, to_arrays
 from baselines.marginal.one_shot import ONE_SHOT_WORKLOADS, Candidate, Limits, OneShotWorkload, candidates, chosen, cost
 from baselines.marginal.workload import cells_of
-from dpdsyn.checks import InputError, one_of, positive, whole_number
+from dpdsyn.accounting.spends import Gaussian
+from dpdsyn.base.checks import InputError, one_of, positive, whole_number
+from dpdsyn.mechanisms.row_count import RowCount
 from dpdsyn.private_table import PrivateTable, Query
-from dpdsyn.row_count import RowCount
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer
 
 _PIECE = 1 << 16  # rows that are drawn at once: so many stay in the processor's cache

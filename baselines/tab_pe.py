@@ -8,14 +8,14 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from dpdsyn.accounting.spends import Gaussian, SampledGaussian, Spend
+from dpdsyn.base.checks import InputError, positive, whole_number
 from dpdsyn.candidates import as_distribution, uniform_rows
-from dpdsyn.checks import InputError, positive, whole_number
-from dpdsyn.column import Column
+from dpdsyn.mechanisms.row_count import RowCount
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.row_count import RowCount
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian, SampledGaussian, Spend
 from dpdsyn.synthesizer import Synthesizer
 
 _EXACT = 2**24  # whole numbers below it, and their sums below it, are exact in single precision, in any order

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from baselines.gans.gan import WassersteinGAN
-from dpdsyn.checks import positive, whole_number
+from dpdsyn.base.checks import positive, whole_number
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 

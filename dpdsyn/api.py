@@ -15,34 +15,36 @@ from typing import Any, Self, cast
 import numpy as np
 import pandas as pd
 
-from dpdsyn import held_out as holding
-from dpdsyn import merging, private_evaluation, saved
-from dpdsyn.cautions import Caution, WeakGuaranteeWarning, cautions, usual_delta
-from dpdsyn.checks import InputError, whole_number
-from dpdsyn.conditions import Conditions
-from dpdsyn.contribution_bounding import used_rows
-from dpdsyn.domain_learning import DomainLearning
-from dpdsyn.entropy import apart, fresh
-from dpdsyn.frames import as_pandas
-from dpdsyn.guarantee import KINDS_INFERRED, Guarantee
+from dpdsyn.accounting.cautions import Caution, WeakGuaranteeWarning, cautions, usual_delta
+from dpdsyn.accounting.guarantee import KINDS_INFERRED, Guarantee
+from dpdsyn.base import saved
+from dpdsyn.base.checks import InputError, whole_number
 from dpdsyn.guide import GuideSettings
-from dpdsyn.learnt import told
-from dpdsyn.made_columns import far_first
+from dpdsyn.learning import merging
+from dpdsyn.learning.domain_learning import DomainLearning
+from dpdsyn.learning.learnt import told
+from dpdsyn.learning.raw_table import ROWS_COUNTED, RawTable
+from dpdsyn.mechanisms.contribution_bounding import used_rows
+from dpdsyn.mechanisms.entropy import apart, fresh
+from dpdsyn.mechanisms.row_count import RowCount, RowCountWarning
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.parquet import stream
 from dpdsyn.partitioned_rows import Workers
-from dpdsyn.preflight import BrokenRuleWarning, PreflightWarning
-from dpdsyn.preflight import preflight as held_against
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
-from dpdsyn.private_evaluation import PrivateEvaluation
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.published_rows import PublishedRows, Tally, refuse_contradictions
-from dpdsyn.raw_table import ROWS_COUNTED, RawTable
-from dpdsyn.row_count import RowCount, RowCountWarning
+from dpdsyn.quality import held_out as holding
+from dpdsyn.quality import private_evaluation
+from dpdsyn.quality.private_evaluation import PrivateEvaluation
+from dpdsyn.reading.schema_values import SchemaError
 from dpdsyn.rows import Rows
+from dpdsyn.rules.conditions import Conditions
+from dpdsyn.rules.made_columns import far_first
+from dpdsyn.rules.published_rows import PublishedRows, Tally, refuse_contradictions
 from dpdsyn.schema import Schema
-from dpdsyn.schema_values import SchemaError
-from dpdsyn.stated import refuse_unconfirmed, schema_of, with_target
+from dpdsyn.tables.frames import as_pandas
+from dpdsyn.tables.preflight import BrokenRuleWarning, PreflightWarning
+from dpdsyn.tables.preflight import preflight as held_against
+from dpdsyn.tables.stated import refuse_unconfirmed, schema_of, with_target
 
 _KEY_BYTES = 32
 _ALL_THE_SAME = "Rows were read by then: epsilon {:g} and delta {:g} of this table are spent, though nothing is published"
@@ -55,13 +57,13 @@ class SeededNoiseWarning(UserWarning):
 class DPDSyn:
     """A synthetic table to train models on, under (epsilon, delta)-differential privacy.
 
-    epsilon, delta: the budget for everything that is read from the table; delta is `dpdsyn.cautions.usual_delta` if left out, a
-    function of the schema's `rows_public`. target: the column that models are to
+    epsilon, delta: the budget for everything that is read from the table; delta is `accounting.cautions.usual_delta` if left out,
+    a function of the schema's `rows_public`. target: the column that models are to
     predict; it may stand in the schema instead. other_targets: more columns to predict, served by the same release.
     candidates: the source of candidate rows, the name of any Synthesizer (`swift`, `class_conditional`, `mst`, ...);
     candidate_share: its share of the budget. labels: "calibrated" draws them from honest probabilities; "sample",
     "argmax" and "toward_shares" are told of in `dpdsyn.method`. guide: settings that are to differ
-    (`dpdsyn.guide.GuideSettings`), or the class of a torch module (`dpdsyn.module_guide`).
+    (`dpdsyn.guide.GuideSettings`), or the class of a torch module (`dpdsyn.guides.module_guide`).
     random_state: None takes the operating system's entropy; a whole number makes the result reproducible, and is
     not private against whoever knows it. Copies (pickle, joblib, deepcopy, forked processes) draw rows of their own,
     unless it is given.
@@ -107,17 +109,17 @@ class DPDSyn:
     ) -> Self:
         """Learn from the rows of a table: a frame, or the path of a Parquet file, or of a folder of them, read piece by piece.
 
-        A frame is one of pandas, or of polars or another library that speaks Arrow or has `to_pandas` (`dpdsyn.frames`).
+        A frame is one of pandas, or of polars or another library that speaks Arrow or has `to_pandas` (`dpdsyn.tables.frames`).
 
         schema: a Schema, what a schema file holds, or the path of one. What it leaves open is learnt first, out of the same
-        budget (`dpdsyn.domain_learning`); `schema_` is the closed one. If it names a person (frames only), at most
+        budget (`dpdsyn.learning.domain_learning`); `schema_` is the closed one. If it names a person (frames only), at most
         `max_rows_per_person` rows of each are used. preflight: refuse, before the budget is opened, a table with cells that
-        contradict the schema, and warn where many are not what it says (`dpdsyn.preflight`); without it every cell is encoded as
+        contradict the schema, and warn where many are not what it says (`tables.preflight`); without it every cell is encoded as
         the schema's rules say, and no row raises anything. confirm_kinds: that the kinds of columns may be known, where the
         schema says that they were guessed from cells; the guarantee names this assumption. evaluate: a share of the budget, which
-        buys a private estimate of how good models are that learn from the synthetic rows (`dpdsyn.private_evaluation`), on the
+        buys a private estimate of how good models are that learn from the synthetic rows (`quality.private_evaluation`), on the
         rows of the table, or on the part `hold_out` of them (frames only), which the release is then not made of
-        (`dpdsyn.held_out`). workers: who counts and samples the rows of Parquet files, such as those of a cluster
+        (`dpdsyn.quality.held_out`). workers: who counts and samples the rows of Parquet files, such as those of a cluster
         (`dpdsyn.ray_workers`); what comes out is the same. What is learnt of an open schema, and preflight, this process reads.
         Raises ValueError if a parameter, the schema or the table cannot be meant, or if nothing can be learnt of the target or of
         any column with this budget. Warns of a budget that promises little, and of a schema whose `rows_public` is far from the
@@ -185,9 +187,9 @@ class DPDSyn:
         """n synthetic rows (`rows_public` of the schema by default) in the types and categories of the schema.
 
         given: values that columns are to have, such as {"sex": "Female"}. balance: shares of the target's classes, such as
-        {"yes": .5, "no": .5}. first_id: where ids are numbered from (`dpdsyn.made_columns`); by default on from the last call.
+        {"yes": .5, "no": .5}. first_id: where ids are numbered from (`rules.made_columns`); by default on from the last call.
         Rules of the schema (`constraints`) are kept; `tally` says how many rows were drawn again or
-        repaired to that end (`dpdsyn.published_rows`). Each call gives other rows; none of them costs budget, for all of it is
+        repaired to that end (`rules.published_rows`). Each call gives other rows; none of them costs budget, for all of it is
         a function of the fitted model and of the schema. Raises ValueError before `fit`, for n below 0, and for columns, values
         and shares that there are not.
         """
@@ -218,7 +220,7 @@ class DPDSyn:
         return cautions(allowed.epsilon, allowed.delta, self.schema_.rows_public) + self._of_row_count()
 
     def _of_row_count(self) -> tuple[Caution, ...]:
-        """Nothing unless the count was measured under our guarantee: see `dpdsyn.row_count`."""
+        """Nothing unless the count was measured under our guarantee: see `dpdsyn.mechanisms.row_count`."""
         if self.row_count_ is None or self.guarantee_.kind != "dp":
             return ()
         learnt = any(spend["label"] == ROWS_COUNTED for spend in self.guarantee_.spends)

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from dpdsyn.checks import InputError
+from dpdsyn.accounting.spends import Gaussian
+from dpdsyn.base.checks import InputError
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer
 
 

@@ -12,19 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn import mechanism_trials, merging, residuals
-from dpdsyn.blind import Blind, NotTried, sight
-from dpdsyn.checks import InputError
-from dpdsyn.column import Column
-from dpdsyn.content import Content, content
-from dpdsyn.pieces import Pieces
+from dpdsyn.accounting.spends import Gaussian, GaussianCap, Spend, Threshold
+from dpdsyn.base.checks import InputError
+from dpdsyn.checking import mechanism_trials, residuals
+from dpdsyn.checking.blind import Blind, NotTried, sight
+from dpdsyn.checking.content import Content, content
+from dpdsyn.checking.side_effects import left_behind, outside, watched
+from dpdsyn.checking.twin import Call, Twin
+from dpdsyn.learning import merging
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.column import Column
+from dpdsyn.reading.pieces import Pieces
 from dpdsyn.schema import Schema
-from dpdsyn.side_effects import left_behind, outside, watched
-from dpdsyn.spends import Gaussian, GaussianCap, Spend, Threshold
 from dpdsyn.synthesizer import Synthesizer, draw
-from dpdsyn.twin import Call, Twin
 
 Factory = Callable[[], Synthesizer]
 _BUDGET = Budget(1.0, 1e-6)

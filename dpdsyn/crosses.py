@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from dpdsyn.checks import whole_number
+from dpdsyn.base.checks import whole_number
 
 _SPREAD = 0.3  # standard deviation of the sum of a row's embeddings, at first
 

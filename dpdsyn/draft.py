@@ -1,6 +1,6 @@
 """A draft that is read off a table, with bounds, bins and categories, for a person to replace by public knowledge.
 
-`dpdsyn.open_draft` writes the other form, which leaves them to be learnt.
+`dpdsyn.tables.open_draft` writes the other form, which leaves them to be learnt.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from dpdsyn.cells import canonical, each
-from dpdsyn.column import Column, SchemaError
-from dpdsyn.date_forms import Dates, dates_of
-from dpdsyn.identifiers import naming
-from dpdsyn.kinds import as_numbers, numbers_with_commas
-from dpdsyn.numerals import POINT_HINT, STRAY_POINT
-from dpdsyn.repeats import repeats
+from dpdsyn.reading.cells import canonical, each
+from dpdsyn.reading.column import Column, SchemaError
+from dpdsyn.reading.numerals import POINT_HINT, STRAY_POINT
+from dpdsyn.reading.schema_values import shortened
 from dpdsyn.schema import MARK
-from dpdsyn.schema_values import shortened
+from dpdsyn.tables.date_forms import Dates, dates_of
+from dpdsyn.tables.identifiers import naming
+from dpdsyn.tables.kinds import as_numbers, numbers_with_commas
+from dpdsyn.tables.repeats import repeats
 
 MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
 _ROWS_EACH = 3  # on average of a value, from which on many values are taken for categories and not for names or ids
@@ -105,7 +105,7 @@ def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> 
 
 
 def _texts(cells: pd.Series) -> pd.Series:
-    """Cells of any type as the texts by which they are compared (`dpdsyn.cells.canonical`)."""
+    """Cells of any type as the texts by which they are compared (`dpdsyn.reading.cells.canonical`)."""
     written = isinstance(cells.dtype, pd.CategoricalDtype | pd.StringDtype)
     return cells if written else pd.Series(each(cells, canonical, np.nan, object), dtype="str")
 

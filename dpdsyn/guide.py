@@ -21,12 +21,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from dpdsyn.checks import InputError, positive, whole_number
-from dpdsyn.named_module import module_name
-from dpdsyn.network import Network
+from dpdsyn.accounting.spends import SampledGaussian
+from dpdsyn.base.checks import InputError, positive, whole_number
+from dpdsyn.guides.named_module import module_name
+from dpdsyn.guides.network import Network
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
-from dpdsyn.spends import SampledGaussian
 
 _CHUNK = 65536  # rows predicted at once
 _PRETRAINING_RATE = 0.02  # of Adam; from half of the steps on it falls to 0
@@ -49,7 +49,7 @@ class GuideSettings:
     average: share of the last steps whose parameters are averaged (free: it is post-processing).
     pretraining: steps of Adam without noise on synthetic rows; 0 for none.
     module: a torch module in place of the built-in network, "module:Class" or what makes it; options: its own
-    (`dpdsyn.module_guide`).
+    (`dpdsyn.guides.module_guide`).
     """
 
     hidden: int = 16
@@ -264,4 +264,4 @@ def guide_imports(settings: GuideSettings) -> tuple[str, ...]:
     if settings.module is None:
         return ("scipy.sparse",)
     own = settings.module.replace(":", ".").rpartition(".")[0] if isinstance(settings.module, str) else settings.module.__module__
-    return ("torch", "opacus", "dpdsyn.module_checks", own)
+    return ("torch", "opacus", "dpdsyn.guides.module_checks", own)

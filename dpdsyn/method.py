@@ -16,19 +16,19 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
-from dpdsyn.balanced_labels import balanced, drawn
+from dpdsyn.accounting.spends import ZCDP, GaussianCap, Nothing, Spend
+from dpdsyn.base.checks import InputError
 from dpdsyn.candidates import as_distribution
-from dpdsyn.checks import InputError
-from dpdsyn.exact_conditions import draw_given
 from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports
-from dpdsyn.merging import fit as fitted
-from dpdsyn.merging import restored
-from dpdsyn.module_guide import guide_of
+from dpdsyn.guides.balanced_labels import balanced, drawn
+from dpdsyn.guides.module_guide import guide_of
+from dpdsyn.learning.merging import fit as fitted
+from dpdsyn.learning.merging import restored
+from dpdsyn.mechanisms.row_count import RowCount
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.row_count import RowCount
+from dpdsyn.rules.exact_conditions import draw_given
 from dpdsyn.schema import Schema
-from dpdsyn.spends import ZCDP, GaussianCap, Nothing, Spend
 from dpdsyn.synthesizer import Synthesizer, draw, find
 
 Labels = Literal["calibrated", "sample", "argmax", "toward_shares"]
@@ -46,7 +46,7 @@ class GuidedSynthesizer(Synthesizer):
     the guide gets what then still fits into (epsilon, delta), composed jointly.
     labels: "calibrated" draws each label from the guide's probabilities without what clipping did to them (`dpdsyn.guide`), after
     moving the odds of each class by a constant, to where the classes are as common as the source has counted, and with less noise
-    than coins have (`dpdsyn.balanced_labels`). "sample" draws from the same probabilities by coins; where the source counts no
+    than coins have (`guides.balanced_labels`). "sample" draws from the same probabilities by coins; where the source counts no
     labels, from the guide's own, in which rare classes are too few. "toward_shares" is "sample" and refuses such a source.
     "argmax" takes the guide's likeliest, of which a rare class has few or none.
     other_targets: further columns that the guide is to label, so that one release serves several tasks.

@@ -28,9 +28,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dpdsyn.checks import InputError
+from dpdsyn.accounting.spends import Stated
+from dpdsyn.base.checks import InputError
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Stated
 
 _COARSE, _FINE = 1e-2, 1e-5  # steps of privacy loss that an event is looked at by
 _IN_A_DEVIATION = 20  # of those steps, so that the deviation is about right

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.column import SchemaError
 from dpdsyn.partitioned_rows import PartitionedRows, Workers
+from dpdsyn.reading.column import SchemaError
+from dpdsyn.reading.schema_values import shortened
 from dpdsyn.schema import Schema
-from dpdsyn.schema_values import shortened
 
 ENDING = ".parquet"
 _ROWS = 1 << 18  # read at once

@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from randomgen import AESCounter
 
-from dpdsyn.counting import Block, counts_of
+from dpdsyn.mechanisms.counting import Block, counts_of
 from dpdsyn.rows import StreamedRows, by_step, poisson_sample
 
 Item = TypeVar("Item")

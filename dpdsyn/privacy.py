@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any, get_args
 
-from dpdsyn.checks import InputError, inside_0_and_1, positive
-from dpdsyn.composition import compose, roughly
-from dpdsyn.least_noise import BudgetExceeded, largest, narrowed
-from dpdsyn.spends import ZCDP, Gaussian, GaussianCap, Nothing, Repeatable, SampledGaussian, Spend, Stated, Threshold
+from dpdsyn.accounting.composition import compose, roughly
+from dpdsyn.accounting.least_noise import BudgetExceeded, largest, narrowed
+from dpdsyn.accounting.spends import ZCDP, Gaussian, GaussianCap, Nothing, Repeatable, SampledGaussian, Spend, Stated, Threshold
+from dpdsyn.base.checks import InputError, inside_0_and_1, positive
 
 _ROUNDING = (
     1e-9  # share of a plan by which charges may exceed it, for they are rounded; `compose` charges plans for more than that
@@ -37,7 +37,7 @@ class Budget:
 
     @property
     def rho(self) -> float:
-        """The largest rho for which rho-zCDP implies this budget (`dpdsyn.zcdp`)."""
+        """The largest rho for which rho-zCDP implies this budget (`dpdsyn.accounting.zcdp`)."""
         return largest(lambda rho: self.excess([ZCDP(rho)]), tolerance=1e-9, start=1e-3)
 
     def excess(self, plan: Sequence[Spend]) -> float:

@@ -4,9 +4,9 @@ A mechanism charges the ledger, reads the rows, adds its noise and lets only the
 differ by one privacy unit more or less: a row, or a person, of whom each of at most k rows weighs 1/k. So a marginal (a table of
 counts) has L2 sensitivity 1 and the number of rows is private; `schema.rows_public` stands in for it.
 
-All noise is a rounded Gaussian on a public grid (`dpdsyn.exact_noise`). Counts lie on one already. Sums and scores are real: they
-are rounded to a grid first, which moves two answers apart by at most the grid's step times the root of their length, and they
-are computed in double precision, which moves them by at most what `_SLACK` says. Mechanisms prevent mistakes, not malice.
+All noise is a rounded Gaussian on a public grid (`mechanisms.exact_noise`). Counts lie on one already. Sums and scores are real:
+they are rounded to a grid first, which moves two answers apart by at most the grid's step times the root of their length, and
+they are computed in double precision, which moves them by at most what `_SLACK` says. Mechanisms prevent mistakes, not malice.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn.checks import positive
-from dpdsyn.counting import counted
-from dpdsyn.entropy import apart
-from dpdsyn.exact_noise import exponential_choice, rounded_gaussian
+from dpdsyn.accounting.spends import DRAFTED, ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian
+from dpdsyn.base.checks import positive
+from dpdsyn.mechanisms.counting import counted
+from dpdsyn.mechanisms.entropy import apart
+from dpdsyn.mechanisms.exact_noise import exponential_choice, rounded_gaussian
 from dpdsyn.own_mechanism import OwnMechanism, stated
 from dpdsyn.privacy import Ledger
+from dpdsyn.reading.schema_values import SchemaError
 from dpdsyn.rows import Rows, only, recoded
 from dpdsyn.schema import Schema
-from dpdsyn.schema_values import SchemaError
-from dpdsyn.spends import DRAFTED, ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian
 
 Query = tuple[str, ...]
 Score = Callable[[np.ndarray, Query], float]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any, TypeVar
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from dpdsyn import saved
 from dpdsyn.api import DPDSyn
-from dpdsyn.checks import InputError
+from dpdsyn.base import saved
+from dpdsyn.base.checks import InputError
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.schema import Schema

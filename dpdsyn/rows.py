@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from dpdsyn.counting import Block, counts_of
-from dpdsyn.exact_noise import gaps
+from dpdsyn.mechanisms.counting import Block, counts_of
+from dpdsyn.mechanisms.exact_noise import gaps
 
 Chunks = Callable[[], Iterator[np.ndarray]]
 
@@ -40,7 +40,7 @@ class Rows:
         yield self._encoded
 
     def counts(self, sizes: Sequence[int], planned: Sequence[Block]) -> list[np.ndarray]:
-        """The counts of each block's cells, as `dpdsyn.counting.counts_of` gives them."""
+        """The counts of each block's cells, as `dpdsyn.mechanisms.counting.counts_of` gives them."""
         return counts_of(self.chunks(), sizes, planned)
 
     def batch(self, rate: float, left: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The public description of a table: its columns, its target and its privacy unit.
 
 A schema is public knowledge, written by a person in YAML. It may leave open what columns hold, and how many rows there are; that
-is learnt through mechanisms (`dpdsyn.domain_learning`), and the schema that comes of it is as public as any answer of theirs.
+is learnt through mechanisms (`learning.domain_learning`), and the schema that comes of it is as public as any answer of theirs.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.column import LEARN, Column, SchemaError, refuse_unknown, truth
-from dpdsyn.constraint_words import rules_of
-from dpdsyn.constraints import Rule
-from dpdsyn.made_columns import MadeColumn
-from dpdsyn.schema_file import read_yaml, text_of
-from dpdsyn.schema_values import shortened
+from dpdsyn.reading.column import LEARN, Column, SchemaError, refuse_unknown, truth
+from dpdsyn.reading.schema_file import read_yaml, text_of
+from dpdsyn.reading.schema_values import shortened
+from dpdsyn.rules.constraint_words import rules_of
+from dpdsyn.rules.constraints import Rule
+from dpdsyn.rules.made_columns import MadeColumn
 
 MARK = "READ OFF THE ROWS"  # what `dpdsyn schema draft` computed from the table itself
 _MARKED = re.compile(rf"\s*(?:[^#\s].*{MARK}|#\W*{MARK})", re.IGNORECASE)
@@ -40,11 +40,11 @@ class Schema:
     of column names.
     ignore: columns of the raw data that are known and left out.
     person: the column that says whose row it is, if a person may have several; it is no feature. Then at most
-    max_rows_per_person rows of each are kept (`dpdsyn.contribution_bounding`) and the guarantee is for one person; without
+    max_rows_per_person rows of each are kept (`mechanisms.contribution_bounding`) and the guarantee is for one person; without
     it, for one row.
     drafted: parts of the schema were read off the rows, so that no result has a guarantee.
     kinds_inferred: the kinds of columns were guessed from cells; the guarantee holds if their owner says that they are public.
-    constraints: rules that every published row keeps (`dpdsyn.constraints`).
+    constraints: rules that every published row keeps (`dpdsyn.rules.constraints`).
     made: columns that no method reads: ids generated anew, and constants; the data may have them or not.
     """
 
@@ -277,7 +277,7 @@ class Schema:
         """The encoded rows, shape (rows kept, columns), of the smallest unsigned type that fits.
 
         Each cell is encoded by itself, whatever it holds (see `Column.encode`); rows with a missing cell in a column whose
-        rule is `drop` are left out. Raises SchemaError for other columns (see `check_names`); `dpdsyn.preflight` tells of
+        rule is `drop` are left out. Raises SchemaError for other columns (see `check_names`); `dpdsyn.tables.preflight` tells of
         cells that contradict the schema.
         """
         return self.encode_all(frame)[0]

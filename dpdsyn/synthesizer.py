@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from dpdsyn.checks import InputError
-from dpdsyn.exact_noise import NOISE_IMPORTS
-from dpdsyn.impossible import Impossible
+from dpdsyn.base.checks import InputError
+from dpdsyn.mechanisms.exact_noise import NOISE_IMPORTS
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.rules.impossible import Impossible
 from dpdsyn.schema import Schema
 
 GROUP = "dpdsyn.synthesizers"
@@ -31,10 +31,10 @@ class Synthesizer(ABC):
     spends: how the method uses its ledger; "gaussian": only Gaussian noise, whose sum is fixed; "zcdp": anything
     that a zCDP cap covers; "nothing": no mechanism at all, so that epsilon makes no difference.
     uses_target: whether, as a source of candidates, the method is to see the target column too.
-    most_values: how many codes a learnt column has at most where the method works well; others are merged (`dpdsyn.merging`).
+    most_values: how many codes a learnt column has at most where the method works well; others are merged (`learning.merging`).
     None: as many as there are.
     impossible: combinations of codes that no row has, by public rules; whoever fits sets it, and a method whose model can hold
-    zeros may hold these (`dpdsyn.impossible`).
+    zeros may hold these (`dpdsyn.rules.impossible`).
     report: what a long fit tells of its progress, one line at a time; set it to hear.
     """
 
@@ -58,7 +58,7 @@ class Synthesizer(ABC):
         return None
 
     def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
-        """n rows with the probabilities of `sample` times the weights of their codes (`dpdsyn.exact_conditions`).
+        """n rows with the probabilities of `sample` times the weights of their codes (`dpdsyn.rules.exact_conditions`).
 
         weights: of columns that `shares` answers for, by position. None where no row has any such probability.
         """

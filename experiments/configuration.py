@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 
 
 class UnknownName(InputError, FileNotFoundError):

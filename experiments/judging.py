@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.published_rows import decoded
+from dpdsyn.rules.published_rows import decoded
 from dpdsyn.schema import Schema
 from experiments.data import datasets
 from experiments.data.datasets import Split

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.configuration import default_parameters, options, read_option
 
 USUAL = "dpdsyn"

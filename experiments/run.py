@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn import merging
-from dpdsyn.checks import InputError, whole_number
-from dpdsyn.files import FileError
+from dpdsyn.base.checks import InputError, whole_number
+from dpdsyn.base.files import FileError
+from dpdsyn.learning import merging
+from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.published_rows import PublishedRows, refuse_contradictions
-from dpdsyn.raw_table import RawTable
 from dpdsyn.rows import Rows
+from dpdsyn.rules.published_rows import PublishedRows, refuse_contradictions
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, load, load_imports
 from experiments import machine, sources

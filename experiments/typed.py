@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 
 Kind = TypeVar("Kind")
 

@@ -13,7 +13,21 @@ from builders.paths import ROOT
 PACKAGES = ("dpdsyn", "baselines", "experiments")
 MOST_LINES = 400
 MOST_MODULES = 18
-FLAT = ("dpdsyn", "baselines", "experiments/cli", "experiments/report/tables")  # parts of the method, methods, commands, tables
+FLAT = ("baselines", "experiments/cli", "experiments/report/tables")  # a method, a command, a table each
+
+PARTS = (  # folders of dpdsyn: each may use those before it, and what stands at the top
+    "base",
+    "reading",
+    "accounting",
+    "mechanisms",
+    "rules",
+    "tables",
+    "learning",
+    "guides",
+    "checking",
+    "quality",
+)
+FIRST = ("base", "reading")  # those of them that use nothing at the top
 
 GROUND = (
     "publishing",
@@ -80,7 +94,7 @@ def _module(name: str) -> str | None:
 
 
 def room(module: str) -> str:
-    """Of a module of experiments: the folder or the module right under it."""
+    """Of a module: the folder or the module of its package that it lies in, or is."""
     return module.split(".")[1] if "." in module else ""
 
 
@@ -93,9 +107,16 @@ def complaint(module: str, used: str) -> str | None:
         return None
     if package == "experiments":
         return _inside_experiments(room(module), room(used))
-    if package == "baselines":
-        return _inside_baselines(module, used)
-    return None
+    return _inside_baselines(module, used) if package == "baselines" else _inside_dpdsyn(module, used)
+
+
+def _inside_dpdsyn(module: str, used: str) -> str | None:
+    own, other = room(module), room(used)
+    if own not in PARTS or own == other:
+        return None
+    if other not in PARTS:
+        return f"{own} uses nothing at the top" if own in FIRST else None
+    return None if PARTS.index(other) < PARTS.index(own) else f"{own} comes before {other}"
 
 
 def _inside_experiments(own: str, used: str) -> str | None:
@@ -118,6 +139,7 @@ def _inside_baselines(module: str, used: str) -> str | None:
 def test_every_room_has_its_place() -> None:
     rooms = {room(name) for name in modules() if name.startswith("experiments.")}
     assert rooms - {*GROUND, *ROOMS} == set(), "say in ROOMS what these may use"
+    assert sorted(PARTS) == sorted(path.parent.name for path in (ROOT / "dpdsyn").glob("*/__init__.py"))
 
 
 def test_imports_go_one_way() -> None:
@@ -200,6 +222,10 @@ def test_tests_lie_as_what_they_test() -> None:
     ("module", "used", "wrong"),
     [
         ("dpdsyn.guide", "baselines.mst", True),
+        ("dpdsyn.api", "dpdsyn.quality.held_out", False),
+        ("dpdsyn.rules.conditions", "dpdsyn.schema", False),
+        ("dpdsyn.rules.conditions", "dpdsyn.tables.kinds", True),
+        ("dpdsyn.reading.cells", "dpdsyn.schema", True),
         ("baselines.aim", "experiments.run", True),
         ("baselines.aim", "baselines.mst", True),
         ("baselines.aim", "baselines.marginal.inference", False),
@@ -228,4 +254,4 @@ def test_circles_are_found_and_named() -> None:
 
 def test_imports_are_read_wherever_they_stand() -> None:
     found = imports()["experiments.sweep.plan"]
-    assert {"experiments.run", "experiments.sweep.request", "dpdsyn.files", "experiments.configuration"} <= set(found)
+    assert {"experiments.run", "experiments.sweep.request", "dpdsyn.base.files", "experiments.configuration"} <= set(found)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 
 _HOME = Path(__file__).parent
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$")

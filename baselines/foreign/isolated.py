@@ -16,7 +16,7 @@ import numpy as np
 
 from baselines.foreign import environments
 from baselines.foreign.other_interpreter import OtherInterpreter, PackageFailed
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Allowance, Budget
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema

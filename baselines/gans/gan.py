@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
 import numpy as np
 
-from dpdsyn.checks import InputError, positive, whole_number
+from dpdsyn.accounting.spends import Gaussian, SampledGaussian
+from dpdsyn.base.checks import InputError, positive, whole_number
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian, SampledGaussian
 from dpdsyn.synthesizer import Synthesizer
 
 if TYPE_CHECKING:

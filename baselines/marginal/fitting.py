@@ -13,7 +13,7 @@ import numpy as np
 from baselines.marginal.conditioned import GivenRows
 from baselines.marginal.inference import Model, fit_model
 from baselines.marginal.marginals import Measurement
-from dpdsyn.checks import InputError, one_of
+from dpdsyn.base.checks import InputError, one_of
 from dpdsyn.synthesizer import Synthesizer
 
 Engine = Literal["own", "mbi"]

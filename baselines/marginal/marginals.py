@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpdsyn.accounting.spends import Gaussian
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian
 
 
 @dataclass(frozen=True)

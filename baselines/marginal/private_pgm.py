@@ -19,7 +19,7 @@ from scipy.special import logsumexp
 from baselines.marginal.inference import Model
 from baselines.marginal.junction_tree import Clique, JunctionTree, spread
 from baselines.marginal.marginals import Measurement
-from dpdsyn.checks import InputError, positive
+from dpdsyn.base.checks import InputError, positive
 from dpdsyn.schema import Schema
 
 with warnings.catch_warnings():

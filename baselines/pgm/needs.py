@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 
 ENGINE = "baselines.pgm.engine"  # imports JAX, a second or two: so where it is needed, and before a clock starts
 

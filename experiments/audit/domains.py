@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.blind_learning import Learner
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
+from dpdsyn.checking.blind_learning import Learner
+from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.raw_table import RawTable
 from dpdsyn.schema import Schema
 from experiments.audit.attacks import Attack, scores
 from experiments.audit.bounds import lower_bound, power

@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn.composition import compose
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian, Spend, Stated, Threshold
+from dpdsyn.accounting.composition import compose
+from dpdsyn.accounting.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian, Spend, Stated, Threshold
 from experiments.audit.bounds import CONFIDENCE
 
 _INTERVAL = 1e-3  # steps of privacy loss

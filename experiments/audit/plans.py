@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpdsyn import spends
-from dpdsyn.checks import InputError
-from dpdsyn.composition import compose
-from dpdsyn.files import FileError
+from dpdsyn.accounting import spends
+from dpdsyn.accounting.composition import compose
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import FileError
 from experiments.audit.second_accountant import Bracket, bracket
 from experiments.records.record import Record
 

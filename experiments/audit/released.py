@@ -22,15 +22,15 @@ from typing import Any, Self, cast
 import numpy as np
 import pandas as pd
 
-from dpdsyn import held_out as holding
 from dpdsyn.api import DPDSyn
-from dpdsyn.checks import InputError
-from dpdsyn.contribution_bounding import used_rows
+from dpdsyn.base.checks import InputError
+from dpdsyn.mechanisms.contribution_bounding import used_rows
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.partitioned_rows import Workers
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.private_evaluation import LABEL, check_share
 from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable
+from dpdsyn.quality import held_out as holding
+from dpdsyn.quality.private_evaluation import LABEL, check_share
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln, log_ndtr, logsumexp
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.audit import losses
 from experiments.audit.losses import Losses, coins, gaussian_loss, reach, sampled_loss
 

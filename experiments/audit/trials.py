@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn.checks import InputError, whole_number
-from dpdsyn.files import write_whole
+from dpdsyn.base.checks import InputError, whole_number
+from dpdsyn.base.files import write_whole
+from dpdsyn.checking.twin import with_person
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw
-from dpdsyn.twin import with_person
 from experiments import machine
 from experiments.audit import attacks as audit_attacks
 from experiments.audit import family

@@ -11,11 +11,11 @@ from typing import Self
 
 import numpy as np
 
+from dpdsyn.accounting.spends import Spend
+from dpdsyn.checking.twin import Twin, _gaussian, with_person
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Spend
-from dpdsyn.twin import Twin, _gaussian, with_person
 
 
 class PlannedLedger(Ledger):

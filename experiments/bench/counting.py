@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from dpdsyn.column import Column
-from dpdsyn.counting import counted
+from dpdsyn.mechanisms.counting import counted
 from dpdsyn.private_table import Query, marginal
+from dpdsyn.reading.column import Column
 from dpdsyn.rows import Chunks, StreamedRows
 from dpdsyn.schema import Schema
 from experiments.configuration import read_option

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dpdsyn.guide import GuideSettings
-from dpdsyn.network import Network
+from dpdsyn.guides.network import Network
 from experiments.machine import pin_threads
 
 _SIZES = (16, 10, 17, 16, 8, 16, 7, 6, 3, 16, 16, 16, 43)  # the feature columns of Adult

@@ -22,7 +22,7 @@ from baselines.marginal.inference import Model, fit_model
 from baselines.marginal.junction_tree import Clique, JunctionTree, calibrated, tree_cells
 from baselines.marginal.marginals import Measurement
 from baselines.marginal.private_pgm import fit_with_mbi
-from dpdsyn.files import write_whole
+from dpdsyn.base.files import write_whole
 from dpdsyn.private_table import marginal
 from dpdsyn.schema import Schema
 from experiments.configuration import read_option

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn import composition
+from dpdsyn.accounting import composition
 from dpdsyn.guide import GuideSettings, Network
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger

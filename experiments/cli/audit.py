@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dpdsyn.files import FileError, write_whole
+from dpdsyn.base.files import FileError, write_whole
 from experiments.audit import family
 from experiments.audit.findings import Shown, one_run_finding, shown, suspicious
 from experiments.audit.results import result
@@ -34,11 +34,11 @@ _ENOUGH = 0.7  # of the claim
 def audit(arguments: Sequence[str]) -> int:
     """Exit code: 0 if no bound crosses its claim twice, 1 if one does or a method fails, 2 if the command is refused."""
     if any(argument.partition("=")[0] == "--plan" for argument in arguments):
-        from experiments.cli.plans import audit_plans
+        from experiments.cli.parts.plans import audit_plans
 
         return audit_plans(arguments)
     if any(argument.partition("=")[0] == "--domains" for argument in arguments):
-        from experiments.cli.domains import audit_domains
+        from experiments.cli.parts.domains import audit_domains
 
         return audit_domains(arguments)
     see_own_modules()

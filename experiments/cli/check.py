@@ -40,8 +40,9 @@ def hold(given: argparse.Namespace) -> int:
 
 def _outcomes(target: str) -> Iterator[Outcome]:
     """Of the contract that the class is to keep. Raises InputError for a name that is neither a method nor a learner."""
-    from dpdsyn import contract, learning_contract
-    from dpdsyn.domain_learning import DomainLearning
+    from dpdsyn import contract
+    from dpdsyn.checking import learning_contract
+    from dpdsyn.learning.domain_learning import DomainLearning
     from dpdsyn.synthesizer import Synthesizer, load, named
 
     found = DomainLearning if target == DOMAINS else named(target)

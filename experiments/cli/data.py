@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.configuration import options
 from experiments.console import say
 

@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.console import aligned
 
 if TYPE_CHECKING:
-    from dpdsyn.expectations import Expectation
+    from dpdsyn.quality.expectations import Expectation
     from dpdsyn.schema import Schema
     from dpdsyn.synthesizer import Synthesizer
 
 _OTHERS = (0.5, 2.0, 4.0)  # times the epsilon that was asked about
-_LARGEST = 100.0  # epsilon that is still worth a line of its own; `dpdsyn.expectations` works out none above
+_LARGEST = 100.0  # epsilon that is still worth a line of its own; `dpdsyn.quality.expectations` works out none above
 _SHOWN = 40  # columns
 
 
@@ -36,10 +36,10 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def tell(given: argparse.Namespace) -> int:
+    from dpdsyn.accounting.cautions import usual_delta
     from dpdsyn.api import with_target
-    from dpdsyn.cautions import usual_delta
-    from dpdsyn.expectations import expected
-    from dpdsyn.rehearsal import Unforeseeable
+    from dpdsyn.quality.expectations import expected
+    from dpdsyn.quality.rehearsal import Unforeseeable
     from dpdsyn.schema import Schema
 
     method = _method(given.method)
@@ -73,7 +73,7 @@ def _method(name: str | None) -> Callable[[], Synthesizer] | None:
 
 def _told(path: Path, schema: Schema, asked: Expectation, others: Sequence[Expectation], method: str | None) -> Iterator[str]:
     """All lines, of public values alone."""
-    from dpdsyn.cautions import cautions
+    from dpdsyn.accounting.cautions import cautions
 
     by = f", by the method {method}" if method else ""
     yield f"What to expect of {path}: epsilon {asked.epsilon:g}, delta {asked.delta:g}, about {asked.rows:,} rows{by}."
@@ -121,7 +121,7 @@ def _columns(asked: Expectation) -> Iterator[str]:
 
 
 def _other_budgets(asked: Expectation, others: Sequence[Expectation]) -> Iterator[str]:
-    from dpdsyn.expectations import WORDS
+    from dpdsyn.quality.expectations import WORDS
 
     yield "Another epsilon:"
     rows: list[tuple[str, ...]] = [
@@ -137,7 +137,7 @@ def _other_budgets(asked: Expectation, others: Sequence[Expectation]) -> Iterato
 
 
 def _cost(asked: Expectation, method: str | None) -> Iterator[str]:
-    from dpdsyn.expectations import Cost
+    from dpdsyn.quality.expectations import Cost
     from experiments.publishing import USUAL
 
     if method not in (None, USUAL):

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dpdsyn.files import write_whole
+from dpdsyn.base.files import write_whole
 from experiments.cli.main import parser
 from experiments.configuration import config_dir, options, read_option
 from experiments.console import say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from dpdsyn.files import FileError
+from dpdsyn.base.files import FileError
 from experiments.console import say
 from experiments.paths import results_dir
 

@@ -118,8 +118,8 @@ def _hydras(command: str) -> Callable[[Sequence[str]], int]:
 
 def _is_for_the_person(error: Exception) -> bool:
     """Whether it is about what was given or about this machine, and its message says so: then no traceback is of use."""
-    from dpdsyn.checks import InputError
-    from dpdsyn.files import FileError
+    from dpdsyn.base.checks import InputError
+    from dpdsyn.base.files import FileError
     from dpdsyn.privacy import BudgetExceeded
     from experiments.data.errors import DataError
 

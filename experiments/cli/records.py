@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from dpdsyn.files import FileError
+from dpdsyn.base.files import FileError
 from experiments.console import say
 from experiments.paths import results_dir
 from experiments.records.record import Record

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.cli.records import load, reads_records
 from experiments.console import aligned, say
 from experiments.paths import results_dir
 
 if TYPE_CHECKING:
-    from experiments.cli.drawn_runs import Again, Drawn
+    from experiments.cli.parts.drawn_runs import Again, Drawn
 
 WITHIN = 0.01  # of accuracy and of mean 2-way TVD: what another processor's rounding may do through a choice that tips
 
@@ -37,7 +37,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def reproduce(given: argparse.Namespace) -> int:
     """Exit code: 0 if every run agrees, 1 if not. Raises InputError if none can be done again."""
-    from experiments.cli.drawn_runs import done_again, draw
+    from experiments.cli.parts.drawn_runs import done_again, draw
     from experiments.report.commands import overrides
 
     if given.sample < 1 or given.within < 0:

@@ -66,7 +66,7 @@ def retry(arguments: Sequence[str]) -> int:
     if arguments:
         flags = [] if {"-m", "--multirun"} & set(arguments) else ["-m"]
         return run([*flags, *arguments], retried=set())
-    from dpdsyn.checks import InputError
+    from dpdsyn.base.checks import InputError
     from experiments.records import former
     from experiments.records.store import Store
     from experiments.sweep.launch import typed_command

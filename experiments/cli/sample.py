@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpdsyn.files import refuse_over
-from experiments.cli.asked_rows import asks_for_rows, conditions
-from experiments.cli.release_files import ReleaseFiles
+from dpdsyn.base.files import refuse_over
+from experiments.cli.parts.asked_rows import asks_for_rows, conditions
+from experiments.cli.parts.release_files import ReleaseFiles
 from experiments.console import say
 from experiments.data.errors import DataError
 
@@ -53,8 +53,8 @@ def sample(given: argparse.Namespace) -> int:
 
 def _loaded(path: Path, seed: int | None) -> DPDSyn:
     """What `synthesize` kept, or a model that was saved from Python."""
-    from dpdsyn import saved
     from dpdsyn.api import DPDSyn
+    from dpdsyn.base import saved
     from dpdsyn.release import Release
 
     parameters = saved.read(path)[0].get("parameters") or {}

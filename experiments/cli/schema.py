@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.console import say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dpdsyn.preflight import Report
     from dpdsyn.schema import Schema
+    from dpdsyn.tables.preflight import Report
     from experiments.data.table_file import Reading
 
 
@@ -84,9 +84,9 @@ def _draft_to_replace(given: argparse.Namespace) -> int:
 
 
 def _open_draft(given: argparse.Namespace) -> int:
-    from dpdsyn.kinds import declared, guessed
-    from dpdsyn.open_draft import open_draft
     from dpdsyn.schema import MARK
+    from dpdsyn.tables.kinds import declared, guessed
+    from dpdsyn.tables.open_draft import open_draft
     from experiments.data.table_file import is_parquet, read_table
 
     if is_parquet(given.table):
@@ -126,7 +126,7 @@ def _tell_of_words_for_missing(given: argparse.Namespace) -> bool:
 
 def check_table(given: argparse.Namespace) -> int:
     from dpdsyn.schema import Schema
-    from experiments.cli.table_check import lines as table_check
+    from experiments.cli.parts.table_check import lines as table_check
     from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
 
@@ -165,9 +165,9 @@ def held_against(
 ) -> Report:
     """The preflight of a table that was read from a file. Raises InputError, naming lines; several faults are said one by one.
 
-    seen: as of `dpdsyn.preflight.preflight`.
+    seen: as of `dpdsyn.tables.preflight.preflight`.
     """
-    from dpdsyn.preflight import PreflightError, preflight
+    from dpdsyn.tables.preflight import PreflightError, preflight
     from experiments.data.table_file import lines_of
 
     try:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpdsyn.checks import InputError
-from dpdsyn.files import refuse_over, refuse_unwritable
-from experiments.cli.asked_rows import asks_for_rows, conditions
-from experiments.cli.kept_model import model_file, nothing_lost, refuse_unlearnt
-from experiments.cli.outputs import check_private_page
-from experiments.cli.release_files import ReleaseFiles
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import refuse_over, refuse_unwritable
+from experiments.cli.parts.asked_rows import asks_for_rows, conditions
+from experiments.cli.parts.kept_model import model_file, nothing_lost, refuse_unlearnt
+from experiments.cli.parts.outputs import check_private_page
+from experiments.cli.parts.release_files import ReleaseFiles
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
 from experiments.data.errors import DataError
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from dpdsyn.cautions import Caution
-    from dpdsyn.conditions import Conditions
+    from dpdsyn.accounting.cautions import Caution
     from dpdsyn.partitioned_rows import Workers
+    from dpdsyn.rules.conditions import Conditions
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
 
@@ -148,12 +148,12 @@ class Request:
 
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
+    from dpdsyn.accounting.cautions import WeakGuaranteeWarning, cautions, usual_delta
     from dpdsyn.api import SeededNoiseWarning
-    from dpdsyn.cautions import WeakGuaranteeWarning, cautions, usual_delta
+    from dpdsyn.mechanisms.row_count import RowCountWarning
     from dpdsyn.privacy import Budget
-    from dpdsyn.published_rows import refuse_contradictions
     from dpdsyn.release import Release
-    from dpdsyn.row_count import RowCountWarning
+    from dpdsyn.rules.published_rows import refuse_contradictions
     from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
 
@@ -171,6 +171,7 @@ def synthesize(request: Request) -> int:
         _refuse_existing(request, [("--model" if request.model else "--given", kept)])
     said = cautions(request.epsilon, usual_delta(request.delta, schema.rows_public), schema.rows_public)
     _caution(said)
+    _note_open_target(request, schema)
     say(f"reading {request.table}")
     pieces = streamed(request.table, request.reading, schema) and request.hold_out is None
     table = request.table if pieces else read_table(request.table, request.reading, not request.preflight, schema)
@@ -258,9 +259,19 @@ def _note_texts(request: Request, schema: Schema, owners: Mapping[str, pa.DataTy
         )
 
 
+def _note_open_target(request: Request, schema: Schema) -> None:
+    """Say, before anything is spent, what a target costs whose classes nobody listed and are rare."""
+    if schema.target is not None and schema[schema.target].is_open and not schema[schema.target].ordered:
+        say(
+            f"note: the classes of the target {schema.target} are learnt. If one alone stands out of the noise, nothing is "
+            "published and the whole budget is spent. If they may be known without the rows, stop and list them in "
+            f"{request.schema}: categories: [...]. `dpdsyn doctor --schema {request.schema} ...` says how many rows a class needs"
+        )
+
+
 def _schema(request: Request) -> Schema:
     from dpdsyn.schema import Schema
-    from dpdsyn.stated import refuse_unconfirmed, with_target
+    from dpdsyn.tables.stated import refuse_unconfirmed, with_target
 
     schema = with_target(Schema.from_yaml(request.schema), request.target)
     if schema.target is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.cli.records import load, names_own, reads_records
 from experiments.paths import results_dir
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpdsyn.files import FileError
+from dpdsyn.base.files import FileError
 from experiments.console import say
 from experiments.paths import results_dir
 
@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def catch_up(given: argparse.Namespace) -> int:
-    from experiments.cli.run_pictures import picture
+    from experiments.cli.parts.run_pictures import picture
     from experiments.records.store import Store
     from experiments.sweep.mlflow.client import uri_in_words
     from experiments.sweep.mlflow.runs import track

@@ -13,8 +13,8 @@ import time
 import webbrowser
 from contextlib import suppress
 
-from dpdsyn.checks import InputError
-from dpdsyn.files import FileError
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import FileError
 from experiments.paths import results_dir
 
 _STARTS = 60.0  # seconds that the server may take before no browser is opened any more

@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from dpdsyn.column import SchemaError
+from dpdsyn.reading.column import SchemaError
 from experiments.configuration import default_parameters, options
 from experiments.crosscheck.reference_implementations import REFERENCES
 from experiments.crosscheck.rows import Row, RowsError, append, by_round, line, read, summary

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 
 
 class RowsError(InputError):

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.cells import canonical
-from dpdsyn.checks import InputError
-from dpdsyn.column import SchemaError
-from dpdsyn.contribution_bounding import Bounded, used_rows
-from dpdsyn.preflight import Report, examined
+from dpdsyn.base.checks import InputError
+from dpdsyn.mechanisms.contribution_bounding import Bounded, used_rows
+from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.column import SchemaError
 from dpdsyn.schema import Schema
+from dpdsyn.tables.preflight import Report, examined
 from experiments.configuration import options, read_option
 from experiments.console import Say, silent
 from experiments.data import own_table, published, simulated, split

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.configuration import read_option
 from experiments.data.simulated import Simulated
 from experiments.typed import Described, keys_of, read

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from dpdsyn.checks import InputError
-from dpdsyn.domain_learning import DomainLearning
+from dpdsyn.base.checks import InputError
+from dpdsyn.learning.domain_learning import DomainLearning
 from dpdsyn.schema import Schema
 from experiments.typed import suggestion
 

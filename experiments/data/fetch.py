@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-from dpdsyn.files import write_whole
+from dpdsyn.base.files import write_whole
 from experiments.console import Say, silent
 from experiments.data.description import Description, PublishedTable, Source
 from experiments.data.download import download

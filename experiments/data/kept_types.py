@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpdsyn.constraints import computed, seconds
-from dpdsyn.drawn_rows import ends, limits
+from dpdsyn.rules.constraints import computed, seconds
+from dpdsyn.rules.drawn_rows import ends, limits
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from dpdsyn.column import Column
+    from dpdsyn.reading.column import Column
     from dpdsyn.schema import Schema
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

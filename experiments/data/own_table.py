@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from dpdsyn.column import SchemaError
+from dpdsyn.reading.column import SchemaError
 from dpdsyn.schema import Schema, marked_lines, read_yaml
 from experiments.data.description import OwnTable
 from experiments.data.errors import DataError

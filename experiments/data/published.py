@@ -6,7 +6,7 @@ import io
 
 import pandas as pd
 
-from dpdsyn.cells import canonical
+from dpdsyn.reading.cells import canonical
 from experiments.console import Say
 from experiments.data.description import Derived, PublishedTable
 from experiments.data.errors import DataError

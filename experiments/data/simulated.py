@@ -29,8 +29,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from dpdsyn.checks import InputError, whole_number
-from dpdsyn.column import Column
+from dpdsyn.base.checks import InputError, whole_number
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 from experiments.typed import read
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dpdsyn.keyed_hash import content, hashes, numbered
+from dpdsyn.mechanisms.keyed_hash import content, hashes, numbered
 
 VERSION = 2  # of the split of single rows: by content since 2, by row number before
 _CUT = 2**32  # added to the seed, so that which rows are kept is no matter of which are for testing

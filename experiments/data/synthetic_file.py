@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from dpdsyn.column import Column
+    from dpdsyn.reading.column import Column
     from dpdsyn.schema import Schema
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
@@ -48,7 +48,7 @@ class Types:
         import numpy as np
         import pyarrow as pa
 
-        from dpdsyn.spelling import spellings
+        from dpdsyn.reading.spelling import spellings
         from experiments.data.kept_types import fits
 
         made, written, as_text = [], [], []
@@ -130,7 +130,7 @@ def _with_cents(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def _as_listed(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Numbers that a schema lists, as categories or constants, as texts in its own spelling."""
-    from dpdsyn.spelling import spellings
+    from dpdsyn.reading.spelling import spellings
 
     listed = {column.name: spellings(column.categories, column.written) for column in schema.columns}
     listed |= {made.name: spellings([made.constant], made.written) for made in schema.made if made.pattern is None}
@@ -139,7 +139,7 @@ def _as_listed(chunk: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def _text(cells: pd.Series, texts: Mapping[Any, str]) -> pd.Series:
     """Texts of all cells that are there."""
-    from dpdsyn.cells import canonical
+    from dpdsyn.reading.cells import canonical
 
     cells = cells.astype(object)
     known = cells.isin(list(texts))

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpdsyn.cells import canonical
-from dpdsyn.column import Column
-from dpdsyn.listed import Listed, is_number
-from dpdsyn.numerals import with_points
 from dpdsyn.parquet import ENDING, declares_text, files_of, frame_of, utf8
+from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.column import Column
+from dpdsyn.reading.listed import Listed, is_number
+from dpdsyn.reading.numerals import with_points
 from dpdsyn.schema import Schema
 from experiments.data.errors import DataError
 from experiments.data.workbook import is_workbook, workbook_rows

@@ -13,7 +13,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.typed import suggestion
 
 Given = str | Mapping[str, Any]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from dpdsyn.checks import InputError, whole_number
+from dpdsyn.base.checks import InputError, whole_number
 from experiments.evaluation.likeness import LIKENESS
 from experiments.evaluation.metrics import METRICS, Metric
 from experiments.evaluation.models import MODELS, Builder, own_model

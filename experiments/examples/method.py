@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from dpdsyn.accounting.spends import Gaussian
 from dpdsyn.candidates import as_distribution
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer
 
 

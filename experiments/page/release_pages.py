@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dpdsyn.files import write_whole
+from dpdsyn.base.files import write_whole
 from dpdsyn.schema import Schema
 from experiments.page.private_page import MOST_ROWS, private_page
 from experiments.page.public_page import public_page

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from dpdsyn.column import Column
+from dpdsyn.reading.column import Column
+from dpdsyn.reading.times_of_day import is_time_of_day
 from dpdsyn.schema import Schema
-from dpdsyn.times_of_day import is_time_of_day
 from experiments.evaluation.raw.typed_frame import is_numeric, typed
 from experiments.page.markup import number
 

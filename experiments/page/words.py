@@ -9,7 +9,7 @@ from typing import Any
 from experiments.page.markup import number
 
 Statement = Mapping[str, Any]
-_LITTLE = 10.0  # epsilons above promise little: see `dpdsyn.cautions`
+_LITTLE = 10.0  # epsilons above promise little: see `dpdsyn.accounting.cautions`
 
 
 def unit(statement: Statement) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 
 ROLES = {
     "method": "compared with the others",

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import InputError
-from dpdsyn.files import write_whole
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import write_whole
 from experiments.records import former
 
 EXPORT = "audits.csv"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import InputError
-from dpdsyn.files import folder, removed, write_whole
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import folder, removed, write_whole
 from experiments.records.record import NewerRecord, Record
 
 EXPORT = "records.jsonl"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-from dpdsyn.files import FileError, whole, write_whole
+from dpdsyn.base.files import FileError, whole, write_whole
 from experiments.records import former
 from experiments.records.record import NewerRecord, Record
 

@@ -4,12 +4,15 @@ A claim holds for one method beside another. In each data set, on the seeds that
 ratio or a difference, split by split; what data sets say together is their mean, each counting alike. The claim *holds* where
 that mean lies on its side of the bound with 95% confidence, is *refuted* where it lies on the other side with the same
 confidence, and else is *not shown*. Time is compared by medians, without a test.
+
+That is the rule as it was written down. Two stricter ones stand beside it: p adjusted for all claims at all budgets (Holm), and
+what those tables of a claim say alone that nothing had been run on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import fmean
 from typing import Any
@@ -19,7 +22,7 @@ from experiments.records.record import Record
 from experiments.report.cases import Case
 from experiments.report.grouped import View
 from experiments.report.over_seeds import Read, metric, on_same_splits, ratio_of_seconds, shared_seeds, test_to_train
-from experiments.report.statistics import pooled
+from experiments.report.statistics import holm, pooled
 
 FILE = "paper"  # the experiment whose claims are judged
 HOLDS, REFUTED, NOT_SHOWN, NOT_RUN = "holds", "refuted", "not shown", "not run"
@@ -72,11 +75,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Preregistered:
-    """What an experiment's file claims. seeds: on which it is judged. sha256: of what the file says."""
+    """What an experiment's file claims. seeds: on which it is judged. sha256: of what the file says.
+
+    unseen: tables that nothing had been run on.
+    """
 
     claims: tuple[Claim, ...]
     seeds: tuple[int, ...]
     sha256: str
+    unseen: tuple[str, ...] = ()
 
 
 def preregistered(name: str = FILE) -> Preregistered | None:
@@ -84,13 +91,18 @@ def preregistered(name: str = FILE) -> Preregistered | None:
     if name not in options("experiment"):
         return None
     told = read_option("experiment", name)
-    claims = tuple(Claim.of(one, told.get("tables") or {}) for one in told.get("claims") or ())
-    return Preregistered(claims, tuple(told["seeds"]), content_hash(option_path("experiment", name))) if claims else None
+    tables = told.get("tables") or {}
+    claims = tuple(Claim.of(one, tables) for one in told.get("claims") or ())
+    sha256 = content_hash(option_path("experiment", name))
+    return Preregistered(claims, tuple(told["seeds"]), sha256, tuple(tables.get("unseen", ()))) if claims else None
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the records say of a claim at one budget. value: None where nothing ran. by_dataset: the mean of each."""
+    """What the records say of a claim at one budget. value: None where nothing ran. by_dataset: the mean of each.
+
+    p: one-sided, of the true mean lying on the wrong side of the bound; None where there is no interval. runs: of both methods.
+    """
 
     claim: Claim
     epsilon: float
@@ -98,6 +110,8 @@ class Found:
     interval: tuple[float, float] | None
     by_dataset: Mapping[str, float]
     seeds: int
+    p: float | None = None
+    runs: tuple[Record, ...] = ()
 
     @property
     def bound(self) -> float:
@@ -126,6 +140,20 @@ def judged(view: View, told: Preregistered) -> list[Found]:
     return [_found(counting, claim, float(epsilon)) for claim in told.claims for epsilon in claim.bounds]
 
 
+def adjusted(found: Sequence[Found]) -> list[float | None]:
+    """p of each, adjusted by Holm over all that have one, in their order."""
+    left = iter(holm([one.p for one in found if one.p is not None]))
+    return [None if one.p is None else next(left) for one in found]
+
+
+def on_unseen_alone(view: View, told: Preregistered) -> dict[tuple[str, float], Found]:
+    """What the unseen tables say by themselves, of claims about more than them; by what the claim says, and the budget."""
+    narrowed = [
+        replace(claim, datasets=told.unseen) for claim in told.claims if told.unseen and set(told.unseen) < set(claim.datasets)
+    ]
+    return {(one.claim.says, one.epsilon): one for one in judged(view, replace(told, claims=tuple(narrowed)))}
+
+
 def by_claim(found: Sequence[Found]) -> list[tuple[Claim, list[Found]]]:
     """What `judged` gave, each claim with its budgets, in their order."""
     return [(budgets[0].claim, budgets) for _, group in groupby(found, lambda one: one.claim) if (budgets := list(group))]
@@ -134,15 +162,21 @@ def by_claim(found: Sequence[Found]) -> list[tuple[Claim, list[Found]]]:
 def _found(view: View, claim: Claim, epsilon: float) -> Found:
     chosen = (view.alone if claim.measure == _SECONDS else view.swept.judged_alike).plain
     values: dict[str, tuple[list[float], float]] = {}
+    runs: list[Record] = []
     for case in chosen.cases:
         if case.epsilon == epsilon and _is_meant(case, claim):
             own, others = (chosen.group(case, name).runs for name in (claim.method, claim.beside))
             if made := _values(claim, own, others):
                 values[case.dataset.name] = made, test_to_train(own)
+                runs += [*own, *others]
     means = {name: fmean(each) for name, (each, _) in values.items()}
     seeds = min((len(each) for each, _ in values.values()), default=0)
-    interval = pooled(list(values.values())).interval(_CONFIDENCE) if seeds > 1 and claim.measure != _SECONDS else None
-    return Found(claim, epsilon, fmean(means.values()) if means else None, interval, means, seeds)
+    if not means or seeds < 2 or claim.measure == _SECONDS:
+        return Found(claim, epsilon, fmean(means.values()) if means else None, None, means, seeds, None, tuple(runs))
+    together = pooled(list(values.values()))
+    above = together.p_above(claim.bounds[epsilon])
+    p = above if claim.at_most is None else 1 - above
+    return Found(claim, epsilon, together.mean, together.interval(_CONFIDENCE), means, seeds, p, tuple(runs))
 
 
 def _is_meant(case: Case, claim: Claim) -> bool:

@@ -18,8 +18,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import InputError
-from dpdsyn.files import write_whole
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import write_whole
 from dpdsyn.synthesizer import named
 from experiments.configuration import options, read_option
 from experiments.paths import see_own_modules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dpdsyn.spends import DRAFTED
+from dpdsyn.accounting.spends import DRAFTED
 from experiments.records.record import Record
 from experiments.report.cases import Method
 

@@ -79,6 +79,14 @@ class Pooled:
         half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
         return self.mean - half, self.mean + half
 
+    def p_above(self, bound: float) -> float:
+        """One-sided p of the true mean being at most that bound: small where the mean lies clearly above it."""
+        from scipy.special import stdtr
+
+        if not self.error:
+            return 0.0 if self.mean > bound else 1.0
+        return float(stdtr(self.degrees, (bound - self.mean) / self.error))
+
     def p_equivalent(self, margin: float) -> float:
         """p of two one-sided tests (Schuirmann 1987): that the true mean is at least `margin` away from 0."""
         from scipy.special import stdtr

@@ -6,8 +6,8 @@ import contextlib
 from collections import Counter
 from pathlib import Path
 
-from dpdsyn.checks import InputError
-from dpdsyn.files import write_whole
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import write_whole
 from experiments.console import Say
 from experiments.records.export import read_export
 from experiments.records.record import Record

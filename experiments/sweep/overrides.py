@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.configuration import options
 
 GROUPS = ("dataset", "synthesizer", "privacy", "encoding", "evaluation", "compute", "audit", "experiment", "guide")

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpdsyn.files import write_whole
+from dpdsyn.base.files import write_whole
 from experiments.configuration import config_dir
 from experiments.records import former
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import InputError, inside_0_and_1, positive, whole_number
+from dpdsyn.base.checks import InputError, inside_0_and_1, positive, whole_number
 from experiments.configuration import config_dir, content_hash, option_path, options, read_file, read_option
 from experiments.console import say
 from experiments.paths import results_dir

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dpdsyn.files import FileError
+from dpdsyn.base.files import FileError
 from experiments.console import say
 from experiments.paths import results_dir
 from experiments.records.record import Record

@@ -66,8 +66,8 @@ def _lines() -> Any:
 
 def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
     sys.path[:0] = [folder for folder in asked["path"] if folder not in sys.path]  # where a person's method lies
-    from dpdsyn.checks import InputError
-    from dpdsyn.files import FileError
+    from dpdsyn.base.checks import InputError
+    from dpdsyn.base.files import FileError
     from experiments.console import say as write_line
     from experiments.records.store import Store
     from experiments.run import Run, execute

@@ -14,10 +14,10 @@ from baselines.aim import AIM
 from baselines.marginal.junction_tree import tree_cells
 from baselines.marginal.workload import affordable, downward_closure, weights, workload
 from baselines.mwem import MWEM
-from dpdsyn.column import Column
 from dpdsyn.contract import fit_toy, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer
 

@@ -11,14 +11,14 @@ import pytest
 
 from baselines.aim_gdp import AIMGDP
 from baselines.marginal.workload import weights, workload
-from dpdsyn.blind import sight
-from dpdsyn.checks import InputError
-from dpdsyn.column import Column
+from dpdsyn.accounting.spends import Gaussian, GaussianCap
+from dpdsyn.base.checks import InputError
+from dpdsyn.checking.blind import sight
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian, GaussianCap
 from dpdsyn.synthesizer import draw
 
 SIZES = (2, 2, 3, 3, 2)

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from baselines.dp_merf import DPMERF, Embedding, frequency_scale
-from dpdsyn.checks import InputError
-from dpdsyn.column import Column
+from dpdsyn.accounting.spends import ZCDP
+from dpdsyn.base.checks import InputError
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
-from dpdsyn.spends import ZCDP
 from dpdsyn.synthesizer import draw
 
 SCHEMA = toy_schema(classes=3, rows_public=600)

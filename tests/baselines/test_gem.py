@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from baselines.gem import GEM, worst_cell
 from baselines.mixtures.mixture import Mixture
 from baselines.mixtures.network import MixtureNetwork
-from dpdsyn.checks import InputError
+from dpdsyn.accounting.spends import ZCDP
+from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.schema import Schema
-from dpdsyn.spends import ZCDP
 from dpdsyn.synthesizer import draw
 
 SIZES = (3, 2, 4, 2)

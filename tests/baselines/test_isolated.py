@@ -25,9 +25,9 @@ from hydra import initialize_config_dir
 from baselines.foreign.environments import Environment
 from baselines.foreign.isolated import Isolated
 from baselines.foreign.other_interpreter import PackageFailed
+from dpdsyn.accounting.spends import ZCDP
 from dpdsyn.contract import check, fit_toy, toy_schema
 from dpdsyn.privacy import Budget
-from dpdsyn.spends import ZCDP
 from dpdsyn.synthesizer import draw
 from experiments.configuration import config_dir, options, read_option
 from experiments.machine import OtherWork

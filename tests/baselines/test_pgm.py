@@ -20,10 +20,10 @@ from baselines.pgm import engine, needs
 from baselines.pgm_aim import PGMAIM
 from baselines.pgm_mst import PGMMST, _merging
 from baselines.pgm_mwem import PGMMWEM
-from dpdsyn.checks import InputError
-from dpdsyn.column import Column
+from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw
 

@@ -24,12 +24,12 @@ from baselines.private_gsd import (
     evolved,
     measured_cliques,
 )
+from dpdsyn.accounting.spends import Gaussian, GaussianCap
+from dpdsyn.base.checks import InputError
 from dpdsyn.candidates import Independent
-from dpdsyn.checks import InputError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian, GaussianCap
 from dpdsyn.synthesizer import Synthesizer, draw
 
 SIZES = (3, 4, 2, 5)

@@ -27,10 +27,10 @@ from baselines.mst import MST
 from baselines.mwem import MWEM
 from baselines.privmrf import PrivMRF
 from baselines.privpetal import PrivPetal
-from dpdsyn.column import Column
 from dpdsyn.contract import fit_toy, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 
 SIZES = (4, 2, 5, 3, 2)

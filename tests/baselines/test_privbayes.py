@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 import baselines.privbayes as module
 from baselines.privbayes import SENSITIVITY, Family, PrivBayes, dependence, maximal_parents
-from dpdsyn.blind import sight
+from dpdsyn.base.checks import InputError
 from dpdsyn.candidates import Independent
-from dpdsyn.checks import InputError
-from dpdsyn.column import Column
+from dpdsyn.checking.blind import sight
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw
 

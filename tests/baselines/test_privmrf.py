@@ -25,12 +25,12 @@ from baselines.marginal.measured_model import MeasuredModel, fitting_together
 from baselines.privmrf import PrivMRF, _maximal_sets
 from baselines.privpetal import PrivPetal, _best_for_each
 from baselines.privsyn import PrivSyn
-from dpdsyn.column import Column
-from dpdsyn.composition import gaussian_epsilon
+from dpdsyn.accounting.composition import gaussian_epsilon
+from dpdsyn.accounting.spends import ZCDP, Gaussian, GaussianCap
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
-from dpdsyn.spends import ZCDP, Gaussian, GaussianCap
 from dpdsyn.synthesizer import Synthesizer, draw
 
 METHODS = [PrivMRF, PrivPetal]

@@ -15,9 +15,9 @@ from baselines.marginal.gum import _removals, synthesize, updated
 from baselines.marginal.marginals import Measurement
 from baselines.privsyn import Domain, PrivSyn, choose, combine, dependence
 from dpdsyn.candidates import Independent
-from dpdsyn.column import Column
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from baselines.quail import Quail
+from dpdsyn.accounting.spends import ZCDP, SampledGaussian
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.guide import GuideSettings
 from dpdsyn.privacy import Budget, Ledger, calibrate
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.spends import ZCDP, SampledGaussian
 from dpdsyn.synthesizer import Synthesizer, draw, find
 
 SCHEMA = toy_schema(rows_public=4000)

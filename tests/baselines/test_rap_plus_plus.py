@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.rap_plus_plus import Above, Asked, RAPPlusPlus, RelaxedRows, Threshold, marginal_pool, threshold_pool
-from dpdsyn.checks import InputError
-from dpdsyn.column import Column
+from dpdsyn.accounting.spends import ZCDP, Exponential, Gaussian, SampledGaussian
+from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, SampledGaussian
 from dpdsyn.synthesizer import draw
 
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 import baselines.swift
 from baselines.marginal.one_shot import Limits, cost
 from baselines.swift import Swift
-from dpdsyn.blind import sight
-from dpdsyn.checks import InputError
+from dpdsyn.accounting.spends import Gaussian, GaussianCap
+from dpdsyn.base.checks import InputError
+from dpdsyn.checking.blind import sight
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian, GaussianCap
 from dpdsyn.synthesizer import draw
 
 

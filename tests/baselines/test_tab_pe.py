@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.tab_pe import _EXACT, Population, Space, TabPE, Votes, divided, joined, survivors
-from dpdsyn.checks import InputError
-from dpdsyn.column import Column
+from dpdsyn.accounting.spends import ZCDP, Gaussian, SampledGaussian
+from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
-from dpdsyn.spends import ZCDP, Gaussian, SampledGaussian
 from dpdsyn.synthesizer import draw
 
 WEIGHT = 1 / 3

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpdsyn import domain_learning, raw_table
-from dpdsyn.cells import canonical, is_missing, is_single
-from dpdsyn.domain_learning import DomainLearning
+from dpdsyn.accounting.spends import Gaussian, Threshold
+from dpdsyn.learning import domain_learning, raw_table
+from dpdsyn.learning.domain_learning import DomainLearning
+from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.raw_table import RawTable
+from dpdsyn.reading.cells import canonical, is_missing, is_single
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian, Threshold
 
 
 def frame_of(raw: RawTable) -> pd.DataFrame:

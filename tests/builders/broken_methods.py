@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from dpdsyn.accounting.spends import Gaussian, SampledGaussian
 from dpdsyn.candidates import uniform_rows
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.private_table import PrivateTable, marginal
-from dpdsyn.spends import Gaussian, SampledGaussian
 from dpdsyn.synthesizer import Synthesizer
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dpdsyn.column import Column
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 
 

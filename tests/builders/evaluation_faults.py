@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 
 from builders.broken_methods import PlainGaussian, rows_of
-from dpdsyn import held_out, private_evaluation
-from dpdsyn.private_evaluation import CLIP, Judge, PrivateEvaluation
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.quality import held_out, private_evaluation
+from dpdsyn.quality.private_evaluation import CLIP, Judge, PrivateEvaluation
 from dpdsyn.schema import Schema
 
 

@@ -45,7 +45,7 @@ class NoisySums(Control):
     rate, steps = 0.1, 20
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> NoisySums:
-        from dpdsyn.spends import SampledGaussian
+        from dpdsyn.accounting.spends import SampledGaussian
 
         self.schema_ = private.schema
         noise = private.ledger.open_calibrated(lambda noise: [SampledGaussian(self.rate, noise, self.steps)])

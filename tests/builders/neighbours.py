@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpdsyn import api, files, method, raw_table
-from dpdsyn.blind import Blind
-from dpdsyn.raw_table import RawTable
+from dpdsyn import api, method
+from dpdsyn.base import files
+from dpdsyn.checking.blind import Blind
+from dpdsyn.learning import raw_table
+from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.schema import Schema
 
 COLUMNS = """\

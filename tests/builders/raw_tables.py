@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpdsyn.accounting.spends import Gaussian, Threshold
+from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.raw_table import RawTable
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian, Threshold
 
 KEY = bytes(32)
 

@@ -14,19 +14,20 @@ import pytest
 from dp_accounting.pld import PLDAccountant
 from scipy import stats
 
-from dpdsyn import DPDSyn, api, privacy, private_table, small_delta, zcdp
+from dpdsyn import DPDSyn, api, privacy, private_table
+from dpdsyn.accounting import small_delta, zcdp
+from dpdsyn.accounting.composition import compose, gaussian_epsilon
+from dpdsyn.accounting.small_delta import OnGrid
+from dpdsyn.accounting.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian
+from dpdsyn.base.checks import InputError
 from dpdsyn.candidates import Independent
-from dpdsyn.checks import InputError
-from dpdsyn.composition import compose, gaussian_epsilon
 from dpdsyn.contract import NOTHING_LEFT, outcomes, toy_encoded, toy_schema
-from dpdsyn.entropy import fresh
+from dpdsyn.mechanisms.entropy import fresh
 from dpdsyn.method import GuidedSynthesizer
-from dpdsyn.preflight import PreflightError
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger, calibrate
 from dpdsyn.private_table import Grid, PrivateTable
 from dpdsyn.rows import Rows
-from dpdsyn.small_delta import OnGrid
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian
+from dpdsyn.tables.preflight import PreflightError
 from experiments.cli.main import main
 
 SCHEMA = toy_schema()

@@ -23,10 +23,10 @@ from randomgen import AESCounter
 from sklearn.base import clone
 
 from dpdsyn import DPDSyn, Schema, api
+from dpdsyn.accounting.cautions import WeakGuaranteeWarning
+from dpdsyn.accounting.guarantee import Guarantee
 from dpdsyn.api import SeededNoiseWarning
-from dpdsyn.cautions import WeakGuaranteeWarning
-from dpdsyn.files import FileError
-from dpdsyn.guarantee import Guarantee
+from dpdsyn.base.files import FileError
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
 

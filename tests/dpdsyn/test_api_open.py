@@ -12,14 +12,14 @@ import pytest
 from builders.raw_people import ATOMS, KINDS, people, write_csv, write_parquet
 
 from dpdsyn import DPDSyn, Schema, parquet
-from dpdsyn.checks import InputError
-from dpdsyn.domain_learning import DomainLearning
-from dpdsyn.kinds import guessed
-from dpdsyn.open_draft import open_draft
+from dpdsyn.base.checks import InputError
+from dpdsyn.learning.domain_learning import DomainLearning
+from dpdsyn.learning.raw_table import RawTable
+from dpdsyn.mechanisms.row_count import RowCountWarning
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.raw_table import RawTable
-from dpdsyn.row_count import RowCountWarning
-from dpdsyn.schema_values import SchemaError
+from dpdsyn.reading.schema_values import SchemaError
+from dpdsyn.tables.kinds import guessed
+from dpdsyn.tables.open_draft import open_draft
 
 pytestmark = pytest.mark.filterwarnings("ignore:seeded noise")
 QUICK: dict[str, Any] = {"epsilon": 8.0, "random_state": 0, "guide": {"hidden": 4, "pretraining": 0, "steps": 20, "batch": 500}}
@@ -117,7 +117,7 @@ def test_a_parquet_file_is_read_in_two_passes_for_its_domain(tmp_path: Path, mon
         passes.append(arguments)
         return original(*arguments)
 
-    monkeypatch.setattr("dpdsyn.raw_table.pieces", counted)
+    monkeypatch.setattr("dpdsyn.learning.raw_table.pieces", counted)
     model = DPDSyn(**QUICK).fit(path, {**KINDS, "rows_public": 4000})
     assert len(passes) <= 2 and model.guarantee.kind == "dp"
     made = model.sample(2000)

@@ -12,11 +12,11 @@ import pytest
 from builders.uncompiled_mbi import without_compiling
 
 from dpdsyn import contract
+from dpdsyn.accounting.spends import Gaussian
+from dpdsyn.base.checks import InputError
 from dpdsyn.candidates import Independent, uniform_rows
-from dpdsyn.checks import InputError
 from dpdsyn.contract import check
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.spends import Gaussian
 from dpdsyn.synthesizer import Synthesizer, find, load
 from experiments.cli.check import hold
 from experiments.configuration import options, read_option
@@ -90,7 +90,7 @@ class ClipsTooLittle(Synthesizer):
     spends: ClassVar = "zcdp"
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> ClipsTooLittle:
-        from dpdsyn.spends import SampledGaussian
+        from dpdsyn.accounting.spends import SampledGaussian
 
         noise = private.ledger.open_calibrated(lambda scale: [SampledGaussian(0.5, scale)])
         private.noisy_sum(lambda batch, clip: np.array([2 * clip * len(batch)]), 0.5, noise, 1.0)
@@ -135,7 +135,7 @@ class PlansByTheDomain(Independent):
     """More is spent on rows that are sampled, and less on counts, the more columns there are."""
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> PlansByTheDomain:
-        from dpdsyn.spends import SampledGaussian
+        from dpdsyn.accounting.spends import SampledGaussian
 
         steps = len(private.schema.columns)
         noise = private.ledger.open_calibrated(lambda scale: [SampledGaussian(0.1, scale, steps)])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from dpdsyn.column import Column
 from dpdsyn.guide import Guide, GuideSettings
-from dpdsyn.module_guide import ModuleGuide, guide_of
-from dpdsyn.row_gradients import RowGradients, apart, loss_sum
+from dpdsyn.guides.module_guide import ModuleGuide, guide_of
+from dpdsyn.guides.row_gradients import RowGradients, apart, loss_sum
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 
 EACH = 100  # rows of each code, so that shares of whole hundredths are exact

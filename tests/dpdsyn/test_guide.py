@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dpdsyn.column import Column
-from dpdsyn.composition import compose
+from dpdsyn.accounting.composition import compose
+from dpdsyn.accounting.spends import SampledGaussian
 from dpdsyn.guide import Guide, GuideSettings
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
-from dpdsyn.spends import SampledGaussian
 
 
 @pytest.mark.parametrize("epsilon", [0.5, 2.0])

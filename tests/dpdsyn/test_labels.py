@@ -11,11 +11,11 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 from dpdsyn.candidates import ClassConditional
-from dpdsyn.column import Column
 from dpdsyn.contract import fit_toy, toy_schema
 from dpdsyn.method import GuidedSynthesizer, class_weights
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import draw, find
 

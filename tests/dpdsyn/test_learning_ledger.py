@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpdsyn.checks import InputError
-from dpdsyn.composition import compose
-from dpdsyn.guarantee import Guarantee
+from dpdsyn.accounting.composition import compose
+from dpdsyn.accounting.guarantee import Guarantee
+from dpdsyn.accounting.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian, Spend, Threshold
+from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger, calibrate
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian, Spend, Threshold
 from experiments.audit.plans import TOLERANCE, Plan, judge
 from experiments.audit.second_accountant import bracket
 

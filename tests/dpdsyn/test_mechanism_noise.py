@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 import pytest
 
+from dpdsyn.checking.mechanism_trials import fault as mechanism_fault
+from dpdsyn.checking.mechanism_trials import sampling_fault
+from dpdsyn.checking.residuals import Stream, fault
+from dpdsyn.checking.twin import Call
 from dpdsyn.contract import toy_schema
-from dpdsyn.mechanism_trials import fault as mechanism_fault
-from dpdsyn.mechanism_trials import sampling_fault
-from dpdsyn.residuals import Stream, fault
-from dpdsyn.twin import Call
 
 SHAPES = (5, 5, 5, 1, 2, 25, 10)
 BATCHES, ROWS, RATE = 600, 120, 0.3

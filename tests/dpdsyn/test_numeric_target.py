@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from dpdsyn.api import DPDSyn
-from dpdsyn.column import SchemaError
-from dpdsyn.domain_learning import DomainLearning
 from dpdsyn.guide import Guide, GuideSettings
+from dpdsyn.learning.domain_learning import DomainLearning
+from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.raw_table import RawTable
+from dpdsyn.reading.column import SchemaError
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, find

@@ -21,17 +21,17 @@ from dp_accounting import (
     ZCDpEvent,
 )
 
-from dpdsyn.checks import InputError
-from dpdsyn.composition import compose
+from dpdsyn.accounting.composition import compose
+from dpdsyn.accounting.spends import ZCDP, Gaussian, SampledGaussian, Spend, Stated
+from dpdsyn.base.checks import InputError
 from dpdsyn.contract import BLIND, LEARNT, NOISE, PLAN, outcomes, toy_encoded, toy_schema
 from dpdsyn.own_mechanism import stated
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.schema_values import SchemaError
 from dpdsyn.release import Release
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
-from dpdsyn.schema_values import SchemaError
-from dpdsyn.spends import ZCDP, Gaussian, SampledGaussian, Spend, Stated
 from dpdsyn.synthesizer import Synthesizer
 
 DELTA = 1e-6

@@ -15,15 +15,15 @@ import pytest
 from builders.samples import assert_independent_trials
 
 from dpdsyn import DPDSyn, Schema, parquet, partitioned_rows, ray_workers
-from dpdsyn.checks import InputError
-from dpdsyn.column import SchemaError
+from dpdsyn.accounting.spends import Gaussian
+from dpdsyn.base.checks import InputError
 from dpdsyn.parquet import pieces, stream
 from dpdsyn.partitioned_rows import PartitionedRows
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.ray_workers import RayWorkers
+from dpdsyn.reading.column import SchemaError
 from dpdsyn.rows import Rows, only, recoded
-from dpdsyn.spends import Gaussian
 
 SCHEMA = Schema.from_mapping(
     {

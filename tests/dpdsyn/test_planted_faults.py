@@ -19,12 +19,12 @@ from builders import broken_methods as methods
 from baselines.mst import MST
 from baselines.references import GuideOnly
 from dpdsyn import DPDSyn
+from dpdsyn.accounting.spends import ZCDP, Gaussian, SampledGaussian
 from dpdsyn.candidates import Independent, Permuted
 from dpdsyn.contract import BLIND, MECHANISMS, NOISE, NOTHING_LEFT, PLAN, outcomes, toy_encoded, toy_schema
 from dpdsyn.guide import Guide, GuideSettings
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.spends import ZCDP, Gaussian, SampledGaussian
 from dpdsyn.synthesizer import Synthesizer
 
 _TOLD: list[int] = []

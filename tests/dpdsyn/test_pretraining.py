@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dpdsyn.column import Column
+from dpdsyn.accounting.spends import SampledGaussian
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.guide import PRETRAINED, Guide, GuideSettings
-from dpdsyn.module_guide import guide_of
+from dpdsyn.guides.module_guide import guide_of
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import ClippedSum, PrivateTable
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
-from dpdsyn.spends import SampledGaussian
 
 CROSSES = {"module": "dpdsyn.crosses:Crosses", "options": {"width": 3, "hidden": 3}}
 BOTH = pytest.mark.parametrize("kind", [{"hidden": 5}, CROSSES], ids=["built-in", "module"])

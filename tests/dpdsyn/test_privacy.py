@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from dpdsyn.checks import InputError
-from dpdsyn.composition import compose
+from dpdsyn.accounting.composition import compose
+from dpdsyn.accounting.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian, Spend
+from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger, calibrate
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, Nothing, SampledGaussian, Spend
 
 DELTA = 1e-6
 

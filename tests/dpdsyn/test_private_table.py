@@ -11,11 +11,11 @@ import pytest
 from scipy import stats
 
 from dpdsyn import private_table
+from dpdsyn.accounting.spends import ZCDP, Gaussian, GaussianCap, SampledGaussian
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import ClippingError, Grid, PrivateTable, marginal
 from dpdsyn.rows import Rows, poisson_sample
-from dpdsyn.spends import ZCDP, Gaussian, GaussianCap, SampledGaussian
 
 SCHEMA = toy_schema()
 ENCODED = toy_encoded(SCHEMA, 200)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from builders.paths import ROOT
 
-from dpdsyn import DPDSyn, Schema, column, schema
+from dpdsyn import DPDSyn, Schema, schema
+from dpdsyn.reading import column
 
 README = (ROOT / "dpdsyn" / "README.md").read_text(encoding="utf-8")
 
@@ -68,6 +69,12 @@ def test_the_schema_that_is_shown_has_every_key_or_leaves_out_a_default(tmp_path
 
 def test_every_file_is_named() -> None:
     assert sorted(first_column("file")) == sorted(path.name for path in (ROOT / "dpdsyn").glob("*.py") if path.name[0] != "_")
+    folders = README.split("| folder | what is in it |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    assert len(folders) >= 10
+    for row in folders:
+        _, folder, content, _ = (cell.strip() for cell in row.split("|"))
+        files = sorted(path.stem for path in (ROOT / "dpdsyn" / folder.strip("`")).glob("*.py") if path.name[0] != "_")
+        assert sorted(re.findall(r"`(\w+)`", content)) == files, folder
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

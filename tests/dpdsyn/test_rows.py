@@ -10,11 +10,11 @@ import pytest
 from builders.samples import assert_independent_trials
 
 from dpdsyn import DPDSyn, Schema
-from dpdsyn.column import SchemaError
+from dpdsyn.accounting.spends import Gaussian, SampledGaussian
 from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.column import SchemaError
 from dpdsyn.rows import Rows, StreamedRows, only, recoded
-from dpdsyn.spends import Gaussian, SampledGaussian
 
 SCHEMA = Schema.from_mapping(
     {

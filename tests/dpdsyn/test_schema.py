@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpdsyn.cells import canonical
-from dpdsyn.column import ABSENT, KEYS, UNREADABLE, Column, SchemaError
-from dpdsyn.complaints import complaint
+from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.column import ABSENT, KEYS, UNREADABLE, Column, SchemaError
 from dpdsyn.schema import Schema, marked_lines
+from dpdsyn.tables.complaints import complaint
 
 SCHEMA = Schema.from_mapping(
     {

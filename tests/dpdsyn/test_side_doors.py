@@ -31,7 +31,7 @@ from builders.neighbours import (
 )
 
 from dpdsyn import DPDSyn, Schema
-from dpdsyn.side_effects import watched
+from dpdsyn.checking.side_effects import watched
 
 SCHEMAS = {"by row": BY_ROW, "one row each": ONE_ROW_EACH, "two rows each": TWO_ROWS_EACH}
 BUSY_YEAR = 2**62  # microseconds; the year is beyond any calendar

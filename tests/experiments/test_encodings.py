@@ -10,7 +10,7 @@ import pytest
 from builders.configuration import composed
 from hydra import initialize_config_dir
 
-from dpdsyn.domain_learning import DomainLearning
+from dpdsyn.learning.domain_learning import DomainLearning
 from dpdsyn.privacy import Allowance
 from dpdsyn.schema import Schema
 from experiments import run as runs

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from dpdsyn.release import Release
 from experiments.configuration import default_parameters, options, read_option
 from experiments.publishing import chosen, publishable

@@ -11,9 +11,9 @@ import pytest
 from builders.configuration import composed
 from hydra import initialize_config_dir
 
-from dpdsyn.kept_rules import Kept
-from dpdsyn.published_rows import decoded
-from dpdsyn.schema_values import SchemaError
+from dpdsyn.reading.schema_values import SchemaError
+from dpdsyn.rules.kept_rules import Kept
+from dpdsyn.rules.published_rows import decoded
 from experiments.configuration import config_dir
 from experiments.data import datasets
 from experiments.records.store import Store

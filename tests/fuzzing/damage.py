@@ -17,12 +17,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from dpdsyn.draft import draft_schema
-from dpdsyn.kinds import declared, guessed
-from dpdsyn.open_draft import open_draft
-from dpdsyn.preflight import preflight
 from dpdsyn.schema import Schema
+from dpdsyn.tables.kinds import declared, guessed
+from dpdsyn.tables.open_draft import open_draft
+from dpdsyn.tables.preflight import preflight
 from experiments.data.errors import DataError
 from experiments.data.table_file import Reading, read_table
 from fuzzing.carriers import Style

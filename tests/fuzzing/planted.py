@@ -9,10 +9,12 @@ from unittest.mock import patch
 
 import pandas as pd
 
-from dpdsyn import cells, listed, parquet, preflight
-from dpdsyn.cells import canonical
-from dpdsyn.column import Column
-from dpdsyn.preflight import Report as Preflight
+from dpdsyn import parquet
+from dpdsyn.reading import cells, listed
+from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.column import Column
+from dpdsyn.tables import preflight
+from dpdsyn.tables.preflight import Report as Preflight
 from experiments.data import synthetic_file, table_file
 from fuzzing.files import Outcome, tried
 

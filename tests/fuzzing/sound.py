@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.checks import InputError
-from dpdsyn.domain_learning import DomainLearning
+from dpdsyn.base.checks import InputError
 from dpdsyn.draft import draft_schema
-from dpdsyn.kinds import declared, guessed
-from dpdsyn.open_draft import open_draft
+from dpdsyn.learning.domain_learning import DomainLearning
+from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.parquet import pieces, stream
-from dpdsyn.preflight import examined
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.raw_table import RawTable
 from dpdsyn.schema import Schema
+from dpdsyn.tables.kinds import declared, guessed
+from dpdsyn.tables.open_draft import open_draft
+from dpdsyn.tables.preflight import examined
 from experiments.data.errors import DataError
 from experiments.data.synthetic_file import Types, owners_types, write_csv, write_parquet
 from experiments.data.table_file import read_table

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.checks import InputError
-from dpdsyn.frames import as_pandas
-from dpdsyn.preflight import preflight
+from dpdsyn.base.checks import InputError
+from dpdsyn.checking.strange_cells import strange_cells
 from dpdsyn.release import Release
 from dpdsyn.schema import Schema
-from dpdsyn.strange_cells import strange_cells
+from dpdsyn.tables.frames import as_pandas
+from dpdsyn.tables.preflight import preflight
 from fuzzing import carriers
 from fuzzing.damage import odd_table
 from fuzzing.schemas import Table, mapping_of

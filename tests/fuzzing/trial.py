@@ -17,12 +17,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dpdsyn.checks import InputError
-from dpdsyn.column import ABSENT, UNREADABLE
-from dpdsyn.frames import as_pandas
+from dpdsyn.base.checks import InputError
 from dpdsyn.parquet import pieces
-from dpdsyn.preflight import OFTEN, PreflightError, Report, preflight
+from dpdsyn.reading.column import ABSENT, UNREADABLE
 from dpdsyn.schema import Schema
+from dpdsyn.tables.frames import as_pandas
+from dpdsyn.tables.preflight import OFTEN, PreflightError, Report, preflight
 from experiments.data.errors import DataError
 from experiments.data.table_file import Reading, read_table
 from fuzzing import carriers

@@ -13,10 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from dpdsyn import DPDSyn
-from dpdsyn.checks import InputError
-from dpdsyn.preflight import PreflightWarning, examined
+from dpdsyn.base.checks import InputError
 from dpdsyn.release import Release
 from dpdsyn.schema import Schema
+from dpdsyn.tables.preflight import PreflightWarning, examined
 from experiments.cli.main import main
 from experiments.data.table_file import read_table
 from fuzzing.trial import Entrance, Mismatch, refused

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mutants.fault import Fault, fault
 
-_COMPOSITION = "dpdsyn/composition.py"
-_SPENDS = "dpdsyn/spends.py"
+_COMPOSITION = "dpdsyn/accounting/composition.py"
+_SPENDS = "dpdsyn/accounting/spends.py"
 _PRIVACY = "dpdsyn/privacy.py"
 
 
@@ -109,14 +109,14 @@ FAULTS: tuple[Fault, ...] = (
     fault("who may spend nothing may spend", _SPENDS, "return math.inf if plan else -1.0", "return -1.0", *_LEDGER),
     fault(
         "zCDP is turned into a smaller epsilon",
-        "dpdsyn/zcdp.py",
+        "dpdsyn/accounting/zcdp.py",
         "return max(0.0, rho * (2 * above + 1)",
         "return max(0.0, rho * (2 * above)",
         *_COSTS,
     ),
     fault(
         "the curve of zCDP lies too low",
-        "dpdsyn/zcdp.py",
+        "dpdsyn/accounting/zcdp.py",
         "above * (rho * (above + 1) - epsilons)",
         "above * (rho * above - epsilons)",
         *_COSTS,
@@ -124,7 +124,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "where delta is tiny, chances of infinite losses are left out",
-        "dpdsyn/small_delta.py",
+        "dpdsyn/accounting/small_delta.py",
         "goal = delta * (1 - _ALLOWED) - never",
         "goal = delta * (1 - _ALLOWED)",
         *_COSTS,
@@ -132,7 +132,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "where delta is tiny, one loss fewer is summed",
-        "dpdsyn/small_delta.py",
+        "dpdsyn/accounting/small_delta.py",
         "spectrum *= rfft(ring) ** part.count",
         "spectrum *= rfft(ring) ** max(1, part.count - 1)",
         *_COSTS,
@@ -140,14 +140,14 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "calibration stops on the wrong side",
-        "dpdsyn/least_noise.py",
+        "dpdsyn/accounting/least_noise.py",
         "if -tolerance <= above <= 0:",
         "if -tolerance <= above <= tolerance:",
         *_COSTS,
     ),
     fault(
         "the largest rho may be too large",
-        "dpdsyn/least_noise.py",
+        "dpdsyn/accounting/least_noise.py",
         "    while excess(x) > 0:\n        x *= 1 - tolerance / 2\n",
         "    x *= 1 + tolerance\n",
         *_COSTS,

@@ -13,9 +13,9 @@ _PREFLIGHT = """\
             for words in report.broken_rules:
                 warnings.warn(words, BrokenRuleWarning, stacklevel=2)
 """
-_BOUNDING = "dpdsyn/contribution_bounding.py"
-_PERSONS = ("dpdsyn/test_contribution_bounding.py",)
-_CELLS = ("dpdsyn/test_cells.py", "dpdsyn/test_schema.py")
+_BOUNDING = "dpdsyn/mechanisms/contribution_bounding.py"
+_PERSONS = ("dpdsyn/mechanisms/test_contribution_bounding.py",)
+_CELLS = ("dpdsyn/reading/test_cells.py", "dpdsyn/test_schema.py")
 _AGAINST = "dpdsyn/test_against_faults.py"
 
 FAULTS: tuple[Fault, ...] = (
@@ -58,21 +58,21 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "cells that are equal in Python are read as one, whatever they say",
-        "dpdsyn/cells.py",
+        "dpdsyn/reading/cells.py",
         "    if _one_equality(cells):",
         "    if True:",
         *_CELLS,
     ),
     fault(
         "a column of text and numbers is read as text if its first cell is one",
-        "dpdsyn/cells.py",
+        "dpdsyn/reading/cells.py",
         "    return len(kinds) <= 1\n",
         "    return len(kinds) <= 1 or type(cells[0]) is str\n",
         *_CELLS,
     ),
     fault(
         "bins run from the least to the greatest number of the rows",
-        "dpdsyn/column.py",
+        "dpdsyn/reading/column.py",
         "            codes = np.clip(np.searchsorted(self.edges, found.values,",
         "            seen = found.values[np.isfinite(found.values)]\n"
         "            edges = np.linspace(seen.min(), seen.max() + 1, self.bins + 1) if len(seen) else self.edges\n"
@@ -81,12 +81,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "a cell that contradicts its schema stops a fit without preflight",
-        "dpdsyn/column.py",
+        "dpdsyn/reading/column.py",
         "        return self.settled(self.read(cells))\n",
         "        codes = self.read(cells)\n        if (codes == UNREADABLE).any():\n"
         '            raise SchemaError(f"column {self.name!r} has a cell that cannot be read")\n'
         "        return self.settled(codes)\n",
-        "dpdsyn/test_cells.py",
+        "dpdsyn/reading/test_cells.py",
         "dpdsyn/test_api.py",
     ),
     fault(
@@ -107,7 +107,7 @@ FAULTS: tuple[Fault, ...] = (
                 f"{_PREFLIGHT}        self.schema_ = closed\n",
             ),
         ),
-        ("dpdsyn/test_preflight.py", f"{_AGAINST}::test_a_table_that_is_refused_has_spent_nothing"),
+        ("dpdsyn/tables/test_preflight.py", f"{_AGAINST}::test_a_table_that_is_refused_has_spent_nothing"),
     ),
     Fault(
         "the command holds the rows against the schema after the fit",
@@ -130,10 +130,10 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "messages of the preflight quote cells that nobody asked for",
-        "dpdsyn/preflight.py",
+        "dpdsyn/tables/preflight.py",
         'named = self.cell if show_cells else "a cell"',
         "named = self.cell",
-        "dpdsyn/test_preflight.py",
+        "dpdsyn/tables/test_preflight.py",
     ),
     fault(
         "the mark of a draft is ignored by tables",
@@ -158,7 +158,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "kinds that were guessed from cells are taken without their owner's word",
-        "dpdsyn/stated.py",
+        "dpdsyn/tables/stated.py",
         "if schema.kinds_inferred and not confirmed:",
         "if False:",
         "dpdsyn/test_api_open.py::test_guessed_kinds_are_refused_until_they_are_confirmed",
@@ -172,10 +172,10 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "a draft guesses kinds and does not say so",
-        "dpdsyn/open_draft.py",
+        "dpdsyn/tables/open_draft.py",
         "inferred = [name for name, kind in used.items() if kind.inferred]",
         "inferred: list[str] = []",
-        "dpdsyn/test_open_draft.py",
+        "dpdsyn/tables/test_open_draft.py",
     ),
     fault(
         "what is told of a column is read off another schema than the one that was learnt",

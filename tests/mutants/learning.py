@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from mutants.fault import Edit, Fault, fault
 
-_RAW = "dpdsyn/raw_table.py"
-_LEARNING = "dpdsyn/domain_learning.py"
+_RAW = "dpdsyn/learning/raw_table.py"
+_LEARNING = "dpdsyn/learning/domain_learning.py"
 _PRIVACY = "dpdsyn/privacy.py"
-_COMPOSITION = "dpdsyn/composition.py"
-_CONTRACT = "dpdsyn/test_learning_contract.py"
-_CHECK = "dpdsyn.domain_learning:DomainLearning"
+_COMPOSITION = "dpdsyn/accounting/composition.py"
+_CONTRACT = "dpdsyn/checking/test_learning_contract.py"
+_CHECK = "dpdsyn.learning.domain_learning:DomainLearning"
 
 
 def _raw(*names: str) -> tuple[str, ...]:
-    return tuple(f"dpdsyn/test_raw_table.py::test_{name}" for name in names)
+    return tuple(f"dpdsyn/learning/test_raw_table.py::test_{name}" for name in names)
 
 
 def _ledger(*names: str) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ FAULTS: tuple[Fault, ...] = (
         _LEARNING,
         "math.sqrt(resolutions(grid) / _WEIGHTS[type(grid)])",
         "math.sqrt(1 / _WEIGHTS[type(grid)])",
-        "dpdsyn/test_domain_learning.py",
+        "dpdsyn/learning/test_domain_learning.py",
         check=_CHECK,
     ),
     fault(
@@ -156,7 +156,7 @@ FAULTS: tuple[Fault, ...] = (
         _LEARNING,
         "raw.ledger.set_apart(_COUNT_SHARE)",
         "type(raw.ledger)(raw.ledger.allowance)",
-        "dpdsyn/test_domain_learning.py::test_learning_costs_what_is_reserved_and_the_rest_is_the_methods",
+        "dpdsyn/learning/test_domain_learning.py::test_learning_costs_what_is_reserved_and_the_rest_is_the_methods",
         f"{_CONTRACT}::test_what_ships_is_sound",
         check=_CHECK,
     ),

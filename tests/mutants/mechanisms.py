@@ -315,7 +315,7 @@ FAULTS: tuple[Fault, ...] = (
         "        self.schema = schema\n",
         "        self.schema = replace(schema, rows_public=max(1, len(rows.together())))\n",
         *_PERSONS,
-        "dpdsyn/test_twin.py",
+        "dpdsyn/checking/test_twin.py",
         check="baselines.references:GuideOnly",
     ),
     fault(

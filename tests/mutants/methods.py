@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutants.fault import Edit, Fault, fault
 
 _GUIDE = "dpdsyn/guide.py"
-_NETWORK = "dpdsyn/network.py"
+_NETWORK = "dpdsyn/guides/network.py"
 _METHOD = "dpdsyn/method.py"
 _MST = "baselines/mst.py"
 _SELECTION = "baselines/marginal/selection.py"
@@ -14,10 +14,10 @@ _GSD = "baselines/private_gsd.py"
 _TAB_PE = "baselines/tab_pe.py"
 _RAP = "baselines/rap_plus_plus.py"
 _GRADIENTS = (
-    "dpdsyn/test_network.py::test_no_row_adds_more_than_its_clip",
-    "dpdsyn/test_network.py::test_a_row_without_a_finite_gradient_adds_nothing",
-    "dpdsyn/test_network.py::test_what_a_row_adds_is_the_same_bit_for_bit_whatever_rows_are_beside_it",
-    "dpdsyn/test_network.py::test_clipped_sums_equal_those_of_naive_per_row_gradients",
+    "dpdsyn/guides/test_network.py::test_no_row_adds_more_than_its_clip",
+    "dpdsyn/guides/test_network.py::test_a_row_without_a_finite_gradient_adds_nothing",
+    "dpdsyn/guides/test_network.py::test_what_a_row_adds_is_the_same_bit_for_bit_whatever_rows_are_beside_it",
+    "dpdsyn/guides/test_network.py::test_clipped_sums_equal_those_of_naive_per_row_gradients",
 )
 _GUIDE_ONLY = "baselines.references:GuideOnly"
 _GUIDED = "dpdsyn.method:GuidedSynthesizer"
@@ -138,11 +138,11 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "a torch module's sum is clipped to twice the norm",
-        "dpdsyn/row_gradients.py",
+        "dpdsyn/guides/row_gradients.py",
         "(clip / (square + 1e-300).sqrt())",
         "(2 * clip / (square + 1e-300).sqrt())",
-        "dpdsyn/test_row_gradients.py",
-        "dpdsyn/test_module_guide.py::test_what_the_mechanism_is_given_is_a_sum_of_clipped_vectors",
+        "dpdsyn/guides/test_row_gradients.py",
+        "dpdsyn/guides/test_module_guide.py::test_what_the_mechanism_is_given_is_a_sum_of_clipped_vectors",
     ),
     fault(
         "permuted columns are taken without a word to the ledger",

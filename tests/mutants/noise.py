@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mutants.fault import Edit, Fault, fault
 
-_NOISE = "dpdsyn/exact_noise.py"
-_ENTROPY = "dpdsyn/entropy.py"
+_NOISE = "dpdsyn/mechanisms/exact_noise.py"
+_ENTROPY = "dpdsyn/mechanisms/entropy.py"
 _API = "dpdsyn/api.py"
-_EXACT = ("dpdsyn/test_exact_noise.py",)
+_EXACT = ("dpdsyn/mechanisms/test_exact_noise.py",)
 _FRESH = (
-    "dpdsyn/test_entropy.py",
+    "dpdsyn/mechanisms/test_entropy.py",
     "dpdsyn/test_planted_faults.py::test_noise_seeded_with_few_bits_comes_again_and_as_it_is_does_not",
 )
 _KEPT = ("dpdsyn/test_api.py",)
@@ -172,7 +172,7 @@ FAULTS: tuple[Fault, ...] = (
         "return secrets.token_bytes(_KEY_BYTES), fresh()",
         "return bytes(_KEY_BYTES), fresh()",
         *_KEPT,
-        "dpdsyn/test_contribution_bounding.py",
+        "dpdsyn/mechanisms/test_contribution_bounding.py",
         f"{_AGAINST}::test_noise_and_published_rows_have_streams_of_their_own_and_bounding_a_key_of_its_own",
     ),
 )

@@ -14,7 +14,7 @@ import pytest
 from builders.ray_cluster import ray_cluster
 
 from dpdsyn import DPDSyn
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from dpdsyn.ray_workers import RayWorkers
 
 SCHEMA = {

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.evaluation.own import made
 from experiments.evaluation.raw.typed_frame import Features
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dpdsyn.column import Column
-from dpdsyn.pieces import values_of
+from dpdsyn.reading.column import Column
+from dpdsyn.reading.pieces import values_of
 
 LEVELS = (0.1, 0.5, 0.9)
 _HELD_OUT = 0.2

@@ -1,6 +1,6 @@
 """Raw frames as models read them: numbers, days and texts, told by the kinds of columns alone.
 
-A cell may be a text (CSV) or typed (Parquet, decoded rows); it is read as `dpdsyn.cells` reads it. Bounds, bins, categories and
+A cell may be a text (CSV) or typed (Parquet, decoded rows), read as `dpdsyn.reading.cells` does. Bounds, bins, categories and
 pieces are never looked at, so real rows and decoded rows of any encoding are read alike. Classes are the exception: a column that
 is cut into classes (`cut_at`) shows numbers in real rows and class names in decoded ones, and the target is given as codes.
 """
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dpdsyn.cells import RESOLUTIONS, canonical, each, is_single, moments, numbers
-from dpdsyn.column import Column
+from dpdsyn.reading.cells import RESOLUTIONS, canonical, each, is_single, moments, numbers
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
 
 
@@ -44,7 +44,7 @@ def typed(frame: pd.DataFrame, schema: Schema, target: str | None = None, classe
     """The columns of the schema that the frame has, in the schema's order, with a new index from 0.
 
     Numbers are float64 and dates float64 days since 1970-01-01 (fractions are the time of day, to the second), NaN where a cell
-    is missing, infinite or says no number or date. Categories are texts (`dpdsyn.cells.canonical`), None where missing. The
+    is missing, infinite or says no number or date. Categories are texts (`reading.cells.canonical`), None where missing. The
     target (the schema's unless another is named) is a number or, if it is categorical, the code of its class as float64, NaN
     where it says no class; whoever trains or tests drops such rows. classes: texts that stand for the classes, in order, where
     the schema lists none.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpdsyn.files import folder as made
-from dpdsyn.files import removed, write_whole
+from dpdsyn.base.files import folder as made
+from dpdsyn.base.files import removed, write_whole
 from experiments.report.figures import panels
 from experiments.report.figures.charts import Chart, Panel, charts
 from experiments.report.figures.labels import SIZE

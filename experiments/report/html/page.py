@@ -14,8 +14,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from dpdsyn.checks import InputError
-from dpdsyn.files import folder, write_whole
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import folder, write_whole
 from experiments.records.audits import Audited, read_audits
 from experiments.report.comparison import MARKS, pairs
 from experiments.report.evidence import Cell, evidence

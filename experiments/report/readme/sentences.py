@@ -1,18 +1,33 @@
-"""What the README finds, in sentences that stay true whatever the numbers are."""
+"""What the README finds, in sentences that stay true whatever the numbers are, each with the runs that carry it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from statistics import fmean
 
+from experiments.records.record import Record
 from experiments.report.cases import Case, Method
-from experiments.report.claims import HOLDS, NOT_RUN, NOT_SHOWN, REFUTED, Claim, Found, by_claim, judged, preregistered
-from experiments.report.comparison import ACCURACY, OTHER_MEASURES, Measure, Pair, pairs
-from experiments.report.evidence import evidence, times_as_long
+from experiments.report.claims import (
+    HOLDS,
+    NOT_RUN,
+    NOT_SHOWN,
+    REFUTED,
+    Claim,
+    Found,
+    Preregistered,
+    adjusted,
+    by_claim,
+    judged,
+    on_unseen_alone,
+    preregistered,
+)
+from experiments.report.comparison import ACCURACY, ALPHA, OTHER_MEASURES, Measure, Pair, pairs
+from experiments.report.evidence import OWN, Cell, evidence, times_as_long
 from experiments.report.grouped import View
 from experiments.report.html import findings as answer
-from experiments.report.roles import RIVAL, YARDSTICK
+from experiments.report.roles import REAL, RIVAL, YARDSTICK
 from experiments.report.summary import Summary, summaries
 from experiments.report.tables import headline
 
@@ -25,18 +40,78 @@ _PAPER = (
 )
 
 
+@dataclass(frozen=True)
+class Carried:
+    """What is said, or a part of it, and the runs that it is a number of. table: where it stands among others."""
+
+    says: str
+    runs: tuple[Record, ...]
+    table: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """carried: the whole of what is said, then those numbers in it that are of few runs."""
+
+    text: str
+    carried: tuple[Carried, ...]
+
+
 def findings(view: View) -> str:
     """A point each: the answer, its strongest rival, the claims, times alone, the paper's ratios, where DPDSyn is behind."""
-    told = " ".join(answer.findings(view).sentences)
-    said = [told, _rival(view), _claims(view), _times(view), _paper(view), *_behind(view)]
-    return "\n".join(f"- {line}" for line in said if line)
+    return "\n".join(f"- {point.text}" for point in points(view))
 
 
-def _rival(view: View) -> str:
+def points(view: View) -> list[Point]:
+    """What `findings` says, each with what carries it."""
+    made = [_answer(view), _rival(view), _claims(view), _times(view), _paper(view), *_behind(view)]
+    return [point for point in made if point is not None]
+
+
+def _answer(view: View) -> Point:
+    """Three sentences: accuracy, time, likeness. Who says nothing for want of runs is carried by none."""
+    known = evidence(view)
+    told = answer.told(known)
+    text = " ".join(told.sentences)
+    beside = [cell.known[Method(REAL)].runs for cell in known.cells if Method(REAL) in cell.known]
+    ranked = [_of(cell, *(pair.method for pair in cell.pairs)) for cell in known.cells]
+    own = [_of(cell) for cell in known.cells]
+    elsewhere = [
+        group.runs
+        for each in known.elsewhere
+        for group in view.plain.cases[each.case]
+        if group.is_ranked or group.method in (OWN, Method(REAL))
+    ]
+    accuracy, seconds, price = ([*own, *ranked, *beside], [*own, *ranked], [*own, *ranked, *elsewhere])
+    carried = [
+        Carried(said, _together(runs), table)
+        for said, runs, table in zip(
+            told.sentences, (accuracy, seconds, price), ("leaderboard", "synthesis_time", "likeness"), strict=False
+        )
+    ]
+    shares = [(share, cell) for cell in known.cells if (share := cell.of_real) is not None]
+    if shares:
+        least, cell = min(shares, key=lambda one: (one[0], one[1].case))
+        says = f"least {least:.1%}, {answer.named(cell.case)}"
+        carried.append(Carried(says, _together([_of(cell), cell.known[Method(REAL)].runs]), "leaderboard"))
+    return Point(text, tuple(carried))
+
+
+def _of(cell: Cell, *others: Method) -> tuple[Record, ...]:
+    """Every run of these methods in a cell, or of DPDSyn if none is named."""
+    return _together(cell.known[method].runs for method in others or (OWN,))
+
+
+def _together(runs: Iterable[Iterable[Record]]) -> tuple[Record, ...]:
+    """All of them once, in the order in which they come."""
+    return tuple({record.run_id: record for group in runs for record in group}.values())
+
+
+def _rival(view: View) -> Point | None:
     """Who is most often the most accurate of the others, and how far it is from DPDSyn where the answer counts."""
     cells = evidence(view).cells
     if not cells:
-        return ""
+        return None
     often = Counter(cell.best.method for cell in cells)
     rival, times = max(often.items(), key=lambda one: (one[1], one[0].name))
     loss = pairs(view.swept.plain.judged_alike, _LOSS)
@@ -49,20 +124,38 @@ def _rival(view: View) -> str:
             parts.append(f"{fmean(leads):+.4f} and {fmean(losses):+.2f} at {epsilon:g}")
     said = f"**The strongest of the others is `{rival}`**, the most accurate in {times} of {len(cells)} cases."
     beside = f" In the mean over data sets its accuracy and log loss less DPDSyn's are {', '.join(parts)}." if parts else ""
-    return said + beside
+    runs = _together(_of(cell, *({OWN, rival} & cell.known.keys())) for cell in cells)
+    return Point(said + beside, (Carried(said + beside, runs, "comparison"),))
 
 
-def _claims(view: View) -> str:
+def _claims(view: View) -> Point | None:
     told = preregistered()
     if told is None:
-        return ""
+        return None
     found = by_claim(judged(view, told))
-    said = [f"**Of {len(found)} statements written down before these runs {_count(found, HOLDS)} hold at every budget.**"]
+    said = [f"**Of {len(found)} statements written down before these runs {_count(found, HOLDS)} hold at every budget"]
+    said[0] += f"**{_stricter(view, told)}."
     refuted = [_told(claim, budgets) for claim, budgets in found if _worst(budgets) == REFUTED]
     said += [f"Refuted at one at least: {'; '.join(refuted)}."] if refuted else []
     for verdict, words in ((NOT_SHOWN, "not shown at one at least"), (NOT_RUN, "not run")):
         said += [f"{_count(found, verdict)}: {words}."] if _count(found, verdict) else []
-    return " ".join(said)
+    text = " ".join(said)
+    each = [
+        Carried(f"“{claim.says}”: {', '.join(f'{one.verdict} at {one.epsilon:g}' for one in budgets)}", runs, "claims")
+        for claim, budgets in found
+        if (runs := _together(one.runs for one in budgets))
+    ]
+    return Point(text, (Carried(text, _together(one.runs for one in each), "claims"), *each))
+
+
+def _stricter(view: View, told: Preregistered) -> str:
+    """How many hold with p adjusted over all of them, and how many of those about more tables on the unseen ones alone."""
+    found = judged(view, told)
+    sure = {id(one) for one, p in zip(found, adjusted(found), strict=True) if one.verdict == HOLDS and (p is None or p < ALPHA)}
+    strict = sum(all(id(one) in sure for one in budgets) for _, budgets in by_claim(found))
+    unseen = by_claim(list(on_unseen_alone(view, told).values()))
+    alone = f"; on the unseen tables alone {_count(unseen, HOLDS)} of {len(unseen)}" if unseen else ""
+    return f" ({strict} with p adjusted over all{alone})"
 
 
 def _count(found: list[tuple[Claim, list[Found]]], verdict: str) -> int:
@@ -80,16 +173,24 @@ def _told(claim: Claim, budgets: list[Found]) -> str:
     return f"“{claim.says}” ({', '.join(at)})"
 
 
-def _times(view: View) -> str:
+def _times(view: View) -> Point | None:
     """Of runs that had the machine to themselves, by data sets in their usual form."""
     known: dict[Case, dict[Method, Summary]] = {}
     for one in summaries(view.alone.plain):
         if one.dataset.is_usual:
             known.setdefault(one.case, {})[one.method] = one
     found = {name: [ratio for at in known.values() if (ratio := _ratio(at, name))] for name in _TIMED}
-    told = ", ".join(f"`{name}` {_range(ratios)}" for name, ratios in found.items() if ratios)
+    parts = {name: f"`{name}` {_range(ratios)}" for name, ratios in found.items() if ratios}
+    if not parts:
+        return None
     where = ", ".join(sorted({case.dataset.name for case in known}))
-    return f"Alone on the machine ({where}), others take this many times as long as DPDSyn: {told}." if told else ""
+    text = f"Alone on the machine ({where}), others take this many times as long as DPDSyn: {', '.join(parts.values())}."
+
+    def runs(*names: str) -> tuple[Record, ...]:
+        return _together(at[Method(name)].runs for at in known.values() for name in names if Method(name) in at)
+
+    each = [Carried(says, runs(YARDSTICK, name), "efficiency") for name, says in parts.items()]
+    return Point(text, (Carried(text, runs(YARDSTICK, *parts), "efficiency"), *each))
 
 
 def _range(ratios: list[float]) -> str:
@@ -102,11 +203,16 @@ def _ratio(at: dict[Method, Summary], name: str) -> float | None:
     return times_as_long(other, own) if own and other else None
 
 
-def _paper(view: View) -> str:
+def _paper(view: View) -> Point | None:
     """The paper's two ratios, and the largest here."""
-    rows = [dict(zip(table.columns, row, strict=True)) for table in headline.build(view) for row in table.rows]
-    parts = [_ratio_told(what, row) for what, claim in _PAPER for row in rows if row["claim"] == claim]
-    return f"**The paper's ratios.** The largest over any baseline here is {', '.join(parts)}." if parts else ""
+    rows = {row["claim"]: row for table in headline.build(view) for row in table.named_rows}
+    found = [(_ratio_told(what, rows[claim]), claim) for what, claim in _PAPER if claim in rows]
+    if not found:
+        return None
+    carriers = headline.carriers(view)
+    text = f"**The paper's ratios.** The largest over any baseline here is {', '.join(says for says, _ in found)}."
+    each = [Carried(says, carriers[claim], "headline") for says, claim in found]
+    return Point(text, (Carried(text, _together(one.runs for one in each), "headline"), *each))
 
 
 def _ratio_told(what: str, row: dict[str, str]) -> str:
@@ -114,21 +220,22 @@ def _ratio_told(what: str, row: dict[str, str]) -> str:
     return f"of {what} {row['here']} ({row['baseline']} on {dataset}; the paper {row['paper']}: {row['verdict']})"
 
 
-def _behind(view: View) -> Iterator[str]:
+def _behind(view: View) -> Iterator[Point | None]:
     """By accuracy and by balanced accuracy."""
     for measure in (ACCURACY, OTHER_MEASURES[0]):
         yield _losses(view, measure)
 
 
-def _losses(view: View, measure: Measure) -> str:
+def _losses(view: View, measure: Measure) -> Point | None:
+    judged_alike = view.swept.plain.judged_alike
     tested = [
         (case, pair)
-        for case, found in pairs(view.swept.plain.judged_alike, measure).items()
+        for case, found in pairs(judged_alike, measure).items()
         for pair in found
         if case.dataset.is_usual and pair.method.about.family != YARDSTICK and pair.adjusted is not None
     ]
     if not tested:
-        return ""
+        return None
     behind = [(case, pair) for case, pair in tested if pair.mark and pair.difference.mean > 0]
     ahead = [pair for _, pair in tested if pair.mark and pair.difference.mean < 0]
     rivals = Counter(pair.method for pair in ahead).most_common()
@@ -137,6 +244,17 @@ def _losses(view: View, measure: Measure) -> str:
     worst: dict[str, tuple[Case, Pair]] = {}
     for case, pair in sorted(behind, key=lambda one: (-one[1].difference.mean, one[0])):
         worst.setdefault(case.dataset.name, (case, pair))
+    worst = dict(list(worst.items())[:_WORST])
     named = [f"{name} at {case.epsilon:g} (`{pair.method}` {pair.difference.mean:+.3f})" for name, (case, pair) in worst.items()]
     adjusted = "; adjusted within a data set and budget, not over all" if measure == ACCURACY else ""
-    return f"{said}{', by most on ' + ', '.join(named[:_WORST]) if named else ''}{adjusted}."
+    text = f"{said}{', by most on ' + ', '.join(named) if named else ''}{adjusted}."
+
+    def runs(found: Iterable[tuple[Case, Pair]]) -> tuple[Record, ...]:
+        return _together(judged_alike.group(case, name).runs for case, pair in found for name in (OWN, pair.method))
+
+    table = "comparison" if measure == ACCURACY else "measures"
+    each = [
+        Carried(f"behind by {measure.title} on {says}", runs([found]), table)
+        for says, found in zip(named, worst.values(), strict=True)
+    ]
+    return Point(text, (Carried(text, runs(tested), table), *each))

@@ -8,8 +8,9 @@ from experiments.report.cases import Case, Dataset, Method
 from experiments.report.claims import NOT_RUN, Found, by_claim, judged, preregistered
 from experiments.report.comparison import MARKS, pairs
 from experiments.report.evidence import Cell, evidence
-from experiments.report.grouped import View
+from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import mean_of, metric, seconds_of, values
+from experiments.report.readme.sentences import Carried
 from experiments.report.roles import MAJORITY, REAL, RIVAL, YARDSTICK
 from experiments.report.tables.cells import mean_and_deviation, number
 
@@ -19,10 +20,22 @@ BUDGETS = (0.2, 0.8, 3.2)
 _BESIDE = (RIVAL, "mst")  # whose shares stand in brackets
 
 
+def first_table_carried(view: View) -> list[Carried]:
+    """The runs of each row of the first table."""
+    return [Carried(f"the first table, `{group.method}`", group.runs, "accuracy") for group in _in_it(view)]
+
+
+def _first(view: View) -> list[Group]:
+    return [g for g in view.swept.judged_alike.cases.get(FIRST, []) if g.ended and not g.method.settings]
+
+
+def _in_it(view: View) -> list[Group]:
+    return [group for group in _first(view) if group.method.name in _OF_IT]
+
+
 def first_table(view: View) -> str:
     """Some of what the first command gives, the most accurate first, and how many rows more it has."""
-    groups = [g for g in view.swept.judged_alike.cases.get(FIRST, []) if g.ended and not g.method.settings]
-    chosen = [group for group in groups if group.method.name in _OF_IT]
+    groups, chosen = _first(view), _in_it(view)
     if not chosen:
         return "Its runs are not among the committed records."
     known = {group.method: values(group.runs, metric("accuracy")) for group in chosen}

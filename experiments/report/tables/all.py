@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from dpdsyn.files import folder as made
-from dpdsyn.files import removed, write_whole
+from dpdsyn.base.files import folder as made
+from dpdsyn.base.files import removed, write_whole
 from experiments.report.grouped import View
 from experiments.report.tables import (
     accuracy,
@@ -30,6 +30,7 @@ from experiments.report.tables import (
     published,
     ranks,
     raw,
+    readme,
     runs,
     scale,
     settings,
@@ -63,6 +64,7 @@ BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "runs": runs.build,
     "published": published.build,
     "audits": audits.build,
+    "readme": readme.build,
     "own_metrics": own_metrics.build,
 }
 _FIRST = ("paper", "claims", "headline", "leaderboard")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from experiments.report.claims import FILE, Found, judged, preregistered
+from experiments.report.claims import FILE, Found, adjusted, judged, on_unseen_alone, preregistered
 from experiments.report.grouped import View
 from experiments.report.tables.table import Table
+
+_COLUMNS = ["claim", "epsilon", "bound", "found", "90% interval", "verdict", "p (Holm)", "unseen alone", "data sets", "seeds"]
+_COLUMNS += ["worst", "without"]
 
 
 def build(view: View) -> list[Table]:
@@ -13,19 +16,22 @@ def build(view: View) -> list[Table]:
     found = judged(view, told) if told else []
     if told is None or all(one.value is None for one in found):
         return []
-    columns = ["claim", "epsilon", "bound", "found", "90% interval", "verdict", "data sets", "seeds", "worst", "without"]
+    alone = on_unseen_alone(view, told)
     seeds = ", ".join(map(str, told.seeds))
     notes = [
         f"Written down in conf/experiment/{FILE}.yaml (sha256 {told.sha256}) before the first of these runs. Seeds: {seeds}.",
         "Found: the mean over data sets, each counting alike, of ratios or differences on the same splits. Holds, refuted: the "
         "whole interval lies on that side of the bound, so that either verdict is wrong in at most one of twenty repetitions; "
-        "else not shown, as is what lacks a table; nothing is adjusted over claims. Seconds: ratios of medians of runs alone, "
-        "without an interval.",
+        "else not shown, as is what lacks a table. Seconds: ratios of medians of runs alone, without an interval.",
+        "p (Holm): of the true mean lying on the wrong side of the bound, adjusted over all rows of this table.",
     ]
-    return [Table("Claims, and what became of them", columns, [_row(one) for one in found], notes)]
+    if alone:
+        notes.append(f"Unseen alone: the same claim on {', '.join(told.unseen)} alone, on which nothing had been run.")
+    rows = [_row(one, p, alone.get((one.claim.says, one.epsilon))) for one, p in zip(found, adjusted(found), strict=True)]
+    return [Table("Claims, and what became of them", _COLUMNS, rows, notes)]
 
 
-def _row(one: Found) -> list[str]:
+def _row(one: Found, p: float | None, alone: Found | None) -> list[str]:
     claim, digits = one.claim, 4 if one.claim.compared == "difference" else 3
     sign = "+" if claim.compared == "difference" else ""
     worst = min(one.by_dataset, key=lambda name: one.by_dataset[name] * (1 if claim.at_most is None else -1), default=None)
@@ -36,6 +42,8 @@ def _row(one: Found) -> list[str]:
         "-" if one.value is None else f"{one.value:{sign}.{digits}f}",
         "-" if one.interval is None else " to ".join(f"{end:{sign}.{digits}f}" for end in one.interval),
         one.verdict,
+        "-" if p is None else f"{p:.3f}",
+        "-" if alone is None or alone.value is None else f"{alone.verdict} ({alone.value:{sign}.{digits}f})",
         str(len(one.by_dataset)),
         str(one.seeds),
         "-" if worst is None else f"{worst} {one.by_dataset[worst]:{sign}.{digits}f}",

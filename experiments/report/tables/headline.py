@@ -19,26 +19,43 @@ PAPER = {"accuracy": 2.40, "speed": 333.73}  # arXiv 2604.15660, abstract
 _ENGINE = "pgm_"  # methods whose fits are by the engine of their authors, private-pgm
 _LEARNT = 0.6  # AUROC: a baseline whose models rank test rows no better than this has collapsed, and a ratio over it says little
 LEARNT = f"the same, over a baseline that learnt something (AUROC above {_LEARNT:g}, accuracy above the larger class)"
+_COLUMNS = ["claim", "paper", "here", "verdict", "baseline", "cell", "seeds"]
 Ratio = Callable[[tuple[Record, ...], tuple[Record, ...]], tuple[float, int] | None]
 
 
 @dataclass(frozen=True)
 class _Found:
-    """shared: how many seeds both have, over which the ratio is. seeds: the same, and what became of other runs."""
+    """shared: how many seeds both have, over which the ratio is. seeds: the same, and what became of others. runs: of both."""
 
     ratio: float
     method: Method
     case: Case
     shared: int
     seeds: str
+    runs: tuple[Record, ...]
 
 
 def build(view: View) -> list[Table]:
     """One row a claim; nothing if DPDSyn has no cell in common with a baseline."""
-    on_task = view.on_task
-    swept = _counting(on_task.swept)
-    alone = _counting(on_task.alone.where(lambda record: not record.seconds.contended))
-    baselines = swept.baselines | alone.baselines
+    backed = _backed(view)
+    return [Table("The paper's claims", _COLUMNS, [_row(*one) for one in backed], _notes(view, backed))] if backed else []
+
+
+def carriers(view: View) -> dict[str, tuple[Record, ...]]:
+    """The runs that carry each row, by its claim."""
+    return {claim: found.runs for claim, _, found in _backed(view)}
+
+
+def _views(view: View) -> tuple[View, View, set[Method]]:
+    """What ran in sweeps, what ran alone, and the baselines among them."""
+    swept = _counting(view.on_task.swept)
+    alone = _counting(view.on_task.alone.where(lambda record: not record.seconds.contended))
+    return swept, alone, swept.baselines | alone.baselines
+
+
+def _backed(view: View) -> list[tuple[str, str | None, _Found]]:
+    """Each claim that runs can be held against: which of the paper's it is, if it is one, and what was found."""
+    swept, alone, baselines = _views(view)
     accuracies = _over_baselines(swept.judged_alike, baselines, _accuracy_ratio)
     often = [found for found in accuracies if found.shared >= FEWEST_FOR_INTERVAL]  # one lucky seed carries no claim
     learnt = [found for found in often if _has_learnt(swept, found)]
@@ -54,6 +71,11 @@ def build(view: View) -> list[Table]:
         ("smallest accuracy ratio over a baseline", None, _smallest(accuracies)),
         ("smallest ratio of synthesis time over a baseline, measured alone", None, _smallest(measured)),
     ]
+    return [(claim, paper, found) for claim, paper, found in claims if found]
+
+
+def _notes(view: View, backed: list[tuple[str, str | None, _Found]]) -> list[str]:
+    swept, _, baselines = _views(view)
     notes = [
         "A baseline is a method under our own guarantee, in its default setting: no references, no inspired or wrapped rows. "
         "No off-task runs, no data sets in special settings, and none on which DPDSyn's settings were chosen. Ratios are over "
@@ -62,14 +84,12 @@ def build(view: View) -> list[Table]:
         "The paper's baselines are other implementations, of which it reports eight; its tables were not at hand.",
         "A largest ratio is the most flattering cell, as in the paper; the smallest ones stand beside it.",
     ]
-    backed = [(claim, paper, found) for claim, paper, found in claims if found]
     named = {found.case.dataset.name for _, _, found in backed}
-    notes += remarks(record for record in on_task.records if record.dataset.name in named)
+    notes += remarks(record for record in view.on_task.records if record.dataset.name in named)
     names = {str(method) for method in baselines}
     sets = {group.case.dataset.name for group in swept.groups if group.method in baselines}
     notes.append(f"The paper compares with eight baselines on four data sets; here {len(names)} baselines ran on {len(sets)}.")
-    columns = ["claim", "paper", "here", "verdict", "baseline", "cell", "seeds"]
-    return [Table("The paper's claims", columns, [_row(*one) for one in backed], notes)] if backed else []
+    return notes
 
 
 def _row(claim: str, paper: str | None, found: _Found) -> list[str]:
@@ -113,7 +133,8 @@ def _over_baselines(view: View, baselines: set[Method], ratio: Ratio) -> list[_F
         own = view.group(group.case, YARDSTICK)
         if group.method in baselines and (made := ratio(own.runs, group.runs)):
             others = "; ".join(f"{one.method}: {one.missing}" for one in (own, group) if one.missing)
-            found.append(_Found(made[0], group.method, group.case, made[1], f"{made[1]}" + (f" ({others})" if others else "")))
+            seeds = f"{made[1]}" + (f" ({others})" if others else "")
+            found.append(_Found(made[0], group.method, group.case, made[1], seeds, (*own.runs, *group.runs)))
     return found
 
 

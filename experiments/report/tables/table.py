@@ -42,6 +42,11 @@ class Table:
     emphasis: Mapping[tuple[int, int], Emphasis] = field(default_factory=dict)
     parts: Mapping[int, str] = field(default_factory=dict)
 
+    @property
+    def named_rows(self) -> list[dict[str, str]]:
+        """Each row by its columns."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
 
 def markdown(table: Table) -> str:
     plain = [[cell.replace("|", r"\|") for cell in row] for row in table.rows]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import fmean
 
-from dpdsyn.spends import DRAFTED
+from dpdsyn.accounting.spends import DRAFTED
 from experiments.records.parts import Environment
 from experiments.records.record import Record
 from experiments.report.cases import Case, Method
@@ -19,7 +19,7 @@ from experiments.report.roles import badge
 from experiments.report.tables import own_metrics
 from experiments.report.tables.cells import number
 from experiments.report.terminal.plain import cut, in_parts, page
-from experiments.report.verdict import learnt
+from experiments.report.verdict import floor, learnt
 
 _LISTED = 5  # kinds of failures that are named
 _LEAST = 10  # lines, however low the screen is
@@ -27,6 +27,7 @@ _FEWEST = 5  # methods in each part of a table, however low the screen is
 _LONGEST = 30  # signs of a name
 _GAP = "  "
 _IDLE = "†"
+_COMMON = 0.9  # share of the commonest class from which accuracy alone says little
 _MORE = "dpdsyn tables --working"
 
 
@@ -52,7 +53,10 @@ def overview(view: View, width: int, height: int) -> str:
     left = max(height - len(failed) - 4, _LEAST)  # what stands below it on the screen, and the next prompt
     made: list[str] = []
     numeric = view.of_groups(lambda group: any(record.predicts_a_number for record in group.runs))
-    for chosen, name, word in ((view.of_classes, "accuracy", "accuracy"), (numeric, "r2", "R2")):
+    lopsided = view.of_classes.of_groups(lambda group: (floor([group], "accuracy") or 0) >= _COMMON)
+    balanced = f"balanced accuracy where one class has {_COMMON:.0%} of rows or more"
+    scores = (view.of_classes, "accuracy", "accuracy"), (lopsided, "balanced_accuracy", balanced), (numeric, "r2", "R2")
+    for chosen, name, word in scores:
         if chosen.groups:
             made += [*([""] if made else []), *_scored(chosen, name, word, width, max(left - len(made), _LEAST))]
     told = [*_known(view, width), *page(own_metrics.build(view), width).splitlines()]
@@ -141,14 +145,20 @@ def _mean(view: View, method: Method, name: str, columns: Iterable[_Column]) -> 
 
 
 def _best(view: View, column: _Column, name: str) -> Method | None:
-    """The best among methods that ran under all of the column's budgets and learnt something, if there are two."""
+    """The best of the methods that ran under all budgets of the column, learnt something and beat a constant, if two did."""
     groups: dict[Method, list[Group]] = defaultdict(list)
     for case in column.cases:
         for group in view.cases[case]:
-            if group.is_ranked and learnt(group.runs) is not False:
+            if group.is_ranked and learnt(group.runs) is not False and not _as_a_constant(group, name):
                 groups[group.method].append(group)
     whole = [method for method, own in groups.items() if len(own) == len(column.cases)]
     return max(whole, key=lambda method: _mean(view, method, name, [column])) if len(whole) > 1 else None
+
+
+def _as_a_constant(group: Group, name: str) -> bool:
+    """Whether the commonest class for all rows scores as high."""
+    constant, own = floor([group], name), mean_of(group.runs, metric(name))
+    return constant is not None and own is not None and own <= constant
 
 
 def _cell(view: View, method: Method, column: _Column, name: str, best: bool) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dpdsyn.checks import InputError, positive, whole_number
+from dpdsyn.base.checks import InputError, positive, whole_number
 from experiments.records.record import Record
 
 

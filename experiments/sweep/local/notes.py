@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.files import FileError, write_whole
+from dpdsyn.base.files import FileError, write_whole
 from experiments.records.store import Store
 
 MIRRORED, UNCHANGED = "mirrored", "unchanged"  # MLflow has all records; no method's code is another than that of its records

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
-from dpdsyn.checks import InputError
-from dpdsyn.zcdp import epsilon_of
+from dpdsyn.accounting.zcdp import epsilon_of
+from dpdsyn.base.checks import InputError
 from experiments.configuration import default_parameters, options, read_option
 from experiments.records import former
 from experiments.records.record import Record, as_text, settings
@@ -221,7 +221,7 @@ def _steps(record: Record) -> dict[str, list[float]]:
 
 
 def _rho(entry: Mapping[str, Any]) -> float | None:
-    """zCDP of a ledger's entry, as `dpdsyn.spends` has it; None where it has none or what it says is not known."""
+    """zCDP of a ledger's entry, as `dpdsyn.accounting.spends` has it; None where it has none or what it says is not known."""
     count, noise = entry.get("count", 1), entry.get("noise_multiplier", 0.0)
     try:
         match entry.get("mechanism"):

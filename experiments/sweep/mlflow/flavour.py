@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpdsyn.checks import InputError, whole_number
+from dpdsyn.base.checks import InputError, whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def rows_of(store: Store, record: Record) -> tuple[Schema, pd.DataFrame] | None:
 
     Data sets of ours whose schema says all, and any whose schema was learnt: then the fit has it.
     """
-    from dpdsyn.published_rows import decoded
+    from dpdsyn.rules.published_rows import decoded
     from dpdsyn.schema import Schema
 
     if record.method.guarantee != "dp" or record.status != "ok":

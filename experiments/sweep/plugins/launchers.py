@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.sweep.overrides import UsageError
 
 _PLUGINS = ("hydra.", "hydra_plugins.")

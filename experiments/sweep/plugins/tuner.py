@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from dpdsyn.files import write_whole
+from dpdsyn.base.files import write_whole
 from experiments.console import say, silent
 from experiments.paths import results_dir
 from experiments.records.record import Record

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dpdsyn.checks import InputError, whole_number
+from dpdsyn.base.checks import InputError, whole_number
 from experiments.configuration import option_path, read_file, read_option
 from experiments.records.parts import Evaluation, Fidelity, Seconds
 from experiments.records.record import METRICS, OF_NUMBERS

@@ -15,8 +15,8 @@ from builders.audits import config_of
 from builders.paths import ROOT
 from scipy.stats import norm
 
-from dpdsyn.composition import compose
-from dpdsyn.spends import Gaussian
+from dpdsyn.accounting.composition import compose
+from dpdsyn.accounting.spends import Gaussian
 from experiments.audit.attacks import canary_of, density, guesses
 from experiments.audit.bounds import (
     Event,

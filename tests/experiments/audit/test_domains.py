@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from builders import broken_learning as broken
 
-from dpdsyn.checks import InputError
-from dpdsyn.domain_learning import DomainLearning
+from dpdsyn.base.checks import InputError
+from dpdsyn.learning.domain_learning import DomainLearning
 from dpdsyn.privacy import Budget
 from experiments.audit.domains import audited, verdict
 from experiments.cli.main import main

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from dpdsyn.composition import compose
+from dpdsyn.accounting.composition import compose
+from dpdsyn.accounting.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian
 from dpdsyn.privacy import Budget, calibrate
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, GaussianCap, SampledGaussian
 from experiments.audit import family
 from experiments.audit.bounds import Event, best_guess, right_guesses
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from builders.records import changed, record
 
-from dpdsyn.checks import InputError
-from dpdsyn.guarantee import Guarantee
+from dpdsyn.accounting.guarantee import Guarantee
+from dpdsyn.accounting.spends import ZCDP, Exponential, Gaussian, SampledGaussian
+from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.spends import ZCDP, Exponential, Gaussian, SampledGaussian
 from experiments.audit.plans import distinct, judge, named, page, plan_of, read_statement
 from experiments.cli.main import main
 from experiments.records.export import write_export

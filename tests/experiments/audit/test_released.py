@@ -14,9 +14,9 @@ from builders.audits import config_of
 from builders.evaluation_faults import planted, quick
 from builders.false_claims import planted as planted_in_mechanisms
 
-from dpdsyn import private_evaluation
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Budget
+from dpdsyn.quality import private_evaluation
 from experiments.audit import family
 from experiments.audit.findings import Shown, judged, shown, suspicious
 from experiments.audit.released import Evaluated, Neighbours, WatchedRelease

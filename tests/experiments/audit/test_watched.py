@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from dpdsyn.accounting.spends import Gaussian, SampledGaussian
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget
 from dpdsyn.private_table import marginal
 from dpdsyn.schema import Schema
-from dpdsyn.spends import Gaussian, SampledGaussian
 from experiments.audit.attacks import canary_of, opposite_of
 from experiments.audit.watched import Canary, PlannedLedger, WatchedTwin
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpdsyn import Schema, expectations
+from dpdsyn import Schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, Query
+from dpdsyn.quality import expectations
 from dpdsyn.synthesizer import load
 from experiments.cli.main import main
 from experiments.publishing import chosen

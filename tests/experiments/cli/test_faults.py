@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from builders.records import record
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.cli.main import main
 from experiments.records.export import write_export
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from builders.records import changed, record
 
-from dpdsyn.checks import InputError
-from experiments.cli.drawn_runs import Again, draw
+from dpdsyn.base.checks import InputError
+from experiments.cli.parts.drawn_runs import Again, draw
 from experiments.report.commands import overrides
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
@@ -72,7 +72,7 @@ def test_numbers_that_are_off_or_missing_do_not_agree() -> None:
 
 
 def test_a_draw_depends_on_its_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from experiments.cli import drawn_runs
+    from experiments.cli.parts import drawn_runs
 
     monkeypatch.setattr(drawn_runs, "_looked_at", lambda records, how: ((each, None, ()) for each in records))
     records = [record(f"{number:02}") for number in range(30)]

@@ -37,7 +37,7 @@ from builders.neighbours import (
 from builders.processes import command, process_environment, wait_for
 
 from dpdsyn import DPDSyn
-from dpdsyn.side_effects import watched
+from dpdsyn.checking.side_effects import watched
 from experiments.cli.main import main
 
 SCHEMAS = {
@@ -142,7 +142,8 @@ def test_an_evaluation_and_the_page_are_the_same_for_neighbouring_tables(
 def test_the_types_of_a_parquet_file_are_those_of_the_schema_whatever_is_sampled(
     release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.cli.release_files._CHUNK", 1)  # so that a chunk lacks a category, or has nothing at all
+    # so that a chunk lacks a category, or has nothing at all
+    monkeypatch.setattr("experiments.cli.parts.release_files._CHUNK", 1)
     schema = BY_ROW.replace("categories: [north, south]", "categories: [true, false]")
     made = release.of(people(), schema, write_csv, "--no-preflight", "--rows", "25", output="made.parquet")
     assert made["code"] == 0, made["printed"]

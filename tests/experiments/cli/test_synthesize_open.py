@@ -106,4 +106,7 @@ def test_where_nothing_can_be_learnt_of_the_target_nothing_is_written(tmp_path: 
         "counts; list them in the schema (`categories`), or spend more. Rows were read by then: epsilon 0.001 and delta 1e-08 of "
         "this table are spent, though nothing is published"
     )
+    lines = refused.stderr.splitlines()
+    warned = next(i for i, line in enumerate(lines) if line.startswith("note: the classes of the target left are learnt"))
+    assert warned < lines.index("reading raw_people.csv"), "said before a row is read"
     assert not list(tmp_path.glob("made*"))

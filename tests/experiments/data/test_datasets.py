@@ -22,9 +22,9 @@ from builders.published import here
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpdsyn.column import SchemaError
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.column import SchemaError
 from dpdsyn.rows import Rows
 from dpdsyn.synthesizer import draw, find
 from experiments.configuration import options, read_option

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from dpdsyn.checks import InputError
-from dpdsyn.domain_learning import DomainLearning
+from dpdsyn.base.checks import InputError
+from dpdsyn.learning.domain_learning import DomainLearning
 from dpdsyn.schema import Schema
 from experiments.configuration import options, read_option
 from experiments.data import datasets

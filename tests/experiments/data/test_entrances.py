@@ -22,11 +22,11 @@ import yaml
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from dpdsyn.cells import canonical
-from dpdsyn.column import Column
 from dpdsyn.parquet import stream
-from dpdsyn.preflight import OFTEN, PreflightError, Report, examined, preflight
+from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
+from dpdsyn.tables.preflight import OFTEN, PreflightError, Report, examined, preflight
 from experiments.cli.main import main
 from experiments.data.table_file import WORDS_FOR_MISSING, Reading, read_table
 

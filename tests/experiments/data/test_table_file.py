@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from dpdsyn.cells import canonical
-from dpdsyn.column import SchemaError
 from dpdsyn.draft import draft_schema
-from dpdsyn.preflight import examined
+from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.column import SchemaError
 from dpdsyn.schema import Schema, read_yaml
+from dpdsyn.tables.preflight import examined
 from experiments.data import table_file
 from experiments.data.errors import DataError
 from experiments.data.table_file import MOST_COLUMNS, Reading, lines_of, read_as_missing, read_table

@@ -13,10 +13,10 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dpdsyn.cells import canonical
-from dpdsyn.made_columns import with_made
+from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.schema_values import SchemaError
+from dpdsyn.rules.made_columns import with_made
 from dpdsyn.schema import Schema
-from dpdsyn.schema_values import SchemaError
 from experiments.data.synthetic_file import Types, write_csv, write_parquet
 from experiments.data.table_file import read_table
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dpdsyn.column import Column
-from dpdsyn.pieces import Pieces
+from dpdsyn.reading.column import Column
+from dpdsyn.reading.pieces import Pieces
 from experiments.evaluation.raw.quantiles import LEVELS, ends, of_codes
 
 COLUMNS = [

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from dpdsyn.schema import Schema
 from experiments.evaluation.by_group import FEWEST, group_scores, groups
 from experiments.evaluation.detection import detection

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from builders.records import record
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from dpdsyn.contract import toy_encoded, toy_schema
 from experiments.configuration import read_option
 from experiments.evaluation.settings import Settings, builders, judges_of, metrics, raw_builders

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from dpdsyn.contract import toy_encoded, toy_schema
 from experiments.configuration import options, read_option
 from experiments.evaluation.metrics import ALSO, METRICS, scores

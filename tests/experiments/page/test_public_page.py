@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpdsyn.private_evaluation import PrivateEvaluation
+from dpdsyn.quality.private_evaluation import PrivateEvaluation
 from dpdsyn.schema import Schema
 from experiments.page.public_page import public_page
 from experiments.page.release_pages import Pages

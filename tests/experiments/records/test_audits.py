@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.records.audits import COLUMNS, FORMER_COLUMNS, Audited, audits_folder, read_audits, stored, write_audits
 from experiments.report.tables.audits import made_of, verdict_of
 

@@ -17,7 +17,7 @@ import pytest
 from builders.paths import ROOT
 from builders.records import record
 
-from dpdsyn.files import FileError, write_whole
+from dpdsyn.base.files import FileError, write_whole
 from experiments.records.export import read_export, sort_key, write_export
 from experiments.records.record import Record
 from experiments.records.store import Fit, Store, StoreError
@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) 
 
 def test_a_writer_that_is_killed_leaves_whole_files_only(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from dpdsyn.files import FileError, write_whole\n"
+        "import sys; from pathlib import Path; from dpdsyn.base.files import FileError, write_whole\n"
         "i = 0\n"
         "while True:\n"
         "    i += 1; write_whole(Path(sys.argv[1]) / f'{i % 7}.json', (str(i % 10) * 300_000).encode())\n"

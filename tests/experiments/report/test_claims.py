@@ -8,7 +8,18 @@ import pytest
 from builders.records import changed, one
 
 from experiments.records.record import Record
-from experiments.report.claims import HOLDS, NOT_RUN, NOT_SHOWN, REFUTED, Claim, Preregistered, judged, preregistered
+from experiments.report.claims import (
+    HOLDS,
+    NOT_RUN,
+    NOT_SHOWN,
+    REFUTED,
+    Claim,
+    Preregistered,
+    adjusted,
+    judged,
+    on_unseen_alone,
+    preregistered,
+)
 from experiments.report.grouped import View
 from experiments.report.tables import claims as table
 
@@ -63,6 +74,26 @@ def test_other_seeds_settings_and_tables_that_are_judged_otherwise_take_no_part(
     assert verdict(good + others, claim()) == HOLDS and verdict(good + others, claim(off_task=True)) == REFUTED
 
 
+def test_p_is_that_of_the_wrong_side_and_is_adjusted_over_all_that_have_one() -> None:
+    told = [claim(), claim(says="at most", at_least=None, at_most={1.0: 0.02}), claim(says="elsewhere", datasets=["c"])]
+    found = judged(View.of(runs({"a": 0.02, "b": 0.022})), Preregistered(tuple(told), tuple(range(5)), "x"))
+    above, below, nothing = found
+    assert above.p is not None and below.p is not None and 0 < above.p < 0.5 < below.p
+    assert above.p + below.p == pytest.approx(1) and nothing.p is None
+    low, high = above.interval or (0, 0)
+    assert (above.p < 0.05) == (low > 0.02) and high > low
+    assert adjusted(found) == [pytest.approx(min(1, 2 * above.p)), pytest.approx(below.p), None]
+
+
+def test_unseen_tables_are_judged_alone_where_a_claim_is_about_more() -> None:
+    told = Preregistered((claim(), claim(says="of b", datasets=["b"])), tuple(range(5)), "x", ("b",))
+    view = View.of(runs({"a": 0.2, "b": 0.0}))
+    assert [one.verdict for one in judged(view, told)] == [HOLDS, REFUTED]
+    (alone,) = on_unseen_alone(view, told).items()
+    assert alone[0] == ("it is better", 1.0) and alone[1].verdict == REFUTED and set(alone[1].by_dataset) == {"b"}
+    assert on_unseen_alone(view, Preregistered(told.claims, told.seeds, "x")) == {}
+
+
 def test_ratios_of_seconds_are_of_runs_alone_and_have_no_interval() -> None:
     told = claim(measure="seconds", compared="ratio", at_least=None, at_most={1.0: 0.5}, datasets=["a"])
     seconds = {"dpdsyn": 1.0, "mst": 4.0}
@@ -94,5 +125,7 @@ def test_what_is_claimed_of_the_paper_is_readable_and_judged_on_seeds_that_nothi
     seeds = Preregistered((claim(),), tuple(range(5)), told.sha256)
     monkeypatch.setattr(table, "preregistered", lambda: seeds)
     (made,) = table.build(View.of(runs({"a": 0.05, "b": 0.03})))
-    assert made.rows == [["it is better", "1", "≥ 0.02", "+0.0408", made.rows[0][4], "holds", "2", "5", "b +0.0308", "-"]]
+    (row,) = made.rows
+    assert row == ["it is better", "1", "≥ 0.02", "+0.0408", row[4], "holds", row[6], "-", "2", "5", "b +0.0308", "-"]
+    assert float(row[6]) < 0.05
     assert told.sha256 in made.notes[0] and table.build(View.of(runs({"c": 0.05}))) == []

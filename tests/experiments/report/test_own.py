@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from builders.records import few
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.cli.main import main
 from experiments.records.store import Store
 from experiments.report import own

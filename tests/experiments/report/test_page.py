@@ -14,7 +14,7 @@ import pytest
 from builders.paths import ROOT
 from builders.records import changed, few, one
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.records.audits import COLUMNS, read_audits
 from experiments.records.export import read_export, write_export
 from experiments.records.record import Record

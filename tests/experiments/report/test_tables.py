@@ -11,7 +11,7 @@ from shutil import copy
 from builders.paths import ROOT
 from builders.records import changed, record
 
-from dpdsyn.spends import DRAFTED
+from dpdsyn.accounting.spends import DRAFTED
 from experiments.records.export import read_export
 from experiments.records.record import Record
 from experiments.report.grouped import View

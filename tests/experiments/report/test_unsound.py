@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from builders.records import changed, few
 
-from dpdsyn.files import FileError
+from dpdsyn.base.files import FileError
 from experiments.cli.main import main
 from experiments.records.audits import write_audits
 from experiments.records.export import read_export, write_export

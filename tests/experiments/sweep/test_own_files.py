@@ -10,7 +10,7 @@ import pytest
 from builders.records import record
 from hydra.types import RunMode
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from experiments.cli.main import main
 from experiments.cli.run import retry
 from experiments.configuration import config_dir

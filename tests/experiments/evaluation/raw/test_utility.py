@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from builders.mixed_rows import mixed_rows, mixed_schema
 
-from dpdsyn.checks import InputError
+from dpdsyn.base.checks import InputError
 from dpdsyn.schema import Schema
 from experiments.evaluation.metrics import ALSO, METRICS
 from experiments.evaluation.raw import models as raw_models

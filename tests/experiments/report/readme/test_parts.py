@@ -12,6 +12,7 @@ from experiments.report.claims import Claim, Preregistered
 from experiments.report.grouped import View
 from experiments.report.readme import sentences, shown
 from experiments.report.readme.parts import FRONT, RESULTS, parts
+from experiments.report.tables import readme
 
 TABLE = {"name": "adult", "n_train": 39_000, "n_test": 9_000}
 
@@ -101,9 +102,45 @@ def test_claims_stand_with_their_verdicts() -> None:
         "not run",
     ]
     said = sentences.findings(compared(epsilon=0.8))
-    assert "Of 4 statements written down before these runs 1 hold at every budget." in said
+    assert "Of 4 statements written down before these runs 1 hold at every budget** (1 with p adjusted over all)." in said
     assert "Refuted at one at least: “far ahead” (+0.050 at 0.8)." in said
     assert "1: not shown at one at least. 1: not run." in said
+
+
+@pytest.mark.usefixtures("claimed")
+def test_every_sentence_is_carried_by_runs_and_so_is_each_number_of_few() -> None:
+    view = View.of([*compared(epsilon=0.8, own=0.82).records, *runs("dpdsyn", 0.5, epsilon=0.2), *runs("mst", 0.4, epsilon=0.2)])
+    made = sentences.points(view)
+    text = sentences.findings(view)
+    assert [f"- {point.text}" for point in made] == text.splitlines()
+    carried = [one for point in made for one in point.carried]
+    assert all(one.runs and len({run.run_id for run in one.runs}) == len(one.runs) for one in carried)
+    answer, *others = made
+    assert answer.text == " ".join(one.says for one in answer.carried[:3])
+    assert all(point.text == point.carried[0].says for point in others)
+
+    def of(says: str) -> set[tuple[str, float]]:
+        (found,) = (one for one in carried if one.says == says)
+        assert says.removeprefix("behind by accuracy on ") in text or says.startswith("“")
+        return {(run.method.name, run.privacy.epsilon) for run in found.runs}
+
+    assert of("least 91.1%, adult at 0.8") == {("dpdsyn", 0.8), ("real", 0.8)}
+    assert of("“ahead”: not shown at 0.8") == {("dpdsyn", 0.8), ("mst", 0.8)}
+    assert of("behind by accuracy on adult at 0.8 (`aim` +0.020)") == {("dpdsyn", 0.8), ("aim", 0.8)}
+    assert {name for name, _ in of(answer.carried[0].says)} == {"dpdsyn", "real", "aim", "aim_target", "mst"}
+
+
+def test_the_table_of_what_carries_the_readme_names_records_and_the_commands_that_make_them() -> None:
+    view = compared(own=0.82)
+    (made,) = readme.build(view)
+    rows = {row["the README says"]: row for row in made.named_rows}
+    least = rows["least 91.1%, adult at 1"]
+    assert least["runs"] == "10" and "adultdpdsyn1.00" in least["records"] and "adultreal1.04" in least["records"]
+    assert "synthesizer=real" in least["made again by"] and least["stands in"] == "leaderboard.md"
+    assert rows["the first table, `mst`"]["runs"] == "5"
+    whole = next(row for says, row in rows.items() if says.startswith("By accuracy"))
+    assert int(whole["runs"]) > 10 and " to " in whole["records"] and whole["made again by"].endswith("commands")
+    assert readme.build(View.of([])) == []
 
 
 def test_losses_and_times_alone_are_told() -> None:

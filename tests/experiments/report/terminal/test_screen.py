@@ -48,6 +48,24 @@ def test_a_score_at_chance_is_no_best_one() -> None:
     assert "† nothing learnt" in lines[0] and cells(lines, "mst")[1] == "0.900†" and "0.800*" in "\n".join(lines)
 
 
+def test_where_one_class_has_nearly_all_rows_balanced_accuracy_stands_beside_and_a_constant_is_no_best() -> None:
+    common = {"name": "toy", "n_train": 900, "n_test": 3000, "floor": {"accuracy": 0.95, "balanced_accuracy": 0.5}}
+    scores = {"mst": (0.95, 0.53), "aim": (0.94, 0.8), "privbayes": (0.93, 0.7)}
+    runs = [
+        changed(one(name), metrics={"logistic": {"accuracy": a, "balanced_accuracy": b, "auroc": 0.8}}, dataset=common)
+        for name, (a, b) in scores.items()
+    ]
+    lines = shown(runs)
+    second = next(
+        i for i, line in enumerate(lines) if line.startswith("balanced accuracy where one class has 90% of rows or more")
+    )
+    above, below = lines[:second], lines[second:]
+    assert "*" not in "".join(above[1:]) and cells(above, "mst")[1] == "0.950"
+    assert cells(below, "aim")[1] == "0.800*" and cells(below, "mst")[1] == "0.530"
+    usual = shown([changed(run, dataset={**common, "floor": {"accuracy": 0.6, "balanced_accuracy": 0.5}}) for run in runs])
+    assert not any(line.startswith("balanced accuracy") for line in usual) and cells(usual, "mst")[1] == "0.950*"
+
+
 def test_alike_failures_are_one_line_and_each_fits() -> None:
     broken = [
         record(

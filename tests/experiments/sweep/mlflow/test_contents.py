@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders.records import changed, one, record
 
-from dpdsyn.zcdp import epsilon_of
+from dpdsyn.accounting.zcdp import epsilon_of
 from experiments.sweep.mlflow.contents import contents, variant_of
 from experiments.sweep.mlflow.views import PREFIX, Shown, address, best_view, view_id, view_tags
 

@@ -1,0 +1,83 @@
+"""The guarantee of a result: what it protects, read off its ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dpdsyn.privacy import Budget, Ledger
+
+_WORDS = {
+    "dp": "differentially private",
+    "unverified": "differentially private as an outside library, or the author of the method, says; unverified",
+    "none": "NO privacy guarantee",
+}
+KINDS_INFERRED = (
+    "kinds of columns were inferred from the rows and confirmed by the owner; the guarantee takes them as public"  # an assumption
+)
+_FORMER_KINDS = {"claimed": "unverified"}  # as earlier versions saved it
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """kind: dp, unverified or none. epsilon, delta: what was allowed; spent: the ledger's composition, None without a guarantee.
+
+    unit: the privacy unit, row or person; neighbouring tables differ by one more or less. spends: the ledger's entries, what
+    was charged. plan: what could have been, of which `spent` is the cost; None without one, or if an earlier version saved it.
+    assumptions: what the guarantee takes as public on its owner's word. learnt: what was learnt of each column that the schema
+    left open, in a line each (`dpdsyn.learning.learnt`); as public as the rest.
+    """
+
+    kind: str
+    epsilon: float
+    delta: float
+    spent: float | None
+    unit: str
+    spends: tuple[dict[str, Any], ...]
+    plan: tuple[dict[str, Any], ...] | None = None
+    assumptions: tuple[str, ...] = ()
+    learnt: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, ledger: Ledger, budget: Budget, unit: str) -> Guarantee:
+        """What the ledger says, for a budget and a privacy unit."""
+        plan = None if ledger.plan is None else tuple(ledger.plan)
+        return cls(ledger.guarantee, budget.epsilon, budget.delta, ledger.spent, unit, tuple(ledger.entries), plan)
+
+    def __str__(self) -> str:
+        head = f"{_WORDS[self.kind]}: epsilon {self.epsilon:g}, delta {self.delta:g}"
+        if self.spent is None:
+            head = f"{_WORDS[self.kind]} (epsilon {self.epsilon:g} was asked for)"
+        lines = [head, f"protects one {self.unit}: neighbouring tables, with it and without it, are hard to tell apart"]
+        lines += [f"assumes: {assumption}" for assumption in self.assumptions]
+        if self.spent is not None:
+            lines.append(f"spent: epsilon {self.spent:.4f} of {self.epsilon:g}")
+        for spend in self.spends:
+            numbers = ", ".join(f"{key} {value:.6g}" for key, value in spend.items() if isinstance(value, int | float))
+            lines.append(f"  {spend['mechanism']}: {spend['label']}" + (f" ({numbers})" if numbers else ""))
+        lines += ["learnt of what the schema left open:", *(f"  {line}" for line in self.learnt)] if self.learnt else []
+        return "\n".join(lines)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {
+            "guarantee": self.kind,
+            "epsilon": self.epsilon,
+            "delta": self.delta,
+            "epsilon_spent": self.spent,
+            "protects": f"one {self.unit}",
+            "neighbouring_tables": f"one {self.unit} added or removed",
+            "spends": list(self.spends),
+            **({} if self.plan is None else {"plan": list(self.plan)}),
+            **({"assumptions": list(self.assumptions)} if self.assumptions else {}),
+            **({"learnt": list(self.learnt)} if self.learnt else {}),
+        }
+
+    @classmethod
+    def from_mapping(cls, raw: dict[str, Any]) -> Guarantee:
+        """What `to_mapping` gave, of earlier versions too. Raises KeyError if a part is missing."""
+        unit = raw["protects"].removeprefix("one ")
+        kind = _FORMER_KINDS.get(raw["guarantee"], raw["guarantee"])
+        plan = tuple(raw["plan"]) if "plan" in raw else None
+        more = tuple(raw.get("assumptions", ())), tuple(raw.get("learnt", ()))
+        return cls(kind, raw["epsilon"], raw["delta"], raw["epsilon_spent"], unit, tuple(raw["spends"]), plan, *more)

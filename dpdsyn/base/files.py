@@ -1,0 +1,79 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dpdsyn.base.checks import InputError
+
+
+class FileError(RuntimeError):
+    """A file cannot be written or read; the message names it and says why."""
+
+
+def refuse_over(written: Iterable[tuple[str, Path]], kept: Mapping[str, Path]) -> None:
+    """Raise InputError if a file that is to be written is one of those that are to be kept, whatever names they go by.
+
+    written, kept: paths and what the message calls them. Files are told apart by device and inode, so that symbolic and hard
+    links, another spelling, `..` and folders mounted twice are seen through.
+    """
+    for name, path in written:
+        for other, own in kept.items():
+            if path.exists() and own.exists() and path.samefile(own):
+                raise InputError(f"{name} {path} is {other} itself; give another name")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise InputError where it can be told beforehand that a file cannot be put there."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; the name of a file is needed")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: nothing can be written to {path.parent}")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes the place of `path` when the block ends well, and is gone if it does not.
+
+    What was written is on the disk before the name changes, so a reader sees the old file or the new one, whenever the writer
+    is killed. Raises FileError if the folder or the disk refuses.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise FileError(f"cannot write {path} ({error.strerror or error}); nothing was left half written") from error
+    finally:
+        with suppress(OSError):  # where nothing can be written nothing was left either, and the refusal is what is to be told
+            partial.unlink(missing_ok=True)
+
+
+def folder(path: Path) -> Path:
+    """The folder, made with those above it where it is not there. Raises FileError where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make the folder {path} ({error.strerror or error})") from error
+    return path
+
+
+def removed(path: Path) -> None:
+    """Have no such file. Raises FileError where it is there and cannot be removed."""
+    try:
+        if path.exists():
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot remove {path} ({error.strerror or error})") from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write the content, whole or not at all. Raises FileError."""
+    with whole(path) as partial:
+        partial.write_bytes(content)

@@ -1,0 +1,1 @@
+"""What `dpdsyn check` holds methods and learning to."""

@@ -1,0 +1,1 @@
+"""Networks that label candidate rows, and how their gradients are clipped row by row."""

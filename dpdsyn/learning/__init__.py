@@ -1,0 +1,1 @@
+"""What a schema leaves open, learnt from rows under the budget."""

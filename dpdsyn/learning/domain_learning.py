@@ -1,0 +1,343 @@
+"""What a schema leaves open, learnt from the rows under differential privacy, at the cost of a part of the budget.
+
+1. In one pass over the rows: of numbers whose bounds are open a histogram over powers of two, of real ones whose decimals are
+   open one of their decimals, of dates one of their years; of categories that nobody listed noisy counts above a threshold.
+2. In a second pass: of every number and date a histogram of a fine grid, at two resolutions, from which values that stand out
+   get a code of their own, and the rest is cut into runs of about equal mass (`dpdsyn.learning.cutting`).
+3. If the number of rows is open, a noisy count with a small part of epsilon and delta of its own (`Budget.split`), for what a
+   method does depends on it. It is rounded to two digits.
+
+All noise is Gaussian and fixed before any row is read, so that it composes exactly with whatever follows; the deltas of
+thresholds are taken off before. What comes of it is a closed schema, which is as public as the answers that it was made of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+import numpy as np
+
+from dpdsyn.accounting.spends import Gaussian, Threshold
+from dpdsyn.base.checks import InputError
+from dpdsyn.learning.cutting import Cutting, cut
+from dpdsyn.learning.grids import LOWEST, AllRows, Decimals, Grid, Magnitudes, Values, Years
+from dpdsyn.learning.noisy_tree import Level
+from dpdsyn.learning.raw_table import RawTable, resolutions
+from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.private_table import PrivateTable
+from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.column import MOST_DECIMALS, Column
+from dpdsyn.reading.pieces import Pieces, units_of
+from dpdsyn.reading.schema_values import SchemaError
+from dpdsyn.schema import Schema
+
+_COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
+_SOME, _STANDS_OUT, _SURE = 1.5, 3.0, 4.5  # standard deviations of the noise of a count
+_NEAR = 3  # powers of two, or years
+_USUAL = 5.0  # histograms of numbers and dates that have the share to themselves
+_LARGEST = 2.0**63  # of categories that are published as numbers; beyond it they stay texts, as ids are
+_FEW = 0.01  # of all numbers, that may have more decimals than are kept
+_WEIGHTS = {
+    Magnitudes: 0.5,
+    Years: 0.5,
+    Decimals: 0.25,
+    AllRows: 0.25,
+    Values: 1.0,
+}  # zCDP of each kind of histogram, against the others
+
+
+@dataclass(frozen=True)
+class DomainLearning:
+    """How domains are learnt; one setting for every table and every budget.
+
+    share: of the budget's zCDP, where five columns are to be cut; fewer cost less, and more, or such of which more is open, cost
+    more, at most twice as much. threshold_delta: of the budget's delta, for values that nobody listed. cutting: of numbers and
+    dates.
+    """
+
+    share: float = 0.06
+    threshold_delta: float = 0.1
+    cutting: Cutting = field(default_factory=Cutting)
+
+    def __post_init__(self) -> None:
+        for name in ("share", "threshold_delta"):
+            if not 0 < getattr(self, name) < 0.5:
+                raise InputError(f"{name} is {getattr(self, name)!r}; a share above 0 and below .5 is needed")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any] | None) -> Self:
+        """From a mapping of settings that are to differ. Raises InputError for a name that is none."""
+        given = dict(given or {})
+        cutting = given.pop("cutting", None) or {}
+        for kind, values in ((cls, given), (Cutting, cutting)):
+            unknown = sorted(set(values) - {f.name for f in fields(kind)})
+            if unknown:
+                raise InputError(
+                    f"domain learning has no setting {', '.join(unknown)}; there are {[f.name for f in fields(kind)]}"
+                )
+        return cls(**given, cutting=Cutting(**cutting))
+
+    def learn(self, raw: RawTable) -> PrivateTable:
+        """The same rows behind a closed schema, on the same ledger, which has been charged.
+
+        Raises SchemaError if nothing can be learnt of the target, or of any column.
+        """
+        schema = raw.schema
+        if not schema.is_open:
+            return raw.encoded(schema)
+        apart = None if schema.rows_public else raw.ledger.set_apart(_COUNT_SHARE)
+        closed = _Learner(self, raw, schema).closed()
+        return raw.encoded(closed if apart is None else replace(closed, rows_public=_counted(raw, apart)))
+
+
+def _counted(raw: RawTable, ledger: Ledger) -> int:
+    """About how many rows there are, to two digits, with the part of the budget that was set apart for it.
+
+    No histogram depends on the count, so that it may as well come first: what follows, which does depend on it, is the second of
+    two budgets that add up.
+    """
+    sigma = ledger.open_calibrated(lambda noise: [Gaussian(noise)])
+    most = raw.schema.max_rows_per_person or 1
+    rows = max(1, round(raw.noisy_count(sigma, ledger) * most))
+    return max(1, round(rows, 2 - len(str(rows))))
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A column's fine grid, and what the first pass counted of it."""
+
+    grid: Values
+    coarsest: Level | None
+
+
+class _Learner:
+    """One table's domain, as it is learnt."""
+
+    def __init__(self, how: DomainLearning, raw: RawTable, schema: Schema) -> None:
+        self.how = how
+        self.raw = raw
+        self.schema = schema
+        columns = [column for column in schema.columns if column.is_open]
+        self.listed = [column for column in columns if not column.ordered]
+        self.ordered = [column for column in columns if column.ordered]
+        self.first = [grid for column in self.ordered for grid in _first_grids(column)]
+        if columns:
+            self.first.append(AllRows(columns[0]))
+        self.deltas = self._reserve()
+
+    def _reserve(self) -> float:
+        """Fix what is spent: sets the noise of a weight of one, and gives the delta of each listed column."""
+        budget = self.raw.ledger.allowance
+        if not isinstance(budget, Budget):
+            raise InputError("domains are learnt with an (epsilon, delta) budget, not under a cap")
+        weights = [_WEIGHTS[type(grid)] for grid in self.first] + [1.0] * len(self.listed) + [1.0] * len(self.ordered)
+        parts = math.fsum(weights)
+        rho = self.how.share * budget.rho * min(1 / _USUAL, 2 / max(parts, 1.0))
+        self.sigma = math.sqrt(1 / (2 * rho))  # of a weight of one
+        delta = self.how.threshold_delta * budget.delta / max(1, len(self.listed))
+        thresholds = [Threshold(delta, len(self.listed))] if self.listed else []
+        self.raw.ledger.reserve([Gaussian(1 / math.sqrt(2 * rho * parts)), *thresholds] if weights else [])
+        return delta
+
+    def _noise(self, grid: Grid) -> float:
+        """The standard deviation of a grid's counts, whose resolutions share its part."""
+        return self.sigma * math.sqrt(resolutions(grid) / _WEIGHTS[type(grid)])
+
+    def closed(self) -> Schema:
+        closed: dict[str, Column | None] = {column.name: column for column in self.schema.columns}
+        rough: dict[tuple[str, type], np.ndarray] = {}
+        if self.first or self.listed:
+            sigmas = [self._noise(grid) for grid in self.first]
+            names = [column.name for column in self.listed]
+            answers, values = self.raw.histograms(self.first, sigmas, names, self.sigma, self.deltas)
+            rough = {(grid.name, type(grid)): answer[0] for grid, answer in zip(self.first, answers, strict=True)}
+            total = float(answers[-1][0][0]), self._noise(self.first[-1])
+            self.rows = max(total[0], 1.0)
+            closed |= {
+                c.name: _categories(c, told, c.name in self.raw.texts, self.sigma, *total)
+                for c, told in zip(self.listed, values, strict=True)
+            }
+        spans = {column.name: self._span(column, rough) for column in self.ordered}
+        wanted = [span.grid for span in spans.values() if span is not None]
+        noise = [self._noise(grid) for grid in wanted]
+        found = dict(zip([grid.name for grid in wanted], self.raw.histograms(wanted, noise)[0], strict=True)) if wanted else {}
+        for column in self.ordered:
+            span = spans[column.name]
+            closed[column.name] = None if span is None else self._pieces(span, found[column.name])
+        return _assembled(self.schema, closed)
+
+    def _span(self, column: Column, rough: Mapping[tuple[str, type], np.ndarray]) -> _Span | None:
+        """Where a column's values lie, and its fine grid; None if no bounds are given, and none can be told."""
+        probe: Magnitudes | Years = Years(column) if column.kind == "date" else Magnitudes(column)
+        seen, counts, low_high = None, np.zeros(0), column.bounds
+        if low_high is None:
+            counts = rough[column.name, type(probe)][:-1]
+            seen = _hull(counts / self._noise(probe))
+            if seen is None:
+                return None
+            low_high = probe.ends(*seen)
+        if column.kind == "date":
+            first, last = replace(column, bounds=low_high).ends
+            grid = Values.between(column, int(first), int(last), self._runs)
+        else:
+            decimals = 0
+            if column.kind == "real":
+                decimals = column.decimals if column.decimals is not None else self._decimals(column, low_high, rough)
+                column = replace(column, decimals=decimals)
+            low, high = units_of(np.array(low_high), decimals).astype(int).tolist()
+            grid = Values.between(column, low, max(high, low), self._runs)
+        if seen is None:
+            return _Span(grid, None)
+        begins = np.clip(np.searchsorted(grid.starts, probe.units(*seen, grid.column.decimals or 0)), 0, len(grid.starts) - 1)
+        holds = np.append(np.diff(begins) > 0, True)  # of codes that begin at the same cell, the last one has its values
+        begins = np.append(0, begins[holds][1:])
+        return _Span(replace(grid, cuts=begins), Level(begins, counts[seen[0] : seen[1] + 1][holds], self._noise(probe)))
+
+    @property
+    def _runs(self) -> int:
+        """Into how many runs a fine grid is cut, so that most of them stand out of the noise."""
+        noise = self.sigma * math.sqrt(2 / _WEIGHTS[Values])
+        return int(min(max(self.rows / (3 * noise), 8), 256))
+
+    def _decimals(self, column: Column, low_high: tuple[float, float], rough: Mapping[tuple[str, type], np.ndarray]) -> int:
+        """As many as all but a few numbers have, and no more than give the column 2^16 cells or so."""
+        probe = Decimals(column)
+        counts, noise = rough[column.name, Decimals][:-1], self._noise(probe)
+        more = np.cumsum(counts[::-1])[::-1]  # numbers with so many decimals or more
+        spread = noise * np.sqrt(np.arange(len(counts), -1, -1))  # of a sum of so many counts
+        enough = np.maximum(_STANDS_OUT * spread, _FEW * float(counts.sum()))
+        wanted = int(np.flatnonzero(np.append(more, 0.0) <= enough)[0]) - 1  # the most that more than a few have
+        largest = max(abs(low_high[0]), abs(low_high[1]), 2.0**LOWEST)
+        fine = max(0, 5 - math.floor(math.log10(max(low_high[1] - low_high[0], 2.0**LOWEST))))
+        exact = math.floor(math.log10(2.0**50 / largest))
+        return max(0, min(MOST_DECIMALS, exact, fine if wanted > MOST_DECIMALS else max(wanted, 0)))
+
+    def _pieces(self, span: _Span, answers: list[np.ndarray]) -> Column | None:
+        grid = span.grid
+        column, sigma = grid.column, self._noise(grid)
+        silent, finest = float(answers[0][-1]), answers[0][:-1]
+        levels = [] if span.coarsest is None else [span.coarsest]
+        levels += [Level(grid.begins, runs, sigma) for runs in answers[1:]]
+        levels.append(Level(np.arange(len(finest)), finest, sigma))
+        made = cut(grid, levels, max(self.rows - silent, 1.0), self.how.cutting)
+        if made is None:
+            return None
+        masses, sds = made.counts.tolist(), made.sds.tolist()
+        column = replace(column, missing=_rule(column, silent, sigma))
+        if column.missing == "own_code":
+            masses, sds = [*masses, max(silent, 0.0)], [*sds, sigma]
+        return replace(column, pieces=made.pieces, counts=tuple(masses), count_sds=tuple(sds))
+
+
+def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
+    """The first and the last of neighbouring counts that stand out of the noise, given in its standard deviations.
+
+    Some have to do so by `_SURE`, alone or two or four together; from these on, others that are near. So no single count of many
+    that is noise makes the bounds of a column wide.
+    """
+    sure = set()
+    for width in (1, 2, 4):
+        sums = np.convolve(deviations, np.ones(width), mode="valid") / math.sqrt(width)
+        sure |= {int(at) + step for at in np.flatnonzero(sums > _SURE) for step in range(width)}
+    if not sure:
+        return None
+    first, last = min(sure), max(sure)
+    while first < last and deviations[first] < _SOME:  # an empty one, counted together with others
+        first += 1
+    while first < last and deviations[last] < _SOME:
+        last -= 1
+    (others,) = np.nonzero(deviations > _STANDS_OUT)
+    for near in others[others > last]:
+        last = int(near) if near - last <= _NEAR else last
+    for near in others[others < first][::-1]:
+        first = int(near) if first - near <= _NEAR else first
+    return first, last
+
+
+def _first_grids(column: Column) -> list[Grid]:
+    """What has to be known of a column of numbers or dates before it can have a fine grid."""
+    grids: list[Grid] = [] if column.bounds else [Years(column) if column.kind == "date" else Magnitudes(column)]
+    return grids + ([Decimals(column)] if column.kind == "real" and column.decimals is None else [])
+
+
+def _rule(column: Column, silent: float, sigma: float) -> str | None:
+    """The rule for missing cells: without one they get a code of their own if there are more than noise makes of none."""
+    return column.missing or ("own_code" if silent > _STANDS_OUT * sigma else None)
+
+
+def _categories(
+    column: Column, told: Mapping[str | None, float], are_texts: bool, sigma: float, rows: float, rows_sd: float
+) -> Column | None:
+    """Those that were told of, in their order as numbers or texts, None if there are none. are_texts: whether none is a number.
+
+    What is left is published as `other` if it is more than noise makes of nothing.
+    """
+    texts = [text for text in told if text is not None and text != ""]
+    if not texts:
+        return None
+    values = sorted(texts) if are_texts else _typed(texts)
+    counts = [told[canonical(value)] for value in values]
+    silent = max(told.get(None, 0.0), 0.0)
+    left = rows - sum(counts) - silent
+    many = left > _STANDS_OUT * math.hypot(rows_sd, sigma * math.sqrt(len(told)))
+    column = replace(column, missing=_rule(column, silent, sigma), emit_other=column.other and many)
+    if column.missing == "own_code":
+        counts.append(silent)
+    if column.other:
+        counts.append(max(left, 0.0))
+    return replace(column, categories=tuple(values), counts=tuple(counts), count_sds=(sigma,) * len(counts))
+
+
+def _typed(texts: list[str]) -> list[Any]:
+    """Categories as whole numbers, numbers or truth values if all of their texts are, in the order of their values."""
+    if set(texts) <= {"true", "false"}:
+        return [text == "true" for text in sorted(texts)]
+    for kind in (int, float):
+        try:
+            numbers = [kind(text) for text in texts]
+        except ValueError:
+            continue
+        same = all(canonical(number) == text for number, text in zip(numbers, texts, strict=True))
+        if same and all(math.isfinite(number) and abs(number) < _LARGEST for number in numbers):
+            return sorted(numbers)
+    return sorted(texts)
+
+
+def _assembled(schema: Schema, closed: Mapping[str, Column | None]) -> Schema:
+    """The closed schema. Columns that nothing was learnt of are left out, or noise, as they say."""
+    known = {c.name: closed[c.name] or (_noise(c) if c.unlearnt == "noise" else None) for c in schema.columns}
+    if schema.target is not None and ((target := closed[schema.target]) is None or target.values < 2):
+        what, why = "nothing", "the noise is above its values' counts"
+        if target is not None:
+            what, why = "one value alone", "all others have too few rows to stand out of the noise"
+        raise SchemaError(
+            f"{what} can be learnt of the target {schema.target!r} with this budget: {why}; list them in the schema "
+            "(`categories`), or spend more"
+        )
+    columns = tuple(column for column in known.values() if column is not None)
+    if len(columns) < 2:
+        raise SchemaError(
+            "with this budget nothing can be learnt of two columns or more: the noise is above all counts; state in the schema "
+            "what is known of them, or spend more"
+        )
+    gone = tuple(name for name, column in known.items() if column is None)
+    rules = tuple(rule for rule in schema.constraints if not set(rule.names) & set(gone))
+    left = [name for name in schema.published if name not in gone]
+    made = tuple(replace(column, position=left.index(column.name)) for column in schema.made)
+    return replace(schema, columns=columns, ignore=(*schema.ignore, *gone), constraints=rules, made=made)
+
+
+def _noise(column: Column) -> Column:
+    """A column that is published as noise: any value between the bounds that are stated, else 0 or one category alone."""
+    size = 1 + (column.missing == "own_code") + column.other
+    return replace(column, counts=(0.0,) * size, count_sds=(1.0,) * size, **_nothing(column))
+
+
+def _nothing(column: Column) -> dict[str, Any]:
+    if not column.ordered:
+        return {"categories": ("unknown",)}
+    low, high = units_of(np.array(column.ends if column.bounds else (0.0, 0.0)), column.decimals or 0).astype(int).tolist()
+    return {"pieces": Pieces((low,), (low,), (high,))}

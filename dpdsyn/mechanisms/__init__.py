@@ -1,0 +1,1 @@
+"""What the mechanisms of private rows are made of: exact noise, counts, keyed choices."""

@@ -1,0 +1,1 @@
+"""Rules and conditions that published rows keep."""

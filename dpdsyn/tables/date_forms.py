@@ -1,0 +1,145 @@
+"""In which form texts are dates, moments or times of day, and on which grid of minutes they lie: guesses, for drafts alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from dpdsyn.reading.times_of_day import is_time_of_day
+
+_TRIED = 200  # different texts that are tried before all are
+_FEW = 20  # of them tried to find a form that nearly all have
+_ENOUGH = 20  # different times of day from which on a grid of several minutes is no accident
+_NEARLY = 0.9
+_CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M Uhr")
+_DAYS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y", "%m-%d-%Y")
+_SHORT_DAYS = ("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%y", "%m-%d-%y")  # 69 to 99 are of the 20th century
+_WITH_CLOCK = tuple(
+    f"{day}{between}{clock}" for day in ("%Y-%m-%d", *_DAYS, *_SHORT_DAYS) for between in (" ", "T") for clock in _CLOCKS
+)
+_FORMS = (None, *_WITH_CLOCK, *_DAYS, *_SHORT_DAYS, *_CLOCKS)  # None is ISO 8601
+_ISO_DAY = r"^\d{4}-\d\d-\d\d$"
+_ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
+_ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
+ZONED = "moments of a time zone; the day and the time are those written down, and the zone is left out"
+SHORT_YEARS = "years of two digits: 69 to 99 are read as 1969 to 1999, 00 to 68 as 2000 to 2068"
+
+
+@dataclass(frozen=True)
+class Dates:
+    """form: as of strptime, None for ISO 8601. moments: of the texts. also: another form that fits all of them as well.
+
+    remarks: for the texts' owner.
+    """
+
+    form: str | None
+    moments: pd.Series
+    also: str | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether they are times of day."""
+        return is_time_of_day(self.form)
+
+    @property
+    def resolution(self) -> str | None:
+        """How fine they are; None for days."""
+        return resolution(self.moments) or ("hour" if self.is_clock else None)
+
+
+def dates_of(texts: pd.Series) -> Dates | None:
+    """The first form in which all of the different texts are dates or times of day; None if there is none."""
+    if not len(texts) or not re.search(r"\d", str(texts.iloc[0])):
+        return None
+    for form in _FORMS:
+        if not _fits(str(texts.iloc[0]), form) or _moments(texts.head(_TRIED), form) is None:
+            continue
+        moments = _moments(texts, form)
+        if moments is not None:
+            other = swapped(form)
+            also = None if other is None or _moments(texts, other) is None else other
+            return Dates(form, moments, also, tuple(_remarks(form, moments, also)))
+    return _iso(texts)
+
+
+def _remarks(form: str | None, moments: pd.Series, also: str | None) -> Iterator[str]:
+    if also is not None:
+        yield f"dates that fit {form} and {also} alike; the first is taken, so correct `format` if it is the other"
+    if form is not None and "%y" in form and (later := int((moments > pd.Timestamp.now()).sum())):
+        yield (
+            f"{SHORT_YEARS}, so that {later:,} of {len(moments):,} different dates lie in the future; if they are of people born "
+            "before 1969, write four digits"
+        )
+
+
+def swapped(form: str | None) -> str | None:
+    """The form that has the day where this one has the month and the month where it has the day; None for ISO and the like."""
+    if form is None or not re.match(r"%[md][/-]%[md]", form):
+        return None
+    date, clock = form[:5], form[5:]
+    return date.translate(str.maketrans("md", "dm")) + clock
+
+
+def _fits(text: str, form: str | None) -> bool:
+    """Whether strptime, which reads such cells later, takes one of them."""
+    if form is None:
+        return re.match(_ISO_DAY, text) is not None
+    if form.startswith("%Y%m%d") and not re.match(r"\d{8}", text):
+        return False  # 018926 is a code
+    try:
+        return datetime.strptime(text.strip(), form) is not None
+    except ValueError:
+        return False
+
+
+def _moments(texts: pd.Series, form: str | None) -> pd.Series | None:
+    """The moments that the texts write in this form, or None if some do not."""
+    if form is None and not texts.str.match(_ISO_DAY).all():
+        return None
+    if form is not None and form.startswith("%Y%m%d") and not texts.str.match(r"\d{8}").all():
+        return None
+    moments = pd.to_datetime(texts, format=form or "ISO8601", errors="coerce")
+    return None if moments.isna().any() else moments
+
+
+def _iso(texts: pd.Series) -> Dates | None:
+    """Of ISO 8601, some with a time of day and some without, or with a time zone."""
+    if not texts.str.match(_ISO).all():
+        return None
+    moments = pd.to_datetime(texts.str.replace(_ZONE, "", regex=True), format="ISO8601", errors="coerce")
+    zoned = texts.str.contains(r"\d\d:\d\d.*" + _ZONE, regex=True).any()
+    return None if moments.isna().any() else Dates(None, moments, remarks=(ZONED,) if zoned else ())
+
+
+def unlike_dates(texts: pd.Series) -> tuple[int, str] | None:
+    """Where nearly all of the different texts are dates of one form: how many are none, and what the others are."""
+    few = [str(text) for text in texts.head(_FEW)]
+    found = [(int((~texts.str.match(_ISO)).sum()), "dates")]
+    for form in _FORMS[1:]:
+        if 2 * sum(_fits(text, form) for text in few) > len(few):
+            unlike = int(pd.to_datetime(texts, format=form, errors="coerce").isna().sum())
+            found.append((unlike, f"times of day ({form})" if is_time_of_day(form) else f"dates ({form})"))
+    unlike, what = min(found)
+    return (unlike, what) if 0 < unlike <= (1 - _NEARLY) * len(texts) else None
+
+
+def resolution(moments: pd.Series) -> str | None:
+    """How fine moments are, where they are finer than days; grids of several minutes where there are enough different ones."""
+    clocks = moments.dt.hour * 3600 + moments.dt.minute * 60 + moments.dt.second
+    return finest(np.unique(clocks), bool((moments.dt.microsecond != 0).any()))
+
+
+def finest(seconds: np.ndarray, fractions: bool = False) -> str | None:
+    """The coarsest resolution that keeps different times of day, in seconds since midnight; None if all are midnight."""
+    if fractions or (seconds % 60 != 0).any():
+        return "second"
+    if not (seconds % 3600 != 0).any():
+        return "hour" if (seconds != 0).any() else None
+    steps = (30, 15, 10, 5) if len(seconds) >= _ENOUGH else ()
+    return next((f"{step} minutes" for step in steps if not (seconds % (60 * step) != 0).any()), "minute")

@@ -1,0 +1,291 @@
+"""The kinds of a table's columns: as a Parquet file declares them, or guessed from cells that are texts.
+
+A declared type is public, as the names are. A guess is not: a single cell may turn it. So it is marked as one (`inferred`), and
+the table's owner is asked whether the kinds may be known (`dpdsyn.schema.Schema.kinds_inferred`). Remarks tell of rows and
+are for the owner alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpdsyn.parquet import cells_of, declares_text, files_of, utf8
+from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.column import SchemaError
+from dpdsyn.reading.numerals import POINT_HINT, STRAY_POINT, with_points
+from dpdsyn.reading.schema_values import shortened
+from dpdsyn.tables.date_forms import Dates, dates_of, finest, unlike_dates
+from dpdsyn.tables.identifiers import CODE_REMARK, FEW, ID_REMARK, Naming, naming
+from dpdsyn.tables.repeats import repeats
+from dpdsyn.tables.sentinels import Sentinels
+
+_ID_ROWS = 20  # so many rows, all different, make a column look like an id
+_LONG = 100  # characters; longer texts look like remarks that somebody typed
+_FIRST = 16  # pieces of a Parquet file, of some 65,000 rows, in which repeats are looked for
+_NEARLY = 0.9  # such a share of different cells that are numbers, or dates, is worth a remark
+_LARGEST = 1e15  # beyond it whole numbers are ids rather than quantities
+_GROUPED_BY_COMMAS = r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$"
+USE_COMMA = "say `--decimal ,` and draft again"
+_THREE_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+_GAPS = "some cells are missing: add `missing: own_code`, a value of its own, or `missing: drop`, which leaves their rows out"
+_IGNORE = "if it is an id or a remark that somebody typed, put it under `ignore`, for nothing can be learnt of it"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a schema is to say of one column.
+
+    spec: its description, as of `reading.column.Column.from_mapping`; empty if no column can hold its type. inferred: whether
+    cells decided. remarks: for the owner, who may be told of rows. also: another format that fits all dates as well.
+    repeats: whether it may say whose row it is (`dpdsyn.tables.repeats`).
+    """
+
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    inferred: bool = False
+    remarks: tuple[str, ...] = ()
+    also: str | None = None
+    repeats: bool = False
+
+
+# --- guessed from cells ----------------------------------------------------------------------------------------
+
+
+def guessed(cells: pd.Series, is_target: bool = False) -> Kind:
+    """The kind of a column whose cells are texts, missing ones NaN; all cells that are there have to fit it.
+
+    A target of numbers is categorical if there are few different ones.
+    """
+    kind = _guessed(cells, is_target)
+    if is_target or kind.spec.get("kind") == "date" or cells.isna().all():
+        return kind
+    found = cells.value_counts()
+    numbers = as_numbers(pd.Series(found.index, dtype="str"))
+    return remarked(kind, str(cells.name), (found.index if numbers is None else numbers).tolist(), found.to_numpy())
+
+
+def _guessed(cells: pd.Series, is_target: bool) -> Kind:
+    texts = pd.Series(cells.dropna().unique(), dtype="str")
+    if not len(texts):
+        return _categorical("every cell is missing, so nothing can be learnt of it; you may put it under `ignore`")
+    numbers = as_numbers(texts)
+    date = None if numbers is not None and texts.str.len().ne(8).any() else dates_of(texts)
+    all_differ = len(texts) == int(cells.notna().sum()) >= _ID_ROWS
+    if date is not None:
+        return _of_dates(date)
+    if numbers is not None:
+        whole = bool((numbers % 1 == 0).all())
+        if is_target and len(np.unique(numbers)) <= FEW:
+            return _categorical()
+        if whole and not is_target and (found := _of_names(naming(str(cells.name), numbers, int(cells.notna().sum())))):
+            return found
+        remarks = (f"whole numbers, every one different; {_IGNORE}",) if whole and all_differ and not is_target else ()
+        if texts.str.match(_THREE_DECIMALS).all():
+            remarks = (
+                "numbers of three decimals throughout; if their point groups thousands, say `--decimal ,` and draft again",
+            )
+        return Kind({"kind": "integer" if whole else "real"}, True, remarks)
+    return _categorical(*_of_texts(texts, all_differ, len(texts) < len(cells) and bool(cells.isna().any())))
+
+
+def _of_names(what: Naming | None, inferred: bool = True) -> Kind | None:
+    """The kind of whole numbers that name something (`dpdsyn.tables.identifiers`)."""
+    if what == "id":
+        return Kind(inferred=inferred, remarks=(ID_REMARK,))
+    return Kind({"kind": "categorical"}, inferred, (CODE_REMARK,)) if what == "code" else None
+
+
+def _categorical(*remarks: str) -> Kind:
+    return Kind({"kind": "categorical"}, True, remarks)
+
+
+def _of_texts(texts: pd.Series, all_differ: bool, some_missing: bool) -> list[str]:
+    """What to tell an owner of a column that is neither numbers nor dates."""
+    if (stray := int(texts.str.endswith(STRAY_POINT).sum())) > 0:
+        return [f"{stray:,} different cells have a point as no number does here: {POINT_HINT}; so it is taken for categories"]
+    if (commas := numbers_with_commas(texts)) is not None:
+        return [f"{commas}; so it is taken for categories"]
+    unlike, what = int(pd.to_numeric(texts, errors="coerce").isna().sum()), "numbers"
+    if unlike > (1 - _NEARLY) * len(texts):
+        unlike, what = unlike_dates(texts) or (0, "")
+    if 0 < unlike <= (1 - _NEARLY) * len(texts):
+        return [
+            f"all but {unlike:,} of {len(texts):,} different cells are {what}, and so it is taken for categories; if the others "
+            "stand for missing cells, name them (--missing TEXT) and draft again"
+        ]
+    if all_differ or (texts.str.len() > _LONG).any():
+        return [f"{'every cell is different' if all_differ else 'some cells are long texts'}; {_IGNORE}"]
+    if texts.map(canonical).nunique() > 1:
+        return []
+    empty = '; the other cells are empty, and if that says something, list both: categories: [x, ""]' if some_missing else ""
+    return [f"one value throughout{empty}"]
+
+
+def numbers_with_commas(texts: pd.Series) -> str | None:
+    """Of different texts that are numbers with decimal commas, or of which nearly all are, what to say to an owner."""
+    commas = texts.str.contains(",", regex=False)
+    if not commas.any():
+        return None
+    english = texts.str.match(_GROUPED_BY_COMMAS)
+    if (english | ~commas).all() and as_numbers(texts.str.replace(",", "", regex=False)) is not None:
+        return (
+            f"numbers whose commas group thousands, which is not read: write them without, or {USE_COMMA} if it is a decimal mark"
+        )
+    pointed = pd.Series(with_points(pd.Index(texts), True), dtype="str")
+    unlike = int(pd.to_numeric(pointed, errors="coerce").isna().sum())
+    if unlike > (1 - _NEARLY) * len(texts) or texts.str.match(r"^[+-]?0\d").any():
+        return None
+    others = f" but for {unlike:,} of {len(texts):,} different cells (if they stand for missing ones: --missing TEXT)"
+    return f"numbers with commas{others if unlike else ''}: {USE_COMMA} if the comma is the decimal mark"
+
+
+def as_numbers(texts: pd.Series) -> np.ndarray | None:
+    """The numbers that the texts write, or None if some do not; 007 is a code, not a number."""
+    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    codes = texts.str.match(r"^[+-]?0\d").any()
+    return None if codes or not np.isfinite(numbers).all() or np.abs(numbers).max() > _LARGEST else numbers
+
+
+def _of_dates(found: Dates) -> Kind:
+    spec = {"kind": "date"} | ({} if found.form is None else {"format": found.form})
+    spec |= {"resolution": found.resolution} if found.resolution else {}
+    return Kind(spec, True, found.remarks, found.also)
+
+
+def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -> Kind:
+    """The kind of a column with what its cells say besides: that it may be the `person`, or has a code for missing cells.
+
+    values: the different ones, numbers where the column holds them, and counts of each.
+    """
+    what = kind.spec.get("kind")
+    again = None if what in ("date", "real") else repeats(name, values, counts)
+    if again is not None and isinstance(values[0], str) and dates_of(pd.Series(values, dtype="str")) is not None:
+        again = None  # texts of days, as a Parquet file may declare them
+    remarks: tuple[str, ...] = () if again is None else (again.told,)
+    if what in ("integer", "real"):
+        numbers = Sentinels()
+        numbers.add(np.repeat(np.array(values, dtype=float), counts))
+        remarks += tuple(one.told for one in numbers.found())
+    return replace(kind, remarks=(*kind.remarks, *remarks), repeats=again is not None and again.likely)
+
+
+# --- declared by a Parquet file --------------------------------------------------------------------------------
+
+
+def declared(path: Path) -> dict[str, Kind]:
+    """The kinds of a Parquet file's columns, by the types that it declares; of a folder of them, its first file's.
+
+    Of a moment the type does not say whether there is a time of day, so that this is guessed from cells. Remarks look at the
+    first rows alone. Raises SchemaError for a file that is no Parquet, or that has columns of the same name.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = files_of(path)[0]
+    try:
+        with pq.ParquetFile(path) as file:
+            fields = file.schema_arrow
+            if twice := sorted({name for name in fields.names if fields.names.count(name) > 1}):
+                raise SchemaError(f"{path} has columns of the same name: {shortened(twice)}")
+            return {field.name: _of_field(field, partial(_read, file, field.name)) for field in fields}
+    except (pa.ArrowException, UnicodeError, OSError) as error:  # names of a damaged file need not be UTF-8
+        raise SchemaError(f"{path} cannot be read as Parquet ({' '.join(str(error).split())})") from error
+
+
+def _read(file: Any, name: str) -> Iterator[Any]:
+    """The cells of one column as Arrow arrays, piece by piece."""
+    return (batch.column(0) for batch in file.iter_batches(1 << 16, columns=[name]))
+
+
+def _of_field(field: Any, read: Callable[[], Iterator[Any]]) -> Kind:
+    """The kind of one column, by its type and its name."""
+    import pyarrow.types as is_
+
+    named = _of_names(naming(field.name), inferred=False) if is_.is_integer(field.type) else None
+    kind = named or _of_type(field.type, read)
+    if not (is_.is_integer(field.type) or is_.is_floating(field.type) or declares_text(field.type)):
+        return kind
+    values, counts = _counted(read())
+    return remarked(kind, field.name, values, counts) if len(values) else kind
+
+
+def _counted(arrays: Iterable[Any]) -> tuple[list[Any], np.ndarray]:
+    """The different values of a column's first rows, and how often each stands there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    some = list(islice(arrays, _FIRST))
+    if not some:
+        return [], np.zeros(0, dtype=np.int64)
+    first = pa.chunked_array(some).combine_chunks()
+    first = (
+        utf8(first.dictionary_decode() if pa.types.is_dictionary(first.type) else first) if declares_text(first.type) else first
+    )
+    counted = pc.value_counts(first.drop_null())
+    return counted.field("values").to_pylist(), counted.field("counts").to_numpy()
+
+
+def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
+    """The kind that a column of an Arrow type has. read: its cells."""
+    import pyarrow.types as is_
+
+    if is_.is_boolean(kind):
+        some = next(read(), None)
+        gone = some is not None and some.null_count > 0
+        return Kind({"kind": "categorical", "categories": [True, False], "other": False}, remarks=(_GAPS,) if gone else ())
+    if is_.is_integer(kind) or (is_.is_decimal(kind) and kind.scale <= 0):
+        return Kind({"kind": "integer"})
+    if is_.is_decimal(kind):
+        return Kind({"kind": "real", "decimals": kind.scale})
+    if is_.is_floating(kind):
+        return Kind({"kind": "real"})
+    if is_.is_date(kind):
+        return Kind({"kind": "date"})
+    if is_.is_timestamp(kind):
+        remarks = (f"moments of a time zone; the day and the time are those that clocks of {kind.tz} show",) if kind.tz else ()
+        return Kind({"kind": "date"} | _finest(read()), True, remarks)
+    if is_.is_time(kind):
+        found = _finest(read())
+        return Kind({"kind": "date", "format": "%H:%M:%S" if found == {"resolution": "second"} else "%H:%M"} | found, True)
+    if is_.is_duration(kind):
+        return Kind(remarks=("it holds durations; give them as numbers, of days for one. It is left out",))
+    if is_.is_nested(kind) or is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind):
+        return Kind(remarks=(f"it holds {kind} values, which no column of a schema can; it is left out",))
+    return Kind({"kind": "categorical"}, remarks=tuple(_of_first_texts(next(read(), None))))
+
+
+def _finest(arrays: Iterable[Any]) -> dict[str, str]:
+    """How fine moments or times of day are, by the clocks of their time zone, where they are finer than days."""
+    import pyarrow.compute as pc
+
+    clocks, fractions = np.zeros(0, dtype=np.int64), False
+    for cells in arrays:
+        parts = (pc.multiply(pc.hour(cells), 3600), pc.multiply(pc.minute(cells), 60), pc.second(cells))
+        clocks = np.union1d(clocks, pc.unique(pc.add(pc.add(*parts[:2]), parts[2])).drop_null().to_numpy(zero_copy_only=False))
+        fractions = fractions or bool(pc.any(pc.not_equal(pc.subsecond(cells), 0)).as_py())
+    found = finest(clocks, fractions)
+    return {"resolution": found} if found else {}
+
+
+def _of_first_texts(array: Any) -> list[str]:
+    """What to tell an owner of a column of texts, by its first cells."""
+    cells = pd.Series([] if array is None else cells_of(array).to_numpy(dtype=object), dtype=object).dropna().map(canonical)
+    texts = pd.Series(cells.unique(), dtype="str")
+    if not len(texts):
+        return ["in the first rows every cell is missing"]
+    if len(texts) == len(cells) >= _ID_ROWS:
+        return [f"in the first rows every cell is different; {_IGNORE}"]
+    found = dates_of(texts)
+    if found is None:
+        return []
+    date = _of_dates(found)
+    written = ", ".join(f"{key}: {value}" for key, value in date.spec.items())
+    also = f", or {date.also} for the format, which fits as well" if date.also else ""
+    return [f"it is declared a text, and in the first rows all cells are dates; if they all are, say {{{written}}}{also}"]

@@ -1,0 +1,46 @@
+"""What a person states of a table before a fit: the schema, its target, and that guessed kinds may be known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dpdsyn.base.checks import InputError
+from dpdsyn.reading.schema_values import SchemaError, shortened
+from dpdsyn.schema import Schema
+
+
+def schema_of(given: Any) -> Schema:
+    """A Schema, what a schema file holds, or the path of one. Raises SchemaError."""
+    if isinstance(given, Schema):
+        return given
+    if isinstance(given, str | Path):
+        return Schema.from_yaml(given)
+    return Schema.from_mapping(given)
+
+
+def with_target(schema: Schema, target: str | None) -> Schema:
+    """The schema with its target named. Raises SchemaError if it names another, or if there is no such column."""
+    if target is None:
+        return schema
+    if schema.target not in (None, target):
+        raise SchemaError(f"the schema's target is {schema.target!r}, and target={target!r} says otherwise; keep one of them")
+    if schema.target == target:
+        return schema
+    raw = schema.to_mapping()
+    if target in schema.names and schema[target].is_open:  # rules that it has by default are those of a column that is no target
+        raw["columns"][target] |= {"missing": "drop", "other": False} if not schema[target].ordered else {"missing": "drop"}
+    return Schema.from_mapping({**raw, "target": target})
+
+
+def refuse_unconfirmed(schema: Schema, confirmed: bool, how: str) -> None:
+    """Raise InputError if kinds of columns were guessed from cells and nobody confirms that they may be known.
+
+    how: what to do to confirm it.
+    """
+    if schema.kinds_inferred and not confirmed:
+        kinds = shortened(f"{column.name} {column.kind}" for column in schema.columns)
+        raise InputError(
+            f"the kinds of columns were guessed from cells (kinds_inferred): {kinds}. The guarantee takes them as public, as "
+            f"what you could have told without seeing a row. Correct those that are wrong; where they may be known, {how}"
+        )

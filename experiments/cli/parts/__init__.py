@@ -1,0 +1,1 @@
+"""What several commands share, or one would be too long with."""

@@ -1,0 +1,118 @@
+"""What a release consists of: the synthetic table, its privacy statement and its page, each whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import refuse_unwritable, whole, write_whole
+from experiments.cli.parts.asked_rows import kept, kept_rules
+from experiments.cli.parts.outputs import beside
+from experiments.data.errors import DataError
+from experiments.data.synthetic_file import ENDINGS, Types, write_csv, write_parquet
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from dpdsyn.api import DPDSyn
+    from dpdsyn.rules.conditions import Conditions
+    from experiments.page.release_pages import Pages
+
+_CHUNK = 1_000_000  # rows sampled and written at once
+
+
+@dataclass(frozen=True)
+class ReleaseFiles:
+    """output: the table; the others stand beside it. conditions: what rows are to be. first_id: where ids are numbered from.
+
+    seeded: whether noise or draws can be made again from a seed.
+    """
+
+    output: Path
+    conditions: Conditions
+    first_id: int | None = None
+    seeded: bool = False
+
+    @property
+    def statement(self) -> Path:
+        return beside(self.output, ".privacy.json")
+
+    @property
+    def page(self) -> Path:
+        return beside(self.output, ".html")
+
+    @property
+    def all(self) -> list[Path]:
+        return [self.output, self.statement, self.page]
+
+    def check(self, rows: int | None) -> None:
+        """Raise DataError or InputError for a name or number of rows that cannot be meant."""
+        if not self.output.name.endswith(ENDINGS):
+            raise DataError(f"--output {self.output}: the name has to end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+        if not self.output.parent.is_dir():
+            raise DataError(f"--output {self.output}: there is no folder {self.output.parent}")
+        refuse_unwritable(self.output)
+        if rows is not None and rows < 1:
+            raise InputError(f"--rows is {rows}; a whole number of at least 1 is needed")
+
+    def write(self, model: DPDSyn, method: Mapping[str, Any], rows: int, owners: Mapping[str, pa.DataType]) -> Pages:
+        """Sample and write. method: name and settings, for the statement. owners: types that columns of a Parquet file are to
+        have."""
+        from experiments.page.release_pages import Pages
+
+        pages = Pages(model.schema_)
+        with whole(self.output) as table:
+            chunks = pages.watch(self._chunks(model, rows))
+            if self.output.suffix == ".parquet":
+                write_parquet(chunks, table, Types.of(model.schema_, owners))
+            else:
+                write_csv(chunks, table, model.schema_, packed=self.output.suffix == ".gz")
+            statement = self._statement(model, method, rows)
+            write_whole(self.statement, _json(statement).encode())  # both are there before the table is
+            pages.write(self.page, self.output.name, statement)
+        return pages
+
+    def told(self, model: DPDSyn, rows: int) -> Sequence[str]:
+        """What was written, and under what guarantee, in lines."""
+        files = (
+            f"{self.output}: {rows:,} synthetic rows\n{self.statement}: the privacy statement\n{self.page}: the same as a page"
+        )
+        return [files, *map(str, filter(None, (model.guarantee, model.evaluation_, *kept(model, self.conditions))))]
+
+    def _chunks(self, model: DPDSyn, rows: int) -> Iterator[pd.DataFrame]:
+        from rich.console import Console
+        from rich.progress import track
+
+        console = Console(stderr=True)
+        starts, given, balance = range(0, rows, _CHUNK), self.conditions.given or None, self.conditions.balance or None
+        for start in track(starts, "sampling", console=console, disable=not console.is_terminal, transient=True):
+            yield model.sample(min(_CHUNK, rows - start), given, balance, None if start else self.first_id)
+
+    def _statement(self, model: DPDSyn, method: Mapping[str, Any], rows: int) -> dict[str, Any]:
+        """Public values only: what was configured, what the plan spends, and cautions, of the noisy count of the rows too."""
+        from importlib.metadata import version
+
+        seeded = "SEEDED: not private against whoever knows the seed"
+        return {
+            **model.guarantee.to_mapping(),
+            "program": f"dpdsyn {version('dpdsyn')}",
+            "method": dict(method),
+            "rows": rows,
+            **kept_rules(model, self.conditions),
+            "noise": seeded if self.seeded else "operating system's entropy",
+            "cautions": [caution.text for caution in model.cautions],
+            **({} if model.evaluation_ is None else {"evaluation": model.evaluation_.to_mapping()}),
+            "schema": model.schema_.to_mapping(),
+        }
+
+
+def _json(statement: dict[str, Any]) -> str:
+    """Readable: lists of numbers, as a learnt column has them, on one line each."""
+    text = json.dumps(statement, indent=2, default=str)
+    return re.sub(r"\[\s+(-?\d[^][\"{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"

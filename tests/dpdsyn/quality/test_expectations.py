@@ -1,0 +1,117 @@
+"""What is said before anything is spent: which columns drown, what a category needs, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dpdsyn import Schema
+from dpdsyn.quality.expectations import Cost, Expectation, expected
+
+ROWS = 2000
+COLUMNS: dict[str, Any] = {
+    "id": {"kind": "categorical", "categories": [f"i{i}" for i in range(ROWS)]},
+    "age": {"kind": "integer", "bounds": [0, 99], "bins": 25},
+    "sex": {"kind": "categorical", "categories": ["f", "m"]},
+    "ward": {"kind": "categorical"},
+    "ill": {"kind": "categorical", "categories": ["no", "yes"]},
+}
+
+
+def schema(**changes: Any) -> Schema:
+    return Schema.from_mapping({"target": "ill", "rows_public": ROWS, "columns": COLUMNS} | changes)
+
+
+@pytest.fixture(scope="module")
+def seen() -> Expectation:
+    return expected(schema(), 1.0, 1e-8)
+
+
+def test_columns_are_told_apart_by_their_rows_beside_the_noise(seen: Expectation) -> None:
+    states = {column.name: column.state for column in seen.columns}
+    assert states == {"id": "lost", "age": "blurred", "sex": "clear", "ward": "clear", "ill": "clear"}
+    by_name = {column.name: column for column in seen.columns}
+    assert by_name["id"].each == 1 and by_name["age"].each == 80 and by_name["ward"].each is None
+    assert all(column.least >= 3 * column.noise for column in seen.columns)
+    assert seen.outlook == "fair" and "drowned in it: id" in seen.verdict and "blurred: age" in seen.verdict
+    assert seen.verdict.startswith("This should work, but not for every column. 3 of 5 columns stand clear of the noise")
+
+
+def test_every_finding_says_what_to_do(seen: Expectation) -> None:
+    about = {finding.columns: finding for finding in seen.findings}
+    assert set(about) == {("id",), ("age",), ("ward",), ("ill",)}
+    assert "belong under `ignore`" in about["id",].advice and "State fewer bins" in about["age",].advice
+    assert seen.unlisted is not None and seen.unlisted[0] > seen.unlisted[1]
+    ward = about["ward",]
+    assert f"needs about {round(seen.unlisted[0], -1):,.0f} rows to be told of at epsilon 1" in ward.text
+    assert "List the categories" in ward.advice
+    assert "too rare to be learnt" in about["ill",].text and "Merge rare classes" in about["ill",].advice
+    unlisted = expected(schema(columns=COLUMNS | {"ill": {"kind": "categorical"}}), 1.0, 1e-8)
+    advice = {finding.columns: finding.advice for finding in unlisted.findings}["ill",]
+    assert advice.startswith("List its classes") and "nothing is published, and the budget is spent" in advice
+    assert all(str(finding).endswith(".") and "\n" not in str(finding) for finding in seen.findings)
+
+
+def test_columns_alike_share_a_finding() -> None:
+    numbers = {f"n{i}": {"kind": "integer", "bounds": [0, 99], "bins": 50} for i in range(30)}
+    many = expected(schema(columns={**numbers, "ill": COLUMNS["ill"]}), 1.0, 1e-8)
+    first, classes = many.findings
+    assert first.columns == tuple(numbers) and "(30 in all) drown in the noise: of 2,000 rows each of 50 bins" in first.text
+    assert classes.columns == ("ill",) and many.outlook == "none"
+
+
+def test_more_epsilon_is_less_noise_and_no_worse_a_verdict(seen: Expectation) -> None:
+    better = expected(schema(), 8.0, 1e-8)
+    assert better.noise < seen.noise / 4 and better.unlisted is not None and seen.unlisted is not None
+    assert better.unlisted[0] < seen.unlisted[0] / 3 and set(seen.of("clear")) < set(better.of("clear"))
+
+
+def test_a_budget_that_gives_noise_alone_is_called_so() -> None:
+    few = expected(schema(), 1.0, 1e-8, rows=60)
+    assert few.outlook == "none" and few.rows == 60 and "ill" in few.of("lost")
+    assert few.verdict.startswith("Do not spend this budget") and "without the target ill no model can learn" in few.verdict
+    assert "there are 60 in all, so nothing is left" in " ".join(map(str, few.findings))
+
+
+def test_of_kinds_alone_as_much_is_said() -> None:
+    kinds = {
+        "age": {"kind": "integer"},
+        "born": {"kind": "date"},
+        "ward": {"kind": "categorical"},
+        "ill": {"kind": "categorical"},
+    }
+    open_schema = schema(rows_public="learn", columns=kinds)
+    enough, few = expected(open_schema, 1.0, 1e-8, rows=20_000), expected(open_schema, 1.0, 1e-8, rows=200)
+    assert enough.outlook == "good" and {column.state for column in enough.columns} == {"clear"}
+    assert few.outlook == "none" and "nothing can be learnt of the target" in few.findings[0].text
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows", "message"),
+    [
+        ({"rows_public": "learn"}, None, "say about how many, as --rows 10000"),
+        ({}, 0, "rows is 0; a whole number of at least 1"),
+        ({"target": None, "columns": {**COLUMNS, "ill": {"kind": "categorical", "categories": ["a"]}}}, 5, "no target is named"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], rows: int | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        expected(schema(**changes), 1.0, 1e-8, rows)
+
+
+def test_cost_grows_with_rows_and_columns() -> None:
+    small, large = Cost.of(1000, 10), Cost.of(1_000_000, 10)
+    assert small.seconds < 10 < large.seconds < 120 and small.megabytes < 300 < large.megabytes
+    assert Cost.of(1000, 100).seconds > small.seconds
+
+
+def test_a_verdict_tells_how_rare_what_is_to_be_learnt_may_be() -> None:
+    listed = {"kind": "categorical", "categories": [0, 1]}
+    age = {"kind": "integer", "bounds": [0, 99], "bins": 5}
+    told = {
+        name: expected(schema(rows_public=20_000, columns={"ward": kind, "age": age, "ill": kind}), 1.0, 1e-6).verdict
+        for name, kind in (("open", {"kind": "categorical"}), ("listed", listed))
+    }
+    assert all("This should work" in verdict for verdict in told.values())
+    assert "rows is lost, a class of ill like any other" in told["open"] and "lost" not in told["listed"]
