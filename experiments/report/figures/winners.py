@@ -24,6 +24,7 @@ _STEPS = (0.2, 1.0)  # points of accuracy, at which a lead is shown stronger
 _OURS = tuple(tint(OWN, step) for step in (3, 7, 11))
 _THEIRS = tuple(tint(PALETTE["blue"], step) for step in (3, 6, 9))
 _NOBODY = "none beats guessing"
+_LEVEL, _LEAST = "several alike", 5e-5  # of accuracy: a lead that is no hundredth of a point
 _MOST = 5  # budgets beside each other
 FEWEST = 3  # methods that are compared in a cell
 
@@ -44,9 +45,18 @@ class Won:
         return self.lead is not None and self.lead > 0
 
     @property
+    def level(self) -> bool:
+        """Whether DPDSyn and the best of the others are as accurate as each other, and learnt something."""
+        return self.winner is not None and self.lead is not None and abs(self.lead) < _LEAST
+
+    @property
+    def name(self) -> str:
+        return _LEVEL if self.level else _NOBODY if self.winner is None else str(self.winner.method)
+
+    @property
     def text(self) -> str:
         """The lead in points."""
-        return "" if self.lead is None else f"{self.lead * 100:+.2f}{self.mark}"
+        return "" if self.lead is None else "level" if self.level else f"{self.lead * 100:+.2f}{self.mark}"
 
 
 @dataclass(frozen=True)
@@ -59,19 +69,23 @@ class Block:
     cells: dict[tuple[Dataset, float], Won]
 
     def name(self, dataset: Dataset) -> str:
-        """With those settings alone in which the rows differ."""
+        """With those settings alone in which the rows differ; without the name where these tell all rows apart."""
         own = [other for other in self.datasets if other.name == dataset.name]
         shared = set.intersection(*(set(other.settings) for other in own))
         told = [_setting(key, value) for key, value in dataset.settings if (key, value) not in shared]
-        return ", ".join([dataset.name, *told])
+        return ", ".join(told if told and len(own) == len(self.datasets) else [dataset.name, *told])
 
 
 def _setting(key: str, value: str) -> str:
-    return f"{_plain(int(value))} rows" if key in SIZES and value.isdigit() else f"{key} {value}"
+    if key in SIZES and value.isdigit():
+        return f"{_plain(int(value))} rows"
+    return f"{value} columns" if key == "columns" else f"{key} {value}"
 
 
 def _plain(rows: int) -> str:
-    return f"{rows / 1e6:g}M" if rows >= 1e6 else f"{rows:,}"
+    if rows >= 1e6:
+        return f"{rows / 1e6:g}M"
+    return f"{rows // 1000}k" if rows >= 1e5 and rows % 1000 == 0 else f"{rows:,}"
 
 
 def blocks(drawn: Sequence[Summary], compared: dict[Case, list[Pair]]) -> list[Block]:
@@ -174,8 +188,8 @@ def _cell(axes: Any, x: float, y: float, won: Won | None) -> None:
         return
     axes.add_patch(Rectangle(**place, **_filling(won)))
     winner = won.winner
-    name = _NOBODY if winner is None else str(winner.method)
-    strong = winner is not None and winner.method.about.family == YARDSTICK
+    name = won.name
+    strong = winner is not None and winner.method.about.family == YARDSTICK and not won.level
     ink = INK if winner is None else ON_TINT
     axes.text(x + _CELL / 2, y + 0.125, name, fontsize=_fitted(name), ha="center", va="center", color=ink,
               fontweight="bold" if strong else "normal")  # fmt: skip
@@ -190,6 +204,8 @@ def _filling(won: Won) -> dict[str, Any]:
     """Ours in orange, others' in blue with strokes, so that they are told apart without colours."""
     if won.winner is None or won.lead is None:
         return {"facecolor": "white", "edgecolor": FAINT, "linewidth": 0.6, "linestyle": ":"}
+    if won.level:
+        return {"facecolor": GRID, "edgecolor": "white", "linewidth": 0}
     shade = sum(abs(won.lead) * 100 >= step for step in _STEPS)
     if won.ours:
         return {"facecolor": _OURS[shade], "edgecolor": "white", "linewidth": 0}
