@@ -137,7 +137,8 @@ def _resolved(raw: Mapping[str, Any]) -> Dataset:
     if target.ordered and dataset.positive is not None:
         raise InputError(f"dataset.positive is {dataset.positive!r}; {dataset.name} predicts a number, which has no such class")
     _check_choice(dataset, "positive", dataset.positive, [canonical(category) for category in target.categories])
-    _check_choice(dataset, "offtask", dataset.offtask, [name for name in schema.features if not schema[name].ordered])
+    if not isinstance(dataset, SimulatedTable):  # whose default has no meaning where fewer columns are drawn
+        _check_offtask(dataset, schema)
     return dataset
 
 
@@ -160,6 +161,10 @@ def _check_choice(dataset: Dataset, key: str, value: Any, accepted: list[str]) -
         raise InputError(f"dataset.{key} is {value!r}; accepted for {dataset.name}: {', '.join(accepted)}")
 
 
+def _check_offtask(dataset: Dataset, schema: Schema) -> None:
+    _check_choice(dataset, "offtask", dataset.offtask, [name for name in schema.features if not schema[name].ordered])
+
+
 def schema_of(dataset: Dataset) -> Schema:
     """The public schema. Raises SchemaError, naming the data set."""
     if isinstance(dataset, SimulatedTable):
@@ -178,7 +183,7 @@ def _read_before(written: _Written) -> Schema:
 def judged_column(dataset: Dataset, schema: Schema, target: str | None) -> str:
     """The column that models are to predict when synthetic rows are judged: the schema's target, or `offtask`.
 
-    Raises InputError if the data set names none.
+    Raises InputError if the data set names none, or one that it has not.
     """
     if target is None:
         return str(schema.target)
@@ -186,6 +191,7 @@ def judged_column(dataset: Dataset, schema: Schema, target: str | None) -> str:
         raise InputError(f"evaluation.target is {target!r}; accepted: null (the schema's own target), offtask")
     if dataset.offtask is None:
         raise InputError(f"{dataset.name} names no off-task column; add dataset.offtask=COLUMN")
+    _check_offtask(dataset, schema_of(dataset))
     return str(dataset.offtask)
 
 

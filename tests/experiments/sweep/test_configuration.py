@@ -232,6 +232,13 @@ def test_the_off_task_column_is_judged_on_the_same_fit() -> None:
         identifiers("synthesizer=dpdsyn", "+evaluation.target=sex")
 
 
+def test_a_simulated_default_that_fewer_columns_lack_matters_only_where_it_is_predicted() -> None:
+    few = ("dataset=simulated", "dataset.generator.columns=8", "synthesizer=independent")
+    assert identifiers(*few) == identifiers(*few, "dataset.offtask=null")
+    with pytest.raises(ValueError, match=r"dataset.offtask is 'x8'; accepted for simulated: x0, x2, x4, x6"):
+        identifiers(*few, "evaluation=offtask")
+
+
 def test_an_off_task_record_says_what_was_predicted() -> None:
     small = ("dataset=simulated", "dataset.generator.rows=2000", "dataset.generator.test_rows=500", "evaluation=offtask")
     record = execute(Run.of(composed(*small, "synthesizer=real", "evaluation.evaluators=[logistic]")))
