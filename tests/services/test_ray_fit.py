@@ -76,12 +76,13 @@ def test_a_node_that_vanishes_costs_its_tasks_and_no_more(workers: tuple[RayWork
     def slow(item: int) -> int:
         import os
 
-        (begun / f"{item}-{os.getpid()}").touch()
+        node = os.getpgid(os.getppid())  # the group of the node that this process was started by
+        (begun / f"{item}-{os.getpid()}-{node}").touch()
         time.sleep(2)
         return item * item
 
     def kill() -> None:
-        while len(list(begun.iterdir())) < 2:  # both nodes are at work
+        while not any(begun.glob(f"*-{workers[1]}")):  # the second node is at work
             time.sleep(0.1)
         import os
 
