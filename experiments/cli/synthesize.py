@@ -260,12 +260,14 @@ def _note_texts(request: Request, schema: Schema, owners: Mapping[str, pa.DataTy
 
 
 def _note_open_target(request: Request, schema: Schema) -> None:
-    """Say, before anything is spent, what a target costs whose classes nobody listed and are rare."""
-    if schema.target is not None and schema[schema.target].is_open and not schema[schema.target].ordered:
+    """Say, before anything is spent, what targets cost of which the schema does not say what they hold, if that is not learnt."""
+    targets = [name for name in (schema.target, *request.other_targets) if name in schema.names]
+    if told := ", ".join(name for name in targets if schema[name].is_open):
         say(
-            f"note: the classes of the target {schema.target} are learnt. If one alone stands out of the noise, nothing is "
-            "published and the whole budget is spent. If they may be known without the rows, stop and list them in "
-            f"{request.schema}: categories: [...]. `dpdsyn doctor --schema {request.schema} ...` says how many rows a class needs"
+            f"note: what the targets hold is learnt ({told}). If nothing of one stands out of the noise, or one class alone of "
+            f"{schema.target}, nothing is published and the whole budget is spent. What may be known without the rows belongs in "
+            f"{request.schema} (categories, or bounds and bins): stop and state it. `dpdsyn doctor --schema {request.schema}` "
+            "says how many rows a class needs"
         )
 
 

@@ -107,6 +107,6 @@ def test_where_nothing_can_be_learnt_of_the_target_nothing_is_written(tmp_path: 
         "this table are spent, though nothing is published"
     )
     lines = refused.stderr.splitlines()
-    warned = next(i for i, line in enumerate(lines) if line.startswith("note: the classes of the target left are learnt"))
+    warned = next(i for i, line in enumerate(lines) if line.startswith("note: what the targets hold is learnt (left)"))
     assert warned < lines.index("reading raw_people.csv"), "said before a row is read"
     assert not list(tmp_path.glob("made*"))
