@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders.audits import config_of
+from builders.audits import config_of, verdict
 from builders.evaluation_faults import planted, quick
 from builders.false_claims import planted as planted_in_mechanisms
 
@@ -18,9 +18,8 @@ from dpdsyn.base.checks import InputError
 from dpdsyn.privacy import Budget
 from dpdsyn.quality import private_evaluation
 from experiments.audit import family
-from experiments.audit.findings import Shown, judged, shown, suspicious
 from experiments.audit.released import Evaluated, Neighbours, WatchedRelease
-from experiments.audit.trials import Audit, Chunks
+from experiments.audit.trials import Audit
 from experiments.audit.watched import Canary
 
 PLAIN, ONE_CLASS = "builders.broken_methods.PlainGaussian", "builders.evaluation_faults.OneClass"
@@ -42,20 +41,6 @@ def audit_of(hold_out: float | None = None, persons: int = 1, runs: int = 40, ta
         return audit
     schema = replace(audit.run.schema, person="who", max_rows_per_person=persons)
     return replace(audit, run=replace(audit.run, schema=schema), rows_of_canary=persons)
-
-
-def verdict(folder: Path, audit: Audit) -> tuple[str, Shown]:
-    """As the command comes to it, all runs done in this process."""
-    cut, chunks, epsilon = audit.cut(), Chunks(folder / audit.audit_id), audit.run.budget.epsilon
-
-    def made(trial: int) -> tuple[str, Shown]:
-        for chunk in chunks.missing(trial, audit.runs):
-            chunks.write(audit, cut, trial, chunk)
-        observed = chunks.read(trial, audit.runs)
-        return observed.guarantee, shown(audit, observed)
-
-    guarantee, first = made(0)
-    return judged(guarantee, epsilon, first, made(1)[1] if suspicious(guarantee, epsilon, first) else None), first
 
 
 @pytest.mark.parametrize(("hold_out", "persons"), SETTINGS)
