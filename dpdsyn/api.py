@@ -35,7 +35,6 @@ from dpdsyn.private_table import PrivateTable
 from dpdsyn.quality import held_out as holding
 from dpdsyn.quality import private_evaluation
 from dpdsyn.quality.private_evaluation import PrivateEvaluation
-from dpdsyn.reading.schema_values import SchemaError
 from dpdsyn.rows import Rows
 from dpdsyn.rules.conditions import Conditions
 from dpdsyn.rules.made_columns import far_first
@@ -159,10 +158,10 @@ class DPDSyn:
                 self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
         except BudgetExceeded as error:
             raise InputError(f"epsilon is {self.epsilon!r} and delta {budget.delta!r}: {error}") from error
-        except SchemaError as error:
+        except InputError as error:
             if not ledger.entries:
                 raise
-            raise SchemaError(f"{error}. {_ALL_THE_SAME.format(self.epsilon, budget.delta)}") from error
+            raise type(error)(f"{error}. {_ALL_THE_SAME.format(self.epsilon, budget.delta)}") from error
         self._fitted_with = self._parameters()
         self.schema_ = closed
         self.guarantee_ = replace(

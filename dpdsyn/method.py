@@ -10,6 +10,7 @@ and a synthesizer, and that the classifier labels the synthesizer's rows, is QUA
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any, Literal, Self, get_args
@@ -36,6 +37,11 @@ _PROBE = 20_000  # candidate rows on which the guide's class shares are held aga
 _AS_LIKELY = "argmax"  # labels that are not drawn, so that no odds bring their shares anywhere
 _LEAST = 1e-9  # that a class's probability counts as where odds are moved: a guide may be sure beyond all measure
 _LESSON = 60_000  # candidate rows that the guide is pretrained on
+LEFT_OUT = "nothing was learnt of the further target {}: it is no column of what is published, and no model can predict it"
+
+
+class TargetLeftOutWarning(UserWarning):
+    """A further target of which domain learning left nothing. The guarantee says so too, and may be published."""
 
 
 class GuidedSynthesizer(Synthesizer):
@@ -97,13 +103,20 @@ class GuidedSynthesizer(Synthesizer):
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         if schema.target is None:
             return "no target column to guide the synthesis"
-        unknown = [name for name in self.other_targets if name not in schema.features]
+        unknown = [name for name in self._others(schema) if name not in schema.features]
         return f"other_targets {', '.join(unknown)}: no feature column has that name" if unknown else None
+
+    def _others(self, schema: Schema) -> tuple[str, ...]:
+        """The further targets, but for those that domain learning has left out: it has spent budget, and the rest is served."""
+        gone = schema.ignore if any(column.is_learnt for column in schema.columns) else ()
+        return tuple(name for name in self.other_targets if name not in gone)
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
         schema = private.schema
-        source = self._source()
-        guide = guide_of(schema, self._settings(), self.other_targets)
+        source, others = self._source(), self._others(schema)
+        if gone := ", ".join(name for name in self.other_targets if name not in others):
+            warnings.warn(LEFT_OUT.format(gone), TargetLeftOutWarning, stacklevel=2)
+        guide = guide_of(schema, self._settings(), others)
         cap = self._cap(source, private.ledger.allowance)
 
         def plan(noise: float) -> Sequence[Spend]:
@@ -241,7 +254,7 @@ class GuidedSynthesizer(Synthesizer):
         source = self._source()
         self.source_schema_ = schema.select(self._columns(source, schema))
         self.source_ = restored(source, self.source_schema_, _part(state, "source."))
-        self.guide_ = guide_of(schema, self._settings(), self.other_targets).restore(_part(state, "guide."))
+        self.guide_ = guide_of(schema, self._settings(), self._others(schema)).restore(_part(state, "guide."))
         self.odds_ = np.asarray(state["odds"], dtype=np.float32)
         if self.odds_.shape != (self.guide_.classes,) or not (np.isfinite(self.odds_) & (self.odds_ > 0)).all():
             raise ValueError("the saved odds do not fit their schema")

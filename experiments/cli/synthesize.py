@@ -151,6 +151,7 @@ def synthesize(request: Request) -> int:
     from dpdsyn.accounting.cautions import WeakGuaranteeWarning, cautions, usual_delta
     from dpdsyn.api import SeededNoiseWarning
     from dpdsyn.mechanisms.row_count import RowCountWarning
+    from dpdsyn.method import LEFT_OUT, TargetLeftOutWarning
     from dpdsyn.privacy import Budget
     from dpdsyn.release import Release
     from dpdsyn.rules.published_rows import refuse_contradictions
@@ -183,6 +184,7 @@ def synthesize(request: Request) -> int:
         warnings.simplefilter("ignore", SeededNoiseWarning)
         warnings.simplefilter("ignore", WeakGuaranteeWarning)
         warnings.simplefilter("ignore", RowCountWarning)
+        warnings.simplefilter("ignore", TargetLeftOutWarning)
         try:
             model.fit(
                 table,
@@ -202,6 +204,8 @@ def synthesize(request: Request) -> int:
     if model.guarantee_.kind != "dp" and not schema.drafted:
         raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
     _caution(caution for caution in model.cautions if caution not in said)
+    if gone := ", ".join(name for name in request.other_targets if name not in model.schema_.names):
+        say(f"CAUTION: {LEFT_OUT.format(gone)}")
     rows = model.schema_.rows_public if request.rows is None else request.rows
     if kept is not None:
         model.save(kept)
@@ -264,10 +268,10 @@ def _note_open_target(request: Request, schema: Schema) -> None:
     targets = [name for name in (schema.target, *request.other_targets) if name in schema.names]
     if told := ", ".join(name for name in targets if schema[name].is_open):
         say(
-            f"note: what the targets hold is learnt ({told}). If nothing of one stands out of the noise, or one class alone of "
-            f"{schema.target}, nothing is published and the whole budget is spent. What may be known without the rows belongs in "
-            f"{request.schema} (categories, or bounds and bins): stop and state it. `dpdsyn doctor --schema {request.schema}` "
-            "says how many rows a class needs"
+            f"note: what the targets hold is learnt ({told}). If nothing of {schema.target} stands out of the noise, or one "
+            "class alone, nothing is published and the whole budget is spent; a further target is left out then. What may be "
+            f"known without the rows belongs in {request.schema} (categories, or bounds and bins): stop and state it. "
+            f"`dpdsyn doctor --schema {request.schema}` says how many rows a class needs"
         )
 
 

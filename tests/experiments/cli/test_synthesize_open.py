@@ -87,8 +87,10 @@ def test_a_csv_that_nobody_described_is_published_without_editing(tmp_path: Path
 def test_a_parquet_file_comes_back_in_its_own_types(tmp_path: Path, dpdsyn: Dpdsyn) -> None:
     table = write_parquet(tmp_path, 8000)
     call = drafted(table, dpdsyn)
-    done = dpdsyn(*call, "--output", "made.parquet", "--confirm-kinds", "--rows", "5000")
+    done = dpdsyn(*call, "--output", "made.parquet", "--confirm-kinds", "--rows", "5000", "--other-targets", "plan", "remarks")
     assert done.returncode == 0, done.stderr
+    assert "\nCAUTION: nothing was learnt of the further target remarks: it is no column of what is published" in done.stderr
+    assert "UserWarning" not in done.stderr and "TargetLeftOutWarning" not in done.stderr
     types, owners = pq.read_schema(tmp_path / "made.parquet"), pq.read_schema(table)
     assert types.names == [name for name in owners.names if name not in LEFT_OUT]
     for field in types:
