@@ -91,7 +91,7 @@ class ClippedCTGAN(WassersteinGAN):
     def _critic_gradient(self, private: PrivateTable, noise: float, random: torch.Generator) -> Callable[[], torch.Tensor]:
         import torch
 
-        from baselines.gans.networks import centred_clipped_sum, mean_gradient, one_hot, without_gradient
+        from baselines.gans.networks import RealRows, centred_clipped_sum, mean_gradient, without_gradient
 
         schema, critic, loss = private.schema, self.critic_, self._losses().real
         rate = self.rate(schema)
@@ -100,7 +100,7 @@ class ClippedCTGAN(WassersteinGAN):
             centre = mean_gradient(critic, without_gradient(self.generator_, self.batch, random), loss)
 
             def summed(batch: np.ndarray, clip: float) -> np.ndarray:
-                return centred_clipped_sum(critic, one_hot(batch, schema.sizes), loss, clip, centre).numpy()
+                return centred_clipped_sum(critic, RealRows.of(batch, schema.sizes), loss, clip, centre).numpy()
 
             return torch.from_numpy(private.noisy_sum(summed, rate, noise, self.clip)) / (rate * schema.rows_public)
 

@@ -100,9 +100,9 @@ class SequenceGAN(WassersteinGAN):
         """
         import torch
 
-        from baselines.gans.networks import one_hot, row_gradients, weighted_sum
+        from baselines.gans.networks import RealRows, row_gradients, weighted_sum
 
-        parts, norms = row_gradients(self.critic_, one_hot(batch, self.schema_.sizes), self._losses().real)
+        parts, norms = row_gradients(self.critic_, RealRows.of(batch, self.schema_.sizes), self._losses().real)
         weights = (1 / norms.clamp(min=1e-30)).clamp(max=1 / self.clip_) * math.sqrt(1 - _BIT**2)
         bits = ((norms > self.clip_).to(norms.dtype) * 2 - 1) * _BIT
         return torch.cat([weighted_sum(parts, weights), bits.sum()[None]]).numpy()

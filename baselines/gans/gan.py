@@ -60,7 +60,7 @@ class GAN(Synthesizer):
     that the mean of the generators on the way keeps at each update (free: it is post-processing); 0 for the last one.
     """
 
-    version = 2
+    version = 3
     batch: int
     epochs: float
     critic_steps: int
@@ -131,13 +131,13 @@ class GAN(Synthesizer):
         """A function that gives, at each call, the gradient on a new sample of real rows, noisy, and on generated ones."""
         import torch
 
-        from baselines.gans.networks import clipped_sum, one_hot, without_gradient
+        from baselines.gans.networks import RealRows, clipped_sum, without_gradient
 
         schema, critic, losses = private.schema, self.critic_, self._losses()
         rate = self.rate(schema)
 
         def summed(batch: np.ndarray, clip: float) -> np.ndarray:
-            return clipped_sum(critic, one_hot(batch, schema.sizes), losses.real, clip).numpy()
+            return clipped_sum(critic, RealRows.of(batch, schema.sizes), losses.real, clip).numpy()
 
         def gradient() -> torch.Tensor:
             real = torch.from_numpy(private.noisy_sum(summed, rate, noise, self.clip)) / (rate * schema.rows_public)

@@ -10,7 +10,7 @@ import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -31,6 +31,32 @@ def one_hot(encoded: np.ndarray, sizes: Sequence[int]) -> torch.Tensor:
     hot = torch.zeros(len(encoded), sum(sizes))
     index = encoded.astype(np.int64) + np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     return hot.scatter_(1, torch.from_numpy(index), 1.0)
+
+
+class RealRows(NamedTuple):
+    """Encoded rows for a critic: one-hot, shape (rows, sum(sizes)), and where each row's ones stand, shape (rows, columns)."""
+
+    hot: torch.Tensor
+    places: torch.Tensor
+
+    @classmethod
+    def of(cls, encoded: np.ndarray, sizes: Sequence[int]) -> RealRows:
+        """Of codes, shape (rows, columns)."""
+        places = encoded.astype(np.int64) + np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+        return cls(one_hot(encoded, sizes), torch.from_numpy(places))
+
+    def through(self, layer: nn.Linear) -> torch.Tensor:
+        """What the layer makes of each row, added up column by column, so that it is the same bits beside any other rows.
+
+        A product of matrices adds up in an order that hangs on how many rows there are. Where weights are held within bounds most
+        of them lie on the bound, sums of them are often 0 but for the order, and a leaky ReLU has a kink there: rows that are
+        neither added nor removed would change what they give.
+        """
+        table = layer.weight.T.contiguous()
+        total = torch.zeros(len(self.places), layer.out_features, dtype=table.dtype)
+        for place in self.places.unbind(dim=1):
+            total = total + table[place]
+        return total if layer.bias is None else total + layer.bias
 
 
 def gumbel(like: torch.Tensor, random: torch.Generator) -> torch.Tensor:
@@ -57,6 +83,9 @@ def linear(inputs: int, outputs: int, random: torch.Generator, deviation: float 
     if bias:
         nn.init.zeros_(layer.bias)
     return layer
+
+
+Rows = RealRows | torch.Tensor  # a critic's: of the table, or generated ones, shape (rows, sum(sizes))
 
 
 class Perceptron(nn.Module):
@@ -97,26 +126,38 @@ class RowGradients(NamedTuple):
         """The squared norm of each row's gradient."""
         return (self.given.square().sum(dim=1) + int(self.biased)) * self.errors.square().sum(dim=1)
 
+    def where(self, known: torch.Tensor) -> RowGradients:
+        """Zeros in place of rows that are not known, shape (rows,)."""
+        given, errors = (torch.where(known[:, None], part, 0) for part in (self.given, self.errors))
+        return RowGradients(given, errors, self.biased)
+
     def summed(self, weights: torch.Tensor) -> list[torch.Tensor]:
         """The sum over rows, each times its weight: of the weights, flat, and of the biases."""
         scaled = self.errors * weights[:, None]
         return [(scaled.T @ self.given).flatten()] + ([scaled.sum(dim=0)] if self.biased else [])
 
 
-def row_gradients(critic: Perceptron, rows: torch.Tensor, loss: Loss) -> tuple[list[RowGradients], torch.Tensor]:
+def row_gradients(critic: Perceptron, rows: Rows, loss: Loss) -> tuple[list[RowGradients], torch.Tensor]:
     """Each row's gradient of the loss of its score, layer by layer, and its norm, shape (rows,).
 
     No gradient of a single row is ever made: the norm of an outer product is the product of the norms (Goodfellow 2015,
-    "Efficient per-example gradient computations").
+    "Efficient per-example gradient computations"). Of real rows the first layer's kinks are where they are for each row alone;
+    those of a later layer hang on sums of numbers that lie on no grid, where a last bit moves a kink once in 10^15. A row whose
+    gradient has no finite norm counts for nothing.
     """
-    given, outputs = [rows.to(critic.dtype)], []
-    for layer in critic.layers:
-        outputs.append(layer(given[-1]))
+    first, *others = cast("list[nn.Linear]", list(critic.layers))
+    dense = rows.hot if isinstance(rows, RealRows) else rows
+    given = [dense.to(critic.dtype)]
+    outputs = [rows.through(first) if isinstance(rows, RealRows) else first(given[0])]
+    for layer in others:
         given.append(functional.leaky_relu(outputs[-1], critic.slope))
+        outputs.append(layer(given[-1]))
     errors = torch.autograd.grad(loss(outputs[-1][:, 0]).sum(), outputs)
-    layers = zip(given[:-1], errors, critic.layers, strict=True)
+    layers = zip(given, errors, critic.layers, strict=True)
     parts = [RowGradients(inputs.detach(), error, layer.bias is not None) for inputs, error, layer in layers]
-    return parts, torch.stack([part.squares() for part in parts]).sum(dim=0).sqrt()
+    squares = torch.stack([part.squares() for part in parts]).sum(dim=0)
+    known = torch.isfinite(squares)
+    return [part.where(known) for part in parts], torch.where(known, squares, 0).sqrt()
 
 
 def weighted_sum(parts: Sequence[RowGradients], weights: torch.Tensor) -> torch.Tensor:
@@ -124,7 +165,7 @@ def weighted_sum(parts: Sequence[RowGradients], weights: torch.Tensor) -> torch.
     return torch.cat([tensor for part in parts for tensor in part.summed(weights)])
 
 
-def clipped_sum(critic: Perceptron, rows: torch.Tensor, loss: Loss, clip: float) -> torch.Tensor:
+def clipped_sum(critic: Perceptron, rows: Rows, loss: Loss, clip: float) -> torch.Tensor:
     """Sum over rows of the gradient of the loss of a row's score, each scaled down to norm `clip`; zeros for no rows."""
     parts, norms = row_gradients(critic, rows, loss)
     return weighted_sum(parts, _scales(norms, clip))
@@ -136,9 +177,7 @@ def mean_gradient(critic: Perceptron, rows: torch.Tensor, loss: Loss) -> list[to
     return [part.errors.T @ part.given / len(rows) for part in parts]
 
 
-def centred_clipped_sum(
-    critic: Perceptron, rows: torch.Tensor, loss: Loss, clip: float, centre: Sequence[torch.Tensor]
-) -> torch.Tensor:
+def centred_clipped_sum(critic: Perceptron, rows: Rows, loss: Loss, clip: float, centre: Sequence[torch.Tensor]) -> torch.Tensor:
     """As `clipped_sum`, of what is left of each row's gradient when `centre` (as of `mean_gradient`) is taken off it."""
     parts, norms = row_gradients(critic, rows, loss)
     along = torch.stack([((part.given @ c.T) * part.errors).sum(dim=1) for part, c in zip(parts, centre, strict=True)]).sum(dim=0)

@@ -16,8 +16,9 @@ rounding moves a row's vector by e, the clip being 1. In a batch of n rows, answ
 n e beyond what is charged, and the slack of `noisy_sum` has room for 2^-14: for e of 10^-8 with 4,096 rows, of 10^-11 with two
 million. A smooth module of moderate weights needs some 10^-15; of one whose condition has no bound nothing is proved. A module
 with kinks (ReLU, max, abs) keeps to it only while no number of a row lies within rounding of a kink: there its gradient jumps.
-Where weights come out of noise that has a chance of about 10^-15 for each row, unit and step, which delta does not cover: use
-SiLU, softplus, tanh or GELU. A `forward` that raises, prints or keeps something for some rows only tells of them: mechanisms
+Where weights come out of noise that has a chance of about 10^-15 for each row, unit and step, which delta does not cover; where
+they lie on a grid or are held within a bound it is no chance, for many a sum is 0 but for its order. Use SiLU, softplus, tanh or
+GELU. A `forward` that raises, prints or keeps something for some rows only tells of them: mechanisms
 prevent mistakes, not malice.
 
 Random numbers come from the generator that is given, through a seed for torch: torch's global one is neither used nor moved.

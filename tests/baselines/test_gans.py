@@ -13,7 +13,7 @@ import torch
 
 from baselines.clipped_ctgan import ClippedCTGAN
 from baselines.dpwgan import DPWGAN
-from baselines.gans.gan import GAN, cross_entropy, wasserstein
+from baselines.gans.gan import GAN, WassersteinGAN, cross_entropy, wasserstein
 from baselines.gans.networks import (
     Perceptron,
     centred_clipped_sum,
@@ -29,6 +29,7 @@ from baselines.wdp_gan import SequenceGAN
 from dpdsyn.contract import toy_encoded, toy_schema
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import load
 from experiments.configuration import options, read_option
 
@@ -123,6 +124,50 @@ def test_sums_clipped_around_a_centre_equal_naive_ones(clip: float, rng: np.rand
     expected = (left * np.minimum(1, clip / norms)).sum(axis=0)
     assert centred_clipped_sum(critic, rows, wasserstein().real, clip, centre).numpy() == pytest.approx(expected, abs=2e-4)
     assert not centred_clipped_sum(critic, rows[:0], wasserstein().real, clip, centre).any()
+
+
+TEN = Schema.from_mapping(
+    {
+        "rows_public": 300,
+        "columns": {f"c{i}": {"kind": "categorical", "categories": list(range(2 + i % 4)), "other": False} for i in range(10)},
+    }
+)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in private_gans() if issubclass(kind, WassersteinGAN)])
+def test_a_row_gives_the_same_beside_any_others_where_weights_lie_on_their_bound(
+    kind: type[GAN], rng: np.random.Generator
+) -> None:
+    """Half of the hidden units' sums are then 0 but for the order in which they are added up, and a leaky ReLU bends there."""
+    rows = np.stack([rng.integers(size, size=300) for size in TEN.sizes], axis=1).astype(TEN.dtype)
+    gan, off, most = kind(epochs=1), [], []
+
+    class OnTheBound(PrivateTable):
+        def noisy_sum(self, function: Callable, rate: float, noise: float, clip: float, *more: object) -> np.ndarray:
+            with torch.no_grad():
+                for parameter in gan.critic_.parameters():
+                    ends = [0.0] if parameter.dim() == 1 else [-0.01, 0.01]  # biases are still at 0 in the first steps
+                    parameter.copy_(torch.from_numpy(rng.choice(ends, parameter.shape)))
+            for row in rows[:20]:
+                alone = function(row[None], clip)
+                for n in (3, 7, 63, 64):
+                    moved = function(np.repeat(row[None], n + 1, axis=0), clip) - function(np.repeat(row[None], n, axis=0), clip)
+                    off.append(np.linalg.norm(moved - alone))
+                    most.append(np.linalg.norm(moved) / clip)
+                among = function(np.concatenate([row[None], rows[20:83]]), clip) - function(rows[20:83], clip)
+                off.append(np.linalg.norm(among - alone))
+            return super().noisy_sum(function, rate, noise, clip, *more)
+
+    gan.fit(OnTheBound(rows, TEN, Ledger(Budget(1.0, 1e-6)), np.random.default_rng(0)), np.random.default_rng(1))
+    assert max(off) < 1e-9 and 0.1 < max(most) < 1 + 1e-9
+
+
+def test_a_row_without_a_finite_norm_adds_nothing() -> None:
+    critic = Perceptron((15, 8, 1), 0.02, torch.Generator().manual_seed(3))
+    rows = torch.ones(3, 15, dtype=torch.float32)
+    expected = clipped_sum(critic, rows[:2], wasserstein().real, 0.5)
+    rows[2] = float("inf")
+    assert torch.equal(clipped_sum(critic, rows, wasserstein().real, 0.5), expected)
 
 
 def test_the_sequence_gans_sum_is_that_of_clipped_gradients_and_counts_the_clipped_ones() -> None:

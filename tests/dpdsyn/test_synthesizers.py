@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import tomllib
 
 import networkx
 import numpy as np
 import pytest
+from builders.paths import ROOT
 
+from baselines.foreign.isolated import Isolated
 from baselines.marginal.marginals import (
     Measurement,
     estimate_total,
@@ -24,7 +27,8 @@ from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.schema import Schema
-from dpdsyn.synthesizer import ContractError, Synthesizer, draw
+from dpdsyn.synthesizer import GROUP, ContractError, Synthesizer, draw, load
+from experiments.configuration import options, read_option
 
 
 def fitted(synthesizer: Synthesizer, encoded: np.ndarray, schema: Schema, epsilon: float) -> tuple[Synthesizer, Ledger]:
@@ -196,3 +200,16 @@ def test_undeclared_categories_are_never_published() -> None:
     replaced = draw(Fixed(encoded), schema, 1000, np.random.default_rng(0))[:, 0]
     assert set(replaced) == set(range(other))
     assert math.isclose(np.bincount(replaced).min(), 250, abs_tol=60)
+
+
+def test_each_method_has_an_entry_point_by_which_it_can_be_a_source_of_candidates() -> None:
+    """Of the class that its configuration names, but for what runs in an environment of its own and has no class to itself."""
+    registered = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][GROUP]
+    classes = {load(path) for path in registered.values()}
+    targets = {name: load(read_option("synthesizer", name)["_target_"]) for name in options("synthesizer")}
+    assert [name for name, kind in targets.items() if kind not in classes] == [
+        name for name in targets if targets[name] is Isolated
+    ]
+    assert {name: load(path) for name, path in registered.items() if name in targets} == {
+        name: targets[name] for name in registered if name in targets
+    }
