@@ -85,7 +85,7 @@ def linear(inputs: int, outputs: int, random: torch.Generator, deviation: float 
     return layer
 
 
-Rows = RealRows | torch.Tensor  # a critic's: of the table, or generated ones, shape (rows, sum(sizes))
+Batch = RealRows | torch.Tensor  # what a critic sees: rows of the table, or generated ones, shape (rows, sum(sizes))
 
 
 class Perceptron(nn.Module):
@@ -137,7 +137,7 @@ class RowGradients(NamedTuple):
         return [(scaled.T @ self.given).flatten()] + ([scaled.sum(dim=0)] if self.biased else [])
 
 
-def row_gradients(critic: Perceptron, rows: Rows, loss: Loss) -> tuple[list[RowGradients], torch.Tensor]:
+def row_gradients(critic: Perceptron, rows: Batch, loss: Loss) -> tuple[list[RowGradients], torch.Tensor]:
     """Each row's gradient of the loss of its score, layer by layer, and its norm, shape (rows,).
 
     No gradient of a single row is ever made: the norm of an outer product is the product of the norms (Goodfellow 2015,
@@ -165,7 +165,7 @@ def weighted_sum(parts: Sequence[RowGradients], weights: torch.Tensor) -> torch.
     return torch.cat([tensor for part in parts for tensor in part.summed(weights)])
 
 
-def clipped_sum(critic: Perceptron, rows: Rows, loss: Loss, clip: float) -> torch.Tensor:
+def clipped_sum(critic: Perceptron, rows: Batch, loss: Loss, clip: float) -> torch.Tensor:
     """Sum over rows of the gradient of the loss of a row's score, each scaled down to norm `clip`; zeros for no rows."""
     parts, norms = row_gradients(critic, rows, loss)
     return weighted_sum(parts, _scales(norms, clip))
@@ -177,7 +177,7 @@ def mean_gradient(critic: Perceptron, rows: torch.Tensor, loss: Loss) -> list[to
     return [part.errors.T @ part.given / len(rows) for part in parts]
 
 
-def centred_clipped_sum(critic: Perceptron, rows: Rows, loss: Loss, clip: float, centre: Sequence[torch.Tensor]) -> torch.Tensor:
+def centred_clipped_sum(critic: Perceptron, rows: Batch, loss: Loss, clip: float, centre: Sequence[torch.Tensor]) -> torch.Tensor:
     """As `clipped_sum`, of what is left of each row's gradient when `centre` (as of `mean_gradient`) is taken off it."""
     parts, norms = row_gradients(critic, rows, loss)
     along = torch.stack([((part.given @ c.T) * part.errors).sum(dim=1) for part, c in zip(parts, centre, strict=True)]).sum(dim=0)
