@@ -67,12 +67,13 @@ class DPDSyn:
     not private against whoever knows it. Copies (pickle, joblib, deepcopy, forked processes) draw rows of their own,
     unless it is given.
 
-    After `fit`: `schema_`, `guarantee_`, and `row_count_`, the noisy number of rows, if the method knows one, and `evaluation_`,
-    if one was asked for. Parameters follow the conventions of scikit-learn.
+    After `fit`: `schema_`, `guarantee_`, and `row_count_`, the noisy number of rows, if the method knows one, `evaluation_`,
+    if one was asked for, and `noise_seeded_`: whether a seed tells the noise. Parameters follow the conventions of scikit-learn.
     """
 
     row_count_: RowCount | None = None  # which models of earlier versions do not have
     evaluation_: PrivateEvaluation | None = None
+    noise_seeded_: bool | None = None  # not known of models that earlier versions saved
 
     def __init__(
         self,
@@ -170,6 +171,7 @@ class DPDSyn:
             learnt=told(public, closed),
         )
         self.row_count_ = RowCount.of(self.method_, (public.max_rows_per_person or 1) / (1 - (hold_out or 0.0)))
+        self.noise_seeded_ = self.random_state is not None
         self._sampling, self._process, self._seeded_rows = sampling, os.getpid(), self.random_state is not None
         _warn(caution for caution in cautions(self.epsilon, budget.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
@@ -193,14 +195,12 @@ class DPDSyn:
         and shares that there are not.
         """
         schema = self._fitted().schema_
-        rows = schema.rows_public if n is None else n
-        if isinstance(rows, bool) or not isinstance(rows, int | np.integer) or rows < 0:
-            raise InputError(f"n is {n!r}; a whole number of rows, 0 or more, is needed")
+        rows = schema.rows_public if n is None else whole_number("n", n, least=0)
         if self._process != os.getpid():  # a process that was forked off this one has the same generator
             self._draw_afresh()
         if first_id is not None:
             self._published.next_id = whole_number("first_id", first_id, least=0)
-        return self._published.sample(int(rows), Conditions.of(given, balance), self._sampling)
+        return self._published.sample(rows, Conditions.of(given, balance), self._sampling)
 
     @property
     def tally(self) -> Tally:
@@ -248,7 +248,7 @@ class DPDSyn:
         another's by naming it.
         """
         meta, arrays = saved.read(Path(path))
-        try:
+        with saved.read_as(path):
             settings = dict(meta["parameters"]["guide"])
             if settings["module"] is not None and not str(settings["module"]).startswith("dpdsyn."):
                 if guide is None:
@@ -256,8 +256,6 @@ class DPDSyn:
                 settings["module"] = guide
             model = cls(**{**meta["parameters"], "guide": settings}, random_state=random_state)
             model._restore(meta, arrays)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
         model._begin_sampling()
         return model
 
@@ -269,6 +267,7 @@ class DPDSyn:
             "dependences": self._published.dependences(),
             "row_count": None if self.row_count_ is None else vars(self.row_count_),
             "evaluation": None if self.evaluation_ is None else self.evaluation_.to_mapping(),
+            "noise_seeded": self.noise_seeded_,
         }
 
     def _restore(self, meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -278,6 +277,7 @@ class DPDSyn:
         self.guarantee_ = Guarantee.from_mapping(meta["guarantee"])
         self.row_count_ = RowCount(**meta["row_count"]) if meta.get("row_count") else None
         self.evaluation_ = PrivateEvaluation.from_mapping(meta["evaluation"]) if meta.get("evaluation") else None
+        self.noise_seeded_ = meta.get("noise_seeded")
         self.method_ = cast(GuidedSynthesizer, merging.restored(self._method(), self.schema_, arrays))
         self._published = PublishedRows.restored(self.method_, self.schema_, meta.get("dependences") or {})
 

@@ -65,13 +65,11 @@ class Release(DPDSyn):
     def load(cls, path: str | Path, random_state: int | None = None, guide: Any = None) -> Release:
         """As `DPDSyn.load`, for what `save` of this class wrote, of methods of ours: a file runs no code of another's."""
         meta, arrays = saved.read(Path(path))
-        try:
+        with saved.read_as(path):
             model = cls(**meta["parameters"], random_state=random_state)
             if model.method.partition(".")[0] not in _OURS:
                 raise InputError(f"{path} is of {model.method}, which is no method of ours; fit it anew")
             model._restore(meta, arrays)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise InputError(f"{path} holds no model of this kind ({type(error).__name__}: {error})") from error
         model._begin_sampling()
         return model
 

@@ -8,6 +8,8 @@ import json
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,15 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return typed(meta), arrays
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise InputError(f"{path} holds values of a type that this version does not know ({error})") from error
+
+
+@contextmanager
+def read_as(path: str | Path) -> Iterator[None]:
+    """Make of errors of whoever takes what `read` gave an InputError: the file is of something else."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
 
 
 def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:

@@ -46,6 +46,8 @@ def sample(given: argparse.Namespace) -> int:
     rows = model.schema_.rows_public if given.rows is None else given.rows
     files.write(model, _method(model), rows, {})
     print("\n".join(files.told(model, rows)))
+    if model.noise_seeded_:
+        say("CAUTION: the noise of this model was seeded; whoever knows that seed can take it off. It is not for publishing")
     if given.seed is not None:
         say("note: whoever knows the seed and the model can draw these rows again")
     return 0

@@ -186,6 +186,7 @@ def test_a_saved_model_samples_the_same_distribution(candidates: str, people: pd
     model.save(tmp_path / "model.dpdsyn")
     loaded = DPDSyn.load(tmp_path / "model.dpdsyn")
     assert loaded.schema_ == model.schema_ and loaded.guarantee == model.guarantee
+    assert model.noise_seeded_ is loaded.noise_seeded_ is False
     assert loaded.candidates == candidates and loaded.guide["hidden"] == 8
     encoded = model.schema_.encode(people.head(200))[:, :-1]
     assert np.array_equal(loaded.method_.guide_.predict_proba(encoded), model.method_.guide_.predict_proba(encoded))
@@ -213,6 +214,8 @@ def altered(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
 
 def test_a_file_that_was_altered_or_is_none_is_refused(fitted: DPDSyn, tmp_path: Path) -> None:
     path = tmp_path / "model.dpdsyn"
+    fitted.save(path)
+    assert DPDSyn.load(path).noise_seeded_ is fitted.noise_seeded_ is True
 
     def flip(parts: dict[str, bytes]) -> None:
         own = "state.guide.parameters.npy"
@@ -326,7 +329,7 @@ def test_nothing_can_be_asked_of_what_was_not_fitted_nor_what_cannot_be(fitted: 
     with pytest.raises(FileError, match=r"cannot write /nowhere/model.dpdsyn \(No such file or directory\)"):
         fitted.save("/nowhere/model.dpdsyn")
     for n in (-1, 1.5, "many", True):
-        with pytest.raises(ValueError, match="a whole number of rows"):
+        with pytest.raises(ValueError, match="a whole number of at least 0"):
             fitted.sample(n)  # type: ignore[arg-type]
 
 

@@ -31,7 +31,7 @@ _CHUNK = 1_000_000  # rows sampled and written at once
 class ReleaseFiles:
     """output: the table; the others stand beside it. conditions: what rows are to be. first_id: where ids are numbered from.
 
-    seeded: whether noise or draws can be made again from a seed.
+    seeded: whether the rows can be drawn again from a seed; whether the noise can be is what the model says.
     """
 
     output: Path
@@ -98,14 +98,17 @@ class ReleaseFiles:
         """Public values only: what was configured, what the plan spends, and cautions, of the noisy count of the rows too."""
         from importlib.metadata import version
 
-        seeded = "SEEDED: not private against whoever knows the seed"
+        again = {"draws": "seeded: whoever knows the seed and the model can draw these rows again; no noise comes off by that"}
         return {
             **model.guarantee.to_mapping(),
             "program": f"dpdsyn {version('dpdsyn')}",
             "method": dict(method),
             "rows": rows,
             **kept_rules(model, self.conditions),
-            "noise": seeded if self.seeded else "operating system's entropy",
+            "noise": "SEEDED: not private against whoever knows the seed"
+            if model.noise_seeded_
+            else "operating system's entropy",
+            **(again if self.seeded and not model.noise_seeded_ else {}),
             "cautions": [caution.text for caution in model.cautions],
             **({} if model.evaluation_ is None else {"evaluation": model.evaluation_.to_mapping()}),
             "schema": model.schema_.to_mapping(),
