@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,12 +19,31 @@ def refuse_over(written: Iterable[tuple[str, Path]], kept: Mapping[str, Path]) -
     """Raise InputError if a file that is to be written is one of those that are to be kept, whatever names they go by.
 
     written, kept: paths and what the message calls them. Files are told apart by device and inode, so that symbolic and hard
-    links, another spelling, `..` and folders mounted twice are seen through.
+    links, another spelling, `..` and folders mounted twice are seen through. Of a folder that is kept, such as one of Parquet
+    files, whatever lies in it, or would lie in it, is a part.
     """
+    written = list(written)
     for name, path in written:
         for other, own in kept.items():
             if path.exists() and own.exists() and path.samefile(own):
                 raise InputError(f"{name} {path} is {other} itself; give another name")
+            if own.is_dir() and _lies_in(path, own):
+                raise InputError(f"{name} {path} lies in the folder {own}, which is {other}; give a name outside it")
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Whether the name, or what it is a link to, is in the folder or in one below it."""
+    above = {*path.resolve().parents, path.parent.resolve(), *path.parent.resolve().parents}
+    return any(one.exists() and one.samefile(folder) for one in above)
+
+
+def refuse_equal(written: Sequence[tuple[str, Path]]) -> None:
+    """Raise InputError if two files that are to be written are one. written: paths and what the message calls them."""
+    for position, (name, path) in enumerate(written):
+        for other, earlier in written[:position]:
+            same = path.exists() and earlier.exists() and path.samefile(earlier)
+            if same or path.resolve() == earlier.resolve():
+                raise InputError(f"{name} {path}: a file of this name is written already ({other}); give another one")
 
 
 def refuse_unwritable(path: Path) -> None:

@@ -6,11 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpdsyn.base.files import refuse_over
 from experiments.cli.parts.asked_rows import asks_for_rows, conditions
+from experiments.cli.parts.outputs import refuse_outputs
 from experiments.cli.parts.release_files import ReleaseFiles
 from experiments.console import say
-from experiments.data.errors import DataError
 
 if TYPE_CHECKING:
     from dpdsyn.api import DPDSyn
@@ -35,10 +34,7 @@ def sample(given: argparse.Namespace) -> int:
 
     files = ReleaseFiles(given.output, conditions(given), given.first_id, given.seed is not None)
     files.check(given.rows)
-    refuse_over([("--output", path) for path in files.all], {"the model": given.model})
-    for path in files.all:
-        if path.exists() and not given.overwrite:
-            raise DataError(f"{path} exists; name another file, or give --overwrite")
+    refuse_outputs(files.all, {"the model": given.model}, given.overwrite, "name another file, or give --overwrite")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeededNoiseWarning)
         model = _loaded(given.model, given.seed)

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpdsyn.base.checks import InputError
-from dpdsyn.base.files import refuse_over, refuse_unwritable
 from experiments.cli.parts.asked_rows import asks_for_rows, conditions
 from experiments.cli.parts.kept_model import model_file, nothing_lost, refuse_unlearnt
-from experiments.cli.parts.outputs import check_private_page
+from experiments.cli.parts.outputs import check_private_page, refuse_outputs
 from experiments.cli.parts.release_files import ReleaseFiles
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
-from experiments.data.errors import DataError
 from experiments.data.synthetic_file import Types, owners_types
 from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, chosen
 
@@ -215,7 +213,9 @@ def synthesize(request: Request) -> int:
         pages = request.files.write(model, described, rows, owners)
     print("\n".join(request.files.told(model, rows)))
     if kept is not None:
-        print(f"{kept}: the fitted model, which may be published too; `dpdsyn sample {kept}` draws more rows and spends nothing")
+        public = model.guarantee_.kind == "dp" and not model.noise_seeded_
+        may = "which may be published too" if public else "NOT FOR PUBLISHING, as the table is not"
+        print(f"{kept}: the fitted model, {may}; `dpdsyn sample {kept}` draws more rows and spends nothing")
     if request.private_page is not None:
         pages.write_private(request.private_page, request.output.name, lambda: _real(table, model.schema_))
         say(f"{request.private_page}: synthetic beside real, made of exact private rows; NOT FOR PUBLISHING")
@@ -240,18 +240,14 @@ def _workers(request: Request, pieces: bool) -> Workers | None:
 
 def _check_output(request: Request) -> None:
     request.files.check(request.rows)
-    check_private_page(request.private_page, request.files.all)
-    written: list[tuple[str, Path | None]] = [("--output", path) for path in request.files.all]
-    written += [("--private-page", request.private_page), ("--model", request.model)]
+    check_private_page(request.private_page, [path for _, path in request.files.all])
+    written = [*request.files.all, ("--private-page", request.private_page), ("--model", request.model)]
     _refuse_existing(request, [(option, path) for option, path in written if path is not None])
 
 
 def _refuse_existing(request: Request, written: Sequence[tuple[str, Path]]) -> None:
-    refuse_over(written, {"the private table": request.table, "the schema": request.schema})
-    for _, path in written:
-        if path.exists() and not request.overwrite:
-            raise DataError(f"{path} exists; a second release spends epsilon again. Give --overwrite if that is meant")
-        refuse_unwritable(path)
+    kept = {"the private table": request.table, "the schema": request.schema}
+    refuse_outputs(written, kept, request.overwrite, "a second release spends epsilon again. Give --overwrite if that is meant")
 
 
 def _note_texts(request: Request, schema: Schema, owners: Mapping[str, pa.DataType]) -> None:

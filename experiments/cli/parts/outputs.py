@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dpdsyn.base.files import refuse_equal, refuse_over, refuse_unwritable
 from experiments.data.errors import DataError
 
 
 def beside(output: Path, ending: str) -> Path:
     """Where a file stands that goes with the table: made.html beside made.csv, and beside made.csv.gz."""
     return output.with_name(output.name.removesuffix(".gz").rpartition(".")[0] + ending)
+
+
+def refuse_outputs(written: Sequence[tuple[str, Path]], kept: Mapping[str, Path], overwrite: bool, why: str) -> None:
+    """Raise InputError or DataError, before anything is read, for files that cannot be written, each under a name of its own.
+
+    written, kept: as `refuse_over` has them. why: what is to be said of one that is there already.
+    """
+    refuse_over(written, kept)
+    refuse_equal(written)
+    for _, path in written:
+        if path.exists() and not overwrite:
+            raise DataError(f"{path} exists; {why}")
+        refuse_unwritable(path)
 
 
 def check_private_page(page: Path | None, others: Sequence[Path]) -> None:

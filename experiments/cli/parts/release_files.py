@@ -48,8 +48,9 @@ class ReleaseFiles:
         return beside(self.output, ".html")
 
     @property
-    def all(self) -> list[Path]:
-        return [self.output, self.statement, self.page]
+    def all(self) -> list[tuple[str, Path]]:
+        """With what messages call them."""
+        return [("--output", self.output), ("the statement", self.statement), ("the page", self.page)]
 
     def check(self, rows: int | None) -> None:
         """Raise DataError or InputError for a name or number of rows that cannot be meant."""

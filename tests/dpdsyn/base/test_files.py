@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dpdsyn.base.checks import InputError
-from dpdsyn.base.files import refuse_over, refuse_unwritable
+from dpdsyn.base.files import refuse_equal, refuse_over, refuse_unwritable
 
 NAMES: dict[str, Callable[[Path], Path]] = {
     "itself": lambda own: own,
@@ -54,3 +54,33 @@ def test_what_cannot_be_written_is_said_before_anything_is_spent(tmp_path: Path,
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     with pytest.raises(InputError, match="nothing can be written to"):
         refuse_unwritable(tmp_path / "new.csv")
+
+
+@pytest.mark.parametrize("way", ["a.parquet", "new.csv", "deep/new.csv", "../here/new.csv", "../pointed.csv", "out.csv"])
+def test_whatever_lies_in_a_folder_that_is_kept_is_a_part_of_it(way: str, tmp_path: Path) -> None:
+    table = tmp_path / "parts"
+    (table / "deep").mkdir(parents=True)
+    (table / "a.parquet").write_text("x")
+    (tmp_path / "here").symlink_to(table)
+    (tmp_path / "pointed.csv").symlink_to(table / "b.csv")
+    (table / "out.csv").symlink_to(tmp_path / "out.csv")
+    for folder in (table, tmp_path / "here"):
+        with pytest.raises(
+            InputError, match=r"^--output .* lies in the folder .*, which is the private table; give a name outside"
+        ):
+            refuse_over(iter([("--output", table / way)]), {"the schema": tmp_path / "absent", "the private table": folder})
+        refuse_over([("--output", tmp_path / "parts.csv"), ("--output", tmp_path / "nowhere" / "x")], {"the table": folder})
+
+
+def test_two_files_that_are_written_do_not_have_one_name(tmp_path: Path) -> None:
+    own = tmp_path / "made.csv"
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "here").symlink_to(tmp_path)
+    refuse_equal([("--output", own), ("the page", tmp_path / "made.html"), ("--model", tmp_path / "sub" / "made.csv")])
+    for other in (own, tmp_path / "sub" / ".." / "made.csv", tmp_path / "here" / "made.csv"):
+        with pytest.raises(InputError, match=r"^--model .* is written already \(--output\)"):
+            refuse_equal([("--output", own), ("--model", other)])
+    own.write_text("x")
+    linked(own, os.link)
+    with pytest.raises(InputError, match="is written already"):
+        refuse_equal([("--output", own), ("--model", tmp_path / "other made.csv")])

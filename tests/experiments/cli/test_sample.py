@@ -67,3 +67,52 @@ def test_draws_that_repeat_do_not_make_a_model_s_noise_a_seeded_one(capsys: pyte
     saved.write(Path("old.dpdsyn"), {name: value for name, value in meta.items() if name != "noise_seeded"}, arrays)
     assert Release.load("old.dpdsyn").noise_seeded_ is None
     assert main(["sample", "old.dpdsyn", "--output", "m3.csv"]) == 0 and statement("m3")["noise"] == OWN
+
+
+def test_a_model_is_announced_as_publishable_only_where_the_table_is(capsys: pytest.CaptureFixture) -> None:
+    keep = ["--output", "m.csv", "--model", "m.dpdsyn", "--overwrite"]
+    for extra, public in (([], True), (["--seed", "1"], False), (["--draft"], False)):
+        Path("p.yaml").write_text("drafted: true\n" * ("--draft" in extra) + SCHEMA)
+        assert main([*CALL, *keep, *extra]) == 0
+        told = capsys.readouterr().out
+        assert ("m.dpdsyn: the fitted model, which may be published too" in told) == public
+        assert ("m.dpdsyn: the fitted model, NOT FOR PUBLISHING" in told) != public
+
+
+@pytest.mark.parametrize("other", ["m.csv", "m.html", "m.privacy.json", "own.html", "sub/../m.csv"])
+def test_no_two_files_of_a_release_have_one_name(other: str, folder: Path, capsys: pytest.CaptureFixture) -> None:
+    (folder / "sub").mkdir()
+    before = sorted(folder.rglob("*"))
+    for extra in ([], ["--overwrite"]):
+        assert main([*CALL, "--output", "m.csv", "--private-page", "own.html", "--model", other, *extra]) == 2
+        told = capsys.readouterr().err
+        assert f"--model {other}: a file of this name is written already" in told and "reading" not in told
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_nothing_is_written_into_a_folder_that_is_the_private_table(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    (folder / "parts").mkdir()
+    pd.read_csv("p.csv").to_parquet("parts/a.parquet", index=False)
+    (folder / "here").symlink_to(folder / "parts")
+    held = {path: path.read_bytes() for path in (folder / "parts").iterdir()}
+    call = ["synthesize", "parts", *CALL[2:], "--output"]
+    for extra in (
+        ["parts/a.parquet", "--overwrite"],
+        ["parts/b.csv"],
+        ["here/b.csv"],
+        ["m.csv", "--model", "parts/m.dpdsyn"],
+        ["m.csv", "--private-page", "parts/../here/own.html"],
+    ):
+        assert main([*call, *extra]) == 2
+        told = capsys.readouterr().err
+        assert "lies in the folder parts, which is the private table" in told and "reading" not in told
+    assert {path: path.read_bytes() for path in (folder / "parts").iterdir()} == held
+
+
+def test_all_files_are_looked_at_before_one_is_replaced(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main([*CALL, "--output", "m.csv", "--model", "m.dpdsyn"]) == 0
+    before = Path("m.privacy.json").read_bytes()
+    Path("m.html").unlink()
+    (folder / "m.html").mkdir()
+    assert main(["sample", "m.dpdsyn", "--output", "m.csv", "--overwrite"]) == 2
+    assert "m.html is a folder" in capsys.readouterr().err and Path("m.privacy.json").read_bytes() == before
