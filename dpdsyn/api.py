@@ -37,7 +37,7 @@ from dpdsyn.quality import private_evaluation
 from dpdsyn.quality.private_evaluation import PrivateEvaluation
 from dpdsyn.rows import Rows
 from dpdsyn.rules.conditions import Conditions
-from dpdsyn.rules.made_columns import far_first
+from dpdsyn.rules.made_columns import far_first, numbered
 from dpdsyn.rules.published_rows import PublishedRows, Tally, refuse_contradictions
 from dpdsyn.schema import Schema
 from dpdsyn.tables.frames import as_pandas
@@ -198,8 +198,8 @@ class DPDSyn:
         rows = schema.rows_public if n is None else whole_number("n", n, least=0)
         if self._process != os.getpid():  # a process that was forked off this one has the same generator
             self._draw_afresh()
-        if first_id is not None:
-            self._published.next_id = whole_number("first_id", first_id, least=0)
+        first = self._published.next_id if first_id is None else first_id
+        self._published.next_id = numbered("first_id", first, rows)
         return self._published.sample(rows, Conditions.of(given, balance), self._sampling)
 
     @property

@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpdsyn.base.checks import InputError, whole_number
 from dpdsyn.reading.schema_values import SchemaError, refuse_unknown
 from dpdsyn.reading.spelling import check_written, plain_number, written_of
 
 KEYS = {"kind", "pattern", "constant", "written"}
 UUID = "{uuid}"
+_LAST = 2**63 - 1
 _PATTERN = re.compile(r"[^{}]*(\{uuid\}|\{(?::(?:0?[1-9]\d?)?d)?\})[^{}]*")
 
 
@@ -86,6 +88,16 @@ class MadeColumn:
         else:
             texts = [self.pattern.format(number) for number in numbers.tolist()]
         return pd.Series(texts, name=self.name, dtype=object)
+
+
+def numbered(name: str, first: Any, rows: int) -> int:
+    """The first number, if so many rows can be numbered from it on. Raises InputError where not. name: for the message."""
+    number = whole_number(name, first, least=0)
+    if number + rows > _LAST:
+        raise InputError(
+            f"{name} is {number}; with {rows:,} rows ids would go beyond {_LAST}, the largest number that one can be"
+        )
+    return number
 
 
 def far_first(rng: np.random.Generator) -> int:

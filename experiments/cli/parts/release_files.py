@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from experiments.page.release_pages import Pages
 
 _CHUNK = 1_000_000  # rows sampled and written at once
+_MANY = 10**12  # more than there are where they are not stated; the schema's number of rows may have to be learnt
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class ReleaseFiles:
         refuse_unwritable(self.output)
         if rows is not None and rows < 1:
             raise InputError(f"--rows is {rows}; a whole number of at least 1 is needed")
+        if self.first_id is not None:
+            from dpdsyn.rules.made_columns import numbered
+
+            numbered("--first-id", self.first_id, _MANY if rows is None else rows)
 
     def write(self, model: DPDSyn, method: Mapping[str, Any], rows: int, owners: Mapping[str, pa.DataType]) -> Pages:
         """Sample and write. method: name and settings, for the statement. owners: types that columns of a Parquet file are to

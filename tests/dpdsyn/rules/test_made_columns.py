@@ -60,8 +60,12 @@ def test_no_two_samples_of_a_model_have_ids_in_common_unless_a_seed_makes_them(t
     assert samples[0].iloc[0] == "C0001" and samples[6].iloc[0] == "C0031", "the model itself counts on"
     assert pd.concat(samples[:-1]).is_unique and list(samples[-1]) == list(samples[-3])
     assert list(models[4].sample(2, first_id=7)["made"]) == ["C0007", "C0008"] and list(models[4].sample(1)["made"]) == ["C0009"]
-    with pytest.raises(InputError, match="first_id"):
-        model.sample(2, first_id=-1)
+    for first, rows in ((-1, 2), (2**63 - 2, 2), (2**63, 0), (1.5, 2), (5, 2**63)):
+        with pytest.raises(InputError, match="first_id"):
+            model.sample(rows, first_id=first)  # type: ignore[arg-type]
+    assert list(model.sample(2, first_id=2**63 - 3)["made"]) == [f"C{2**63 - 3}", f"C{2**63 - 2}"]
+    with pytest.raises(InputError, match="first_id is 9223372036854775807"):
+        model.sample(2)
 
 
 @pytest.mark.parametrize("value", ["DE", 3, 2.5, True, None])

@@ -116,3 +116,13 @@ def test_all_files_are_looked_at_before_one_is_replaced(folder: Path, capsys: py
     (folder / "m.html").mkdir()
     assert main(["sample", "m.dpdsyn", "--output", "m.csv", "--overwrite"]) == 2
     assert "m.html is a folder" in capsys.readouterr().err and Path("m.privacy.json").read_bytes() == before
+
+
+def test_numbers_of_ids_are_looked_at_before_anything_is_read(capsys: pytest.CaptureFixture) -> None:
+    for number in ("-3", str(2**63 - 40), str(2**64)):
+        for call in ([*CALL, "--output", "m.csv"], ["sample", "absent.dpdsyn", "--rows", "40", "--output", "m.csv"]):
+            assert main([*call, "--first-id", number]) == 2
+            told = capsys.readouterr().err
+            assert f"dpdsyn: --first-id is {number}; " in told and "reading" not in told
+    assert main([*CALL, "--output", "m.csv", "--first-id", str(2**63 - 41)]) == 0
+    assert pd.read_csv("m.csv")["key"].iloc[-1] == 2**63 - 2
