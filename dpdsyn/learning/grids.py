@@ -16,13 +16,13 @@ import pandas as pd
 from dpdsyn.reading.cells import RESOLUTIONS
 from dpdsyn.reading.column import MOST_DECIMALS, Column
 from dpdsyn.reading.pieces import units_of
+from dpdsyn.reading.reach import YEARS
 
 LOWEST, HIGHEST = -40, 52  # exponents of two of the magnitudes that are told apart
 MOST_CELLS = 1 << 20  # of a grid of values
 FEW_CELLS = 256  # for which one resolution is enough
 OCTAVES = 4  # in which most numbers of a column lie
 EXACT = 1 << 16  # units on either side of 0 that keep cells of their own where there are too many units for all to have one
-YEARS = (1800, 2200)  # that dates are looked for in
 
 
 class Grid(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from dpdsyn.reading.grain import uniform
 from dpdsyn.reading.listed import Listed, plain
 from dpdsyn.reading.numerals import numeral
 from dpdsyn.reading.pieces import Pieces, units_of, values_of
-from dpdsyn.reading.schema_values import SchemaError, floats, is_whole, pieces, refuse_unknown, shortened, truth
+from dpdsyn.reading.reach import finite, reach
+from dpdsyn.reading.schema_values import SchemaError, check_cuts, floats, is_whole, pieces, refuse_unknown, shortened, truth
 from dpdsyn.reading.spelling import check_written, plain_number, written_of
 from dpdsyn.reading.times_of_day import bounds_of, ends, resolution_of, written
 
@@ -84,7 +84,7 @@ class Column:
             raise SchemaError(f"{where}: format is {self.format!r}; it is a text such as %d.%m.%Y and belongs to date columns")
         if self.unlearnt is not None and self.unlearnt not in UNLEARNT:
             raise SchemaError(f"{where}: unlearnt is {self.unlearnt!r}; accepted: {', '.join(UNLEARNT)}, or left out")
-        if self.resolution is not None and (self.kind != "date" or self.resolution not in RESOLUTIONS):
+        if self.resolution is not None and (self.kind != "date" or self.resolution not in list(RESOLUTIONS)):
             raise SchemaError(
                 f"{where}: resolution is {self.resolution!r}; accepted for dates: {', '.join(RESOLUTIONS)}, or left out"
             )
@@ -177,17 +177,7 @@ class Column:
         if self.bounds is not None or self.bins or self.scale != "linear":
             raise SchemaError(f"{where}: bounds, bins and scale belong to integer, real and date columns")
         if self.cut_at:
-            self._check_cuts(where, texts)
-
-    def _check_cuts(self, where: str, texts: list[str]) -> None:
-        if any(low >= high for low, high in pairwise(self.cut_at)) or not np.isfinite(self.cut_at).all():
-            raise SchemaError(f"{where}: cut_at is {list(self.cut_at)}; rising numbers are needed")
-        if len(self.cut_at) != len(texts) - 1 or self.other:
-            raise SchemaError(
-                f"{where}: {len(self.cut_at)} cuts make {len(self.cut_at) + 1} classes and no `other`; given are {len(texts)}"
-            )
-        if not all(np.isnan(number(text)) for text in texts):
-            raise SchemaError(f"{where}: classes cut out of a number need names that are no numbers")
+            check_cuts(where, self.cut_at, texts, self.other)
 
     def _check_bounds(self, where: str) -> None:
         if self.categories or self.other or self.cut_at:
@@ -291,7 +281,7 @@ class Column:
         return self.held(cells)[0]
 
     def held(self, cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        """As `read`, and whether each cell lies outside the bounds, shape (rows,), bool."""
+        """As `read`, and whether each cell lies outside the bounds, or beyond `reach` without any, shape (rows,), bool."""
         if self.ordered:
             found = self.found(cells)
             if self.is_open:
@@ -302,7 +292,7 @@ class Column:
                 codes = np.clip(np.searchsorted(self.edges, found.values, side="right") - 1, 0, self.bins - 1)
             codes[np.isnan(found.values)] = UNREADABLE
             codes[found.absent] = ABSENT
-            low, high = self.ends
+            low, high = self.ends if self.bounds else self.reach
             return codes[found.positions], ((found.values < low) | (found.values > high))[found.positions]
         listed = Listed(self.categories)
         unknown = (UNREADABLE if self.other_code is None else self.other_code) if self.categories else 0
@@ -323,10 +313,19 @@ class Column:
             return -np.inf, np.inf
         return ends(self.kind, self.bounds, RESOLUTIONS[self.resolution or "day"], self.format)
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The lowest and the highest of what `found` gives that is told apart where no bounds are stated."""
+        return reach(self.kind, self.decimals or 0, RESOLUTIONS[self.resolution or "day"], self.format)
+
     def found(self, cells: pd.Series) -> Different:
-        """What the cells of a column of numbers or dates say: numbers, days, or parts of days where it is read so finely."""
+        """What the cells of a column of numbers or dates say: numbers, days, or parts of days where it is read so finely.
+
+        Infinite numbers are none where no bounds are stated.
+        """
         if self.kind != "date":
-            return numbers(cells)
+            found = numbers(cells)
+            return found if self.bounds else replace(found, values=finite(found.values))
         if self.resolution in (None, "day"):
             return days(cells, self.format)
         found = moments(cells, self.format)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from dpdsyn.base.checks import InputError
+from dpdsyn.reading.cells import number
 from dpdsyn.reading.pieces import Pieces
 
 
@@ -50,9 +52,9 @@ def on_one_line(text: str) -> str:
     return text if text.isprintable() else repr(text)[1:-1]
 
 
-def is_whole(number: Any, least: int, most: int) -> bool:
+def is_whole(value: Any, least: int, most: int) -> bool:
     """Whether it is a whole number in this range."""
-    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def pieces(name: str, given: Any) -> Pieces | None:
@@ -83,6 +85,16 @@ def _days(name: str, given: Any) -> list[int]:
 def floats(name: str, key: str, given: Any) -> tuple[float, ...]:
     """A list of numbers. Raises SchemaError for anything else."""
     try:
-        return tuple(float(number) for number in given)
+        return tuple(map(float, given))
     except (TypeError, ValueError, OverflowError):
         raise SchemaError(f"column {name!r}: {key} is {given!r}; a list of numbers is needed") from None
+
+
+def check_cuts(where: str, cut_at: tuple[float, ...], classes: list[str], other: bool) -> None:
+    """Raise SchemaError unless the cuts rise and make these classes, whose names are no numbers, and no `other`."""
+    if any(low >= high for low, high in pairwise(cut_at)) or not np.isfinite(cut_at).all():
+        raise SchemaError(f"{where}: cut_at is {list(cut_at)}; rising numbers are needed")
+    if len(cut_at) != len(classes) - 1 or other:
+        raise SchemaError(f"{where}: {len(cut_at)} cuts make {len(cut_at) + 1} classes and no `other`; given are {len(classes)}")
+    if not all(np.isnan(number(text)) for text in classes):
+        raise SchemaError(f"{where}: classes cut out of a number need names that are no numbers")

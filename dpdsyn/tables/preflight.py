@@ -19,11 +19,12 @@ from dpdsyn.mechanisms.contribution_bounding import whose
 from dpdsyn.reading.cells import each
 from dpdsyn.reading.column import ABSENT, UNREADABLE, Column, SchemaError
 from dpdsyn.schema import Schema
-from dpdsyn.tables.complaints import complaint
+from dpdsyn.tables.complaints import beyond, complaint
 from dpdsyn.tables.raw_rules import applied, broken, misspelt
 from dpdsyn.tables.sentinels import Sentinel, Sentinels
 
 OFTEN = 0.05  # a larger share of cells that are not what the schema says is worth a word
+_BEYOND = 0.01  # a larger share of cells beyond what is learnt would make all others coarse
 _LEAST_ROWS = 2
 _LONGEST_CELL = 60  # characters
 _NOBODY = "no person is named; name one or drop the row"
@@ -31,6 +32,7 @@ _SEVERAL = "an id of 2^53 or more in floating point may be several people's; rea
 _SAID = {
     "undeclared": "are in no category and become `other`",
     "clipped": "lie outside its bounds and are clipped",
+    "beyond": "lie beyond what is learnt without bounds and are clipped; others come out coarse where such cells stand out",
     "missing": "are missing",
     "blurred": "are numbers of 2^53 or more in floating point, which ids lose digits in; read the column as text",
 }
@@ -53,7 +55,8 @@ class BrokenRuleWarning(PreflightWarning):
 class Fault:
     """Cells of one column that contradict the schema in one way.
 
-    kind: `missing`, `unreadable`, `person` or `nothing` (no cell is what the schema says). cells: how many. row: the first,
+    kind: `missing`, `unreadable`, `person`, `nothing` (no cell is what the schema says) or `beyond` (many lie beyond what is
+    learnt of a column without bounds). cells: how many. row: the first,
     from 0. saying: the sentence on it, with `{}` where the cell stands. cell: the first one's text, which is shown only where
     its owner asks.
     """
@@ -91,8 +94,8 @@ class PreflightError(SchemaError):
 class Share:
     """Cells of one column that the schema has a rule for, of which there should be few.
 
-    kind: `undeclared`, `clipped`, `missing` or `blurred`. cells: how many; of: how many the column has. then: what becomes of
-    them, where that depends on the column.
+    kind: `undeclared`, `clipped`, `beyond`, `missing` or `blurred`. cells: how many; of: how many the column has. then:
+    what becomes of them, where that depends on the column.
     """
 
     column: str
@@ -104,19 +107,19 @@ class Share:
     @property
     def told(self) -> str:
         """For the owner, in one sentence."""
-        return f"column {self.column!r}: {self.cells / self.of:.0%} of cells {_SAID[self.kind]}{self.then}"
+        return f"column {self.column!r}: {_share(self.cells, self.of)} of cells {_SAID[self.kind]}{self.then}"
 
 
 @dataclass(frozen=True)
 class Report:
     """What a preflight finds. rows: of the table; usable: those left after the rules for missing cells and persons.
 
-    faults: what is refused. nothing: columns of which no cell is what the schema says, which are refused where all rows are at
-    hand. shares: of all columns how many cells are undeclared, clipped, missing or blurred, where there are some. broken: how
-    many rows break each rule of the schema, by its words. common: how many cells of each column that is not open share the code
-    that most of them have. applied: in how many rows the conditions of each rule hold that has some; misspelt: those that hold in
-    none, maybe for a category that is written otherwise. sentinels: of columns of numbers those that look like codes for missing
-    cells.
+    faults: what is refused. nothing: columns of which no cell is what the schema says, or many lie beyond what is learnt, which
+    are refused where all rows are at hand. shares: of all columns how many cells are undeclared, clipped, beyond, missing or
+    blurred, where there are some. broken: how many rows break each rule of the schema, by its words. common: how many cells of
+    each column that is not open share the code that most of them have. applied: in how many rows the conditions of each rule hold
+    that has some; misspelt: those that hold in none, maybe for a category that is written otherwise. sentinels: of columns of
+    numbers those that look like codes for missing cells.
     """
 
     faults: tuple[Fault, ...]
@@ -150,7 +153,7 @@ class Report:
     @property
     def often(self) -> tuple[Share, ...]:
         """The shares that are worth a word."""
-        return tuple(share for share in self.shares if share.kind == "blurred" or share.cells > OFTEN * share.of)
+        return tuple(share for share in self.shares if share.kind in ("blurred", "beyond") or share.cells > OFTEN * share.of)
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -244,21 +247,25 @@ class _Counted:
 
     def __init__(self, column: Column) -> None:
         self._column = column
-        self._cells = {"undeclared": 0, "clipped": 0, "missing": 0, "blurred": 0}
+        self._cells = {"undeclared": 0, "clipped": 0, "beyond": 0, "missing": 0, "blurred": 0}
         self._codes = np.zeros(column.size, dtype=np.int64)
         self._first: tuple[int, str] | None = None  # row and cell of the first one that is not missing
+        self._far: tuple[int, str] | None = None  # of the first one beyond
 
     def add(self, cells: pd.Series, codes: np.ndarray, outside: np.ndarray, before: int) -> None:
         if not self._column.is_open:
             self._codes += np.bincount(codes[codes >= 0], minlength=self._column.size)
         other = self._column.other_code if not self._column.is_open else None
         self._cells["undeclared"] += 0 if other is None else int((codes == other).sum())
-        self._cells["clipped"] += int(outside.sum())
+        self._cells["clipped" if self._column.bounds else "beyond"] += int(outside.sum())
         self._cells["missing"] += int((codes == ABSENT).sum())
         self._cells["blurred"] += 0 if self._column.ordered else _blurred(cells, self._column)
         if self._first is None and (present := codes != ABSENT).any():
             row = int(present.argmax())
             self._first = before + row, _text(cells.iloc[row])
+        if self._far is None and not self._column.bounds and outside.any():
+            row = int(outside.argmax())
+            self._far = before + row, _text(cells.iloc[row])
 
     @property
     def common(self) -> int:
@@ -266,7 +273,7 @@ class _Counted:
         return int(self._codes.max(initial=0))
 
     def nothing(self, rows: int) -> Fault | None:
-        """The fault that no cell is what the schema says, if so it is."""
+        """The fault that no cell is what the schema says, or that many are beyond what is learnt, if so it is."""
         present = rows - self._cells["missing"]
         if rows < _LEAST_ROWS:  # which is refused for that
             return None
@@ -276,6 +283,9 @@ class _Counted:
             if self._first is not None and self._cells[kind] == present:
                 row, cell = self._first
                 return Fault(self._column.name, "nothing", present, row, _NONE[kind].format(f"{present:,}"), cell)
+        if self._far is not None and self._cells["beyond"] > _BEYOND * present:
+            row, cell = self._far
+            return Fault(self._column.name, "beyond", self._cells["beyond"], row, beyond(self._column, "{}"), cell)
         return None
 
     def shares(self, rows: int) -> list[Share]:
@@ -290,6 +300,11 @@ class _Counted:
     def _then(self) -> str:
         rules = {"drop": ", and their rows are left out", "own_code": ", which is a value of its own"}
         return rules.get(self._column.missing or "", "")
+
+
+def _share(cells: int, of: int) -> str:
+    """A share in per cent; of few cells it is not 0%."""
+    return f"{100 * cells / of:.0f}%" if 100 * cells >= of else f"{100 * cells / of:.1g}%"
 
 
 def _blurred(cells: pd.Series, column: Column) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -74,13 +75,19 @@ def test_codes_of_magnitudes_rise_with_numbers_and_their_ends_hold_them(numbers:
         (2.0**-40, 1),
         (2.0**-41, 0),
         (1e308, 93),
-        (math.inf, 93),
-        (-math.inf, -93),
+        (-1e308, -93),
     ],
 )
 def test_magnitudes_of_known_numbers(number: float, power: int) -> None:
     grid = Magnitudes(REAL)
     assert codes(grid, [number]) == [grid.powers + power]
+
+
+def test_infinite_numbers_say_nothing_where_no_bounds_are_stated_that_they_could_be_clipped_to() -> None:
+    cells = [math.inf, -math.inf, 1.0, "1e400"]
+    assert codes(Magnitudes(REAL), cells) == [Magnitudes(REAL).size - 1] * 2 + [94 + 40] + [Magnitudes(REAL).size - 1]
+    bounded = Values.between(replace(REAL, bounds=(0.0, 2.0), decimals=0), 0, 2)
+    assert codes(bounded, cells) == [2, 0, 1, 2]
 
 
 @given(st.decimals(min_value=-(10**6), max_value=10**6, places=6))
@@ -90,11 +97,10 @@ def test_decimals_are_those_that_a_number_is_written_with(number: Decimal) -> No
 
 
 def test_numbers_of_more_decimals_than_are_told_apart_have_the_last_code_but_one() -> None:
-    assert codes(Decimals(REAL), [1 / 3, 0.1 + 0.2, math.pi, math.inf, 1e300, None]) == [
+    assert codes(Decimals(REAL), [1 / 3, 0.1 + 0.2, math.pi, 1e300, math.inf, None]) == [
         *[MOST_DECIMALS + 1] * 3,
         0,
-        0,
-        MOST_DECIMALS + 2,
+        *[MOST_DECIMALS + 2] * 2,
     ]
 
 

@@ -174,3 +174,36 @@ def test_a_condition_that_never_holds_is_told_of_where_nobody_lists_the_category
     report = preflight(table, schema)
     assert report.applied == {rules[0]: 0 if said else 5, rules[1]: 0} and report.broken[rules[1]] == 0
     assert any("its condition holds in no row" in line for line in report.broken_rules) == (said and not categories)
+
+
+FAR = {
+    "coarse": ({"kind": "real", "decimals": 10}, [1_000_000.5, 12.25], r"beyond 900,720, up to.*state fewer decimals"),
+    "huge": ({"kind": "real"}, [1e300, 0.5], r"beyond 9,007,199,254,740,992, up to.*as missing, else state `bounds`"),
+    "ids": ({"kind": "integer"}, [2**63 - 1, 5], r"beyond 9,007,199,254,740,992.*if all of them are ids, put the column under"),
+    "end": ({"kind": "date"}, ["9999-12-31", "2024-02-29"], r"outside the years 1800 to 2199.*as missing, else state `bounds`"),
+    "old": ({"kind": "date", "resolution": "hour"}, ["1066-10-14", "2199-12-31 23:59"], r"outside the years 1800 to 2199"),
+}
+
+
+@pytest.mark.parametrize("case", FAR)
+def test_cells_beyond_what_is_learnt_without_bounds_are_told_of_and_many_are_refused(case: str) -> None:
+    spec, (far, near), words = FAR[case]
+    schema = closed(a=spec, b={"kind": "integer"})
+    few = preflight(pd.DataFrame({"a": [far, *[near] * 199], "b": 1}), schema)
+    assert [(share.kind, share.cells) for share in few.shares] == [("beyond", 1)]
+    assert few.cautions == (
+        "column 'a': 0.5% of cells lie beyond what is learnt without bounds and are clipped; others come out coarse where such "
+        "cells stand out",
+    )
+    with pytest.raises(PreflightError, match=words) as caught:
+        preflight(pd.DataFrame({"a": [near, far, far, *[near] * 100], "b": 1}), schema)
+    (fault,) = caught.value.faults
+    assert (fault.kind, fault.cells, fault.row) == ("beyond", 2, 1) and str(far) not in str(caught.value)
+
+
+def test_infinite_numbers_are_faults_unless_bounds_say_where_they_are_clipped_to() -> None:
+    frame = pd.DataFrame({"a": [0.5, float("inf"), 0.25, *[0.5] * 20], "b": 1})
+    with pytest.raises(PreflightError, match=r"column 'a', row 2: a cell is infinite, and no bounds are stated"):
+        preflight(frame, closed(a={"kind": "real", "missing": "own_code"}, b={"kind": "integer"}))
+    bounded = closed(a={"kind": "real", "bounds": [0, 1]}, b={"kind": "integer"})
+    assert [share.kind for share in preflight(frame, bounded).shares] == ["clipped"]
