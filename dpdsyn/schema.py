@@ -7,6 +7,7 @@ is learnt through mechanisms (`learning.domain_learning`), and the schema that c
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ import pandas as pd
 
 from dpdsyn.reading.column import LEARN, Column, SchemaError, refuse_unknown, truth
 from dpdsyn.reading.schema_file import read_yaml, text_of
-from dpdsyn.reading.schema_values import shortened
+from dpdsyn.reading.schema_values import shortened, with_lists
 from dpdsyn.rules.constraint_words import rules_of
 from dpdsyn.rules.constraints import Rule
 from dpdsyn.rules.made_columns import MadeColumn
@@ -69,6 +70,10 @@ class Schema:
             raise SchemaError(
                 f"rows_public is {self.rows_public!r}; a rounded, public row count of at least 1 is needed, or {LEARN}"
             )
+        if both := [name for name in self.published if name in self.ignore]:
+            raise SchemaError(
+                f"{shortened(both)}: under `ignore` and also under `columns`, which are published; keep one of both"
+            )
         if isinstance(self.groups, str) and self.groups not in ("rows", "identical_rows"):
             raise SchemaError(f"groups is {self.groups!r}; accepted: rows, identical_rows, or a list of columns")
         if self.target is not None:
@@ -106,6 +111,7 @@ class Schema:
         """Build a schema from what a YAML file holds. Raises SchemaError, naming the key at fault."""
         if not isinstance(raw, Mapping):
             raise SchemaError("a schema is a mapping with the keys columns, target and rows_public")
+        raw = with_lists(raw)
         refuse_unknown(raw, KEYS, "schema")
         if "columns" not in raw:
             raise SchemaError("the schema lacks columns")
@@ -113,22 +119,19 @@ class Schema:
             raise SchemaError(f"rows_public is {raw['rows_public']!r}; a row count of at least 1 is needed, or {LEARN}")
         if not isinstance(raw["columns"], Mapping):
             raise SchemaError("`columns` is a mapping from column name to its description")
+        specs = [(str(name), with_lists(spec)) for name, spec in raw["columns"].items()]
         target = None if raw.get("target") is None else str(raw["target"])
         groups = raw.get("groups", "rows")
         if not isinstance(groups, str | list | tuple) or not isinstance(raw.get("ignore") or [], list | tuple):
             raise SchemaError("`groups` is rows, identical_rows or a list of columns; `ignore` is a list of columns")
         made = tuple(
-            MadeColumn.from_mapping(str(name), position, spec)
-            for position, (name, spec) in enumerate(raw["columns"].items())
+            MadeColumn.from_mapping(name, position, spec)
+            for position, (name, spec) in enumerate(specs)
             if MadeColumn.is_one(spec)
         )
         if target in (names := [column.name for column in made]):
             raise SchemaError(f"target {target!r} is made anew for every row; name a column to predict")
-        columns = tuple(
-            Column.from_mapping(str(name), spec, str(name) == target)
-            for name, spec in raw["columns"].items()
-            if str(name) not in names
-        )
+        columns = tuple(Column.from_mapping(name, spec, name == target) for name, spec in specs if name not in names)
         return cls(
             columns=columns,
             constraints=rules_of(raw.get("constraints") or (), columns, names),
@@ -264,7 +267,9 @@ class Schema:
         wanted = [*self.names, *([self.person] if self.person else []), *(self.groups if isinstance(self.groups, tuple) else ())]
         absent = [name for name in dict.fromkeys(wanted) if name not in names]
         if absent:
-            raise SchemaError(f"the data lack the column {', '.join(map(repr, absent))}; they have {shortened(names)}")
+            raise SchemaError(
+                f"the data lack the column {', '.join(map(repr, absent))}; they have {shortened(names)}{_alike(absent, names)}"
+            )
         known = {*wanted, *self.ignore, *(column.name for column in self.made)}
         extra = [name for name in names if name not in known]
         if extra:
@@ -298,6 +303,15 @@ class Schema:
         return pd.DataFrame(
             {column.name: column.decode(encoded[:, i].astype(np.int64), rng) for i, column in enumerate(self.columns)}
         )
+
+
+def _alike(absent: Sequence[str], names: Sequence[str]) -> str:
+    """What to say of names that look the same as one that is there."""
+    there = {unicodedata.normalize("NFC", str(name)).strip() for name in names}
+    same = [name for name in absent if unicodedata.normalize("NFC", name).strip() in there]
+    if not same:
+        return ""
+    return f". {shortened(same)} is there in another form of Unicode, or with spaces around it: copy the name from the file"
 
 
 def marked_lines(path: str | Path) -> list[int]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dpdsyn.base.checks import InputError
 from dpdsyn.reading.cells import number
@@ -32,6 +33,13 @@ def refuse_unknown(raw: Mapping[Any, Any], known: set[str], where: str) -> None:
         close = get_close_matches(unknown[0], known, n=1, cutoff=0.7)
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise SchemaError(f"{where}: unknown key {', '.join(unknown)}{hint}; accepted: {', '.join(sorted(known))}")
+
+
+def with_lists(raw: Any) -> Any:
+    """A mapping with lists for arrays and columns of numpy and pandas, whose comparisons have no truth value; else as it is."""
+    if not isinstance(raw, Mapping):
+        return raw
+    return {key: value.tolist() if isinstance(value, np.ndarray | pd.Series | pd.Index) else value for key, value in raw.items()}
 
 
 def truth(value: Any, where: str) -> bool:
@@ -72,6 +80,10 @@ def bounds(name: str, kind: str, given: Any) -> tuple[float, float]:
     numbers = floats(name, "bounds", given)
     if len(numbers) != 2:
         raise SchemaError(f"column {name!r}: bounds are {given!r}; two numbers [lowest, highest] are needed")
+    if kind == "integer" and (min(numbers) < -(2.0**63) or max(numbers) >= 2.0**63):
+        raise SchemaError(
+            f"column {name!r}: bounds are {list(given)!r}, beyond the whole numbers of 64 bits; state narrower ones"
+        )
     return numbers[0], numbers[1]
 
 

@@ -119,6 +119,10 @@ def test_numbers_and_texts_name_the_same_category() -> None:
             "cannot be a",
         ),
         ({"ignore": "id"}, "`ignore` is a list"),
+        ({"ignore": ["b", "a"]}, "a: under `ignore` and also under `columns`, which are published"),
+        ({"columns": {"a": {"kind": "integer", "bounds": [0, 2**64 - 1], "bins": 2}}}, "beyond the whole numbers of 64 bits"),
+        ({"columns": {"a": {"kind": "integer", "bounds": [0, 2**63], "bins": 2}}}, "beyond the whole numbers of 64 bits"),
+        ({"columns": {"a": {"kind": "date", "resolution": []}}}, "resolution is \\[\\]; accepted for dates"),
         ({"target": "b"}, "target 'b' is not a column"),
         ({"rows_public": 0}, "rows_public is 0"),
         ({"groups": "people"}, "accepted: rows, identical_rows"),
@@ -138,6 +142,7 @@ def test_a_bad_schema_is_refused_by_name(change: dict, message: str) -> None:
         (lambda f: f.drop(columns="age"), "lack the column 'age'"),
         (lambda f: f.assign(extra=1), "does not know: extra"),
         (lambda f: pd.concat([f, f["age"]], axis=1), "columns of the same name: age"),
+        (lambda f: f.rename(columns={"age": " age"}), "age is there in another form of Unicode, or with spaces around it"),
     ],
 )
 def test_columns_that_contradict_the_schema_are_refused_by_name(edit, message: str) -> None:
@@ -282,3 +287,25 @@ def test_a_file_that_still_bears_a_mark_is_a_draft(tmp_path: Path) -> None:
 def test_what_is_said_of_learning_beside_what_is_stated_is_refused(spec: dict[str, object]) -> None:
     with pytest.raises(SchemaError, match="column 'a'"):
         Schema.from_mapping({"rows_public": 10, "columns": {"a": spec}})
+
+
+def test_a_name_that_differs_in_its_form_of_unicode_alone_is_said_to() -> None:
+    schema = Schema.from_mapping({"rows_public": 9, "columns": {"Gr\u00f6\u00dfe": {"kind": "integer"}}})
+    with pytest.raises(SchemaError, match=r"lack the column 'Gr\u00f6\u00dfe'.*is there in another form of Unicode"):
+        schema.check_names(["Gro\u0308\u00dfe"])
+    with pytest.raises(SchemaError) as caught:
+        schema.check_names(["Weight"])
+    assert "Unicode" not in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [np.array, pd.Series, pd.Index])
+def test_what_a_schema_lists_may_be_an_array(make) -> None:
+    columns = {
+        "a": {"kind": "categorical", "categories": ["x", "y"]},
+        "b": {"kind": "integer", "bounds": [0, 9], "bins": 2},
+        "c": {"kind": "categorical", "categories": [1, 2]},
+    }
+    arrays = {name: {key: make(v) if isinstance(v, list) else v for key, v in spec.items()} for name, spec in columns.items()}
+    assert Schema.from_mapping({"columns": arrays, "ignore": make(["d"])}) == Schema.from_mapping(
+        {"columns": columns, "ignore": ["d"]}
+    )
