@@ -114,10 +114,21 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
+def _subject(audited: Audited) -> tuple[str, str]:
+    """Of which data set and method it is, whatever the method's settings."""
+    first = audited.rows[0]
+    return first["dataset"], str(first["method"]).partition(" (")[0]
+
+
 def write_audits(results: Path, audits: Sequence[Audited]) -> Path:
-    """The export. Audits of the former kind that it holds already stay: nobody makes such again."""
+    """The export. What it holds already stays, as it may have been made elsewhere, unless it was made anew.
+
+    Audits of the former kind stay until their method has one of today's kind on the same data set.
+    """
     given = {_key(audited.rows[0]) for audited in audits}
-    kept = [audited for audited in read_audits(results) if audited.former and _key(audited.rows[0]) not in given]
+    held = [audited for audited in read_audits(results) if _key(audited.rows[0]) not in given]
+    today = {_subject(audited) for audited in (*held, *audits) if not audited.former}
+    kept = [audited for audited in held if not (audited.former and _subject(audited) in today)]
     audits = sorted([*kept, *audits], key=lambda audited: _key(audited.rows[0]))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")

@@ -43,15 +43,22 @@ def export_of_the_former_kind(folder: Path) -> None:
         writer.writerow(_FORMER)
 
 
-def test_an_export_of_the_former_kind_is_read_and_stays_beside_new_audits(tmp_path: Path) -> None:
+def test_an_export_keeps_what_it_holds_and_the_former_kind_until_its_method_has_one_of_today(tmp_path: Path) -> None:
     export_of_the_former_kind(tmp_path)
     (former,) = read_audits(tmp_path)
     assert former.former and former.rows[0]["attack"] == "noisy answers" and former.rows[0]["family_bound"] is None
-    for _ in range(2):
-        write_audits(tmp_path, [Audited([_TODAY])])
-        assert [audited.former for audited in read_audits(tmp_path)] == [True, False]
+    for elsewhere in ({"method": "aim"}, {"dataset": "acs"}):
+        for _ in range(2):
+            write_audits(tmp_path, [Audited([{**_TODAY, **elsewhere}])])
+    held = [(audited.rows[0]["method"], audited.rows[0]["dataset"], audited.former) for audited in read_audits(tmp_path)]
+    assert held == [("mst", "acs", False), ("aim", "adult", False), ("mst", "adult", True)]
+    write_audits(tmp_path, [Audited([{**_TODAY, "method": "mst (engine=other)"}])])
     write_audits(tmp_path, [])
-    assert [audited.former for audited in read_audits(tmp_path)] == [True]  # what is exported anew is what the store holds
+    assert [(audited.rows[0]["method"], audited.former) for audited in read_audits(tmp_path)] == [
+        ("mst", False),
+        ("aim", False),
+        ("mst (engine=other)", False),
+    ]
 
 
 def test_stored_audits_of_the_former_kind_get_the_columns_of_today(tmp_path: Path) -> None:
@@ -70,7 +77,8 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
 
 def test_tables_show_both_bounds_and_mark_the_former_kind(tmp_path: Path) -> None:
     export_of_the_former_kind(tmp_path)
-    write_audits(tmp_path, [Audited([_TODAY]), Audited([{**_TODAY, "delta": 1e-2, "fresh_family_bound": 2.2}])])
+    of_another = {**_TODAY, "method": "aim"}
+    write_audits(tmp_path, [Audited([of_another]), Audited([{**of_another, "delta": 1e-2, "fresh_family_bound": 2.2}])])
     today, former = made_of(read_audits(tmp_path))
     assert former.title == "adult cut to 6 columns x 500 rows, delta 1e-06: audits of the former kind"
     assert today.title == "adult cut to 6 columns x 500 rows: audits (worst-case gradients)"
