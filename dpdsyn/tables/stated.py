@@ -28,8 +28,10 @@ def with_target(schema: Schema, target: str | None) -> Schema:
     if schema.target == target:
         return schema
     raw = schema.to_mapping()
-    if target in schema.names and schema[target].is_open:  # rules that it has by default are those of a column that is no target
-        raw["columns"][target] |= {"missing": "drop", "other": False} if not schema[target].ordered else {"missing": "drop"}
+    if target in schema.names and not schema[target].is_learnt:  # its default rules are those of a column that is no target
+        column = schema[target]
+        raw["columns"][target] |= {"missing": "drop"} if column.is_open else {}
+        raw["columns"][target] |= {} if column.ordered or column.emit_other else {"other": False}
     return Schema.from_mapping({**raw, "target": target})
 
 
