@@ -19,7 +19,7 @@ import pandas as pd
 
 from dpdsyn.parquet import cells_of, declares_text, files_of, utf8
 from dpdsyn.reading.cells import canonical
-from dpdsyn.reading.column import SchemaError
+from dpdsyn.reading.column import MOST_DECIMALS, SchemaError
 from dpdsyn.reading.numerals import POINT_HINT, STRAY_POINT, with_points
 from dpdsyn.reading.schema_values import shortened
 from dpdsyn.tables.date_forms import Dates, dates_of, finest, unlike_dates
@@ -32,6 +32,8 @@ _LONG = 100  # characters; longer texts look like remarks that somebody typed
 _FIRST = 16  # pieces of a Parquet file, of some 65,000 rows, in which repeats are looked for
 _NEARLY = 0.9  # such a share of different cells that are numbers, or dates, is worth a remark
 _LARGEST = 1e15  # beyond it whole numbers are ids rather than quantities
+_DIGITS = 15  # of a number in floating point, before and behind its point
+_FEW_DECIMALS = 4  # that leave room for numbers up to some 10^11
 _GROUPED_BY_COMMAS = r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$"
 USE_COMMA = "say `--decimal ,` and draft again"
 _THREE_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
@@ -228,6 +230,7 @@ def _counted(arrays: Iterable[Any]) -> tuple[list[Any], np.ndarray]:
     first = (
         utf8(first.dictionary_decode() if pa.types.is_dictionary(first.type) else first) if declares_text(first.type) else first
     )
+    first = first.cast(pa.float32()) if pa.types.is_float16(first.type) else first  # which Arrow does not count
     counted = pc.value_counts(first.drop_null())
     return counted.field("values").to_pylist(), counted.field("counts").to_numpy()
 
@@ -243,7 +246,7 @@ def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
     if is_.is_integer(kind) or (is_.is_decimal(kind) and kind.scale <= 0):
         return Kind({"kind": "integer"})
     if is_.is_decimal(kind):
-        return Kind({"kind": "real", "decimals": kind.scale})
+        return _of_decimals(kind.precision, kind.scale)
     if is_.is_floating(kind):
         return Kind({"kind": "real"})
     if is_.is_date(kind):
@@ -259,6 +262,20 @@ def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
     if is_.is_nested(kind) or is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind):
         return Kind(remarks=(f"it holds {kind} values, which no column of a schema can; it is left out",))
     return Kind({"kind": "categorical"}, remarks=tuple(_of_first_texts(next(read(), None))))
+
+
+def _of_decimals(digits: int, decimals: int) -> Kind:
+    """The kind of decimal numbers: their decimals are stated where all of them fit, or are few, and else are learnt.
+
+    It goes by the type alone, for what the numbers themselves leave room for would tell of them.
+    """
+    if decimals <= MOST_DECIMALS and (digits <= _DIGITS or decimals <= _FEW_DECIMALS):
+        return Kind({"kind": "real", "decimals": decimals})
+    remark = (
+        f"its type has {decimals} decimals, more than large numbers keep, so that they are learnt; state `decimals` if they may "
+        "be known: a number keeps some 15 digits in all"
+    )
+    return Kind({"kind": "real"}, remarks=(remark,))
 
 
 def _finest(arrays: Iterable[Any]) -> dict[str, str]:

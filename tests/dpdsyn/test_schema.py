@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -299,8 +300,8 @@ def test_a_name_that_differs_in_its_form_of_unicode_alone_is_said_to() -> None:
 
 
 @pytest.mark.parametrize("make", [np.array, pd.Series, pd.Index])
-def test_what_a_schema_lists_may_be_an_array(make) -> None:
-    columns = {
+def test_what_a_schema_lists_may_be_an_array(make: Callable[[list], object]) -> None:
+    columns: dict[str, dict[str, object]] = {
         "a": {"kind": "categorical", "categories": ["x", "y"]},
         "b": {"kind": "integer", "bounds": [0, 9], "bins": 2},
         "c": {"kind": "categorical", "categories": [1, 2]},

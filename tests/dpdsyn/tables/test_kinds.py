@@ -186,6 +186,26 @@ def test_a_declared_time_of_day_is_one(kind: pa.DataType, seconds: Any, spec: di
     Column.from_mapping("at", found.spec, False)
 
 
+@pytest.mark.parametrize(
+    ("digits", "decimals", "stated"),
+    [(9, 2, True), (38, 4, True), (15, 12, True), (15, 13, False), (38, 5, False), (38, 10, False), (38, 18, False)],
+)
+def test_decimals_of_a_type_are_stated_where_its_numbers_can_keep_them(
+    digits: int, decimals: int, stated: bool, tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({"a": pa.array([Decimal("1.5"), None], pa.decimal128(digits, decimals))}), tmp_path / "a.parquet")
+    found = declared(tmp_path / "a.parquet")["a"]
+    assert found.spec == {"kind": "real"} | ({"decimals": decimals} if stated else {}) and not found.inferred
+    assert found.remarks == () if stated else f"its type has {decimals} decimals" in found.remarks[0]
+    Column.from_mapping("a", found.spec, False)
+
+
+def test_numbers_of_16_bits_are_numbers(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": pa.array(np.array([1.5, 2, 999, 999], dtype=np.float16))}), tmp_path / "a.parquet")
+    found = declared(tmp_path / "a.parquet")["a"]
+    assert found.spec == {"kind": "real"} and found.remarks[0].startswith("999 stands apart")
+
+
 def test_durations_are_left_out_and_time_zones_told_of(tmp_path: Path) -> None:
     zoned = pa.array([datetime(2024, 1, 1)], pa.timestamp("us", "Asia/Kolkata"))
     pq.write_table(pa.table({"stay": pa.array([1], pa.duration("s")), "seen": zoned}), tmp_path / "people.parquet")
