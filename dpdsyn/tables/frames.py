@@ -30,7 +30,7 @@ def as_pandas(table: Any) -> pd.DataFrame:
     elif hasattr(table, "__arrow_c_stream__"):
         found = _by_arrow(table)
     elif hasattr(table, "to_pandas"):
-        found = table.to_pandas()
+        found = _by_itself(table)
     else:
         found = None
     if not isinstance(found, pd.DataFrame):
@@ -47,9 +47,20 @@ def _by_arrow(table: Any) -> pd.DataFrame | None:
     try:
         read = pa.table(table)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError):
-        return table.to_pandas() if hasattr(table, "to_pandas") else None
+        return _by_itself(table) if hasattr(table, "to_pandas") else None
     columns = [_plain_texts(column) for column in read.columns]
     return frame_of(pa.table(columns, names=[str(name) for name in read.column_names]))
+
+
+def _by_itself(table: Any) -> Any:
+    """What its own `to_pandas` makes of it. Raises InputError where it has a type of cells that it cannot hand over."""
+    try:
+        return table.to_pandas()
+    except Exception as error:  # of whatever kind its library raises: whole numbers of 128 bits, for one
+        said = " ".join(str(error).split())
+        raise InputError(
+            f"the {type(table).__name__} cannot be made a pandas frame ({said}); cast columns of types that pandas has not"
+        ) from error
 
 
 def _plain_texts(column: Any) -> Any:

@@ -70,3 +70,18 @@ def test_views_of_texts_as_polars_has_them_are_read() -> None:
 def test_what_is_no_table_is_refused(table: Any) -> None:
     with pytest.raises(InputError, match="a pandas DataFrame, a table of polars or Arrow, or the path"):
         as_pandas(table)
+
+
+def test_cells_that_no_pandas_frame_can_hold_are_refused_in_one_line() -> None:
+    class Wide:
+        """As polars with whole numbers of 128 bits: neither protocol hands them over."""
+
+        def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+            raise pa.ArrowInvalid("Invalid or unsupported format string: '_pli128'")
+
+        def to_pandas(self) -> Any:
+            return pa.array(self.__arrow_c_stream__())
+
+    with pytest.raises(InputError, match=r"the Wide cannot be made a pandas frame \(Invalid or.*cast columns of types") as caught:
+        as_pandas(Wide())
+    assert "\n" not in str(caught.value)
