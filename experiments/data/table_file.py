@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpdsyn.parquet import ENDING, declares_text, files_of, frame_of, utf8
-from dpdsyn.reading.cells import canonical
+from dpdsyn.reading.cells import canonical, each
+from dpdsyn.reading.cells import number as number_of
 from dpdsyn.reading.column import Column
 from dpdsyn.reading.listed import Listed, is_number
 from dpdsyn.reading.numerals import with_points
@@ -61,8 +62,10 @@ class Reading:
             codecs.lookup(str(self.encoding))
         except (LookupError, ValueError):
             raise DataError(f"no encoding is called {self.encoding!r}; usual ones are utf-8, cp1252 and latin-1") from None
-        if self.sep is not None and (not isinstance(self.sep, str) or len(self.sep) != 1 or self.sep in '"\r\n'):
-            raise DataError(f"sep is {self.sep!r}; one character is needed, or none to choose by the first line")
+        if self.sep is not None and (
+            not isinstance(self.sep, str) or len(self.sep) != 1 or self.sep in '"\r\n' or self.sep > "~"
+        ):
+            raise DataError(f"sep is {self.sep!r}; one character of ASCII is needed, or none to choose by the first line")
         if self.decimal not in (".", ","):
             raise DataError(f"decimal is {self.decimal!r}; accepted: '.' and ','")
 
@@ -73,8 +76,9 @@ def read_table(
     """The table, texts (dictionary-encoded) without spaces around them, missing cells as NaN or null, numbers with a point.
 
     Which texts stand for a missing cell `reading` says; one that the schema lists among a column's categories is that category.
-    In a Parquet file, which can say that a cell is missing, only texts that `reading` names stand for one. Columns of a Parquet
-    file that the schema ignores and no column can hold are left out. may_be_empty: whether names without a row will do.
+    In a Parquet file, which can say that a cell is missing, only what `reading` names stands for one, numbers and dates too.
+    Columns of a Parquet file that the schema ignores and no column can hold are left out. may_be_empty: whether names without a
+    row will do.
     Raises DataError, naming the file and, where there is one, the line.
     """
     import pandas as pd
@@ -92,8 +96,10 @@ def read_table(
             raise DataError(f"{path} holds the names of {table.num_columns} columns and no row")
         frame = frame_of(table.select(_typed(table))) if parquet else pd.DataFrame(index=range(table.num_rows))
         for name in table.column_names:
-            if name not in frame:
-                column = schema[name] if schema is not None and name in schema.names else None
+            column = schema[name] if schema is not None and name in schema.names else None
+            if name in frame:
+                frame[name] = _without(frame[name], missing, column)
+            else:
                 cells = table.select([name]).to_pandas(ignore_metadata=True)[name]
                 frame[name] = _clean(cells, missing, reading.decimal, column, schema is None)
     except (pa.ArrowException, UnicodeError, LookupError, OSError, EOFError) as error:
@@ -125,6 +131,24 @@ def _clean(cells: pd.Series, missing: set[str], decimal: str, column: Column | N
     positions, kept = pd.factorize(texts)
     positions = np.append(positions, -1)[cells.cat.codes.to_numpy()]
     return pd.Series(pd.Categorical.from_codes(positions, categories=pd.Index(kept)), index=cells.index, name=cells.name)
+
+
+def _without(cells: pd.Series, missing: set[str], column: Column | None) -> pd.Series:
+    """Cells that are no texts, without those that a text for a missing cell writes, unless the schema lists it."""
+    import pandas as pd
+
+    listed = Listed(column.categories if column is not None else ())
+    absent = {text for text in map(canonical, missing) if text not in listed}
+    if not absent:
+        return cells
+    if isinstance(cells.dtype, np.dtype) and cells.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            meant = np.array([number_of(text) for text in absent])
+            wanted = meant.astype(cells.dtype)
+        gone = np.isin(cells.to_numpy(), wanted[np.isinf(meant) | np.isfinite(wanted)])
+    else:
+        gone = each(cells, lambda cell: canonical(cell) in absent, False, bool)
+    return cells.mask(pd.Series(gone, index=cells.index)) if gone.any() else cells
 
 
 def read_as_missing(path: Path, reading: Reading) -> dict[str, dict[str, int]]:
@@ -198,7 +222,7 @@ def _first_bytes(path: Path) -> bytes:
 def _opened(path: Path) -> Any:
     import gzip
 
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _mark(start: bytes) -> str | None:
@@ -226,7 +250,7 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
     if len(names) > MOST_COLUMNS:
         raise DataError(f"{path} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read; keep those that matter")
     for number, name in enumerate(names, start=1):
-        if not name:
+        if not name.strip():
             raise DataError(f"{path}, line 1: column {number} has no name")
         if len(name) > _LONGEST_NAME:
             raise DataError(
@@ -291,7 +315,7 @@ def _parquet(path: Path, schema: Schema | None) -> Any:
     import pyarrow.parquet as pq
 
     table = pa.concat_tables([pq.ParquetFile(file).read() for file in files_of(path)], promote_options="default")
-    names = [str(name).strip() for name in table.column_names]
+    names = [str(name) for name in table.column_names]
     _check_names(path, names)
     columns: dict[str, Any] = {}
     for name, column in zip(names, table.columns, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from dpdsyn.draft import draft_schema
 from dpdsyn.reading.cells import canonical
 from dpdsyn.reading.column import SchemaError
 from dpdsyn.schema import Schema, read_yaml
+from dpdsyn.tables.kinds import declared
 from dpdsyn.tables.preflight import examined
 from experiments.data import table_file
 from experiments.data.errors import DataError
@@ -124,6 +126,42 @@ def test_parquet_gives_cells_that_say_the_same_as_those_of_a_csv_file(tmp_path: 
     assert list(read_table(tmp_path / "nested.parquet", schema=known)) == ["a"]
 
 
+def test_what_stands_for_a_missing_cell_does_so_in_every_column_of_a_parquet_file(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "whole": [-999, None, 3],
+            "size": [-999.0, 2.5, np.nan],
+            "small": np.array([-999, 2.5, 1e4], dtype="float32"),
+            "price": [Decimal("-999.00"), Decimal("1.50"), None],
+            "until": pd.to_datetime(["9999-12-31", "2024-02-29", None]).astype("datetime64[ms]"),
+            "text": ["-999", " -999 ", "a"],
+            "listed": [-999, 1, 2],
+            "well": [True, False, True],
+        }
+    ).astype({"whole": "Int64"})
+    frame.to_parquet(tmp_path / "people.parquet")
+    columns = {"listed": {"kind": "categorical", "categories": [-999, 1, 2]}}
+    columns |= {name: {"kind": "real"} for name in ("whole", "size", "small", "price", "text", "until", "well")}
+    schema = Schema.from_mapping({"columns": columns})
+    read = read_table(tmp_path / "people.parquet", Reading(missing=("-999", "9999-12-31", "1e4")), schema=schema)
+    expected = frame.isna()
+    expected.loc[0, ["whole", "size", "small", "price", "until", "text"]] = True
+    expected.loc[1, "text"] = expected.loc[2, "small"] = True
+    assert read.isna().equals(expected)
+    assert (read["whole"][2], read["size"][1], read["price"][1]) == (3, 2.5, Decimal("1.50"))
+
+
+def test_names_of_a_parquet_file_are_kept_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "people.parquet"
+    pd.DataFrame({" age ": [1, 2], "ward": ["a", "b"]}).to_parquet(path)
+    assert list(read_table(path)) == list(declared(path)) == [" age ", "ward"]
+
+
+def test_a_packed_file_is_known_by_its_ending_in_capitals_too(tmp_path: Path) -> None:
+    (tmp_path / "X.CSV.GZ").write_bytes(gzip.compress(PLAIN.encode()))
+    assert rows(tmp_path / "X.CSV.GZ")[0] == ["name", "grade"]
+
+
 def test_a_category_that_the_schema_lists_is_no_missing_cell(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("pain,country,box,y\nNone,NA,x,NA\nmild,ZA,,null\n?,,x,no\n")
     lists = {"pain": ["None", "mild"], "country": ["NA", "ZA"], "box": ["x", ""], "y": ["no", "yes"]}
@@ -205,7 +243,7 @@ def test_paths_and_settings_that_cannot_be_meant_are_refused(tmp_path: Path) -> 
     (tmp_path / "people.csv.gz").write_bytes(b"not packed")
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "people.csv.gz")
-    for setting in ({"encoding": "utf-9"}, {"sep": ",,"}, {"sep": '"'}, {"decimal": ";"}):
+    for setting in ({"encoding": "utf-9"}, {"sep": ",,"}, {"sep": '"'}, {"sep": "§"}, {"decimal": ";"}):
         with pytest.raises(DataError, match=f"{next(iter(setting.values()))!r}"):
             Reading(**setting)
 
