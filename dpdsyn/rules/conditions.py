@@ -116,11 +116,14 @@ class Conditions:
 _EXAMPLES = {"given": '{"sex": "Female"}', "balance": '{"yes": 0.5, "no": 0.5}'}
 
 
-def pairs(texts: list[str], option: str, example: str) -> dict[str, str]:
-    """NAME=VALUE as typed on a command line, several times or with commas between. Raises InputError for what is none."""
+def pairs(texts: list[str], option: str, example: str, last: bool = False) -> dict[str, str]:
+    """NAME=VALUE as typed on a command line, several times. Raises InputError for what is none.
+
+    last: whether a text is parted at its last `=`, since a name may have some, and not at its first.
+    """
     found: dict[str, str] = {}
     for text in texts:
-        name, sign, value = (part.strip() for part in text.partition("="))
+        name, sign, value = (part.strip() for part in (text.rpartition if last else text.partition)("="))
         if not (name and sign and value):
             raise InputError(f"{option} {text!r}: NAME=VALUE is needed, such as {option} {example}")
         if name in found:
@@ -130,9 +133,10 @@ def pairs(texts: list[str], option: str, example: str) -> dict[str, str]:
 
 
 def shares(texts: list[str]) -> dict[str, float]:
-    """Of `--balance yes=0.5,no=0.5`. Raises InputError for what is no share."""
+    """Of `--balance yes=0.5,no=0.5`, where a class may have `=` in its name. Raises InputError for what is no share."""
     found = {}
-    for name, value in pairs([part for text in texts for part in text.split(",")], "--balance", "yes=0.5,no=0.5").items():
+    parts = [part for text in texts for part in text.split(",")]
+    for name, value in pairs(parts, "--balance", "yes=0.5,no=0.5", last=True).items():
         try:
             found[name] = float(value)
         except ValueError:
