@@ -157,12 +157,14 @@ class DPDSyn:
                 lessons = self._published.codes(min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
                 tested = private if others is None else self._behind(others, closed, ledger, apart(noise), key)[0]
                 self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
-        except BudgetExceeded as error:
-            raise InputError(f"epsilon is {self.epsilon!r} and delta {budget.delta!r}: {error}") from error
-        except InputError as error:
-            if not ledger.entries:
-                raise
-            raise type(error)(f"{error}. {_ALL_THE_SAME.format(self.epsilon, budget.delta)}") from error
+        except (BudgetExceeded, InputError) as error:
+            why = (
+                str(error)
+                if isinstance(error, InputError)
+                else f"epsilon is {self.epsilon!r} and delta {budget.delta!r}: {error}"
+            )
+            spent = f". {_ALL_THE_SAME.format(self.epsilon, budget.delta)}" if ledger.entries else ""
+            raise (type(error) if isinstance(error, InputError) else InputError)(f"{why}{spent}") from error
         self._fitted_with = self._parameters()
         self.schema_ = closed
         self.guarantee_ = replace(
@@ -248,7 +250,7 @@ class DPDSyn:
         another's by naming it.
         """
         meta, arrays = saved.read(Path(path))
-        with saved.read_as(path):
+        with saved.read_as("DPDSyn", path, meta):
             settings = dict(meta["parameters"]["guide"])
             if settings["module"] is not None and not str(settings["module"]).startswith("dpdsyn."):
                 if guide is None:

@@ -65,7 +65,7 @@ class Release(DPDSyn):
     def load(cls, path: str | Path, random_state: int | None = None, guide: Any = None) -> Release:
         """As `DPDSyn.load`, for what `save` of this class wrote, of methods of ours: a file runs no code of another's."""
         meta, arrays = saved.read(Path(path))
-        with saved.read_as(path):
+        with saved.read_as("Release", path, meta):
             model = cls(**meta["parameters"], random_state=random_state)
             if model.method.partition(".")[0] not in _OURS:
                 raise InputError(f"{path} is of {model.method}, which is no method of ours; fit it anew")

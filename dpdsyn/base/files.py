@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from dpdsyn.base.checks import InputError
@@ -61,12 +62,66 @@ def whole(path: Path) -> Iterator[Path]:
     What was written is on the disk before the name changes, so a reader sees the old file or the new one, whenever the writer
     is killed. Raises FileError if the folder or the disk refuses.
     """
+    with scratch(path) as partial:
+        yield partial
+        settle(partial, path, replace=True)
+
+
+def put_at(path: Path, replace: bool, write: Callable[[Path], None]) -> None:
+    """Have it written by `write`, whole or not at all. Raises FileExistsError if it is there by now and is not to be replaced."""
+    with scratch(path) as partial:
+        try:
+            write(partial)
+        except FileError as error:
+            raise FileError(str(error).replace(partial.name, path.name)) from error
+        settle(partial, path, replace)
+
+
+def put(path: Path, replace: bool, write: Callable[[Path], None]) -> Path:
+    """As `put_at`, under the next name that is free if this one is not; gives the name."""
+    for name in free_names(path):
+        with suppress(FileExistsError):
+            put_at(name, replace, write)
+            return name
+    raise AssertionError("there is always a free name")
+
+
+def free_names(path: Path) -> Iterator[Path]:
+    """The name itself, then made-2.csv, made-3.csv and so on for made.csv."""
+    yield path
+    stem, _, _ = path.name.removesuffix(".gz").rpartition(".")
+    stem, rest = (stem, path.name[len(stem) :]) if stem else (path.name, "")
+    yield from (path.with_name(f"{stem}-{number}{rest}") for number in count(2))
+
+
+def settle(partial: Path, path: Path, replace: bool) -> None:
+    """Give a file that was written its name. Raises FileExistsError if another has it and is not to be replaced."""
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    if replace:
+        partial.replace(path)
+        return
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the name is taken first, by an empty file
+        path.open("xb").close()
+        try:
+            partial.replace(path)
+        except OSError:
+            path.unlink()
+            raise
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """A path beside it to write to, which is gone afterwards. What the folder or the disk refuses becomes a FileError."""
     partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise FileError(f"cannot write {path} ({error.strerror or error}); nothing was left half written") from error
     finally:

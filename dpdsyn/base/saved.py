@@ -8,7 +8,7 @@ import json
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,19 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 @contextmanager
-def read_as(path: str | Path) -> Iterator[None]:
-    """Make of errors of whoever takes what `read` gave an InputError: the file is of something else."""
+def read_as(reader: str, path: str | Path, meta: Mapping[str, Any]) -> Iterator[None]:
+    """Make of errors of whoever takes what `read` gave an InputError, which names the class that the file is of.
+
+    reader: the name of the class that takes it.
+    """
     try:
         yield
     except (KeyError, TypeError, AttributeError, IndexError) as error:
+        parameters = meta.get("parameters")
+        other = "dpdsyn.release.Release" if isinstance(parameters, dict) and "method" in parameters else "dpdsyn.DPDSyn"
+        if not other.endswith(f".{reader}"):
+            made = " (`dpdsyn synthesize --model` writes such files)" if other.endswith("Release") else ""
+            raise InputError(f"{path} holds a model of another class{made}; open it with {other}.load({str(path)!r})") from error
         raise InputError(f"{path} holds no model of this version ({type(error).__name__}: {error})") from error
 
 

@@ -42,6 +42,8 @@ _HYDRAS = {  # everything after these is Hydra's, flags included
 }
 _WITH_TRACEBACKS = "DPDSYN_TRACEBACK"  # set to anything: no error is put into one line
 _READ_PRIVATE_ROWS = ("synthesize", "schema")
+_GO_ON = (*_HYDRAS, "reproduce", "data")  # where they were
+_WRITE_AT_THE_END = (*_READ_PRIVATE_ROWS, "sample")
 _OTHERS = (
     listing,
     status,
@@ -77,8 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _hydras(arguments[0])(arguments[1:])
         given = parser().parse_args(arguments)
         return given.command(given)
-    except KeyboardInterrupt:
-        print("dpdsyn: interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"dpdsyn: interrupted; {str(stop) or _left(arguments)}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -104,6 +106,13 @@ def parser() -> argparse.ArgumentParser:
     for module in _OTHERS:
         module.add(commands)
     return whole
+
+
+def _left(arguments: Sequence[str]) -> str:
+    """What an interrupted command leaves, if it has not said so itself."""
+    if arguments and arguments[0] in _GO_ON:
+        return "what was finished is kept, and the same command goes on from there"
+    return "nothing was written" if arguments and arguments[0] in _WRITE_AT_THE_END else "the same command begins anew"
 
 
 def _hydras(command: str) -> Callable[[Sequence[str]], int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.cli.parts.asked_rows import asks_for_rows, conditions
 from experiments.cli.parts.outputs import refuse_outputs
-from experiments.cli.parts.release_files import ReleaseFiles
+from experiments.cli.parts.release_files import APPEARED, ReleaseFiles
 from experiments.console import say
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ def sample(given: argparse.Namespace) -> int:
         model = _loaded(given.model, given.seed)
     files.conditions.tests(model.schema_)
     rows = model.schema_.rows_public if given.rows is None else given.rows
-    files.write(model, _method(model), rows, {})
-    print("\n".join(files.told(model, rows)))
+    _, written = files.write(model, _method(model), rows, {}, given.overwrite)
+    print("\n".join(written.told(model, rows)))
+    if written.output != given.output:
+        say(f"note: {APPEARED.format(given.output)} {written.output}")
     if model.noise_seeded_:
         say("CAUTION: the noise of this model was seeded; whoever knows that seed can take it off. It is not for publishing")
     if given.seed is not None:

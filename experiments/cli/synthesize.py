@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import put
 from experiments.cli.parts.asked_rows import asks_for_rows, conditions
-from experiments.cli.parts.kept_model import model_file, nothing_lost, refuse_unlearnt
+from experiments.cli.parts.kept_model import Spent, model_file, refuse_unlearnt, spending
 from experiments.cli.parts.outputs import check_private_page, refuse_outputs
-from experiments.cli.parts.release_files import ReleaseFiles
+from experiments.cli.parts.release_files import APPEARED, ReleaseFiles
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
 from experiments.data.synthetic_file import Types, owners_types
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from dpdsyn.accounting.cautions import Caution
     from dpdsyn.partitioned_rows import Workers
+    from dpdsyn.release import Release
     from dpdsyn.rules.conditions import Conditions
     from dpdsyn.schema import Schema
     from experiments.data.table_file import Reading
@@ -146,10 +148,8 @@ class Request:
 
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
-    from dpdsyn.accounting.cautions import WeakGuaranteeWarning, cautions, usual_delta
-    from dpdsyn.api import SeededNoiseWarning
-    from dpdsyn.mechanisms.row_count import RowCountWarning
-    from dpdsyn.method import LEFT_OUT, TargetLeftOutWarning
+    from dpdsyn.accounting.cautions import cautions, usual_delta
+    from dpdsyn.method import LEFT_OUT
     from dpdsyn.privacy import Budget
     from dpdsyn.release import Release
     from dpdsyn.rules.published_rows import refuse_contradictions
@@ -177,12 +177,58 @@ def synthesize(request: Request) -> int:
     workers = _workers(request, pieces)
     if request.preflight:
         held_against(request.table, table, schema, request.reading, request.show_cells)
+    spent = Spent(request.epsilon, usual_delta(request.delta, schema.rows_public), bool(request.conditions))
+    with spending(spent):
+        _learn(model, request, table, schema, workers)
+        spent.learnt = True
+        if request.private_page is None:
+            del table
+        assumed = () if method.is_usual else (CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN,)
+        model.guarantee_ = replace(model.guarantee_, assumptions=(*model.guarantee_.assumptions, *assumed))
+        if model.guarantee_.kind != "dp" and not schema.drafted:
+            raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
+        _caution(caution for caution in model.cautions if caution not in said)
+        if gone := ", ".join(name for name in request.other_targets if name not in model.schema_.names):
+            say(f"CAUTION: {LEFT_OUT.format(gone)}")
+        rows = model.schema_.rows_public if request.rows is None else request.rows
+        if kept is not None:
+            spent.model = kept = put(kept, request.overwrite, model.save)
+    if kept is not None:
+        refuse_unlearnt(request.conditions, model.schema_, kept, request.output, rows)
+    described = {"name": method.name, "version": model.method_.version, **method.parameters}
+    with spending(spent):
+        pages, files = request.files.write(model, described, rows, owners, request.overwrite)
+        spent.table = files.output
+    print("\n".join(files.told(model, rows)))
+    if files.output != request.output:
+        say(f"CAUTION: {APPEARED.format(request.output)} {files.output}. If both are of one table, both spent epsilon of it")
+    if kept is not None:
+        public = model.guarantee_.kind == "dp" and not model.noise_seeded_
+        may = "which may be published too" if public else "NOT FOR PUBLISHING, as the table is not"
+        print(f"{kept}: the fitted model, {may}; `dpdsyn sample {kept}` draws more rows and spends nothing")
+    if request.private_page is not None:
+        with spending(spent):
+            page = put(
+                request.private_page,
+                request.overwrite,
+                lambda path: pages.write_private(path, files.output.name, lambda: _real(table, model.schema_)),
+            )
+            say(f"{page}: synthetic beside real, made of exact private rows; NOT FOR PUBLISHING")
+    if request.seed is not None:
+        say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
+    return 0
+
+
+def _learn(model: Release, request: Request, table: pd.DataFrame | Path, schema: Schema, workers: Workers | None) -> None:
+    from dpdsyn.accounting.cautions import WeakGuaranteeWarning
+    from dpdsyn.api import SeededNoiseWarning
+    from dpdsyn.mechanisms.row_count import RowCountWarning
+    from dpdsyn.method import TargetLeftOutWarning
+
     say("learning under differential privacy")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SeededNoiseWarning)
-        warnings.simplefilter("ignore", WeakGuaranteeWarning)
-        warnings.simplefilter("ignore", RowCountWarning)
-        warnings.simplefilter("ignore", TargetLeftOutWarning)
+        for kind in (SeededNoiseWarning, WeakGuaranteeWarning, RowCountWarning, TargetLeftOutWarning):
+            warnings.simplefilter("ignore", kind)
         try:
             model.fit(
                 table,
@@ -195,33 +241,6 @@ def synthesize(request: Request) -> int:
             )
         except InputError as error:
             raise error if str(error).startswith(str(request.table)) else InputError(f"{request.table}: {error}") from error
-    if request.private_page is None:
-        del table
-    assumed = () if method.is_usual else (CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN,)
-    model.guarantee_ = replace(model.guarantee_, assumptions=(*model.guarantee_.assumptions, *assumed))
-    if model.guarantee_.kind != "dp" and not schema.drafted:
-        raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
-    _caution(caution for caution in model.cautions if caution not in said)
-    if gone := ", ".join(name for name in request.other_targets if name not in model.schema_.names):
-        say(f"CAUTION: {LEFT_OUT.format(gone)}")
-    rows = model.schema_.rows_public if request.rows is None else request.rows
-    if kept is not None:
-        model.save(kept)
-        refuse_unlearnt(request.conditions, model.schema_, kept, request.output, rows)
-    described = {"name": method.name, "version": model.method_.version, **method.parameters}
-    with nothing_lost(kept):
-        pages = request.files.write(model, described, rows, owners)
-    print("\n".join(request.files.told(model, rows)))
-    if kept is not None:
-        public = model.guarantee_.kind == "dp" and not model.noise_seeded_
-        may = "which may be published too" if public else "NOT FOR PUBLISHING, as the table is not"
-        print(f"{kept}: the fitted model, {may}; `dpdsyn sample {kept}` draws more rows and spends nothing")
-    if request.private_page is not None:
-        pages.write_private(request.private_page, request.output.name, lambda: _real(table, model.schema_))
-        say(f"{request.private_page}: synthetic beside real, made of exact private rows; NOT FOR PUBLISHING")
-    if request.seed is not None:
-        say("CAUTION: the noise was seeded; whoever knows the seed can take it off. For a release leave --seed out")
-    return 0
 
 
 def _workers(request: Request, pieces: bool) -> Workers | None:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import FileError
 from experiments.cli.parts.outputs import beside
+from experiments.console import say
+from experiments.data.errors import DataError
 
 if TYPE_CHECKING:
     from dpdsyn.rules.conditions import Conditions
@@ -65,18 +68,51 @@ def refuse_unlearnt(conditions: Conditions, schema: Schema, model: Path, output:
         ) from error
 
 
+@dataclass
+class Spent:
+    """What a person is to know, whatever ends the command once rows are learnt from.
+
+    conditioned: whether rows were asked to be of some kind. learnt: whether learning is over. model: the kept one. table: what
+    was written.
+    """
+
+    epsilon: float
+    delta: float
+    conditioned: bool
+    learnt: bool = False
+    model: Path | None = None
+    table: Path | None = None
+
+    def told(self, rules_alone: bool = False) -> str:
+        """rules_alone: whether rules of the schema ended it, which hold for whatever else is drawn from the model."""
+        budget = f"epsilon {self.epsilon:g} and delta {self.delta:g} of this table"
+        if not self.learnt:
+            return f"Nothing was written; rows were being learnt from, so {budget} count as spent"
+        done = "No table was written" if self.table is None else f"{self.table} was written"
+        if self.model is None:
+            return f"{done}, and {budget} are spent"
+        more = "" if rules_alone else f": `dpdsyn sample {self.model}` draws from it and spends nothing"
+        return f"{done}; the fitted model, with its epsilon spent, is {self.model}{more}"
+
+
 @contextmanager
-def nothing_lost(model: Path | None) -> Iterator[None]:
-    """Say of an InputError, such as of conditions that contradict rules, that the model is there if it was kept."""
+def spending(spent: Spent) -> Iterator[None]:
+    """Add to whatever ends the block what was spent, and what is left of it."""
     try:
         yield
+    except KeyboardInterrupt:
+        told = spent.told()
+        raise KeyboardInterrupt(told[0].lower() + told[1:]) from None
     except InputError as error:
-        if model is None:
-            raise
-        raise InputError(
-            f"{error}. No table was written; the fitted model, with its epsilon spent, is {model}: `dpdsyn sample {model}` draws "
-            "from it and spends nothing"
-        ) from error
+        if not spent.learnt:
+            raise  # `fit` says what it has spent
+        raise InputError(f"{error}. {spent.told(not spent.conditioned)}") from error
+    except (DataError, FileError) as error:
+        kind = DataError if isinstance(error, DataError) else FileError
+        raise kind(f"{error}. {spent.told()}") from error
+    except Exception:
+        say(spent.told())
+        raise
 
 
 def _command(conditions: Conditions, schema: Schema, model: Path, output: Path, rows: int) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpdsyn.base.checks import InputError
-from dpdsyn.base.files import refuse_unwritable, whole, write_whole
+from dpdsyn.base.files import free_names, put_at, refuse_unwritable, scratch, settle, write_whole
 from experiments.cli.parts.asked_rows import kept, kept_rules
 from experiments.cli.parts.outputs import beside
 from experiments.data.errors import DataError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from dpdsyn.rules.conditions import Conditions
     from experiments.page.release_pages import Pages
 
+APPEARED = "{}, its statement or its page was made by somebody else meanwhile and is left as it is: the rows are in"
 _CHUNK = 1_000_000  # rows sampled and written at once
 _MANY = 10**12  # more than there are where they are not stated; the schema's number of rows may have to be learnt
 
@@ -67,22 +70,44 @@ class ReleaseFiles:
 
             numbered("--first-id", self.first_id, _MANY if rows is None else rows)
 
-    def write(self, model: DPDSyn, method: Mapping[str, Any], rows: int, owners: Mapping[str, pa.DataType]) -> Pages:
-        """Sample and write. method: name and settings, for the statement. owners: types that columns of a Parquet file are to
-        have."""
+    def write(
+        self, model: DPDSyn, method: Mapping[str, Any], rows: int, owners: Mapping[str, pa.DataType], replace: bool
+    ) -> tuple[Pages, ReleaseFiles]:
+        """Sample and write; gives the pages, and the files under the names that they have now.
+
+        method: name and settings, for the statement. owners: types that columns of a Parquet file are to have. replace: whether
+        files of these names may be replaced. If not, and somebody made one meanwhile, all of them get names that are free.
+        """
         from experiments.page.release_pages import Pages
 
         pages = Pages(model.schema_)
-        with whole(self.output) as table:
+        with scratch(self.output) as table:
             chunks = pages.watch(self._chunks(model, rows))
             if self.output.suffix == ".parquet":
                 write_parquet(chunks, table, Types.of(model.schema_, owners))
             else:
                 write_csv(chunks, table, model.schema_, packed=self.output.suffix == ".gz")
             statement = self._statement(model, method, rows)
-            write_whole(self.statement, _json(statement).encode())  # both are there before the table is
-            pages.write(self.page, self.output.name, statement)
-        return pages
+            for output in free_names(self.output):
+                files = dataclasses.replace(self, output=output)
+                with suppress(FileExistsError):
+                    files._settle(table, statement, pages, replace)
+                    break
+        return pages, files
+
+    def _settle(self, table: Path, statement: Mapping[str, Any], pages: Pages, replace: bool) -> None:
+        """Put all under their names, or none where one is not to be replaced; the table comes last."""
+        done = []
+        try:
+            put_at(self.statement, replace, lambda path: write_whole(path, _json(statement).encode()))
+            done.append(self.statement)
+            put_at(self.page, replace, lambda path: pages.write(path, self.output.name, statement))
+            done.append(self.page)
+            settle(table, self.output, replace)
+        except BaseException:
+            for path in () if replace else done:
+                path.unlink(missing_ok=True)
+            raise
 
     def told(self, model: DPDSyn, rows: int) -> Sequence[str]:
         """What was written, and under what guarantee, in lines."""
@@ -121,7 +146,7 @@ class ReleaseFiles:
         }
 
 
-def _json(statement: dict[str, Any]) -> str:
+def _json(statement: Mapping[str, Any]) -> str:
     """Readable: lists of numbers, as a learnt column has them, on one line each."""
     text = json.dumps(statement, indent=2, default=str)
     return re.sub(r"\[\s+(-?\d[^][\"{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from dpdsyn.base.checks import InputError
-from dpdsyn.base.files import refuse_equal, refuse_over, refuse_unwritable
+from dpdsyn.base.files import FileError, free_names, put, refuse_equal, refuse_over, refuse_unwritable
 
 NAMES: dict[str, Callable[[Path], Path]] = {
     "itself": lambda own: own,
@@ -84,3 +85,34 @@ def test_two_files_that_are_written_do_not_have_one_name(tmp_path: Path) -> None
     linked(own, os.link)
     with pytest.raises(InputError, match="is written already"):
         refuse_equal([("--output", own), ("--model", tmp_path / "other made.csv")])
+
+
+def written(text: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        path.write_text(text)
+
+    return write
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_somebody_made_is_left_as_it_is(links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*given: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refused)
+    path = tmp_path / "made.csv"
+    for number in (1, 2, 3):
+        name = put(path, False, written(str(number)))
+        assert name.name == ("made.csv" if number == 1 else f"made-{number}.csv") and name.read_text() == str(number)
+    assert put(path, True, written("new")) == path and path.read_text() == "new"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["made-2.csv", "made-3.csv", "made.csv"]
+    with pytest.raises(FileError, match=r"cannot write .*absent/made.csv"):
+        put(tmp_path / "absent" / "made.csv", False, written("x"))
+
+
+@pytest.mark.parametrize(
+    ("name", "next_one"), [("m.csv", "m-2.csv"), ("a.b.csv.gz", "a.b-2.csv.gz"), ("m", "m-2"), (".m", ".m-2"), ("m.gz", "m.gz-2")]
+)
+def test_the_next_free_name_keeps_the_ending(name: str, next_one: str) -> None:
+    assert [path.name for path in islice(free_names(Path("here") / name), 2)] == [name, next_one]

@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dpdsyn import DPDSyn
 from dpdsyn.base import saved
+from dpdsyn.base.checks import InputError
+from dpdsyn.base.files import FileError
 from dpdsyn.release import Release
 from experiments.cli.main import main
 
@@ -126,3 +129,136 @@ def test_numbers_of_ids_are_looked_at_before_anything_is_read(capsys: pytest.Cap
             assert f"dpdsyn: --first-id is {number}; " in told and "reading" not in told
     assert main([*CALL, "--output", "m.csv", "--first-id", str(2**63 - 41)]) == 0
     assert pd.read_csv("m.csv")["key"].iloc[-1] == 2**63 - 2
+
+
+SPENT = "epsilon 8 and delta 1e-06 of this table are spent"
+
+
+def test_rules_that_no_row_can_keep_are_told_with_what_was_spent(capsys: pytest.CaptureFixture) -> None:
+    schema = SCHEMA.replace("{kind: integer, bounds: [18, 90], bins: 4}", "{kind: integer}")
+    Path("p.yaml").write_text(f"constraints: [age >= 900]\n{schema}")
+    call = [*CALL, "--output", "m.csv", "--no-preflight"]
+    assert main(call) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "contradict each other" in told and told.endswith(f". No table was written, and {SPENT}") and "m.csv" not in written()
+    assert main([*call, "--model", "m.dpdsyn"]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.endswith("No table was written; the fitted model, with its epsilon spent, is m.dpdsyn")
+    assert written() == {"m.dpdsyn"}
+
+
+def written() -> set[str]:
+    return {path.name for path in Path().iterdir()} - {"p.csv", "p.yaml"}
+
+
+def stopped(*given: Any, **named: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def broken(*given: Any, **named: Any) -> None:
+    raise ZeroDivisionError
+
+
+def full(*given: Any, **named: Any) -> None:
+    raise FileError("cannot write m.csv (No space left on device); nothing was left half written")
+
+
+READ, FIT = "experiments.data.table_file.read_table", "dpdsyn.release.Release.fit"
+WRITE, PRIVATE = "experiments.cli.synthesize.ReleaseFiles.write", "experiments.page.release_pages.Pages.write_private"
+COUNT = "Nothing was written; rows were being learnt from, so epsilon 8 and delta 1e-06 of this table count as spent"
+
+
+@pytest.mark.parametrize(
+    ("place", "ends", "code", "told"),
+    [
+        (READ, stopped, 130, "dpdsyn: interrupted; nothing was written\n"),
+        (FIT, stopped, 130, f"dpdsyn: interrupted; n{COUNT[1:]}\n"),
+        (WRITE, stopped, 130, f"dpdsyn: interrupted; no table was written, and {SPENT}\n"),
+        (PRIVATE, stopped, 130, f"dpdsyn: interrupted; m.csv was written, and {SPENT}\n"),
+        (FIT, broken, 1, f"{COUNT}\n"),
+        (WRITE, broken, 1, f"No table was written, and {SPENT}\n"),
+        (WRITE, full, 2, f"nothing was left half written. No table was written, and {SPENT}\n"),
+        (PRIVATE, full, 2, f". m.csv was written, and {SPENT}\n"),
+    ],
+)
+def test_whatever_ends_the_command_is_told_with_what_was_spent(
+    place: str, ends: Any, code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(place, ends)
+    assert main([*CALL, "--output", "m.csv", "--private-page", "own.html"]) == code
+    said = capsys.readouterr().err
+    assert told in said and "goes on from there" not in said and said.count("spent") <= 1
+    assert written() == ({"m.csv", "m.html", "m.privacy.json"} if place == PRIVATE else set())
+
+
+def test_an_interrupted_command_says_what_is_left_of_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr("dpdsyn.base.saved.read", stopped)
+    assert main(["sample", "m.dpdsyn", "--output", "m.csv"]) == 130
+    assert capsys.readouterr().err == "dpdsyn: interrupted; nothing was written\n"
+    monkeypatch.setattr("experiments.cli.run.run", stopped)
+    assert main(["run"]) == 130
+    assert capsys.readouterr().err.endswith("what was finished is kept, and the same command goes on from there\n")
+
+
+@pytest.mark.parametrize("other", ["m.csv", "m.html", "m.privacy.json", "own.html", "m.dpdsyn"])
+def test_what_somebody_made_meanwhile_is_not_replaced_unless_that_was_asked_for(
+    other: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    fit = Release.fit
+
+    def slow(self: Release, *given: Any, **named: Any) -> Release:
+        fit(self, *given, **named)
+        Path(other).write_text("theirs")
+        return self
+
+    monkeypatch.setattr(Release, "fit", slow)
+    call = [*CALL, "--output", "m.csv", "--private-page", "own.html", "--model", "m.dpdsyn"]
+    release, private, model = {"m.csv", "m.html", "m.privacy.json"}, {"own.html"}, {"m.dpdsyn"}
+    assert main(call) == 0
+    out, err = capsys.readouterr()
+    assert Path(other).read_text() == "theirs"
+    named = {name.replace(".", "-2.", 1) for names in (release, private, model) if other in names for name in names}
+    kept = {name for names in (release, private, model) if other not in names for name in names}
+    assert written() == kept | named | {other}
+    moved = other in release
+    assert ("m.csv, its statement or its page was made by somebody else meanwhile" in err) == moved
+    assert f"{'m-2' if moved else 'm'}.csv: 40 synthetic rows" in out and (not moved or len(pd.read_csv("m-2.csv")) == 40)
+    assert all(name in out + err for name in named)
+    assert main([*call, "--overwrite"]) == 0 and b"theirs" not in Path(other).read_bytes()
+
+
+def test_rows_that_are_drawn_again_replace_nothing_either(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    assert main([*CALL, "--output", "m.csv.gz", "--model", "m.dpdsyn"]) == 0
+    draw = Release.sample
+
+    def slow(self: Release, *given: Any, **named: Any) -> pd.DataFrame:
+        Path("n.csv.gz").write_text("theirs")
+        return draw(self, *given, **named)
+
+    monkeypatch.setattr(Release, "sample", slow)
+    assert main(["sample", "m.dpdsyn", "--output", "n.csv.gz", "--rows", "7"]) == 0
+    assert Path("n.csv.gz").read_text() == "theirs" and len(pd.read_csv("n-2.csv.gz")) == 7
+    assert written() >= {"n-2.html", "n-2.privacy.json"} and not written() & {"n.html", "n.privacy.json"}
+    assert "the rows are in n-2.csv.gz" in capsys.readouterr().err
+
+
+def test_each_file_is_opened_by_its_own_class_and_the_other_says_so() -> None:
+    assert main([*CALL, "--output", "m.csv", "--model", "m.dpdsyn"]) == 0
+    with pytest.raises(InputError, match=r"m.dpdsyn holds a model of another class .*dpdsyn.release.Release.load\('m.dpdsyn'\)$"):
+        DPDSyn.load("m.dpdsyn")
+    quick = {"steps": 5, "pretraining": 10, "hidden": 2}
+    DPDSyn(guide=quick, candidates="independent").fit(pd.read_csv("p.csv"), "p.yaml").save("own.dpdsyn")
+    with pytest.raises(InputError, match=r"own.dpdsyn holds a model of another class; open it with dpdsyn.DPDSyn.load\("):
+        Release.load("own.dpdsyn")
+    meta, arrays = saved.read(Path("m.dpdsyn"))
+    saved.write(Path("m.dpdsyn"), {name: value for name, value in meta.items() if name != "schema"}, arrays)
+    with pytest.raises(InputError, match=r"m.dpdsyn holds no model of this version \(KeyError: 'schema'\)"):
+        Release.load("m.dpdsyn")
+
+
+def test_a_class_may_have_the_sign_of_equality_in_its_name() -> None:
+    people = pd.read_csv("p.csv")
+    people.assign(ill=people["ill"].map({"no": "<=50K", "yes": "a=b=c"})).to_csv("p.csv", index=False)
+    Path("p.yaml").write_text(SCHEMA.replace('["no", "yes"]', '["<=50K", "a=b=c"]'))
+    assert main([*CALL, "--output", "m.csv", "--balance", "<=50K=0.25,a=b=c=0.75"]) == 0
+    assert pd.read_csv("m.csv")["ill"].value_counts().to_dict() == {"a=b=c": 30, "<=50K": 10}
