@@ -21,6 +21,7 @@ from dpdsyn.parquet import cells_of, declares_text, files_of, utf8
 from dpdsyn.reading.cells import canonical
 from dpdsyn.reading.column import MOST_DECIMALS, SchemaError
 from dpdsyn.reading.numerals import POINT_HINT, STRAY_POINT, with_points
+from dpdsyn.reading.reach import LARGEST
 from dpdsyn.reading.schema_values import shortened
 from dpdsyn.tables.date_forms import Dates, dates_of, finest, unlike_dates
 from dpdsyn.tables.identifiers import CODE_REMARK, FEW, ID_REMARK, Naming, naming
@@ -33,6 +34,10 @@ _FIRST = 16  # pieces of a Parquet file, of some 65,000 rows, in which repeats a
 _NEARLY = 0.9  # such a share of different cells that are numbers, or dates, is worth a remark
 _LARGEST = 1e15  # beyond it whole numbers are ids rather than quantities
 _DIGITS = 15  # of a number in floating point, before and behind its point
+_TOO_LARGE = (
+    "some numbers are beyond 2^53, up to which they are learnt: if they are ids, put it under `ignore`; if they stand for "
+    "missing cells, give them as missing; else state `bounds`"
+)
 _FEW_DECIMALS = 4  # that leave room for numbers up to some 10^11
 _GROUPED_BY_COMMAS = r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$"
 USE_COMMA = "say `--decimal ,` and draft again"
@@ -174,6 +179,9 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -
     if what in ("integer", "real"):
         numbers = Sentinels()
         numbers.add(np.repeat(np.array(values, dtype=float), counts))
+        remarks += (
+            (_TOO_LARGE,) if max((abs(value) for value in values if np.isfinite(float(value))), default=0) > LARGEST else ()
+        )
         remarks += tuple(one.told for one in numbers.found())
     return replace(kind, remarks=(*kind.remarks, *remarks), repeats=again is not None and again.likely)
 

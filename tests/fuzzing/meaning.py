@@ -119,9 +119,9 @@ class Meaning:
         if self.kind == "categorical":
             return self._category(cell), False
         value = self._moment(cell) if self.kind == "date" else _float(cell)
-        if value is None or math.isnan(value):
+        if value is None or math.isnan(value) or (self.bounds is None and math.isinf(value)):
             return UNREADABLE, False
-        outside = self.bounds is not None and not self._first <= value <= self._last
+        outside = not self._first <= value <= self._last
         if self.is_open:
             return 0, outside
         if self.pieces:
@@ -135,13 +135,20 @@ class Meaning:
 
     @property
     def _first(self) -> float:
-        assert self.bounds is not None
+        if self.bounds is None:
+            return _days(date(1800, 1, 1)) * self._parts if self.kind == "date" else -self._most
         return self.bounds[0] * self._parts
 
     @property
     def _last(self) -> float:
-        assert self.bounds is not None
+        if self.bounds is None:
+            return _days(date(2200, 1, 1)) * self._parts - 1 if self.kind == "date" else self._most
         return self.bounds[1] * self._parts + (0 if self._of_clock else self._parts - 1)
+
+    @property
+    def _most(self) -> float:
+        """The largest number that is told apart where no bounds are stated."""
+        return 2.0**53 / 10.0 ** (self.spec.get("decimals") or 0)
 
     def _category(self, cell: Any) -> int:
         if isinstance(cell, list | dict | set | tuple):
@@ -219,11 +226,11 @@ def usable(codes: Sequence[Sequence[int]], rules: Sequence[str | None]) -> list[
 
 
 def shares(meaning: Meaning, found: Sequence[tuple[int, bool]]) -> Counter[str]:
-    """How many cells of a column are missing, unreadable, undeclared, outside."""
+    """How many cells of a column are missing, unreadable, undeclared, outside bounds, or beyond what is learnt without any."""
     counted: Counter[str] = Counter()
     for code, outside in found:
         counted["missing"] += code == MISSING
         counted["unreadable"] += code == UNREADABLE
         counted["undeclared"] += not meaning.is_open and meaning.kind == "categorical" and code == meaning.unknown >= 0
-        counted["clipped"] += outside
+        counted["beyond" if meaning.bounds is None else "clipped"] += outside
     return counted

@@ -144,7 +144,7 @@ def drafts(r: random.Random, table: Table, ways: Sequence[Entrance], folder: Pat
     meanings = meanings_of(schema, schema.to_mapping())
     alike = [other for other in ways if other.reading.decimal == "." and (other.cells is way.cells or _same_cells(other, way))]
     for other in dict.fromkeys([way.name, r.choice(alike).name]):
-        if not hold(_named(alike, other), schema, meanings) and not _may_be_refused(way, schema):
+        if not hold(_named(alike, other), schema, meanings) and not _may_be_refused(way, schema, meanings):
             raise Mismatch(f"{way.name}: the draft of a table does not fit it: {text}")
     return learnt(r, way, alike, schema, folder) if schema.is_open else "draft"
 
@@ -157,11 +157,14 @@ def _same_cells(one: Entrance, other: Entrance) -> bool:
     return all(list(one.cells[name]) == list(other.cells[name]) for name in one.cells)
 
 
-def _may_be_refused(way: Entrance, schema: Schema) -> bool:
-    """Where a draft's table is refused with good reason: a column without any cell, rows left out for their target."""
+def _may_be_refused(way: Entrance, schema: Schema, meanings: dict[str, Meaning]) -> bool:
+    """Where a draft's table is refused with good reason: a column without any cell, rows left out for their target, numbers
+    and dates beyond what is learnt.
+    """
+    far = any(meaning.of(cell)[1] for name, meaning in meanings.items() for cell in way.cells[name])
     gaps = any(True in schema[name].categories and None in way.cells[name] for name in schema.names)  # as the draft remarks
     empty = any(all(cell is None for cell in way.cells[name]) for name in schema.names)
-    return schema.target is not None or gaps or empty or len(next(iter(way.cells.values()))) < 2
+    return schema.target is not None or far or gaps or empty or len(next(iter(way.cells.values()))) < 2
 
 
 def drafted(r: random.Random, way: Entrance, target: str | None, public: bool) -> str:

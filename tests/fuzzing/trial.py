@@ -229,13 +229,13 @@ def _hold_report(
     should |= {(name, "unreadable"): of["unreadable"] for name, of in counted.items() if of["unreadable"]}
     if faults != should:
         raise Mismatch(f"{entrance.name}: the preflight finds {faults}, not {should}")
-    often = {name for name, n in wanted.items() if n > OFTEN * rows}
+    often = {name for name, n in wanted.items() if n > OFTEN * rows or name[1] == "beyond"}
     if often != {(share.column, share.kind) for share in report.often if share.kind != "blurred"}:
         raise Mismatch(f"{entrance.name}: said is {report.often}, not {often}")
     nothing = set()
     for name, of in counted.items():
         present = rows - of["missing"]
-        if rows >= 2 and present and max(of["undeclared"], of["clipped"]) == present:
+        if rows >= 2 and present and (max(of["undeclared"], of["clipped"]) == present or of["beyond"] > 0.01 * present):
             nothing.add(name)
         if rows >= 2 and not present and schema[name].missing is not None and not schema[name].is_open:
             nothing.add(name)

@@ -206,6 +206,14 @@ def test_numbers_of_16_bits_are_numbers(tmp_path: Path) -> None:
     assert found.spec == {"kind": "real"} and found.remarks[0].startswith("999 stands apart")
 
 
+@pytest.mark.parametrize("cells", [[2**62, 5, None], [1e300, 0.5, float("nan")]])
+def test_numbers_beyond_what_is_learnt_are_told_of_to_the_owner_alone(cells: list, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": cells, "b": [0.5, float("inf"), 1]}), tmp_path / "a.parquet")
+    found = declared(tmp_path / "a.parquet")
+    assert found["a"].spec.keys() == {"kind"} and "beyond 2^53, up to which they are learnt" in found["a"].remarks[0]
+    assert not found["b"].remarks
+
+
 def test_durations_are_left_out_and_time_zones_told_of(tmp_path: Path) -> None:
     zoned = pa.array([datetime(2024, 1, 1)], pa.timestamp("us", "Asia/Kolkata"))
     pq.write_table(pa.table({"stay": pa.array([1], pa.duration("s")), "seen": zoned}), tmp_path / "people.parquet")
