@@ -120,10 +120,10 @@ FAULTS: tuple[Fault, ...] = (
             ),
             Edit(
                 "experiments/cli/synthesize.py",
-                "    if request.private_page is None:\n        del table\n",
-                "    if request.preflight:\n"
-                "        held_against(request.table, table, schema, request.reading, request.show_cells)\n"
-                "    if request.private_page is None:\n        del table\n",
+                "        if request.private_page is None:\n            del table\n",
+                "        if request.preflight:\n"
+                "            held_against(request.table, table, schema, request.reading, request.show_cells)\n"
+                "        if request.private_page is None:\n            del table\n",
             ),
         ),
         (f"{_AGAINST}::test_a_file_that_is_refused_has_spent_nothing",),
