@@ -76,14 +76,14 @@ class Quail(Synthesizer):
         schema, source = private.schema, self._source()
         classifier = guide_of(schema, self._settings())
         cap, noise = self._split(source, classifier, private.ledger)
-        self.schema_, self.features_ = schema, schema.select(schema.features)
+        self.schema_, self.source_schema_ = schema, schema.select(schema.features)
         self.source_ = source.fit(private.child(cap, schema.features), rng)
         self.classifier_ = classifier.fit(private, noise, rng)
         return self
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         schema = self.schema_
-        features = draw(self.source_, self.features_, n, rng)
+        features = draw(self.source_, self.source_schema_, n, rng)
         encoded = np.empty((n, len(schema.columns)), dtype=schema.dtype)
         encoded[:, schema.positions(schema.features)] = features
         encoded[:, schema.target_position] = self.classifier_.predict_proba(features).argmax(axis=1)

@@ -78,7 +78,7 @@ def parameters(fitted: Any, schema: Schema, canary: np.ndarray) -> np.ndarray:
         return np.asarray(fitted.pulled_by(canary[0]), dtype=float)
     row, label = canary[0].astype(int), None if schema.target is None else int(canary[0, schema.target_position])
     found: list[float] = []
-    if (guide := getattr(fitted, "guide_", None)) is not None:
+    if (guide := getattr(fitted, "guide_", getattr(fitted, "classifier_", None))) is not None:
         found += _of_guide(guide, schema, canary)
     if (critic := getattr(fitted, "critic_", None)) is not None:
         found += _of_critic(critic, schema, canary)

@@ -99,6 +99,7 @@ SOUND = {
     "mst": ("baselines.mst.MST", {}),
     "guide": ("baselines.references.GuideOnly", {"guide": {"steps": 50, "batch": 4}}),
     "swift": ("baselines.swift.Swift", {}),
+    "quail": ("baselines.quail.Quail", {"classifier": {"steps": 50, "batch": 40}}),
     "dpdsyn": ("dpdsyn.method.GuidedSynthesizer", {"guide": {"steps": 50, "batch": 40, "pretraining": 50}}),
     "dpdsyn_class_conditional": (
         "dpdsyn.method.GuidedSynthesizer",
