@@ -84,7 +84,7 @@ def clean_neighbours() -> dict[str, pd.DataFrame]:
         "a category nobody declared": one_more(table, ward=SECRET),
         "a weight that is missing": one_more(table, weight=None),
         "a cost that is missing, so that the row is dropped": one_more(table, cost=None),
-        "a number far out of bounds": one_more(table, age="99999999999", cost="-1e300"),
+        "a number far out of bounds": one_more(table, age="99999999999", cost="-1e12"),
         "a person with far more rows": busy,
         "many rows more": pd.concat([table] * 40, ignore_index=True),
         "other rows": table.assign(age=table["age"].iloc[::-1].to_numpy(), ill="no"),
@@ -97,6 +97,7 @@ def wild_neighbours() -> dict[str, pd.DataFrame]:
     return {
         "no row at all": table.iloc[:0],
         "one row": table.iloc[:1],
+        "a number beyond what is learnt": one_more(table, cost="-1e300"),
         "a number that is a text": one_more(table, age=SECRET, cost=SECRET, weight=SECRET),
         "a date that is none": one_more(table, seen=SECRET),
         "an age that is missing": one_more(table, age=None),
