@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.mechanisms.contribution_bounding import whose
-from dpdsyn.reading.cells import each
+from dpdsyn.reading.cells import canonical, each
 from dpdsyn.reading.column import ABSENT, UNREADABLE, Column, SchemaError
 from dpdsyn.schema import Schema
 from dpdsyn.tables.complaints import beyond, complaint
@@ -34,6 +34,7 @@ _SAID = {
     "clipped": "lie outside its bounds and are clipped",
     "beyond": "lie beyond what is learnt without bounds and are clipped; others come out coarse where such cells stand out",
     "missing": "are missing",
+    "respelled": "come out in one spelling (true for TRUE, 1 for 1.0, a day for its midnight); list `categories` to keep yours",
     "blurred": "are numbers of 2^53 or more in floating point, which ids lose digits in; read the column as text",
 }
 _NONE = {
@@ -94,8 +95,8 @@ class PreflightError(SchemaError):
 class Share:
     """Cells of one column that the schema has a rule for, of which there should be few.
 
-    kind: `undeclared`, `clipped`, `beyond`, `missing` or `blurred`. cells: how many; of: how many the column has. then:
-    what becomes of them, where that depends on the column.
+    kind: `undeclared`, `clipped`, `beyond`, `missing`, `respelled` or `blurred`. cells: how many; of: how many the column
+    has. then: what becomes of them, where that depends on the column.
     """
 
     column: str
@@ -115,11 +116,11 @@ class Report:
     """What a preflight finds. rows: of the table; usable: those left after the rules for missing cells and persons.
 
     faults: what is refused. nothing: columns of which no cell is what the schema says, or many lie beyond what is learnt, which
-    are refused where all rows are at hand. shares: of all columns how many cells are undeclared, clipped, beyond, missing or
-    blurred, where there are some. broken: how many rows break each rule of the schema, by its words. common: how many cells of
-    each column that is not open share the code that most of them have. applied: in how many rows the conditions of each rule hold
-    that has some; misspelt: those that hold in none, maybe for a category that is written otherwise. sentinels: of columns of
-    numbers those that look like codes for missing cells.
+    are refused where all rows are at hand. shares: of all columns how many cells are of each kind of `Share`, where there are
+    some. broken: how many rows break each rule of the schema, by its words. common: how many cells of each column that is not
+    open share the code that most of them have. applied: in how many rows the conditions of each rule hold that has some;
+    misspelt: those that hold in none, maybe for a category that is written otherwise. sentinels: of columns of numbers those that
+    look like codes for missing cells.
     """
 
     faults: tuple[Fault, ...]
@@ -247,7 +248,7 @@ class _Counted:
 
     def __init__(self, column: Column) -> None:
         self._column = column
-        self._cells = {"undeclared": 0, "clipped": 0, "beyond": 0, "missing": 0, "blurred": 0}
+        self._cells = {"undeclared": 0, "clipped": 0, "beyond": 0, "missing": 0, "respelled": 0, "blurred": 0}
         self._codes = np.zeros(column.size, dtype=np.int64)
         self._first: tuple[int, str] | None = None  # row and cell of the first one that is not missing
         self._far: tuple[int, str] | None = None  # of the first one beyond
@@ -259,6 +260,8 @@ class _Counted:
         self._cells["undeclared"] += 0 if other is None else int((codes == other).sum())
         self._cells["clipped" if self._column.bounds else "beyond"] += int(outside.sum())
         self._cells["missing"] += int((codes == ABSENT).sum())
+        if self._column.is_open and not self._column.ordered:
+            self._cells["respelled"] += int(each(cells, _respelled, False, bool).sum())
         self._cells["blurred"] += 0 if self._column.ordered else _blurred(cells, self._column)
         if self._first is None and (present := codes != ABSENT).any():
             row = int(present.argmax())
@@ -305,6 +308,11 @@ class _Counted:
 def _share(cells: int, of: int) -> str:
     """A share in per cent; of few cells it is not 0%."""
     return f"{100 * cells / of:.0f}%" if 100 * cells >= of else f"{100 * cells / of:.1g}%"
+
+
+def _respelled(cell: Any) -> bool:
+    """Whether a cell is a text that comes out written otherwise if it is learnt."""
+    return isinstance(cell, str) and canonical(cell) != cell.strip()
 
 
 def _blurred(cells: pd.Series, column: Column) -> int:

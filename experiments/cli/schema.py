@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,7 @@ def _open_draft(given: argparse.Namespace) -> int:
     else:
         frame = read_table(given.table, reading(given))
         kinds = {str(name): guessed(frame[name], name == given.target) for name in frame}
+        _tell_of_names_like_cells(list(kinds))
     draft = open_draft(kinds, given.table.name, given.target)
     sys.stdout.write(draft.text)
     for remark in draft.remarks:
@@ -108,6 +109,17 @@ def _open_draft(given: argparse.Namespace) -> int:
             "dpdsyn synthesize --confirm-kinds ..."
         )
     return 0
+
+
+def _tell_of_names_like_cells(names: Sequence[str]) -> None:
+    """Say which names are numbers: the first line of a file that has no names is somebody's row."""
+    from dpdsyn.reading.cells import number
+
+    if numbers := [name for name in names if number(name) == number(name)]:  # NaN where it is none
+        say(
+            f"CAUTION: columns are called {', '.join(numbers)}. If the file begins with a row and has no line of names, that "
+            "person's cells would be published as names: write names above it first"
+        )
 
 
 def _tell_of_words_for_missing(given: argparse.Namespace) -> bool:

@@ -59,3 +59,12 @@ def test_public_gives_a_draft_to_replace(people: Path, dpdsyn: Dpdsyn) -> None:
     done = dpdsyn(*DRAFT, "--target", "ill", "--public")
     assert done.returncode == 0 and "\ndrafted: true\n" in done.stdout and "kinds_inferred" not in done.stdout
     assert "    bounds: [18, 89] # READ OFF THE ROWS" in done.stdout and "is not private" in done.stderr
+
+
+def test_a_file_without_names_gets_a_caution(tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+    rows = [f"{20 + i % 50},north,{i / 7:.2f},{'yes' if i % 3 else 'no'}" for i in range(80)]
+    (tmp_path / "headless.csv").write_text("\n".join(rows))
+    told = dpdsyn("schema", "draft", "headless.csv", "--target", "no").stderr
+    assert "CAUTION: columns are called 20, 0.00. If the file begins with a row and has no line of names, that person's" in told
+    (tmp_path / "headed.csv").write_text("\n".join(["age,ward,cost,ill", *rows]))
+    assert "CAUTION: columns are called" not in dpdsyn("schema", "draft", "headed.csv", "--target", "ill").stderr
