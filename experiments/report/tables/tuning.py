@@ -18,6 +18,7 @@ from experiments.report.tables.table import Table
 
 _ACCURACY = metric("accuracy")
 _DIGITS = 4
+_GRIDS = "tuning"  # the experiment that has them; other settings were tried to other ends
 Scores = dict[Case, float]
 
 
@@ -45,7 +46,8 @@ def grids(view: View) -> dict[str, dict[Method, Scores]]:
     by_name: dict[str, dict[Case, dict[Method, tuple[Record, ...]]]] = defaultdict(lambda: defaultdict(dict))
     for group in view.swept.groups:
         dataset = group.case.dataset
-        if dataset.facts.development and dataset.is_usual:
+        asked = not group.method.settings or any(run.experiment and run.experiment.name == _GRIDS for run in group.runs)
+        if dataset.facts.development and dataset.is_usual and asked:
             by_name[group.method.name][group.case][group.method] = group.runs
     tried = {name: grid for name, cases in by_name.items() if len(grid := _grid(cases)) > 1}
     most = max((_breadth(grid) for grid in tried.values()), default=0)

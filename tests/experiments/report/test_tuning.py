@@ -15,11 +15,12 @@ from experiments.report.grouped import View
 from experiments.report.tables import tuning
 
 
-def tried(cells: int, accuracy: float, dataset: str = "br2000", **more: Any) -> Record:
+def tried(cells: int, accuracy: float, dataset: str = "br2000", of: str = "tuning", **more: Any) -> Record:
     parameters = {**default_parameters("synthesizer", "privsyn"), "cells": cells}
     run = f"{dataset}{cells}{more.get('seed', 0)}{more.get('status', '')}"
     data = {"name": dataset, "n_train": 9, "n_test": 3}
     made = {"name": "privsyn", "guarantee": "dp", "parameters": parameters}
+    more = {"experiment": {"name": of, "sha256": "0"}, **more}
     return changed(one("privsyn", accuracy), run_id=run, fit_id=run, dataset=data, method=made, **more)
 
 
@@ -35,6 +36,11 @@ USUAL = default_parameters("synthesizer", "privsyn")["cells"]
 def test_the_highest_mean_over_data_sets_is_chosen_and_a_larger_data_set_counts_no_more() -> None:
     several = [tried(USUAL, 0.7), tried(50, 0.8), tried(USUAL, 0.9, "fair"), tried(50, 0.86, "fair")]
     assert line(*several) == ["privsyn", "2", "2", "0.8000", "0.8300", "+0.0300", "cells=50", "0"]
+
+
+def test_settings_of_other_experiments_are_no_part_of_the_grid() -> None:
+    others = [tried(90, 0.95, of="ablation"), tried(90, 0.95, "fair", of="ablation")]
+    assert line(tried(USUAL, 0.7, of="paper_main"), tried(50, 0.8), *others)[1:] == line(tried(USUAL, 0.7), tried(50, 0.8))[1:]
 
 
 def test_defaults_stay_where_nothing_is_better() -> None:
