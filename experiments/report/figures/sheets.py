@@ -31,7 +31,8 @@ _SHARPNESS = 140  # dots an inch of a PNG
 _MOST = 256 // TINTS  # colours of a PNG
 _SHARED = "not compared:"  # begins what is said of a marker that methods share
 _FINE = re.compile(r"-?\d+\.\d{3,}")  # numbers of a drawing
-_ENTRY = 1.5  # inches of one name in the key
+_ENTRY = 1.5  # inches of one name in the key, at least
+_MARK, _LETTER = 0.5, 0.066  # inches of the line before a name and of each of its letters, bold ones
 
 
 def write(view: View, folder: Path) -> list[Path]:
@@ -109,12 +110,13 @@ def _key_height(entries: Sequence[tuple[str, Look]], width: float) -> float:
 def _key_rows(entries: Sequence[tuple[str, Look]], width: float) -> list[list[tuple[str, Look]]]:
     """As many beside each other as have room; a long one has a line of its own."""
     short, long = ([entry for entry in entries if entry[0].startswith(_SHARED) == which] for which in (False, True))
-    columns = _columns(width)
+    columns = max(int((width - 0.2) / _entry(entries)), 1)
     return [short[at : at + columns] for at in range(0, len(short), columns)] + [[entry] for entry in long]
 
 
-def _columns(width: float) -> int:
-    return max(int((width - 0.2) / _ENTRY), 1)
+def _entry(entries: Sequence[tuple[str, Look]]) -> float:
+    """Inches of each name but the long ones."""
+    return max([_ENTRY, *(_MARK + _LETTER * len(text) for text, _ in entries if not text.startswith(_SHARED))])
 
 
 def _draw_key(figure: Figure, entries: Sequence[tuple[str, Look]], bottom: float) -> None:
@@ -129,7 +131,7 @@ def _draw_key(figure: Figure, entries: Sequence[tuple[str, Look]], bottom: float
     for row, line in enumerate(rows):
         y = (top - _LINE * (row + 0.6)) / height
         for column, (text, look) in enumerate(line):
-            x = 0.15 + column * _ENTRY
+            x = 0.15 + column * _entry(entries)
             dashes: Any = (0, look.dashes) if look.dashes else "-"
             face = look.colour if look.filled else "white"
             figure.add_artist(Line2D([x / width, (x + 0.34) / width], [y, y], color=look.colour, linestyle=dashes, linewidth=1.3))
