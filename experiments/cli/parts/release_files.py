@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from experiments.page.release_pages import Pages
 
 APPEARED = "{}, its statement or its page was made by somebody else meanwhile and is left as it is: the rows are in"
+_NOISE = {
+    True: "SEEDED: not private against whoever knows the seed",
+    False: "operating system's entropy",
+    None: "not known whether seeded: the model was saved by an earlier version",
+}
 _CHUNK = 1_000_000  # rows sampled and written at once
 _MANY = 10**12  # more than there are where they are not stated; the schema's number of rows may have to be learnt
 
@@ -136,9 +141,7 @@ class ReleaseFiles:
             "method": dict(method),
             "rows": rows,
             **kept_rules(model, self.conditions),
-            "noise": "SEEDED: not private against whoever knows the seed"
-            if model.noise_seeded_
-            else "operating system's entropy",
+            "noise": _NOISE[model.noise_seeded_],
             **(again if self.seeded and not model.noise_seeded_ else {}),
             "cautions": [caution.text for caution in model.cautions],
             **({} if model.evaluation_ is None else {"evaluation": model.evaluation_.to_mapping()}),

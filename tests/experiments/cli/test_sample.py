@@ -69,7 +69,8 @@ def test_draws_that_repeat_do_not_make_a_model_s_noise_a_seeded_one(capsys: pyte
     meta, arrays = saved.read(Path("m.dpdsyn"))
     saved.write(Path("old.dpdsyn"), {name: value for name, value in meta.items() if name != "noise_seeded"}, arrays)
     assert Release.load("old.dpdsyn").noise_seeded_ is None
-    assert main(["sample", "old.dpdsyn", "--output", "m3.csv"]) == 0 and statement("m3")["noise"] == OWN
+    assert main(["sample", "old.dpdsyn", "--output", "m3.csv"]) == 0
+    assert statement("m3")["noise"].startswith("not known whether seeded")
 
 
 def test_a_model_is_announced_as_publishable_only_where_the_table_is(capsys: pytest.CaptureFixture) -> None:
