@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import os
 import secrets
 import warnings
@@ -19,6 +18,7 @@ from dpdsyn.accounting.cautions import Caution, WeakGuaranteeWarning, cautions, 
 from dpdsyn.accounting.guarantee import KINDS_INFERRED, Guarantee
 from dpdsyn.base import saved
 from dpdsyn.base.checks import InputError, whole_number
+from dpdsyn.base.parameters import Parameters
 from dpdsyn.guide import GuideSettings
 from dpdsyn.learning import merging
 from dpdsyn.learning.domain_learning import DomainLearning
@@ -53,7 +53,7 @@ class SeededNoiseWarning(UserWarning):
     """The noise can be computed again by whoever knows the seed."""
 
 
-class DPDSyn:
+class DPDSyn(Parameters):
     """A synthetic table to train models on, under (epsilon, delta)-differential privacy.
 
     epsilon, delta: the budget for everything that is read from the table; delta is `accounting.cautions.usual_delta` if left out,
@@ -306,23 +306,6 @@ class DPDSyn:
             self._published = copy.copy(self._published)  # which a shallow copy has in common with the model that it is of
             self._published.next_id = far_first(self._sampling)
         self._process = os.getpid()
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The values given to `__init__`."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Change parameters. Raises ValueError for a name that is none."""
-        known = self.get_params()
-        unknown = sorted(set(parameters) - set(known))
-        if unknown:
-            raise InputError(f"no parameter is called {', '.join(unknown)}; there are {', '.join(known)}")
-        for name, value in parameters.items():
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
 
     def _method(self) -> GuidedSynthesizer:
         return GuidedSynthesizer(self.candidates, self.candidate_share, None, self.labels, self.other_targets, self.guide)  # type: ignore[arg-type]

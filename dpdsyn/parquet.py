@@ -79,7 +79,7 @@ class ParquetPart:
         import pyarrow.parquet as pq
 
         names, read = list(self.schema.names), 0
-        with _readable(self.path), pq.ParquetFile(self.path) as file:
+        with readable(self.path), pq.ParquetFile(self.path) as file:
             if self.path.stat().st_size != self.size:
                 raise SchemaError(_CHANGED)
             for batch in file.iter_batches(_ROWS, row_groups=self.groups, columns=names):
@@ -102,7 +102,7 @@ def _check(path: Path, schema: Schema) -> None:
     if schema.person is not None:
         raise SchemaError(f"{path}: rows of each person cannot be chosen while streaming; give the table as a frame")
     for file_path in files_of(path):
-        with _readable(file_path), pq.ParquetFile(file_path) as file:
+        with readable(file_path), pq.ParquetFile(file_path) as file:
             schema.check_names(file.schema_arrow.names)
 
 
@@ -112,7 +112,7 @@ def _parts(path: Path, schema: Schema) -> Iterator[ParquetPart]:
 
     first = 0
     for file_path in files_of(path):
-        with _readable(file_path), pq.ParquetFile(file_path) as file:
+        with readable(file_path), pq.ParquetFile(file_path) as file:
             sizes, size = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)], file_path.stat().st_size
         ends = np.cumsum(sizes, dtype=np.int64)
         places = ((ends - 1) // _PART_ROWS).tolist()
@@ -157,7 +157,7 @@ def texts_of(path: Path) -> frozenset[str]:
 
     found = frozenset[str]()
     for file_path in files_of(path):
-        with _readable(file_path), pq.ParquetFile(file_path) as file:
+        with readable(file_path), pq.ParquetFile(file_path) as file:
             found |= {field.name for field in file.schema_arrow if declares_text(field.type)}
     return found
 
@@ -196,7 +196,8 @@ _WHOLE = {f"{sign}Int{bits}": getattr(pd, f"{sign}Int{bits}Dtype") for sign in (
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
+    """Make of what Arrow says of a damaged file a SchemaError that names it."""
     import pyarrow as pa
 
     try:

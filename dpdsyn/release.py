@@ -22,8 +22,11 @@ class Release(DPDSyn):
 
     `fit`, `sample`, `guarantee` and the rest are those of `DPDSyn`. A method that takes rows without a mechanism of ours is
     refused at that moment, before it sees one, unless the schema is a draft, of which nothing has a guarantee. What can be saved
-    is what offers `state`.
+    is what offers `state`. owners_types: types of the private file, if it declares any, as whoever publishes writes them; kept in
+    the model's file.
     """
+
+    owners_types: str = ""
 
     def __init__(
         self,
@@ -59,7 +62,8 @@ class Release(DPDSyn):
     def save(self, path: str | Path) -> None:
         """As `DPDSyn.save`. Raises ValueError for a method that cannot be saved."""
         method = self._fitted().method_
-        saved.write(Path(path), {"parameters": self._fitted_with, **self._learnt()}, method.state())
+        meta = {"parameters": self._fitted_with, **self._learnt(), "owners_types": self.owners_types}
+        saved.write(Path(path), meta, method.state())
 
     @classmethod
     def load(cls, path: str | Path, random_state: int | None = None, guide: Any = None) -> Release:
@@ -70,6 +74,7 @@ class Release(DPDSyn):
             if model.method.partition(".")[0] not in _OURS:
                 raise InputError(f"{path} is of {model.method}, which is no method of ours; fit it anew")
             model._restore(meta, arrays)
+            model.owners_types = meta.get("owners_types", "")
         model._begin_sampling()
         return model
 

@@ -6,6 +6,7 @@ A condition is put to the fitted model, after all noise; so it costs no budget, 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
@@ -113,6 +114,7 @@ class Conditions:
         return lines
 
 
+_SHARES = re.compile(r"(.+?=[^,=]*|.+)(?:,|$)", re.DOTALL)  # a class with its share, or a rest that has none
 _EXAMPLES = {"given": '{"sex": "Female"}', "balance": '{"yes": 0.5, "no": 0.5}'}
 
 
@@ -133,9 +135,12 @@ def pairs(texts: list[str], option: str, example: str, last: bool = False) -> di
 
 
 def shares(texts: list[str]) -> dict[str, float]:
-    """Of `--balance yes=0.5,no=0.5`, where a class may have `=` in its name. Raises InputError for what is no share."""
+    """Of `--balance yes=0.5,no=0.5`, where a class may have `=` or a comma in its name: a comma behind a share ends it.
+
+    Raises InputError for what is no share.
+    """
     found = {}
-    parts = [part for text in texts for part in text.split(",")]
+    parts = [part for text in texts for part in _SHARES.findall(text) or [text]]
     for name, value in pairs(parts, "--balance", "yes=0.5,no=0.5", last=True).items():
         try:
             found[name] = float(value)

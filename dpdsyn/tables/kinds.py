@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.parquet import cells_of, declares_text, files_of, utf8
+from dpdsyn.parquet import cells_of, declares_text, files_of, readable, utf8
 from dpdsyn.reading.cells import canonical
 from dpdsyn.reading.column import MOST_DECIMALS, SchemaError
 from dpdsyn.reading.numerals import POINT_HINT, STRAY_POINT, with_points
@@ -195,18 +195,14 @@ def declared(path: Path) -> dict[str, Kind]:
     Of a moment the type does not say whether there is a time of day, so that this is guessed from cells. Remarks look at the
     first rows alone. Raises SchemaError for a file that is no Parquet, or that has columns of the same name.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = files_of(path)[0]
-    try:
-        with pq.ParquetFile(path) as file:
-            fields = file.schema_arrow
-            if twice := sorted({name for name in fields.names if fields.names.count(name) > 1}):
-                raise SchemaError(f"{path} has columns of the same name: {shortened(twice)}")
-            return {field.name: _of_field(field, partial(_read, file, field.name)) for field in fields}
-    except (pa.ArrowException, UnicodeError, OSError) as error:  # names of a damaged file need not be UTF-8
-        raise SchemaError(f"{path} cannot be read as Parquet ({' '.join(str(error).split())})") from error
+    with readable(path), pq.ParquetFile(path) as file:
+        fields = file.schema_arrow
+        if twice := sorted({name for name in fields.names if fields.names.count(name) > 1}):
+            raise SchemaError(f"there are columns of the same name: {shortened(twice)}")
+        return {field.name: _of_field(field, partial(_read, file, field.name)) for field in fields}
 
 
 def _read(file: Any, name: str) -> Iterator[Any]:

@@ -34,6 +34,7 @@ from experiments.cli import (
     track,
     ui,
 )
+from experiments.cli.parts.stopping import as_interrupt
 
 _HYDRAS = {  # everything after these is Hydra's, flags included
     "run": "compute runs: dpdsyn run [-m] [--debug] [HYDRA FLAGS] dataset=NAME synthesizer=NAME ...",
@@ -78,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments and arguments[0] in _HYDRAS:
             return _hydras(arguments[0])(arguments[1:])
         given = parser().parse_args(arguments)
-        return given.command(given)
+        with as_interrupt():
+            return given.command(given)
     except KeyboardInterrupt as stop:
         print(f"dpdsyn: interrupted; {str(stop) or _left(arguments)}", file=sys.stderr)
         return 130

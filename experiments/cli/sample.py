@@ -31,6 +31,7 @@ def sample(given: argparse.Namespace) -> int:
     import warnings
 
     from dpdsyn.api import SeededNoiseWarning
+    from experiments.data.kept_types import unpacked
 
     files = ReleaseFiles(given.output, conditions(given), given.first_id, given.seed is not None)
     files.check(given.rows)
@@ -40,7 +41,8 @@ def sample(given: argparse.Namespace) -> int:
         model = _loaded(given.model, given.seed)
     files.conditions.tests(model.schema_)
     rows = model.schema_.rows_public if given.rows is None else given.rows
-    _, written = files.write(model, _method(model), rows, {}, given.overwrite)
+    owners = unpacked(getattr(model, "owners_types", ""))
+    _, written = files.write(model, _method(model), rows, owners, given.overwrite)
     print("\n".join(written.told(model, rows)))
     if written.output != given.output:
         say(f"note: {APPEARED.format(given.output)} {written.output}")

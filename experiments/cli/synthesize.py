@@ -17,6 +17,7 @@ from experiments.cli.parts.outputs import check_private_page, refuse_outputs
 from experiments.cli.parts.release_files import APPEARED, ReleaseFiles
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
+from experiments.data.kept_types import packed
 from experiments.data.synthetic_file import Types, owners_types
 from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, chosen
 
@@ -161,10 +162,11 @@ def synthesize(request: Request) -> int:
     _check_output(request)
     schema = _schema(request)
     refuse_contradictions(schema, request.conditions)
-    owners = owners_types(request.table) if request.output.suffix == ".parquet" else {}
+    owners = owners_types(request.table)
     _note_texts(request, schema, owners)
     method = chosen(request.method, request.candidates, request.labels, request.other_targets, request.changes)
     model = Release(method.target, method.parameters, request.epsilon, request.delta, request.target, request.seed)
+    model.owners_types = packed(owners)
     kept = model_file(request.output, request.model, schema, request.conditions, model.can_be_saved, method.name)
     if kept is not None:
         _refuse_existing(request, [("--model" if request.model else "--given", kept)])

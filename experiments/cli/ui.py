@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -43,8 +42,6 @@ def serve(given: argparse.Namespace) -> int:
     print(f"MLflow shows {uri} on {home} (Ctrl-C ends it)", flush=True)
     opened = _comparison(home)
     options = ("--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(given.port), "--workers", "1")
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    signal.signal(signal.SIGHUP, _as_interrupt)
     with nothing_left_behind(at_end=True):
         environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
         server = subprocess.Popen([sys.executable, "-m", "mlflow", "server", *options], env=environment)
@@ -78,10 +75,6 @@ def _comparison(home: str) -> str:
         return home
     print(f"methods compared: {home}{address(*found)}", flush=True)
     return home + address(*found)
-
-
-def _as_interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _refuse_taken(port: int) -> None:

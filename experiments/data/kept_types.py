@@ -1,14 +1,17 @@
-"""Whether every value that a column may be published with fits the type that its owner's Parquet file declares.
+"""The types that the owner's Parquet file declares: kept with a model, and taken where every published value fits them.
 
-The schema and that type decide, both public, and no row.
+The schema and those types decide what fits, both public, and no row.
 """
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dpdsyn.base.checks import InputError
 from dpdsyn.rules.constraints import computed, seconds
 from dpdsyn.rules.drawn_rows import ends, limits
 
@@ -41,6 +44,24 @@ def fits(schema: Schema, column: Column, own: pa.DataType) -> bool:
         return max(abs(float(number)) for number in numbers) <= float(np.finfo(f"float{kind.bit_width}").max)
     low, high = _ends(kind)
     return column.kind != "real" and all(float(number).is_integer() and low <= number <= high for number in numbers)
+
+
+def packed(owners: Mapping[str, pa.DataType]) -> str:
+    """Names of columns and their types as one line of text, for a saved model."""
+    import pyarrow as pa
+
+    return base64.b64encode(pa.schema(list(owners.items())).serialize()).decode()
+
+
+def unpacked(text: str) -> dict[str, pa.DataType]:
+    """What `packed` was given. Raises InputError for a text that it did not write."""
+    import pyarrow as pa
+
+    try:
+        kept = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True))) if text else ()
+    except (ValueError, OSError) as error:  # of which Arrow's own errors are
+        raise InputError(f"the model keeps types of its owner's file that this version does not know ({error})") from error
+    return {field.name: field.type for field in kept}
 
 
 def within(cells: Any, kind: pa.DataType) -> Any:

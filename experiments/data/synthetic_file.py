@@ -180,18 +180,20 @@ def _rounded(numbers: pd.Series, column: Column, scale: int) -> pd.Series:
 def owners_types(path: Path) -> dict[str, pa.DataType]:
     """Types that a Parquet file declares, which are public, where synthetic cells would have another one of the same kind.
 
-    Of a folder of such files, those of the first.
+    Of a folder of such files, those of the first. Raises SchemaError for one that is damaged.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from dpdsyn.parquet import files_of
+    from dpdsyn.parquet import files_of, readable
     from experiments.data.table_file import is_parquet
 
     if not is_parquet(path):
         return {}
-    kept = {}
-    for own in pq.read_schema(files_of(path)[0]):
+    kept, first = {}, files_of(path)[0]
+    with readable(first):
+        declared = pq.read_schema(first)
+    for own in declared:
         kind = own.type
         if pa.types.is_timestamp(kind) and kind.tz is not None and not _known_zone(kind.tz):
             continue

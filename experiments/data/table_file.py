@@ -205,6 +205,8 @@ def _first_bytes(path: Path) -> bytes:
         raise DataError(
             f"{path} is a folder without Parquet files (*{ENDING}); name a CSV or Parquet file, or a folder of Parquet files"
         )
+    if not path.is_file():
+        raise DataError(f"{path} is a pipe or a device, which can be read only once; write it to a file first")
     try:
         with _opened(path) as file:
             start = file.read(1 << 16)

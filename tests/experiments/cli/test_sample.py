@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dpdsyn import DPDSyn
@@ -17,6 +23,7 @@ from dpdsyn.base.checks import InputError
 from dpdsyn.base.files import FileError
 from dpdsyn.release import Release
 from experiments.cli.main import main
+from experiments.cli.parts.stopping import as_interrupt
 
 SCHEMA = """
 target: ill
@@ -263,3 +270,74 @@ def test_a_class_may_have_the_sign_of_equality_in_its_name() -> None:
     Path("p.yaml").write_text(SCHEMA.replace('["no", "yes"]', '["<=50K", "a=b=c"]'))
     assert main([*CALL, "--output", "m.csv", "--balance", "<=50K=0.25,a=b=c=0.75"]) == 0
     assert pd.read_csv("m.csv")["ill"].value_counts().to_dict() == {"a=b=c": 30, "<=50K": 10}
+
+
+@pytest.mark.parametrize("first", ["s.parquet", "s.csv"])
+def test_rows_of_a_kept_model_have_the_types_of_the_file_that_it_was_made_of(first: str) -> None:
+    age, ill = pa.array([20, 70] * 300, pa.int8()), pa.array(["no", "yes"] * 300).dictionary_encode()
+    pq.write_table(pa.table({"age": age, "ill": ill}), "p.parquet")
+    call = ["synthesize", "p.parquet", *CALL[2:]]
+    assert main([*call, "--seed", "1", "--output", first, "--model", "s.dpdsyn"]) == 0
+    assert main(["sample", "s.dpdsyn", "--output", "more.parquet", "--rows", "9"]) == 0
+    types = {field.name: field.type for field in pq.read_schema("more.parquet")}
+    assert types == {"key": pa.int64(), "age": pa.int8(), "ill": ill.type}
+    if first == "s.parquet":
+        assert types == {field.name: field.type for field in pq.read_schema(first)}
+
+
+def test_a_model_that_keeps_no_types_is_written_in_those_of_its_cells() -> None:
+    assert main([*CALL, "--output", "s.csv", "--model", "s.dpdsyn"]) == 0
+    assert main(["sample", "s.dpdsyn", "--output", "more.parquet"]) == 0
+    assert pq.read_schema("more.parquet").field("age").type == pa.int64()
+    model = Release.load("s.dpdsyn")
+    model.owners_types = "bm9uc2Vuc2U="
+    model.save("s.dpdsyn")
+    assert main(["sample", "s.dpdsyn", "--output", "other.parquet"]) == 2
+    assert not Path("other.parquet").exists()
+
+
+WAITS = """
+import sys, time
+from experiments.cli.main import main
+from experiments.page.release_pages import Pages
+
+def wait(*_):
+    print("writing", flush=True)
+    time.sleep(60)
+
+Pages.write = wait
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_whoever_asks_it_to_end_gets_nothing_half_written(number: signal.Signals) -> None:
+    call = [sys.executable, "-c", WAITS, *CALL, "--output", "m.csv"]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "writing\n"
+        assert list(Path().glob(".m.csv.*.part"))
+        process.send_signal(number)
+        assert process.wait(30) == 130
+        assert process.stderr.read().endswith(f"dpdsyn: interrupted; no table was written, and {SPENT}\n")
+    assert written() == set()
+
+
+def test_what_is_kept_from_a_command_is_kept_from_it_still() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    try:
+        with as_interrupt():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN and signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("output", ["s.csv", "s.parquet"])
+def test_a_damaged_file_and_a_pipe_are_told_in_one_line(output: str, capsys: pytest.CaptureFixture) -> None:
+    Path("bad.parquet").write_bytes(b"PAR1 not so PAR1")
+    os.mkfifo("pipe")
+    for table, told in (("bad.parquet", "bad.parquet cannot be read as Parquet"), ("pipe", "pipe is a pipe or a device")):
+        assert main(["synthesize", table, *CALL[2:], "--output", output]) == 2
+        said = capsys.readouterr().err
+        assert f"dpdsyn: {told}" in said and said.count("\n") == 1
+    assert written() == {"bad.parquet", "pipe"}
