@@ -12,9 +12,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from builders.daemons import daemon, free_port, listens, wait_until
 from builders.processes import command, process_environment
@@ -55,7 +56,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "ProctrackType=proctrack/linuxproc\nTaskPlugin=task/affinity\nSelectType=select/cons_tres\nSelectTypeParameters=CR_CPU\n"
         f"AccountingStorageType=accounting_storage/slurmdbd\nAccountingStorageHost=127.0.0.1\nAccountingStoragePort={accounting}\n"
         f"AccountingStoragePass={folder}/munge.socket\n"
-        "ReturnToService=2\nKillWait=2\nSchedulerParameters=batch_sched_delay=0,sched_min_interval=1000\n"
+        "ReturnToService=2\nKillWait=2\nSlurmdTimeout=10\nSchedulerParameters=batch_sched_delay=0,sched_min_interval=1000\n"
         f"NodeName={NODE} NodeHostname=localhost NodeAddr=127.0.0.1 Port={node} CPUs=2 State=UNKNOWN\n"
         "PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE\n"
     )
@@ -112,9 +113,9 @@ def records(results: Path) -> dict[str, Record]:
     return {record.run_id: record for record in Store(results).all()}
 
 
-def jobs(conf: str, *columns: str) -> list[list[str]]:
-    """What the accounting knows of every task of every array."""
-    call = ["sacct", "-X", "--noheader", "--parsable2", f"--format={','.join(columns)}"]
+def jobs(conf: str, *columns: str, tries: bool = False) -> list[list[str]]:
+    """What the accounting knows of every task of every array. tries: of those too that were put into the queue again."""
+    call = ["sacct", "-X", "--noheader", "--parsable2", f"--format={','.join(columns)}", *(["--duplicates"] if tries else [])]
     shown = subprocess.run(call, env={**os.environ, "SLURM_CONF": conf}, capture_output=True, text=True, check=True).stdout
     return [line.split("|") for line in shown.splitlines()]
 
@@ -210,6 +211,42 @@ def test_jobs_outlast_the_command_and_the_same_command_joins_them(slurm: str, to
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / "runs" / "records").iterdir()}
     wait_until(lambda: not queue(slurm), 120, "an empty queue")
     assert kept == {path: path.stat().st_mtime_ns for path in kept} and len(list((tmp_path / "marks").iterdir())) == 6
+
+
+def test_a_node_that_vanishes_costs_its_runs_and_they_are_run_again(slurm: str, toy_world: Path, tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    env = process_environment(toy_world, tmp_path, SLURM_CONF=slurm, TOY_MARKS=str(tmp_path / "marks"), TOY_SECONDS="1")
+    call = command(toy_world, "run", "-m", *ONE, "synthesizer=slow,instant", "seed=0,1,2", SLURM)
+    first = subprocess.Popen(call, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: any("RUNNING" in line for line in queue(slurm)) and "phase" in locks(tmp_path), 60, "a running job")
+        power_failure(slurm)
+        wait_until(lambda: not any("RUNNING" in line for line in queue(slurm)), 90, "a controller that has noticed")
+        (tmp_path / "enough").touch()
+        with daemon(Path(slurm).parent / "slurmd2.log", "/usr/sbin/slurmd", "-D", "-f", slurm, "-N", NODE, env=env):
+            errors = first.communicate(timeout=300)[1]
+    finally:
+        first.kill()
+    assert first.returncode == 0, errors
+    assert [record.status for record in records(tmp_path / "results").values()] == ["ok"] * 6
+    assert len(list((tmp_path / "marks").iterdir())) == 3
+    tried = jobs(slurm, "JobID", "State", tries=True)
+    assert any("NODE_FAIL" in state for _, state in tried), tried
+
+
+def power_failure(conf: str) -> None:
+    """Kill the node's daemon, its steps and all that runs in them, at once."""
+    nodes = [process for process in psutil.process_iter() if process.name() in ("slurmd", "slurmstepd")]
+    ours = [process for process in nodes if _serves(process, conf)]
+    assert {process.name() for process in ours} == {"slurmd", "slurmstepd"}
+    for victim in [one for process in ours for one in (process, *process.children(recursive=True))]:
+        with suppress(psutil.NoSuchProcess):
+            victim.kill()
+
+
+def _serves(process: psutil.Process, conf: str) -> bool:
+    """Of a step, which has no environment of its own, what runs in it tells."""
+    return any(one.environ().get("SLURM_CONF") == conf for one in (process, *process.children(recursive=True)))
 
 
 def locks(folder: Path) -> str:
