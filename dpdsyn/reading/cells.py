@@ -193,7 +193,10 @@ def _digits(form: str) -> re.Pattern[str] | None:
 
 
 def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
-    """The place of each cell in a list of different ones, shape (rows,), int64, -1 where it is missing; and the list."""
+    """The place of each cell in a list of different ones, shape (rows,), int64, -1 where it is missing; and the list.
+
+    All of the list occur: categories that a frame keeps of rows which are not in it any more, a neighbouring table would not have.
+    """
     if cells.dtype == object:
         positions, values = _distinct_objects(cells.to_numpy(dtype=object))
     elif isinstance(cells.dtype, pd.CategoricalDtype):
@@ -204,7 +207,16 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
     if values and type(values[0]) is not str:
         gone = np.fromiter((is_missing(value) for value in values), dtype=bool, count=len(values))
         positions = np.where(np.append(gone, True)[positions], -1, positions) if gone.any() else positions
-    return positions, values
+    return _occurring(positions, values)
+
+
+def _occurring(positions: np.ndarray, values: list[Any]) -> tuple[np.ndarray, list[Any]]:
+    """Without values that no position is of."""
+    occurs = np.bincount(positions + 1, minlength=len(values) + 1)[1:] > 0
+    if occurs.all():
+        return positions, values
+    places = np.append(np.cumsum(occurs) - 1, -1)
+    return places[positions], [value for value, kept in zip(values, occurs, strict=True) if kept]
 
 
 def _listed(index: Any) -> list[Any]:

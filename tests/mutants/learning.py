@@ -37,6 +37,14 @@ _DELTA = _ledger(
 
 FAULTS: tuple[Fault, ...] = (
     fault(
+        "values of rows that are not used may be told of",
+        "dpdsyn/reading/cells.py",
+        "    return _occurring(positions, values)",
+        "    return positions, values",
+        *_raw("only_values_of_rows_that_are_used_get_noise_and_a_chance_to_be_told_of"),
+        check=_CHECK,
+    ),
+    fault(
         "histograms have half their noise",
         _RAW,
         "sigma * self.__most, counts.size",

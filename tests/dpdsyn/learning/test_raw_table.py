@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from builders.raw_tables import KEY, plenty, raw_of
 from hypothesis import given, settings
@@ -157,6 +158,30 @@ def test_one_person_with_too_many_rows_moves_a_histogram_by_one(monkeypatch: pyt
 
     moved = counts(pd.concat([others, person], ignore_index=True)) - counts(others)
     assert 0.5 <= np.linalg.norm(moved) <= 1 and moved.sum() == 1 and (moved >= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["object", "str", "category", pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))])
+def test_only_values_of_rows_that_are_used_get_noise_and_a_chance_to_be_told_of(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Types that list their categories keep those of rows that are gone."""
+    drawn: list[int] = []
+
+    def noise(scale: float, size: int, rng: np.random.Generator) -> np.ndarray:
+        drawn.append(size)
+        return np.zeros(size, dtype=np.int64)
+
+    monkeypatch.setattr(raw_table, "rounded_gaussian", noise)
+    others = pd.DataFrame({"word": ["a", "b", "a", "b"], "who": list("wxyz")})
+    person = pd.DataFrame({"word": [f"secret {i}" for i in range(50)], "who": ["p"] * 50})
+    nobody = pd.DataFrame({"word": [f"hidden {i}" for i in range(9)], "who": [None] * 9})
+    given = {"person": "who", "max_rows_per_person": 2}
+
+    def values(*parts: pd.DataFrame, rows: int | None = None) -> int:
+        table = pd.concat(parts, ignore_index=True)
+        raw_of(table.assign(word=table["word"].astype(kind))[:rows], WORD, **given).histograms([], [], ["word"], 1.0, 0.3)
+        return drawn[-1]
+
+    assert values(others) == values(others, nobody) == values(others, person, rows=4) == 3  # two words, and what says nothing
+    assert values(others, person) == 5
 
 
 def test_rows_are_left_out_by_the_rule_for_missing_cells_in_memory_and_in_files(tmp_path: Path) -> None:

@@ -178,6 +178,16 @@ def test_equal_texts_and_numbers_are_read_once() -> None:
         assert len(distinct(pd.Series(cells, dtype=object))[1]) <= 2
 
 
+@given(st.lists(st.sampled_from(["a", "b", None, 1, 2.5, "c"]), max_size=8), st.lists(st.booleans(), min_size=8, max_size=8))
+def test_different_values_are_those_of_the_cells_that_are_there(cells: list[Any], kept: list[bool]) -> None:
+    whole = pd.Series(cells, dtype=object)
+    for column in (whole, whole.astype("category"), pd.Series(pd.Categorical(cells, categories=["a", "z", "c", "b", 1, 2.5]))):
+        some = column[np.array(kept[: len(cells)], dtype=bool)]
+        positions, values = distinct(some)
+        assert [None if position < 0 else values[position] for position in positions] == [c for c, k in zip(cells, kept) if k]
+        assert set(positions[positions >= 0]) == set(range(len(values)))
+
+
 SCHEMA = Schema.from_mapping(
     {
         "rows_public": 5,
