@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.accounting.cautions import Caution, WeakGuaranteeWarning, cautions, usual_delta
-from dpdsyn.accounting.guarantee import KINDS_INFERRED, Guarantee
+from dpdsyn.accounting.guarantee import Guarantee, assumed
 from dpdsyn.base import saved
 from dpdsyn.base.checks import InputError, whole_number
 from dpdsyn.base.parameters import Parameters
@@ -137,7 +137,7 @@ class DPDSyn(Parameters):
             raise InputError("workers read Parquet files; a frame lies in this process: give the path of a file or a folder")
         said = cautions(self.epsilon, budget.delta, public.rows_public)
         _warn(said)
-        key, noise, fitting, sampling = self._streams()
+        streams = self._streams()
         if preflight:
             report = held_against(table, public)
             for words in report.cautions:
@@ -146,17 +146,8 @@ class DPDSyn(Parameters):
                 warnings.warn(words, BrokenRuleWarning, stacklevel=2)
         ledger = self._ledger(budget, public)
         try:
-            multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
-            kept, others = (table, None) if hold_out is None else holding.sides(cast(pd.DataFrame, table), public, hold_out, key)
-            private, closed = self._behind(kept, holding.fewer(public, hold_out), ledger, noise, key, workers)
-            _refuse_skipped(method, closed, budget)
-            self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
-            closed = holding.of_all(closed, public, hold_out)
-            self._published, self.evaluation_ = PublishedRows.of(self.method_, closed, sampling), None
-            if evaluate is not None and multiplier is not None:
-                lessons = self._published.codes(min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
-                tested = private if others is None else self._behind(others, closed, ledger, apart(noise), key)[0]
-                self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
+            with np.errstate(all="ignore"):  # what numpy would warn of, one row may have caused
+                closed = self._learn(method, table, public, budget, ledger, streams, evaluate, hold_out, workers)
         except (BudgetExceeded, InputError) as error:
             why = (
                 str(error)
@@ -167,18 +158,42 @@ class DPDSyn(Parameters):
             raise (type(error) if isinstance(error, InputError) else InputError)(f"{why}{spent}") from error
         self._fitted_with = self._parameters()
         self.schema_ = closed
-        self.guarantee_ = replace(
-            Guarantee.of(ledger, budget, public.unit),
-            assumptions=(KINDS_INFERRED,) if public.kinds_inferred else (),
-            learnt=told(public, closed),
-        )
+        taken = assumed(public.kinds_inferred, isinstance(table, Path))
+        self.guarantee_ = replace(Guarantee.of(ledger, budget, public.unit), assumptions=taken, learnt=told(public, closed))
         self.row_count_ = RowCount.of(self.method_, (public.max_rows_per_person or 1) / (1 - (hold_out or 0.0)))
         self.noise_seeded_ = self.random_state is not None
-        self._sampling, self._process, self._seeded_rows = sampling, os.getpid(), self.random_state is not None
+        self._sampling, self._process, self._seeded_rows = streams[-1], os.getpid(), self.random_state is not None
         _warn(caution for caution in cautions(self.epsilon, budget.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
             warnings.warn(caution.text, RowCountWarning, stacklevel=2)
         return self
+
+    def _learn(
+        self,
+        method: GuidedSynthesizer,
+        table: pd.DataFrame | Path,
+        public: Schema,
+        budget: Budget,
+        ledger: Ledger,
+        streams: tuple[bytes, np.random.Generator, np.random.Generator, np.random.Generator],
+        evaluate: float | None,
+        hold_out: float | None,
+        workers: Workers | None,
+    ) -> Schema:
+        """Read rows, through mechanisms alone: sets what is fitted and evaluated, and gives the closed schema."""
+        key, noise, fitting, sampling = streams
+        multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
+        kept, others = (table, None) if hold_out is None else holding.sides(cast(pd.DataFrame, table), public, hold_out, key)
+        private, closed = self._behind(kept, holding.fewer(public, hold_out), ledger, noise, key, workers)
+        _refuse_skipped(method, closed, budget)
+        self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
+        closed = holding.of_all(closed, public, hold_out)
+        self._published, self.evaluation_ = PublishedRows.of(self.method_, closed, sampling), None
+        if evaluate is not None and multiplier is not None:
+            lessons = self._published.codes(min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
+            tested = private if others is None else self._behind(others, closed, ledger, apart(noise), key)[0]
+            self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
+        return closed
 
     def sample(
         self,

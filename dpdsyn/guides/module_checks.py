@@ -1,8 +1,8 @@
 """What a torch module has to be before it is trained on private rows, tried on random encoded rows that nobody is behind.
 
 Refused is what would make one row's gradient depend on others (batch normalisation), on chance (dropout) or on what was seen
-before (running statistics), and what Opacus cannot take apart row by row. Tried are a few rows and weights: that a module is
-sound is made likely and not proved, and one that means harm is not found out.
+before (running statistics), and what Opacus cannot take apart row by row. Tried are a few rows, two weights, whole blocks and
+some tens of calls: that a module is sound is made likely and not proved, and one that means harm is not found out.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dpdsyn.base.checks import InputError
 from dpdsyn.guides.row_gradients import RowGradients, loss_sum
 
 _ROWS = 10
+_CALLS = 32  # before whole blocks are tried
 _CLOSE = 1e-9  # of what double precision gives twice, relative to the largest number
 _WEIGHTS = (0.0, 0.3)  # how far, in standard deviations of 1, weights are moved from the initial ones
 
@@ -35,20 +36,9 @@ def examined(name: str, build: Callable[[], nn.Module], sizes: Sequence[int], he
     tried.layers()
     for moved in _WEIGHTS:
         tried.logits(moved)
-    try:
-        tried.gradients(ghost=True)
-        return True
-    except InputError:
-        raise
-    except Exception:  # a kind of layer, or a use of one, that there is no ghost norm for
-        pass
-    try:
-        tried.gradients(ghost=False)
-    except InputError:
-        raise
-    except Exception as error:  # of Opacus, or of layers that it runs in a way of its own
-        tried.refuse(f"Opacus does not give its gradients row by row ({type(error).__name__}: {error})")
-    return False
+    ghost = tried.has_ghost_norms()
+    tried.crowds(ghost)
+    return ghost
 
 
 class _Differs(Exception):
@@ -118,6 +108,23 @@ class _Tried:
         if any(not torch.equal(value, before[key]) for key, value in _tensors(module)):
             self.refuse("using it changes its parameters or buffers, and what they hold then tells of rows")
 
+    def has_ghost_norms(self) -> bool:
+        """Whether ghost clipping gives its gradients; otherwise Opacus has to give them row by row."""
+        try:
+            self.gradients(ghost=True)
+            return True
+        except InputError:
+            raise
+        except Exception:  # a kind of layer, or a use of one, that there is no ghost norm for
+            pass
+        try:
+            self.gradients(ghost=False)
+        except InputError:
+            raise
+        except Exception as error:  # of Opacus, or of layers that it runs in a way of its own
+            self.refuse(f"Opacus does not give its gradients row by row ({type(error).__name__}: {error})")
+        return False
+
     def gradients(self, ghost: bool) -> None:
         """Sums of Opacus's beside sums of torch's own, of each row alone. Raises _Differs or what Opacus raises."""
         for moved in _WEIGHTS:
@@ -131,6 +138,22 @@ class _Tried:
             for clip in (2 * norms.max() + 1e-9, np.median(norms) / 2 + 1e-9):
                 expected = [row * min(1.0, clip / (norm + 1e-300)) for row, norm in zip(rows, norms, strict=True)]
                 _hold(ours.clipped_sum(flat, self.features, self.labels, float(clip)), np.sum(expected, axis=0), norms.max())
+
+    def crowds(self, ghost: bool) -> None:
+        """Sums over whole blocks, in which rows may meet that do not meet among few, after calls that may be remembered."""
+        plain, flat = self._placed(_WEIGHTS[-1])
+        rows = np.array(list(self._gradients_one_by_one(plain)))
+        norms = np.linalg.norm(rows, axis=1)
+        ours = RowGradients(self.build(), self.heads, ghost)
+        few, whole = np.arange(_ROWS), ours.block
+        alike = np.full(whole, norms.argmax())  # whose gradients add up to the largest
+        for crowd in (*[few] * _CALLS, alike, self.rng.integers(_ROWS, size=whole)):
+            ours.block = min(whole, max(len(crowd), 2 * _ROWS))
+            found = ours.clipped_sum(flat, self.features[crowd], self.labels[crowd], float(2 * norms.max() + 1e-9))
+            try:
+                _hold(found, rows[crowd].sum(axis=0), float(norms.max()) * len(crowd))
+            except _Differs:
+                self.refuse("of many rows, or calls, its gradients are not those of each row alone: rows meet, or it remembers")
 
     def _gradients_one_by_one(self, module: nn.Module) -> Iterator[np.ndarray]:
         own = [parameter for parameter in module.parameters() if parameter.requires_grad]

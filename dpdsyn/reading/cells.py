@@ -195,7 +195,7 @@ def _digits(form: str) -> re.Pattern[str] | None:
 def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
     """The place of each cell in a list of different ones, shape (rows,), int64, -1 where it is missing; and the list.
 
-    All of the list occur: categories that a frame keeps of rows which are not in it any more, a neighbouring table would not have.
+    All of the list occur: a frame may keep categories of rows that are not in it any more, which a neighbouring one would not.
     """
     if cells.dtype == object:
         positions, values = _distinct_objects(cells.to_numpy(dtype=object))

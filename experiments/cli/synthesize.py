@@ -17,7 +17,6 @@ from experiments.cli.parts.outputs import check_private_page, refuse_outputs
 from experiments.cli.parts.release_files import APPEARED, ReleaseFiles
 from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
 from experiments.console import say
-from experiments.data.kept_types import packed
 from experiments.data.synthetic_file import Types, owners_types
 from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, chosen
 
@@ -150,10 +149,12 @@ class Request:
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
     from dpdsyn.accounting.cautions import cautions, usual_delta
+    from dpdsyn.accounting.guarantee import TYPES_DECLARED
     from dpdsyn.method import LEFT_OUT
     from dpdsyn.privacy import Budget
     from dpdsyn.release import Release
     from dpdsyn.rules.published_rows import refuse_contradictions
+    from experiments.data.kept_types import packed
     from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
 
@@ -186,7 +187,10 @@ def synthesize(request: Request) -> int:
         if request.private_page is None:
             del table
         assumed = () if method.is_usual else (CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN,)
-        model.guarantee_ = replace(model.guarantee_, assumptions=(*model.guarantee_.assumptions, *assumed))
+        if owners and (request.output.suffix == ".parquet" or kept is not None):
+            assumed = (TYPES_DECLARED, *assumed)
+        said_before = model.guarantee_.assumptions
+        model.guarantee_ = replace(model.guarantee_, assumptions=tuple(dict.fromkeys((*said_before, *assumed))))
         if model.guarantee_.kind != "dp" and not schema.drafted:
             raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
         _caution(caution for caution in model.cautions if caution not in said)

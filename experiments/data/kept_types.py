@@ -41,6 +41,8 @@ def fits(schema: Schema, column: Column, own: pa.DataType) -> bool:
     if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
         return False
     if pa.types.is_floating(kind):
+        if column.kind == "integer" or (column.kind != "real" and all(isinstance(number, int) for number in numbers)):
+            return False  # pandas makes floats of whole numbers where a row has none
         return max(abs(float(number)) for number in numbers) <= float(np.finfo(f"float{kind.bit_width}").max)
     low, high = _ends(kind)
     return column.kind != "real" and all(float(number).is_integer() and low <= number <= high for number in numbers)

@@ -201,6 +201,8 @@ def owners_types(path: Path) -> dict[str, pa.DataType]:
             kept[own.name] = pa.date32()
         elif pa.types.is_string_view(kind) or (pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type)):
             kept[own.name] = pa.string()
+        elif pa.types.is_dictionary(kind):  # how wide its codes are tells how many values there are
+            kept[own.name] = pa.dictionary(pa.int32(), kind.value_type)
         elif not (pa.types.is_nested(kind) or pa.types.is_null(kind)):
             kept[own.name] = kind
     return kept

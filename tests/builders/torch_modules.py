@@ -132,6 +132,35 @@ class SecretlyCentred(Plain):
         return hidden + mean - mean.detach()
 
 
+class CentredInCrowds(Plain):
+    """Few rows do not meet."""
+
+    def between(self, hidden: torch.Tensor) -> torch.Tensor:
+        return hidden - hidden.mean(dim=0) if len(hidden) >= 64 else hidden
+
+
+class Remembering(Plain):
+    """Running statistics in a plain attribute, of use after some calls."""
+
+    def __init__(self, sizes: Sequence[int], classes: int) -> None:
+        super().__init__(sizes, classes)
+        self.calls, self.mean = 0, torch.zeros(8)
+
+    def between(self, hidden: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        self.mean = 0.9 * self.mean + 0.1 * hidden.detach().mean(dim=0)
+        return hidden - self.mean if self.calls > 20 else hidden
+
+
+class Hooked(Plain):
+    """What comes back of the batch is clipped as a whole, which few rows do not come to."""
+
+    def between(self, hidden: torch.Tensor) -> torch.Tensor:
+        if hidden.requires_grad:
+            hidden.register_hook(lambda back: back * min(1.0, 5 / float(back.norm())))
+        return hidden
+
+
 class Counting(Plain):
     """Keeps in a buffer how many rows it has seen."""
 

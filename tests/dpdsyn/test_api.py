@@ -373,3 +373,15 @@ def test_a_sound_budget_does_not_warn(people: pd.DataFrame) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", WeakGuaranteeWarning)
         DPDSyn(guide=QUICK).fit(people.head(20), SCHEMA)
+
+
+def test_no_warning_tells_of_a_number_that_one_row_has(people: pd.DataFrame) -> None:
+    told = []
+    for cell in ("40", "1e4000"):
+        ages = people["age"].astype(np.longdouble)
+        ages.iloc[0] = np.longdouble(cell)
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            DPDSyn(random_state=0, guide=QUICK).fit(people.assign(age=ages), SCHEMA, preflight=False)
+        told.append([str(warning.message) for warning in found])
+    assert told[0] == told[1]

@@ -41,7 +41,7 @@ FAULTS: tuple[Fault, ...] = (
         "dpdsyn/reading/cells.py",
         "    return _occurring(positions, values)",
         "    return positions, values",
-        *_raw("only_values_of_rows_that_are_used_get_noise_and_a_chance_to_be_told_of"),
+        *_raw("only_values_of_rows_that_are_used_may_be_told_of"),
         check=_CHECK,
     ),
     fault(

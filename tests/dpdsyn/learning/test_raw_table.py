@@ -161,7 +161,7 @@ def test_one_person_with_too_many_rows_moves_a_histogram_by_one(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("kind", ["object", "str", "category", pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))])
-def test_only_values_of_rows_that_are_used_get_noise_and_a_chance_to_be_told_of(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_values_of_rows_that_are_used_may_be_told_of(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Types that list their categories keep those of rows that are gone."""
     drawn: list[int] = []
 

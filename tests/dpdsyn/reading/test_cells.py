@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import enum
 import fractions
+import itertools
 import uuid
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -184,7 +185,7 @@ def test_different_values_are_those_of_the_cells_that_are_there(cells: list[Any]
     for column in (whole, whole.astype("category"), pd.Series(pd.Categorical(cells, categories=["a", "z", "c", "b", 1, 2.5]))):
         some = column[np.array(kept[: len(cells)], dtype=bool)]
         positions, values = distinct(some)
-        assert [None if position < 0 else values[position] for position in positions] == [c for c, k in zip(cells, kept) if k]
+        assert [None if position < 0 else values[position] for position in positions] == [*itertools.compress(cells, kept)]
         assert set(positions[positions >= 0]) == set(range(len(values)))
 
 

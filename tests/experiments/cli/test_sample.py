@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dpdsyn import DPDSyn
+from dpdsyn.accounting.guarantee import TYPES_DECLARED
 from dpdsyn.base import saved
 from dpdsyn.base.checks import InputError
 from dpdsyn.base.files import FileError
@@ -283,6 +284,18 @@ def test_rows_of_a_kept_model_have_the_types_of_the_file_that_it_was_made_of(fir
     assert types == {"key": pa.int64(), "age": pa.int8(), "ill": ill.type}
     if first == "s.parquet":
         assert types == {field.name: field.type for field in pq.read_schema(first)}
+
+
+def test_a_missing_cell_and_the_width_of_codes_change_no_type_and_the_statement_names_what_is_assumed() -> None:
+    written_as, missing = [], [20] * 599 + [None]
+    for number, (age, codes) in enumerate([([20, 70] * 300, pa.int8()), (missing, pa.int16())]):
+        ill = pa.array(["no", "yes"] * 300).dictionary_encode().cast(pa.dictionary(codes, pa.string()))
+        pd.DataFrame({"age": age, "ill": ill.to_pandas()}).to_parquet("p.parquet")
+        pq.write_table(pq.read_table("p.parquet").set_column(1, "ill", ill), "p.parquet")
+        assert main(["synthesize", "p.parquet", *CALL[2:], "--no-preflight", "--output", f"{number}.parquet"]) == 0
+        written_as.append(pq.read_schema(f"{number}.parquet").remove_metadata())
+        assert TYPES_DECLARED in statement(str(number))["assumptions"]
+    assert written_as[0].equals(written_as[1])
 
 
 def test_a_model_that_keeps_no_types_is_written_in_those_of_its_cells() -> None:
