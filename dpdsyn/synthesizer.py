@@ -169,8 +169,10 @@ def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Genera
 
     A cell with the code `other` gets the column's value of a random row that has a declared one (a random
     declared one if there is none), so that a category nobody declared is never published.
-    Raises ContractError if the sample has the wrong shape, type or domain.
+    Raises ContractError if the sample has the wrong shape, type or domain, or if nothing was fitted.
     """
+    if not hasattr(synthesizer, "sample"):
+        raise ContractError(f"`fit` gave {synthesizer!r}; it is to return what was fitted, as by `return self`")
     return with_declared(checked(synthesizer.sample(n, rng), synthesizer, schema, n), schema, rng)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,26 @@ def option_path(group: str, name: str, extra: Path | None = None) -> Path:
         if path.is_file():
             return path
     raise UnknownName(f"no {group} is called {name!r}; there are {', '.join(options(group, extra))}")
+
+
+def refuse_name(group: str, name: str, what: Any) -> None:
+    """Raise InputError for the name of something else of ours. what: the class of a synthesizer, the files of a data set."""
+    ours = _shipped(group).get(name)
+    if ours is not None and what != ours:
+        raise InputError(f"{group} {name!r} is the name of another one ({told(ours)}); give a `name` of its own")
+
+
+@cache
+def _shipped(group: str) -> dict[str, Any]:
+    """What each name of ours stands for."""
+    key = {"synthesizer": "_target_", "dataset": "files"}[group]
+    read = {name: read_option(group, name) for name in options(group)}
+    return {str(option.get("name", name)): option[key] for name, option in read.items() if key in option}
+
+
+def told(what: Any) -> str:
+    """What a name stands for, in a message."""
+    return ", ".join(f"{name} {digest[:8]}" for name, digest in what.items()) if isinstance(what, dict) else str(what)
 
 
 def content_hash(path: Path) -> str:

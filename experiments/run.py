@@ -26,6 +26,7 @@ from dpdsyn.rules.published_rows import PublishedRows, refuse_contradictions
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, load, load_imports
 from experiments import machine, sources
+from experiments.configuration import refuse_name
 from experiments.console import Say, silent
 from experiments.data import datasets
 from experiments.data.description import Dataset
@@ -71,6 +72,7 @@ class Run:
         method = dict(config["synthesizer"])
         name, target, about = method.pop("name"), method.pop("_target_"), method.pop("about", None) or {}
         About.of(name, about)  # refused here, before anything is computed
+        refuse_name("synthesizer", name, target)
         kind = load(target)
         try:
             synthesizer = kind(**method)
@@ -81,6 +83,8 @@ class Run:
             raise InputError(f"synthesizer {name}: {error}{accepted}") from error
         judged = Settings.of(config["evaluation"])
         dataset = datasets.resolved(config["dataset"])
+        if dataset.kind == "published":
+            refuse_name("dataset", dataset.name, dict(dataset.raw["files"]))
         encoding = Encoding.of(config["encoding"])
         schema = encoding.opened(datasets.schema_of(dataset))
         judged.refuse_unknown_groups(schema.names)

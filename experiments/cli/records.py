@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dpdsyn.base.files import FileError
 from experiments.console import say
-from experiments.paths import results_dir
+from experiments.paths import results_dir, see_own_modules
 from experiments.records.record import Record
 
 
@@ -37,10 +37,14 @@ def names_own(parser: argparse.ArgumentParser, kind: str) -> None:
 
 
 def load(given: argparse.Namespace) -> list[Record]:
-    """From the export, or from the working store if asked for or if the results folder is a person's own."""
+    """From the export, or from the working store if asked for or if the results folder is a person's own.
+
+    A person's methods may be looked up afterwards: whether their code has changed since is told.
+    """
     from experiments.records.export import read_export, sort_key
     from experiments.records.store import Store
 
+    see_own_modules()
     if given.working or os.environ.get("DPDSYN_RESULTS"):
         store = Store(results_dir())
         records = sorted(store.all(say), key=sort_key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from experiments.console import say
-from experiments.paths import results_dir
+from experiments.paths import results_dir, see_own_modules
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -20,5 +20,6 @@ def show(given: argparse.Namespace) -> int:
     from experiments.records.store import Store
     from experiments.sweep.status import status
 
+    see_own_modules()
     folder = [] if given.config_dir is None or not given.overrides else ["--config-dir", given.config_dir]
     return status(Store(results_dir()), [*folder, *given.overrides], given.once, say)

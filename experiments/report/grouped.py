@@ -18,7 +18,7 @@ from experiments.records.export import sort_key
 from experiments.records.record import Record, as_text, settings
 from experiments.report import facts
 from experiments.report.cases import Case, Dataset, Method, Settings
-from experiments.report.missing import lost
+from experiments.report.missing import current, lost
 from experiments.report.roles import badge, guarantee, is_baseline, is_ranked
 
 MAP = "map"  # the experiment on simulated rows of many kinds, which has a table and a figure of its own
@@ -70,9 +70,9 @@ class View:
 
     @classmethod
     def of(cls, records: Iterable[Record], results: Path | None = None) -> View:
-        """Group records by data set, budget and method, whatever their order is."""
-        records = sorted(records, key=sort_key)
-        methods = _chosen(records, "synthesizer", lambda record: (record.method.name, record.method.parameters))
+        """Group records by data set, budget and method, whatever their order is; runs done again by later code count once."""
+        records = sorted(current(records), key=sort_key)
+        methods = _chosen(records, "synthesizer", _method_settings(records))
         datasets = _chosen(records, "dataset", _data_settings(records))
         found: dict[tuple[Case, Method], list[Record]] = defaultdict(list)
         for record, own, data in zip(records, methods, datasets, strict=True):
@@ -197,18 +197,41 @@ def _encoding(record: Record) -> str:
     return f"{name} ({as_text(differing)})" if differing else name
 
 
+def _method_settings(records: Iterable[Record]) -> Callable[[Record], tuple[str, Mapping[str, Any]]]:
+    """Reads a record's method and its settings: the class too, of one that has the name of another."""
+    classes: dict[str, set[str | None]] = defaultdict(set)
+    for record in records:
+        classes[record.method.name].add(record.method.target)
+
+    def read(record: Record) -> tuple[str, Mapping[str, Any]]:
+        name, target = record.method.name, record.method.target
+        usual = read_option("synthesizer", name)["_target_"] if name in options("synthesizer") else None
+        own: dict[str, Any] = {"class": target} if len(classes[name]) > 1 and target != usual else {}
+        return name, {**record.method.parameters, **own}
+
+    return read
+
+
 def _data_settings(records: Iterable[Record]) -> Callable[[Record], tuple[str, Mapping[str, Any]]]:
-    """Reads a record's data set and its settings: the version of a person's own file too, if there are several."""
+    """Reads a record's data set and its settings: the version of a person's own file, and other files, if there are several."""
     versions: dict[str, set[str | None]] = defaultdict(set)
+    files: dict[str, set[str]] = defaultdict(set)
     for record in records:
         versions[record.dataset.name].add(record.dataset.version)
+        files[record.dataset.name].add(_files(record))
 
     def read(record: Record) -> tuple[str, Mapping[str, Any]]:
         name = record.dataset.name
         several = {"version": record.dataset.version} if len(versions[name]) > 1 else {}
-        return name, record.data_settings | several
+        others = {"files": _files(record)} if len(files[name]) > 1 else {}
+        return name, record.data_settings | several | others
 
     return read
+
+
+def _files(record: Record) -> str:
+    """The first digits of the hashes of a data set's files; empty where there are none."""
+    return " ".join(sorted(digest[:8] for digest in record.dataset.sha256.values()))
 
 
 def _chosen(records: list[Record], kind: str, read: Callable[[Record], tuple[str, Mapping[str, Any]]]) -> list[Settings]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import entry_points
@@ -39,14 +41,29 @@ class Own:
     target: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.name} ({self.target})"
+
     def of(self, view: View) -> Any:
-        """What it makes of these records. Raises InputError, with the place, for whatever it raises."""
+        """What it makes of these records; a list of what it yields. Raises InputError, with the place, for whatever it raises."""
+        function = self.function
+        with self.telling():
+            made = function(view)
+            return list(made) if isinstance(made, Iterator) else made
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Whatever goes wrong within is told as this function's: ours were written before, and the others go on."""
         try:
-            return self.function(view)
-        except Exception as error:  # a person's own code: ours were written before, and the others go on
+            yield
+        except Exception as error:  # a person's own code
             where = traceback.extract_tb(error.__traceback__)[-1]
             said = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno}, in {where.name})"
-            raise InputError(f"the {self.kind} {self.name} ({self.target}) failed: {said}") from error
+            raise InputError(f"{self} failed: {said}") from error
+
+    def refused(self, made: Any, needed: str) -> InputError:
+        """What to raise for what is none of its kind."""
+        return InputError(f"{self} gave {' '.join(repr(made).split())[:80]}; {needed}")
 
     @property
     def function(self) -> Callable[[View], Any]:
@@ -126,13 +143,37 @@ def _written(own: Sequence[Own], view: View, folder: Path, contents: Callable[[O
 
 def _as_texts(own: Own, view: View) -> dict[str, bytes]:
     made = own.of(view)
-    tables = [made] if isinstance(made, Table) else list(made or ())
+    tables = [made] if isinstance(made, Table) else list(made) if isinstance(made, Iterable) else [made]
     if not all(isinstance(table, Table) for table in tables):
-        raise InputError(f"the table {own.name} ({own.target}) gave {made!r:.80}; a Table or a list of them is needed")
+        raise own.refused(made, "a Table or a list of them is needed, an empty list for none")
     if not tables:
         return {}
-    texts = {"md": "\n".join(map(markdown, tables)), "csv": as_csv(tables), "tex": latex(tables)}
+    for table in tables:
+        if wrong := _wrong(table):
+            raise InputError(f"{own}, table {table.title!r}: {wrong}")
+    with own.telling():
+        texts = {"md": "\n".join(map(markdown, tables)), "csv": as_csv(tables), "tex": latex(tables)}
     return {f"{own.name}.{ending}": text.encode() for ending, text in texts.items()}
+
+
+def _wrong(table: Table) -> str | None:
+    """What cannot be written, with what is needed in its place."""
+    if not isinstance(table.title, str):
+        return f"the title is {table.title!r}; text is needed"
+    for key, texts in (("columns", table.columns), ("notes", table.notes)):
+        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+            return f"{key} is {texts!r}; a list of text is needed"
+    if twice := [name for name, count in Counter(table.columns).items() if count > 1]:
+        return f"two columns are called {twice[0]!r}; names that differ are needed"
+    for number, row in enumerate(table.rows, 1):
+        if not isinstance(row, list | tuple):
+            return f"row {number} is {row!r}; a list of text is needed"
+        if len(row) != len(table.columns):
+            return f"row {number} has {len(row)} cells, and the header {len(table.columns)}; as many are needed"
+        for name, cell in zip(table.columns, row, strict=True):
+            if not isinstance(cell, str):
+                return f"row {number}, column {name!r} is {cell!r}; text is needed, for a number with the digits to be shown"
+    return None if table.columns else "it has no columns; at least one is needed"
 
 
 def _as_pictures(own: Own, view: View) -> dict[str, bytes]:
@@ -143,14 +184,15 @@ def _as_pictures(own: Own, view: View) -> dict[str, bytes]:
     from experiments.report.figures.sheets import as_svg
 
     made = own.of(view)
-    figures = {"": made} if isinstance(made, Figure) else dict(made or {})
-    if not all(isinstance(figure, Figure) for figure in figures.values()):
-        raise InputError(
-            f"the figure {own.name} ({own.target}) gave {made!r:.80}; a figure of matplotlib, or some by name, is needed"
-        )
+    figures = {"": made} if isinstance(made, Figure) else made
+    if not isinstance(figures, Mapping) or not all(isinstance(figure, Figure) for figure in figures.values()):
+        raise own.refused(made, "a figure of matplotlib, or a mapping of some by name, is needed, an empty mapping for none")
     files: dict[str, bytes] = {}
     for name, figure in figures.items():
         file, png = f"{own.name}_{name}" if name else own.name, io.BytesIO()
-        figure.savefig(png, format="png", dpi=120, metadata={"Software": None})
-        files |= {f"{file}.svg": as_svg(figure).encode(), f"{file}.png": png.getvalue()}
+        if Path(file).name != file:
+            raise own.refused(name, "the name of a figure is part of a file's, and has no slash")
+        with own.telling():
+            figure.savefig(png, format="png", dpi=120, metadata={"Software": None})
+            files |= {f"{file}.svg": as_svg(figure).encode(), f"{file}.png": png.getvalue()}
     return files

@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dpdsyn.base.checks import InputError
 from dpdsyn.base.files import write_whole
-from experiments.configuration import config_dir
+from experiments.configuration import config_dir, told
 from experiments.records import former
 
 if TYPE_CHECKING:
@@ -101,6 +102,22 @@ def _planned(raw: dict[str, Any]) -> Planned:
     )
 
 
+class Names:
+    """Which method or data set each name of a sweep stands for."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Any] = {}
+
+    def add(self, run: Run) -> None:
+        """Raises InputError for the name of another one that was added before."""
+        files = run.dataset.raw.get("files") or run.dataset.raw.get("path")
+        for group, name, what in (("synthesizer", run.method, run.target), ("dataset", run.dataset.name, files)):
+            if (other := self._found.setdefault((group, name), what)) != what:
+                raise InputError(
+                    f"two of {group} are called {name!r} ({told(other)}; {told(what)}); give each a `name` of its own"
+                )
+
+
 def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, total: None) -> tuple[Plan, list[Run]]:
     """The plan of a command and, unless it was known, one composed run for each data set in it.
 
@@ -113,9 +130,11 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
     jobs = request.jobs()
     runs: list[Planned] = []
     examples: dict[str, Run] = {}
+    names = Names()
     reusable = True
     for done, (overrides, config, run) in enumerate(composed(jobs, request.config_dir)):
         progress(done, len(jobs))
+        names.add(run)
         examples.setdefault(run.dataset_key, run)
         reusable &= run.dataset.kind != "own" and not (run.own_source or run.judges_source)  # which no fingerprint covers
         what = (run.dataset.name, run.method, run.budget.epsilon, run.seed)

@@ -49,16 +49,26 @@ class Table:
 
 
 def markdown(table: Table) -> str:
-    plain = [[cell.replace("|", r"\|") for cell in row] for row in table.rows]
-    columns, stressed = table.columns, _stressed(table, plain, {"best": "**{}**", "second": "<u>{}</u>"})
-    rows = _in_parts(table, stressed, lambda title: [f"*{title}*", *[""] * (len(columns) - 1)])
+    plain = [[_in_one_cell(cell) for cell in row] for row in table.rows]
+    columns = [_in_one_cell(name) for name in table.columns]
+    stressed = _stressed(table, plain, {"best": "**{}**", "second": "<u>{}</u>"})
+    rows = _in_parts(table, stressed, lambda title: [f"*{_in_one_cell(title)}*", *[""] * (len(columns) - 1)])
     widths = [max(len(line[i]) for line in [columns, *rows]) for i in range(len(columns))]
     lines = [columns, ["-" * width for width in widths], *rows]
     body = "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     )
     notes = "".join(f"\n{note}\n" for note in table.notes)
-    return f"### {table.title}\n\n{body}\n{notes}"
+    return f"### {_on_one_line(table.title)}\n\n{body}\n{notes}"
+
+
+def _in_one_cell(text: str) -> str:
+    """As Markdown has it in a cell, which a bar or a line break would end."""
+    return "<br>".join(text.replace("|", r"\|").splitlines())
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.splitlines())
 
 
 def of_methods(table: Table, methods: Collection[str]) -> Table:
@@ -112,7 +122,7 @@ def _alignment(column: Sequence[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(_SPECIAL.get(sign, sign) for sign in text)
+    return "".join(_SPECIAL.get(sign, sign) for sign in _on_one_line(text))
 
 
 def _stressed(table: Table, rows: list[list[str]], how: Mapping[Emphasis, str]) -> list[list[str]]:

@@ -66,7 +66,7 @@ def test_methods_stand_by_accuracy_with_their_badges_and_what_failed() -> None:
 
 def test_records_of_an_older_version_are_marked() -> None:
     method = {"name": "real", "guarantee": "none", "parameters": {}, "target": "baselines.references.Real", "version": 1}
-    (made,) = tables("accuracy", [record("a", method=method), record("b", method={**method, "version": 0})])
+    (made,) = tables("accuracy", [record("a", method=method), record("b", seed=1, method={**method, "version": 0})])
     assert dict(zip(made.columns, made.rows[0], strict=True))["seeds"] == "2 (1 of 2 from an older version)"
 
 
