@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from dpdsyn.base.checks import InputError
-from experiments.configuration import read_option
+from dpdsyn.base.checks import InputError, whole_number
+from experiments.configuration import options, read_option
 from experiments.data.simulated import Simulated
-from experiments.typed import Described, keys_of, read
+from experiments.typed import Described, keys_of, read, suggestion
 from experiments.typed import described as described_keys
 
 Scalar = str | int | float | bool
@@ -89,6 +89,8 @@ class Derived:
     def __post_init__(self) -> None:
         if (self.prefix is None) == (self.join is None):
             raise InputError("a rule has one key; accepted: prefix, join")
+        if self.prefix is not None:
+            whole_number("prefix", self.prefix, least=1)
         if self.join is not None and len(self.join) < 2:
             raise InputError(f"join is {list(self.join)}; at least two columns are needed")
 
@@ -189,8 +191,17 @@ def description(raw: Mapping[str, Any]) -> Dataset:
 
 
 def named(name: str, extra: Path | None = None) -> Dataset:
-    """The description in `conf/dataset/NAME.yaml`, or in the folder `extra`. Raises UnknownName, listing those that exist."""
-    return description(read_option("dataset", name, extra))
+    """The description in `conf/dataset/NAME.yaml`, or in the folder `extra`.
+
+    Raises UnknownName, listing those that exist, or InputError; so too for rows of a data set that there is not.
+    """
+    dataset = description(read_option("dataset", name, extra))
+    rows_of = dataset.same_rows_as if isinstance(dataset, PublishedTable) else None
+    others = [other for other in options("dataset", extra) if other != name]
+    if rows_of is not None and rows_of not in others:
+        near = suggestion(rows_of, others)
+        raise InputError(f"data set {name}: same_rows_as is {rows_of!r}{near}; accepted: null, {', '.join(others)}")
+    return dataset
 
 
 def described(kind: str) -> Iterator[Described]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from dpdsyn.schema import Schema
 
+GAP = "accuracy_gap"
 FEWEST = 50  # test rows: accuracy of fewer says little, and the gap would be that of chance
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_\-. /]+")  # of what trackers accept
 
@@ -40,7 +41,7 @@ def group_scores(labels: np.ndarray, probabilities: np.ndarray, members: Mapping
         columns.setdefault(name.partition(" ")[0], []).append(accuracy)
     gaps = [max(own) - min(own) for own in columns.values()]
     told = {f"accuracy {name}": accuracy for name, accuracy in accuracies.items()}
-    return told | ({"accuracy_gap": max(gaps)} if gaps else {})
+    return told | ({GAP: max(gaps)} if gaps else {})
 
 
 def _values(schema: Schema, name: str) -> list[object]:

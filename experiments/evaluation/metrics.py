@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from experiments.evaluation.calibration import FLOOR, calibration_error, calibration_slope
+from experiments.evaluation.given import own_score
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
@@ -91,5 +92,8 @@ _OF_FLOOR = ("accuracy", "balanced_accuracy", "log_loss", *ALSO)
 
 
 def scores(labels: np.ndarray, probabilities: np.ndarray, extra: Mapping[str, Metric] | None = None) -> dict[str, float]:
-    """Every metric by name, those in `extra` besides ours. Raises TypeError or ValueError for one that is no number."""
-    return {name: float(metric(labels, probabilities)) for name, metric in {**METRICS, **ALSO, **(extra or {})}.items()}
+    """Every metric by name, those in `extra` besides ours. Raises InputError for one of these that gives no finite number."""
+    ours = {**METRICS, **ALSO}
+    found = {name: float(metric(labels, probabilities)) for name, metric in ours.items()}
+    others = {name: metric for name, metric in (extra or {}).items() if name not in ours}
+    return found | {name: own_score(name, metric, labels, probabilities) for name, metric in others.items()}

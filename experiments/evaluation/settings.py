@@ -5,17 +5,20 @@ Evaluators and metrics are named as ours are, or a person's own as `own.py` says
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from dpdsyn.base.checks import InputError, whole_number
+from experiments.evaluation.by_group import GAP
 from experiments.evaluation.likeness import LIKENESS
-from experiments.evaluation.metrics import METRICS, Metric
+from experiments.evaluation.metrics import ALSO, METRICS, Metric
 from experiments.evaluation.models import MODELS, Builder, own_model
-from experiments.evaluation.own import Given, Named, made, named
+from experiments.evaluation.own import NAME, TARGET, Given, Named, made, named
 from experiments.evaluation.raw.models import RAW_MODELS, RawBuilder, check_installed, own_raw_model
 from experiments.evaluation.raw.regression import REGRESSION_METRICS
+from experiments.records.record import columns
 from experiments.typed import read, suggestion
 
 SPACES = ("encoded", "raw")
@@ -106,12 +109,24 @@ def raw_builders(given: Sequence[Given]) -> dict[str, RawBuilder]:
 
 
 def metrics(given: Sequence[Given]) -> dict[str, Metric]:
-    """The functions of metrics, under the names that records give them. Raises InputError for one that there is not."""
-    known = {**METRICS, **REGRESSION_METRICS}
-    return {
-        name: METRICS[one.target] if one.target in METRICS else one.load("metric", METRICS)
-        for name, one in named(given, "metric", known).items()
-    }
+    """The functions of metrics, under the names that records give them.
+
+    Raises InputError for one that there is not, and for a name that is no column of its own in records.
+    """
+    found = named(given, "metric", {**METRICS, **REGRESSION_METRICS})
+    _refuse_as_columns([one for one in found.values() if not one.ours])
+    return {name: METRICS[one.target] if one.target in METRICS else one.load("metric", METRICS) for name, one in found.items()}
+
+
+def _refuse_as_columns(own: Sequence[Named]) -> None:
+    """Raise InputError for a metric with a name that records cannot keep apart from what they have of ours."""
+    taken = {*columns(), *ALSO, GAP}
+    for one in own:
+        other = f"give it another name, of letters, digits and underscores: {{{NAME}: other, {TARGET}: {one.target}}}"
+        if one.name in taken:
+            raise InputError(f"the metric {one.target} is called {one.name}, as a column of `dpdsyn records` is; {other}")
+        if not re.fullmatch(r"\w+", one.name):
+            raise InputError(f"the metric {one.target} is called {one.name!r}, which is no name of a column; {other}")
 
 
 def _refuse_unfit(found: Mapping[str, Any], given: Mapping[str, Named], known: Mapping[str, Any]) -> None:

@@ -46,12 +46,17 @@ class About:
     @classmethod
     def of(cls, method: str, given: Mapping[str, Any] | None) -> Self:
         """Of what a YAML says of a method. Raises InputError, naming what is accepted, for a key or a value that is not."""
-        given = given or {}
+        given = {} if given is None else given
         accepted = [f.name for f in fields(cls)]
-        unknown = sorted(set(given) - set(accepted))
+        if not isinstance(given, Mapping):
+            raise InputError(f"synthesizer {method}: about is {given!r}; a mapping is needed, of {', '.join(accepted)}")
+        unknown = sorted(map(str, set(given) - set(accepted)))
         if unknown:
             raise InputError(f"synthesizer {method}: about has no {', '.join(unknown)}; accepted: {', '.join(accepted)}")
-        values: dict[str, Any] = {**given, "drawn": tuple(given.get("drawn", DRAWN))}
+        drawn = given.get("drawn", DRAWN)
+        if not isinstance(drawn, list | tuple):
+            raise InputError(f"synthesizer {method}: about.drawn is {drawn!r}; a list is needed, of {', '.join(DRAWN)}")
+        values: dict[str, Any] = {**given, "drawn": tuple(drawn)}
         made = cls(**values)
         for key, chosen, choices in (
             ("role", (made.role,), tuple(ROLES)),
@@ -59,7 +64,7 @@ class About:
             ("takes", (made.takes,), (None, "seconds", "minutes")),
             ("drawn", made.drawn, DRAWN),
         ):
-            if not set(chosen) <= set(choices):
+            if not all(one in choices for one in chosen):
                 named = ", ".join(choice for choice in choices if choice)
                 raise InputError(f"synthesizer {method}: about.{key} is {given[key]!r}; accepted: {named}")
         if made.colour is not None and not re.fullmatch("#[0-9a-f]{6}", str(made.colour)):

@@ -165,6 +165,8 @@ def _wrong(table: Table) -> str | None:
             return f"{key} is {texts!r}; a list of text is needed"
     if twice := [name for name, count in Counter(table.columns).items() if count > 1]:
         return f"two columns are called {twice[0]!r}; names that differ are needed"
+    if not isinstance(table.rows, list | tuple):
+        return f"rows is {table.rows!r}; a list of lists of text is needed"
     for number, row in enumerate(table.rows, 1):
         if not isinstance(row, list | tuple):
             return f"row {number} is {row!r}; a list of text is needed"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from experiments.evaluation.given import own_score
 from experiments.evaluation.raw.quantiles import LEVELS, Predicted
 
 NumberMetric = Callable[[np.ndarray, Predicted], float]
@@ -44,9 +45,12 @@ REGRESSION_METRICS: Mapping[str, NumberMetric] = {"r2": r2, "mae": mae, "pinball
 def regression_scores(
     labels: np.ndarray, predicted: Predicted, extra: Mapping[str, Callable[..., float]] | None = None
 ) -> dict[str, float]:
-    """Every metric by name, those in `extra` besides ours; they are given the labels and the predicted means."""
+    """Every metric by name, those in `extra` besides ours; they are given the labels and the predicted means.
+
+    Raises InputError for one in `extra` that gives no finite number.
+    """
     ours = {name: float(metric(labels, predicted)) for name, metric in REGRESSION_METRICS.items()}
-    return ours | {name: float(metric(labels, predicted.mean)) for name, metric in (extra or {}).items()}
+    return ours | {name: own_score(name, metric, labels, predicted.mean) for name, metric in (extra or {}).items()}
 
 
 def median_floor(train: np.ndarray, test: np.ndarray) -> dict[str, float]:

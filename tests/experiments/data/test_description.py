@@ -46,6 +46,8 @@ def test_every_data_set_of_ours_is_described_as_its_kind_says(name: str) -> None
         ({"derive": {"age": {}}}, "derive.age: a rule has one key; accepted: prefix, join"),
         ({"derive": {"age": {"prefix": 1, "join": ["a", "b"]}}}, "derive.age: a rule has one key; accepted: prefix, join"),
         ({"derive": {"age": {"join": ["a"]}}}, "derive.age: join is ['a']; at least two columns are needed"),
+        ({"derive": {"age": {"prefix": 0}}}, "derive.age: prefix is 0; a whole number of at least 1 is needed"),
+        ({"derive": {"age": {"prefix": -2}}}, "derive.age: prefix is -2; a whole number of at least 1 is needed"),
         ({"derive": {"age": {"join": "colour"}}}, "derive.age.join is 'colour'; needed: list, each: text or null"),
         ({"schema": ["age"]}, "schema is ['age']; needed: mapping"),
     ],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from builders.paths import ROOT
 
+from dpdsyn.base.checks import InputError
 from experiments.configuration import content_hash, default_parameters, option_path, options, read_option
 from experiments.records import former
 from experiments.records.about import ROLES, About
@@ -32,10 +35,17 @@ def test_nothing_told_is_a_method_like_others() -> None:
         ({"takes": "hours"}, "about.takes is 'hours'; accepted: seconds, minutes"),
         ({"drawn": ["memory"]}, "about.drawn"),
         ({"colour": "blue"}, "about.colour is 'blue'"),
+        ({1: "method", "role": "best"}, "about has no 1; accepted: role, kind"),
+        ({"role": ["method"]}, r"about.role is \['method'\]; accepted: method, variant"),
+        ({"drawn": "accuracy"}, "about.drawn is 'accuracy'; a list is needed, of accuracy, time"),
+        ({"drawn": None}, "about.drawn is None; a list is needed"),
+        ("method", "synthesizer mine: about is 'method'; a mapping is needed, of role, kind"),
+        (["role"], r"about is \['role'\]; a mapping is needed"),
+        (False, "about is False; a mapping is needed"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_what_is_accepted(told: dict, match: str) -> None:
-    with pytest.raises(ValueError, match=match):
+def test_what_cannot_be_meant_is_refused_with_what_is_accepted(told: Any, match: str) -> None:
+    with pytest.raises(InputError, match=match):
         About.of("mine", told)
 
 

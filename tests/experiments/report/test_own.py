@@ -37,6 +37,31 @@ def wrong(view):
     return "a text"
 
 
+def silent(view):
+    return None
+
+
+def late(view):
+    yield counted(view)
+    raise KeyError("late")
+
+
+def made(view, **changed):
+    return Table(**{"title": "made", "columns": ["a", "b"], "rows": [["1", "2"]], "notes": [], **changed})
+
+
+def broken_lines(view):
+    return Table("two\\nlines", ["a|b", "c\\nd"], [["1\\n\\n2", "x|y"]], ["a note"], parts={0: "p|q\\nr"})
+
+
+def huge(view):
+    return Figure(figsize=(1e6, 1))
+
+
+def elsewhere(view):
+    return {"a/b": Figure(figsize=(1, 1))}
+
+
 def drawn(view, several=False):
     figure = Figure(figsize=(1, 1))
     figure.add_subplot().plot([len(view.records)], [1], "o")
@@ -117,6 +142,61 @@ def test_one_that_fails_is_told_with_its_place_after_the_others_are_written(tmp_
         own.write_tables(View.of(few()), found[1:2], tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"rows": [["1", "2"], ["3", 4.5]]}, "row 2, column 'b' is 4.5; text is needed"),
+        ({"rows": [[None, "2"]]}, "row 1, column 'a' is None; text is needed"),
+        ({"rows": [["1", "2"], ["3"]]}, "row 2 has 1 cells, and the header 2; as many are needed"),
+        ({"rows": ["12"]}, "row 1 is '12'; a list of text is needed"),
+        ({"rows": None}, "rows is None; a list of lists of text is needed"),
+        ({"columns": "ab"}, "columns is 'ab'; a list of text is needed"),
+        ({"columns": ["a", 2]}, r"columns is \['a', 2\]; a list of text is needed"),
+        ({"columns": ["a", "a"]}, "two columns are called 'a'; names that differ are needed"),
+        ({"columns": [], "rows": []}, "it has no columns; at least one is needed"),
+        ({"notes": "a note"}, "notes is 'a note'; a list of text is needed"),
+    ],
+)
+def test_a_table_that_cannot_be_written_is_refused_with_its_function_and_the_place(
+    tmp_path: Path, changed: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=rf"^the table made \(reported_by_me:made\), table 'made': {message}") as refused:
+        own.write_tables(View.of(few()), [own.Own("table", "made", "reported_by_me:made", changed)], tmp_path / "out")
+    assert "\n" not in str(refused.value) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "function", "message"),
+    [
+        ("table", "silent", "gave None; a Table or a list of them is needed, an empty list for none"),
+        ("table", "late", r"failed: KeyError: 'late' \(reported_by_me.py, line \d+, in late\)"),
+        ("figure", "silent", "gave None; a figure of matplotlib, or a mapping of some by name, is needed"),
+        ("figure", "wrong", "gave 'a text'; a figure of matplotlib, or a mapping of some by name, is needed"),
+        ("figure", "broken", "failed: AttributeError: .*nosuch.* in broken"),
+        ("figure", "huge", "failed: ValueError: Image size of"),
+        ("figure", "elsewhere", "gave 'a/b'; the name of a figure is part of a file's, and has no slash"),
+    ],
+)
+def test_what_is_none_of_its_kind_or_fails_on_the_way_is_told_as_one_s_own(
+    tmp_path: Path, kind: str, function: str, message: str
+) -> None:
+    write = {"table": own.write_tables, "figure": own.write_figures}[kind]
+    found = own.found(kind, None, [f"reported_by_me:{function}"])
+    with pytest.raises(InputError, match=rf"^the {kind} {function} \(reported_by_me:{function}\) {message}"):
+        write(View.of(few()), found, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_bars_and_line_breaks_end_no_cell(tmp_path: Path) -> None:
+    found = own.found("table", None, ["reported_by_me:broken_lines"])
+    text, _, tex = (path.read_text() for path in own.write_tables(View.of(few()), found, tmp_path / "out"))
+    title, _, head, rule, part, row, _, note = text.splitlines()
+    assert (title, note) == ("### two lines", "a note")
+    assert [cell.strip() for cell in head.split(" | ")] == [r"| a\|b", "c<br>d |"] and set(rule) == set("| -")
+    assert part.startswith(r"| *p\|q<br>r* ") and row.startswith("| 1<br><br>2 ") and r"x\|y" in row
+    assert r"a\textbar{}b & c d \\" in tex and r"1  2 & x\textbar{}y \\" in tex
+
+
 def test_the_commands_write_them_beside_ours_and_only_when_asked(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -127,6 +207,8 @@ def test_the_commands_write_them_beside_ours_and_only_when_asked(
     assert main(["tables"]) == 0 and not (tmp_path / "results" / "tables" / "own").exists()
     assert main(["tables", "--config-dir", str(folder)]) == 0
     assert (tmp_path / "results" / "tables" / "own" / "mine.md").is_file() and "own/mine.md" in capsys.readouterr().out
+    assert main(["tables", "--also", "reported_by_me:silent"]) == 2
+    assert capsys.readouterr().err.startswith("dpdsyn: the table silent (reported_by_me:silent) gave None; ")
     assert main(["figures", "--also", "reported_by_me:nosuch"]) == 2 and not (tmp_path / "results" / "figures").exists()
 
 
