@@ -12,13 +12,12 @@ from statistics import fmean
 
 from experiments.records.record import Record, as_text
 from experiments.report.cases import Case, Method
-from experiments.report.grouped import View
+from experiments.report.grouped import TUNING, View
 from experiments.report.over_seeds import mean_of, metric
 from experiments.report.tables.table import Table
 
 _ACCURACY = metric("accuracy")
 _DIGITS = 4
-_GRIDS = "tuning"  # the experiment that has them; other settings were tried to other ends
 Scores = dict[Case, float]
 
 
@@ -46,7 +45,7 @@ def grids(view: View) -> dict[str, dict[Method, Scores]]:
     by_name: dict[str, dict[Case, dict[Method, tuple[Record, ...]]]] = defaultdict(lambda: defaultdict(dict))
     for group in view.swept.groups:
         dataset = group.case.dataset
-        asked = not group.method.settings or any(run.experiment and run.experiment.name == _GRIDS for run in group.runs)
+        asked = not group.method.settings or any(run.experiment and run.experiment.name == TUNING for run in group.runs)
         if dataset.facts.development and dataset.is_usual and asked:
             by_name[group.method.name][group.case][group.method] = group.runs
     tried = {name: grid for name, cases in by_name.items() if len(grid := _grid(cases)) > 1}
