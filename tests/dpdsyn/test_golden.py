@@ -1,12 +1,14 @@
 """A method whose output changes must raise its version: means of a sample from fixed seeds, column by column.
 
 The numbers stand in golden.yaml, one line a method. A method without a line is no failure: a warning says which line to add.
+Methods that train by hundreds of float32 steps end a little elsewhere on other processors: `within` says how far off they may be.
 A guide's labels may have the source's mean whatever the guide is: their means for each value of the first column are there too.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from threadpoolctl import threadpool_limits
 
 from dpdsyn.contract import Factory, fit_toy, toy_schema
 from dpdsyn.privacy import Budget
@@ -21,6 +24,18 @@ from dpdsyn.synthesizer import GROUP, draw, find, load
 from experiments.configuration import options, read_option
 
 GOLDEN = yaml.safe_load(Path(__file__).with_name("golden.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums that several threads share have other last digits."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(threads)
 
 
 def factory(name: str) -> Factory:
@@ -68,12 +83,13 @@ def slowly(name: str) -> object:
 @pytest.mark.parametrize("name", map(slowly, GOLDEN))
 def test_output_changes_only_with_the_version(name: str) -> None:
     version, means = sampled(name)
-    known = {key: value for key, value in GOLDEN[name].items() if key != "avx512"}
-    elsewhere = known | GOLDEN[name].get("avx512", {})
-    assert version == GOLDEN[name]["version"], f"write the new version and the new means into golden.yaml: {line(name)}"
-    assert means.keys() == known.keys() - {"version"}, f"these means are to be in golden.yaml: {line(name)}"
+    golden = GOLDEN[name]
+    known = {key: golden[key] for key in ("means", "labels") if key in golden}
+    elsewhere, within = known | golden.get("avx512", {}), golden.get("within", 0.004)
+    assert version == golden["version"], f"write the new version and the new means into golden.yaml: {line(name)}"
+    assert means.keys() == known.keys(), f"these means are to be in golden.yaml: {line(name)}"
     for key, own in means.items():
-        same = [own == pytest.approx(numbers[key], abs=0.004) for numbers in (known, elsewhere)]
+        same = [own == pytest.approx(numbers[key], abs=within) for numbers in (known, elsewhere)]
         assert any(same), f"the output of {name} changed: raise its version. {line(name)}"
 
 

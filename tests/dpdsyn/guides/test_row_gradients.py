@@ -227,8 +227,16 @@ def test_nothing_of_the_rows_is_kept(kind: type[nn.Module], ghost: bool, rng: np
     assert left[0].difference(left[1]) is None
 
 
-def test_torch_is_left_as_it_was() -> None:
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
     torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_torch_is_left_as_it_was() -> None:
     before = torch.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
     with torch.no_grad():
         with apart(7):
