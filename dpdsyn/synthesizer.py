@@ -125,13 +125,16 @@ def load(target: str) -> type[Synthesizer]:
 def named(target: str) -> Any:
     """Whatever is named "module.Class" or "module:Class". Raises ValueError if it is not there."""
     module_name, _, class_name = target.replace(":", ".").rpartition(".")
+    if not module_name:
+        raise InputError(f"cannot load {target!r}: it names no class; give MODULE:CLASS of an importable module")
     try:
         module = import_module(module_name)
     except Exception as error:  # whatever the module does when it is imported, which may be a person's own
         absent = isinstance(error, ValueError) or (
             isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
         )
-        what = "give MODULE:CLASS of an importable module" if absent else f"{module_name} cannot be imported: {_place(error)}"
+        there = "give MODULE:CLASS of an importable module (installed, in the folder at hand, or on PYTHONPATH)"
+        what = there if absent else f"{module_name} cannot be imported: {_place(error)}"
         raise InputError(f"cannot load {target!r} ({error}); {what}") from error
     found = getattr(module, class_name, None)
     if found is None:

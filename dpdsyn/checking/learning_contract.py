@@ -203,6 +203,9 @@ def _blind(tried: _Tried) -> None:
         "rows in another order": frame.iloc[::-1],
         "other rows": raw_rows(_ROWS, 99).map(_shifted),
         "columns in types of their own": frame.infer_objects(),
+        "texts as categories, of which some have no row": frame.astype(
+            {"word": pd.CategoricalDtype(["no", "blue", "red", "green"])}
+        ),
         "a row that is left out": _with_row(frame, None, ["label"]),
         **{f"a row with {what}": _with_row(frame, cell, raw_schema().features) for what, cell in strange_cells().items()},
     }

@@ -84,17 +84,24 @@ def _noise(most: int, chance: float, source: Source) -> str | None:
 
 
 def _thresholds(most: int, chance: float, source: Source) -> str | None:
-    """Units that have a value of their own in every row: how many of these are told of, against the delta that was charged."""
+    """Units that have a value of their own in every row: how many of these are told of, against the delta that was charged.
+
+    Of values that pandas knows and no row has none may be.
+    """
     from scipy.stats import binom
 
     words = [f"w{i}" for i in range(_ALONE)]
-    frame = rows_of(_ALONE * most, 0, most).assign(word=np.repeat(words, most))
+    known = pd.Categorical(np.repeat(words, most), [*words, *(f"v{i}" for i in range(_ALONE))])
+    frame = rows_of(_ALONE * most, 0, most).assign(word=known)
     told, charged = 0, 0.0
     for seed in range(4):
         ledger = Ledger(Budget(1e6, 0.9))
         ledger.reserve([Gaussian(0.01), Threshold(_DELTA)])
         raw = RawTable(frame, schema_of(most), ledger, source(seed), KEY)
-        told += sum(text is not None for text in raw.histograms([], [], ["word"], 1.5, _DELTA)[1][0])
+        texts = raw.histograms([], [], ["word"], 1.5, _DELTA)[1][0].keys() - {None}
+        if not texts <= set(words):
+            return "histograms: a value is told of that no row has"
+        told += len(texts)
         charged += sum(entry["delta"] for entry in ledger.entries if entry["mechanism"] == "Threshold") / 4
     allowed = min(1.0, charged / most)  # for one of up to `most` values that a unit has
     if binom.sf(told - 1, 4 * _ALONE, allowed) < chance:

@@ -15,11 +15,11 @@ DOMAINS = "domains"
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    check = commands.add_parser("check", help="hold a method against the contract: dpdsyn check MODULE:CLASS")
+    check = commands.add_parser("check", help="hold a method against the contract: dpdsyn check METHOD or MODULE:CLASS")
     check.add_argument(
         "target",
-        metavar="MODULE:CLASS",
-        help=f"a method; `{DOMAINS}` for the learning of domains, or a class of one's own with `learn(raw)`",
+        metavar="METHOD or MODULE:CLASS",
+        help=f"a method, ours or your own; `{DOMAINS}` for the learning of domains, or a class of one's own with `learn(raw)`",
     )
     check.set_defaults(command=hold)
 
@@ -41,10 +41,16 @@ def hold(given: argparse.Namespace) -> int:
 def _outcomes(target: str) -> Iterator[Outcome]:
     """Of the contract that the class is to keep. Raises InputError for a name that is neither a method nor a learner."""
     from dpdsyn import contract
+    from dpdsyn.base.checks import InputError
     from dpdsyn.checking import learning_contract
     from dpdsyn.learning.domain_learning import DomainLearning
-    from dpdsyn.synthesizer import Synthesizer, load, named
+    from dpdsyn.synthesizer import Synthesizer, find, load, named
 
+    if target != DOMAINS and not {":", "."} & set(target):
+        try:
+            return contract.outcomes(find(target))
+        except InputError as error:
+            raise InputError(f"{error}; or give MODULE:CLASS of your own, as {target}:CLASS") from error
     found = DomainLearning if target == DOMAINS else named(target)
     if isinstance(found, type) and not issubclass(found, Synthesizer) and callable(getattr(found, "learn", None)):
         return learning_contract.outcomes(found)  # type: ignore[arg-type]  # a class of its own, which has `learn`

@@ -42,6 +42,7 @@ _HYDRAS = {  # everything after these is Hydra's, flags included
     "audit": "attack a method: dpdsyn audit [-m] dataset=NAME synthesizer=NAME ...; --plan RECORD, --domains",
 }
 _WITH_TRACEBACKS = "DPDSYN_TRACEBACK"  # set to anything: no error is put into one line
+_FOLDER = ("--config-dir", "-cd")
 _READ_PRIVATE_ROWS = ("synthesize", "schema")
 _GO_ON = (*_HYDRAS, "reproduce", "data")  # where they were
 _WRITE_AT_THE_END = (*_READ_PRIVATE_ROWS, "sample")
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     warnings.filterwarnings("ignore", module="mbi")  # it warns of single precision when imported; we fit in double
     try:
+        _refuse_folders(arguments)
         if arguments and arguments[0] in _HYDRAS:
             return _hydras(arguments[0])(arguments[1:])
         given = parser().parse_args(arguments)
@@ -108,6 +110,14 @@ def parser() -> argparse.ArgumentParser:
     for module in _OTHERS:
         module.add(commands)
     return whole
+
+
+def _refuse_folders(arguments: Sequence[str]) -> None:
+    """Raise InputError for a second folder of configuration: of both, the last alone would count."""
+    from dpdsyn.base.checks import InputError
+
+    if sum(word.partition("=")[0] in _FOLDER for word in arguments) > 1:
+        raise InputError(f"{_FOLDER[0]} is given more than once; put the files into one folder, and give that")
 
 
 def _left(arguments: Sequence[str]) -> str:

@@ -30,6 +30,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--sample", type=int, default=20, metavar="N", help="how many runs (20)")
     parser.add_argument("--seed", type=int, help="of the draw; the same one goes on with the same runs (drawn anew)")
     parser.add_argument("--at-most", type=float, metavar="SECONDS", help="only runs that took no longer (any)")
+    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="a folder of configuration beside ours")
     parser.add_argument("--within", type=float, default=WITHIN, help=f"of accuracy and mean 2-way TVD ({WITHIN})")
     parser.add_argument("--folder", type=Path, help="results folder of the new runs (results/runs/reproduced-SEED)")
     reads_records(parser, reproduce)
@@ -47,7 +48,7 @@ def reproduce(given: argparse.Namespace) -> int:
         records = [record for record in records if (record.seconds.run or 0) <= given.at_most]
     seed = secrets.randbelow(10**6) if given.seed is None else given.seed
     say(f"drawing {given.sample} of {len(records)} records with --seed {seed}")
-    drawn = draw(records, given.sample, seed, overrides)
+    drawn = draw(records, given.sample, seed, overrides, given.config_dir and given.config_dir.absolute())
     folder = given.folder or results_dir() / "runs" / f"reproduced-{seed}"
     os.environ["DPDSYN_RESULTS"] = str(folder.absolute())
     again = done_again(drawn, folder.absolute(), seed)

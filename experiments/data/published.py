@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from dpdsyn.reading.cells import canonical
 from dpdsyn.reading.schema_values import shortened
 from experiments.console import Say
-from experiments.data.description import Derived, PublishedTable
+from experiments.data.description import Derived, PublishedTable, Scalar
 from experiments.data.errors import DataError
 from experiments.data.fetch import locate, read_bytes
 from experiments.typed import suggestion
@@ -29,7 +29,8 @@ def read_frame(dataset: PublishedTable, say: Say, rows: int | None = None) -> pd
             raise DataError(f"{path} ({name}) is not the table that its description says: {error}") from error
     frame = pd.concat(frames, ignore_index=True)
     _refuse_absent(dataset.name, "replace", dataset.replace or (), frame)
-    frame = frame.replace(dataset.replace or {})
+    for column, instead in (dataset.replace or {}).items():
+        frame[column] = _replaced(frame[column], instead)
     for column, rule in (dataset.derive or {}).items():
         frame[column] = _derived(dataset.name, frame, column, rule)
     _refuse_absent(dataset.name, "leak_by", dataset.leak_by or (), frame)
@@ -42,6 +43,12 @@ def _refuse_absent(name: str, key: str, columns: Iterable[str], frame: pd.DataFr
         near = suggestion(lacking[0], there) if len(lacking) == 1 else ""
         absent = f"{shortened(lacking)}, which the files do not have{near}"
         raise DataError(f"{name}: {key} names {absent}; accepted: {shortened(there)}")
+
+
+def _replaced(cells: pd.Series, given: Mapping[Scalar, Scalar]) -> pd.Series:
+    """With other cells in the place of some, which are compared as categories are: the number 1 is the text "1.0"."""
+    instead = {canonical(old): new if isinstance(new, str) else canonical(new) for old, new in given.items()}
+    return cells.replace({cell: instead[canonical(cell)] for cell in cells.dropna().unique() if canonical(cell) in instead})
 
 
 def _derived(name: str, frame: pd.DataFrame, column: str, rule: Derived) -> pd.Series:

@@ -16,7 +16,7 @@ from experiments.evaluation.likeness import LIKENESS
 from experiments.evaluation.metrics import ALSO, METRICS, Metric
 from experiments.evaluation.models import MODELS, Builder, own_model
 from experiments.evaluation.own import NAME, TARGET, Given, Named, made, named
-from experiments.evaluation.raw.models import RAW_MODELS, RawBuilder, check_installed, own_raw_model
+from experiments.evaluation.raw.models import FOR_A_NUMBER, RAW_MODELS, RawBuilder, check_installed, own_raw_model
 from experiments.evaluation.raw.regression import REGRESSION_METRICS
 from experiments.records.record import columns
 from experiments.typed import read, suggestion
@@ -102,6 +102,11 @@ def raw_builders(given: Sequence[Given]) -> dict[str, RawBuilder]:
     for name, one in found.items():
         if one.ours:
             check_installed(name)
+        elif name in FOR_A_NUMBER.values():
+            raise InputError(
+                f"the evaluator {one.target} is called {name}, as one of ours is where a number is predicted; "
+                f"give it another name: {{{NAME}: other, {TARGET}: {one.target}}}"
+            )
     return {
         name: RAW_MODELS[one.target] if one.ours else own_raw_model(one.load("evaluator", RAW_MODELS))
         for name, one in found.items()

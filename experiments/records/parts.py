@@ -194,7 +194,9 @@ class Evaluation(Part):
 
 def _name(given: str | Mapping[str, Any]) -> str:
     """Of a person's own metric or model, as records have it."""
-    target = given if isinstance(given, str) else str(given.get("name") or given.get("_target_"))
+    if not isinstance(given, str) and given.get("name"):
+        return str(given["name"])
+    target = given if isinstance(given, str) else str(given.get("_target_"))
     return target.replace(":", ".").rpartition(".")[2]
 
 

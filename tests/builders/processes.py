@@ -12,7 +12,7 @@ from builders.paths import ROOT
 
 
 def command(world: Path, *arguments: str) -> list[str]:
-    extra = ["--config-dir", str(world / "conf")] if arguments[0] == "run" else []
+    extra = ["--config-dir", str(world / "conf")] if arguments[0] == "run" and "--config-dir" not in arguments else []
     return [str(Path(sys.executable).with_name("dpdsyn")), arguments[0], *extra, *arguments[1:]]
 
 

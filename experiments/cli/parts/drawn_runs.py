@@ -23,18 +23,22 @@ MEASURES = ("accuracy", "r2")  # the first that a record has is the one that is 
 
 @dataclass(frozen=True)
 class Drawn:
-    """records: as many as were asked for, as far as there are so many. passed: why others that were drawn were left, counted."""
+    """records: as many as were asked for, as far as there are so many. passed: why others that were drawn were left, counted.
+
+    config_dir: a folder of configuration beside ours.
+    """
 
     records: tuple[Record, ...]
     sweeps: tuple[tuple[str, ...], ...]
     passed: Counter[str] = field(default_factory=Counter)
+    config_dir: Path | None = None
 
     def request(self, name: str) -> Request:
         """To run them, each as a sweep of one. name: tells this draw from others."""
-        return Request((name,), only_shows=False, experiments=(), sweeps=self.sweeps, axes={}, config_dir=None)
+        return Request((name,), only_shows=False, experiments=(), sweeps=self.sweeps, axes={}, config_dir=self.config_dir)
 
 
-def draw(records: Sequence[Record], count: int, seed: int, overrides: Overrides) -> Drawn:
+def draw(records: Sequence[Record], count: int, seed: int, overrides: Overrides, config_dir: Path | None = None) -> Drawn:
     """Runs that ended well, in random order, until so many are drawn that are today's and whose rows are on this machine.
 
     overrides: what Hydra is given to compose a record's run. Raises InputError if there is none.
@@ -43,7 +47,7 @@ def draw(records: Sequence[Record], count: int, seed: int, overrides: Overrides)
     random.Random(seed).shuffle(shuffled)
     chosen: list[tuple[Record, tuple[str, ...]]] = []
     passed: Counter[str] = Counter()
-    for record, why, given in _looked_at(shuffled, overrides):
+    for record, why, given in _looked_at(shuffled, overrides, config_dir):
         if why is None:
             chosen.append((record, given))
         else:
@@ -53,10 +57,12 @@ def draw(records: Sequence[Record], count: int, seed: int, overrides: Overrides)
     if not chosen:
         told = "; ".join(f"{n} {why}" for why, n in passed.items()) or "no run ended well"
         raise InputError(f"no record can be reproduced: {told}")
-    return Drawn(tuple(record for record, _ in chosen), tuple(given for _, given in chosen), passed)
+    return Drawn(tuple(record for record, _ in chosen), tuple(given for _, given in chosen), passed, config_dir)
 
 
-def _looked_at(records: Sequence[Record], overrides: Overrides) -> Iterator[tuple[Record, str | None, tuple[str, ...]]]:
+def _looked_at(
+    records: Sequence[Record], overrides: Overrides, config_dir: Path | None
+) -> Iterator[tuple[Record, str | None, tuple[str, ...]]]:
     """Each record, why it cannot be done again (None if it can), and what composes it."""
     from experiments.data import datasets
     from experiments.sweep.plan import composed
@@ -65,7 +71,7 @@ def _looked_at(records: Sequence[Record], overrides: Overrides) -> Iterator[tupl
     for record in records:
         given = tuple(overrides(record))
         try:
-            run = next(composed([list(given)], None))[2]
+            run = next(composed([list(given)], config_dir))[2]
         except InputError:
             yield record, "are of what is no longer there", given
             continue

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from builders import broken_learning as broken
 
+from dpdsyn.base.checks import InputError
 from dpdsyn.checking import raw_trials
 from dpdsyn.checking.learning_contract import MOVED, outcomes, raw_rows, raw_schema
 from dpdsyn.contract import BLIND, MECHANISMS, NOISE, PLAN
@@ -57,8 +58,11 @@ def test_the_trials_of_mechanisms_find_nothing_in_sound_ones_and_what_is_broken_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert raw_trials.fault(1e-6) is None
-    broken.threshold_for_one_row_of_a_person(monkeypatch)
-    assert "told of" in (raw_trials.fault(1e-6) or "")
+    with monkeypatch.context() as patch:
+        broken.threshold_for_one_row_of_a_person(patch)
+        assert "told of" in (raw_trials.fault(1e-6) or "")
+    monkeypatch.setattr("dpdsyn.reading.cells._occurring", lambda positions, values: (positions, values))
+    assert raw_trials.fault(1e-6) == "histograms: a value is told of that no row has"
 
 
 def test_a_learner_that_lets_rows_out_is_not_tried() -> None:
@@ -81,3 +85,13 @@ def test_the_command_takes_domains_and_learners_of_ones_own(
     assert tried == [DomainLearning, broken.ExactBounds]
     with pytest.raises(ValueError, match="not a subclass"):
         hold(Namespace(target="dpdsyn.schema:Schema"))
+
+
+def test_the_command_takes_the_name_of_a_method_and_says_what_is_needed_in_place_of_another(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+    monkeypatch.setattr("dpdsyn.contract.outcomes", lambda method: tried.append(method) or iter(()))  # type: ignore[func-returns-value]
+    assert hold(Namespace(target="mst")) == 0 and [method.__name__ for method in tried] == ["MST"]
+    with pytest.raises(InputError, match=r"no synthesizer is called 'my_method'; there are .*mst.*give MODULE:CLASS of your own"):
+        hold(Namespace(target="my_method"))

@@ -40,6 +40,19 @@ def test_a_mistake_of_the_program_shows_where_it_came_from(
     assert last.endswith(f"DPDSYN_TRACEBACK=1 {sys.executable} -m pdb -c continue -m experiments.cli.main tables")
 
 
+@pytest.mark.parametrize("command", ["run -m", "audit", "status experiment=quickstart", "tables", "reproduce"])
+@pytest.mark.parametrize("second", [["--config-dir", "b"], ["--config-dir=b"], ["-cd", "b"]])
+def test_a_second_folder_of_configuration_is_refused_for_the_first_would_not_count(
+    results: Path, capsys: pytest.CaptureFixture[str], command: str, second: list[str]
+) -> None:
+    for name in ("a", "b"):
+        Path(name).mkdir()
+    assert main([*command.split(), "--config-dir", "a", *second]) == 2
+    assert capsys.readouterr().err.strip() == (
+        "dpdsyn: --config-dir is given more than once; put the files into one folder, and give that"
+    )
+
+
 def test_what_was_given_is_refused_in_one_line_unless_asked_otherwise(
     results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,6 +49,23 @@ def test_runs_are_drawn_done_again_and_held_against_their_records(dpdsyn: Dpdsyn
     assert "3 done before" in told.stderr or "[" not in told.stderr, "the same draw goes on where it stopped"
 
 
+@pytest.mark.slow
+def test_runs_of_configuration_of_ones_own_are_done_again_with_its_folder(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "synthesizer").mkdir(parents=True)
+    (tmp_path / "mine" / "synthesizer" / "half.yaml").write_text("name: half\n_target_: my_half.Half\nshare: 0.5\n")
+    (tmp_path / "my_half.py").write_text(
+        "from dpdsyn.candidates import Independent\n\n\nclass Half(Independent):\n"
+        "    def __init__(self, share: float = 0.1) -> None:\n        super().__init__()\n        self.share = share\n"
+    )
+    folder = ("--config-dir", "mine")
+    made = dpdsyn("run", "-m", *folder, *SMALL, "synthesizer=half", "seed=0,1")
+    assert made.returncode == 0, made.stderr
+    without = dpdsyn("reproduce", "--sample", "2", "--seed", "5")
+    assert without.returncode == 2 and "2 are of what is no longer there" in without.stderr
+    again = dpdsyn("reproduce", "--sample", "2", "--seed", "5", *folder)
+    assert again.returncode == 0 and "2 runs drawn with --seed 5, 2 ended well, 2 with the same rows" in again.stdout
+
+
 def test_what_is_of_other_code_is_counted_and_another_is_drawn() -> None:
     gone = record("a" * 20, method={"name": "independent", "guarantee": "dp", "parameters": {}}, dataset={"name": "simulated"})
     failed = changed(gone, run_id="b", status="failed")
@@ -74,7 +91,7 @@ def test_numbers_that_are_off_or_missing_do_not_agree() -> None:
 def test_a_draw_depends_on_its_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from experiments.cli.parts import drawn_runs
 
-    monkeypatch.setattr(drawn_runs, "_looked_at", lambda records, how: ((each, None, ()) for each in records))
+    monkeypatch.setattr(drawn_runs, "_looked_at", lambda records, how, folder: ((each, None, ()) for each in records))
     records = [record(f"{number:02}") for number in range(30)]
     drawn = [each.run_id for each in draw(records, 5, 3, overrides).records]
     assert drawn == [each.run_id for each in draw(records[::-1], 5, 3, overrides).records] and len(set(drawn)) == 5

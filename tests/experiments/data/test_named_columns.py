@@ -12,7 +12,8 @@ import yaml
 from dpdsyn.base.checks import InputError
 from experiments.cli import data
 from experiments.configuration import options
-from experiments.data import datasets
+from experiments.console import silent
+from experiments.data import datasets, published
 from experiments.data.description import PublishedTable, named
 from experiments.data.errors import DataError
 
@@ -65,6 +66,15 @@ def test_columns_that_are_there_are_replaced_and_told_of_derived_ones_included(t
     raw["schema"]["columns"]["colour"]["categories"] = ["rot", "green", "blue"]
     raw["schema"]["ignore"] = ["both"]
     assert datasets.load(datasets.resolved({**raw, "leak_by": ["both"]}), 0).leak == 1
+
+
+@pytest.mark.parametrize("given", [{30: 31}, {"30": "31"}, {30.0: 31.0}, {"30": 31}])
+def test_cells_are_replaced_whether_numbers_are_written_in_quotes_or_not(toy: dict, given: dict) -> None:
+    before, after = (
+        published.read_frame(datasets.resolved(raw), silent)["age"]
+        for raw in (toy, {**toy, "replace": {"age": given}})  # type: ignore[arg-type]
+    )
+    assert (before == "30").any() and list(after) == ["31" if cell == "30" else cell for cell in before]
 
 
 def test_the_data_set_whose_rows_these_are_has_to_be_there(toy: dict, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from dpdsyn.contract import toy_encoded, toy_schema
 from experiments.configuration import read_option
 from experiments.evaluation.settings import Settings, builders, judges_of, metrics, raw_builders
 from experiments.evaluation.utility import utility
+from experiments.records.parts import Evaluation
 from experiments.records.record import Record
 from experiments.report.commands import commands
 from experiments.report.grouped import View
@@ -97,6 +98,10 @@ def test_it_is_trained_and_tested_beside_ours() -> None:
 def test_raw_space_takes_them_too() -> None:
     raw = {**read_option("evaluation", "raw"), "models": [{"_target_": TARGET, "depth": 2}]}
     assert list(raw_builders(judges_of(raw))) == ["logistic", "forest", "boosting", "mlp", "Stub"] and Settings.of(raw)
+
+
+def test_records_keep_a_name_that_was_given_whatever_is_in_it() -> None:
+    assert Evaluation(models=({"_target_": TARGET, "name": "v1.2"}, TARGET)).names == ("v1.2", "Stub")
 
 
 def test_models_come_beside_the_evaluators_and_may_be_all() -> None:

@@ -109,6 +109,10 @@ def test_an_evaluator_that_is_not_installed_is_refused_before_anything_runs(name
             "(did you mean boosting?); there are logistic, forest, boosting, mlp, lightgbm",
         ),
         ({"space": "raw", "evaluators": ["judged_by_me:forest"]}, "judged_by_me:forest is called like one of ours"),
+        (
+            {"space": "raw", "evaluators": [], "models": [{"_target_": "judged_by_me.knn", "name": "linear"}]},
+            "judged_by_me.knn is called linear, as one of ours is where a number is predicted",
+        ),
     ],
 )
 def test_what_is_misspelt_is_refused_with_what_is_accepted(own: None, change: dict[str, Any], message: str) -> None:
