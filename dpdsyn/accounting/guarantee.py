@@ -13,16 +13,25 @@ _WORDS = {
     "none": "NO privacy guarantee",
 }
 # assumptions
-KINDS_INFERRED = "kinds of columns were inferred from the rows and confirmed by the owner; the guarantee takes them as public"
+KINDS_INFERRED = (
+    "kinds of columns and how dates are written were inferred from the rows and confirmed by the owner; the guarantee takes them "
+    "as public"
+)
 TYPES_DECLARED = (
     "the types that the Parquet file declares for its columns are taken as public; where a library computed them from the rows, "
     "as pandas does of decimals and beside missing cells, they tell of rows"
 )
 
 
+TYPES_OF_FRAME = (
+    "the types of the frame's columns are taken as public; where they were found in cells, as pandas finds those of a CSV file, "
+    "they tell of rows"
+)
+
+
 def assumed(kinds_inferred: bool, of_file: bool) -> tuple[str, ...]:
-    """What a guarantee takes as public that may have been found in rows. of_file: whether a Parquet file was read as it is."""
-    return (*([KINDS_INFERRED] if kinds_inferred else []), *([TYPES_DECLARED] if of_file else []))
+    """What a guarantee takes as public that may have been found in rows. of_file: whether a Parquet file was read, or a frame."""
+    return (*([KINDS_INFERRED] if kinds_inferred else []), TYPES_DECLARED if of_file else TYPES_OF_FRAME)
 
 
 _FORMER_KINDS = {"claimed": "unverified"}  # as earlier versions saved it

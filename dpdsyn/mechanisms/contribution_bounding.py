@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dpdsyn.mechanisms.keyed_hash import cells_content, hashes, numbered
-from dpdsyn.reading.cells import canonical, distinct
+from dpdsyn.mechanisms.persons import whose
 from dpdsyn.schema import Schema
 
 
@@ -47,24 +45,6 @@ def used_rows(frame: pd.DataFrame, schema: Schema, key: bytes) -> tuple[np.ndarr
     chosen = _chosen(persons[used], names, encoded, schema.max_rows_per_person or 1, key)
     used[used] = chosen
     return encoded[chosen], Bounded(used, pd.factorize(persons[used])[0].astype(np.int64))
-
-
-def whose(cells: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """The place of each row's person in a list of names, shape (rows,), int64, -1 where none is named; and the list.
-
-    Names are compared as categories are: 7, 7.0 and " 7" are one person, and so are two spellings that look the same in Unicode.
-    A number of 2^53 or more in floating point names nobody, for it may be several people: pandas makes such of whole numbers
-    where one is missing.
-    """
-    positions, values = distinct(cells)
-    texts = [None if _blurred(value) else unicodedata.normalize("NFC", canonical(value)) for value in values]
-    places, names = pd.factorize(np.array([text or None for text in texts], dtype=object))
-    return np.append(places, -1)[positions], list(names)
-
-
-def _blurred(value: Any) -> bool:
-    """Whether a number in floating point is so large that it may stand for several ids."""
-    return isinstance(value, float | np.floating) and not abs(float(value)) < 2.0**53
 
 
 def _chosen(persons: np.ndarray, names: list[str], encoded: np.ndarray, most: int, key: bytes) -> np.ndarray:

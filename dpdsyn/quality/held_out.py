@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.base.checks import InputError
-from dpdsyn.mechanisms.contribution_bounding import whose
 from dpdsyn.mechanisms.keyed_hash import cells_content, hashes, numbered
+from dpdsyn.mechanisms.persons import whose
+from dpdsyn.reading.cells import each
 from dpdsyn.reading.column import Column
+from dpdsyn.reading.listed import is_number
 from dpdsyn.schema import Schema
 
 _OWN = b"held-out side"  # what tells this use of a key from others
@@ -68,14 +70,15 @@ def of_all(closed: Schema, given: Schema, part: float | None) -> Schema:
 def _said(column: Column, cells: pd.Series) -> np.ndarray:
     """What each cell says, and what it is read as, shape (rows, bytes), uint8.
 
-    Both, so that rows which share a hash but for the occurrence number are the same to whatever reads them, in any order.
+    Both, so that rows which share a hash but for the occurrence number are the same to whatever reads them, in any order. The
+    number 1.5 and the text 1.5 are told apart: once categories are learnt, one may be among them and the other not.
     """
     if column.ordered:
         found = column.found(cells)
-        numbers = np.where(np.isnan(found.values), np.nan, found.values)[found.positions]
+        numbers = np.where(np.isnan(found.values), np.nan, found.values + 0.0)[found.positions]  # -0.0 is 0.0
         read = np.stack([numbers, found.absent[found.positions].astype(float)], axis=1)
     else:
-        read = column.read(cells).astype(float)[:, None]
+        read = np.stack([column.read(cells).astype(float), each(cells, is_number, 0.0, float)], axis=1)
     return np.hstack([cells_content(cells), np.ascontiguousarray(read).view(np.uint8).reshape(len(cells), 8 * read.shape[1])])
 
 

@@ -197,17 +197,32 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
 
     All of the list occur: a frame may keep categories of rows that are not in it any more, which a neighbouring one would not.
     """
+    if isinstance(cells.dtype, pd.ArrowDtype):
+        cells = _without_dictionary(cells, cells.dtype.pyarrow_dtype)
     if cells.dtype == object:
         positions, values = _distinct_objects(cells.to_numpy(dtype=object))
     elif isinstance(cells.dtype, pd.CategoricalDtype):
         positions, values = cells.cat.codes.to_numpy().astype(np.int64), _listed(cells.cat.categories)
     else:
-        positions, index = pd.factorize(cells)
-        values = _listed(index)
-    if values and type(values[0]) is not str:
+        try:
+            positions, index = pd.factorize(cells)
+            values = _listed(index)
+        except NotImplementedError:  # of Arrow's lists and short numbers, which it tells apart by no code of its own
+            positions, values = _distinct_objects(cells.to_numpy(dtype=object))
+    if any(type(value) is not str for value in values):
         gone = np.fromiter((is_missing(value) for value in values), dtype=bool, count=len(values))
         positions = np.where(np.append(gone, True)[positions], -1, positions) if gone.any() else positions
     return _occurring(positions, values)
+
+
+def _without_dictionary(cells: pd.Series, kind: Any) -> pd.Series:
+    """Cells of Arrow's with each value in its place, for a dictionary is of all rows, and may have a missing value in it."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(kind):
+        return cells
+    decoded = pa.chunked_array([part.dictionary_decode() for part in pa.chunked_array(pa.array(cells.array)).chunks])
+    return pd.Series(pd.arrays.ArrowExtensionArray(decoded), index=cells.index, name=cells.name)
 
 
 def _occurring(positions: np.ndarray, values: list[Any]) -> tuple[np.ndarray, list[Any]]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.mechanisms.contribution_bounding import whose
+from dpdsyn.mechanisms.persons import beyond_digits, digits_of, names_somebody, whose
 from dpdsyn.reading.cells import canonical, each
 from dpdsyn.reading.column import ABSENT, UNREADABLE, Column, SchemaError
 from dpdsyn.schema import Schema
@@ -28,14 +28,14 @@ _BEYOND = 0.01  # a larger share of cells beyond what is learnt would make all o
 _LEAST_ROWS = 2
 _LONGEST_CELL = 60  # characters
 _NOBODY = "no person is named; name one or drop the row"
-_SEVERAL = "an id of 2^53 or more in floating point may be several people's; read the column as text"
+_SEVERAL = "digits or letters of this id are lost, so that it may be several people's; have it read and written as text"
 _SAID = {
     "undeclared": "are in no category and become `other`",
     "clipped": "lie outside its bounds and are clipped",
     "beyond": "lie beyond what is learnt without bounds and are clipped; others come out coarse where such cells stand out",
     "missing": "are missing",
     "respelled": "come out in one spelling (true for TRUE, 1 for 1.0, a day for its midnight); list `categories` to keep yours",
-    "blurred": "are numbers of 2^53 or more in floating point, which ids lose digits in; read the column as text",
+    "blurred": "are numbers in floating point so large that ids lose digits in them (2^53; 2^24 of float32); read them as text",
 }
 _NONE = {
     "undeclared": "none of its {} cells is in a category of the schema; is it written otherwise there?",
@@ -321,8 +321,11 @@ def _blurred(cells: pd.Series, column: Column) -> int:
         return 0
     listed = {category for category in column.categories if isinstance(category, float)}
 
+    digits = digits_of(cells.dtype)
+
     def lost(cell: Any) -> bool:
-        return isinstance(cell, float | np.floating) and 2.0**53 <= abs(float(cell)) < np.inf and float(cell) not in listed
+        number = isinstance(cell, float | np.floating) and np.isfinite(cell) and float(cell) not in listed
+        return number and beyond_digits(cell, digits)
 
     return int(each(cells, lost, False, bool).sum())
 
@@ -342,7 +345,7 @@ def _note(
 
 
 def _unnamed(cells: pd.Series, row: int) -> tuple[str, str]:
-    return _SEVERAL if isinstance(cells.iloc[row], float) and cells.iloc[row] == cells.iloc[row] else _NOBODY, ""
+    return _SEVERAL if names_somebody(cells.iloc[row]) else _NOBODY, ""
 
 
 def _says(column: Column, cells: pd.Series) -> Callable[[int], tuple[str, str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dpdsyn.base.checks import InputError
+from dpdsyn.reading.column import Column
 from dpdsyn.reading.schema_values import SchemaError, shortened
 from dpdsyn.schema import Schema
 
@@ -35,13 +36,20 @@ def with_target(schema: Schema, target: str | None) -> Schema:
     return Schema.from_mapping({**raw, "target": target})
 
 
+def _guessed(column: Column) -> str:
+    """What a draft says of a column that cells told, in words."""
+    form = [f"written {column.format}"] if column.format else []
+    times = [f"to the {column.resolution}"] if column.resolution else []
+    return " ".join([column.name, column.kind, *form, *times])
+
+
 def refuse_unconfirmed(schema: Schema, confirmed: bool, how: str) -> None:
     """Raise InputError if kinds of columns were guessed from cells and nobody confirms that they may be known.
 
     how: what to do to confirm it.
     """
     if schema.kinds_inferred and not confirmed:
-        kinds = shortened(f"{column.name} {column.kind}" for column in schema.columns)
+        kinds = shortened(map(_guessed, schema.columns))
         raise InputError(
             f"the kinds of columns were guessed from cells (kinds_inferred): {kinds}. The guarantee takes them as public, as "
             f"what you could have told without seeing a row. Correct those that are wrong; where they may be known, {how}"

@@ -149,13 +149,13 @@ class Request:
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
     from dpdsyn.accounting.cautions import cautions, usual_delta
-    from dpdsyn.accounting.guarantee import TYPES_DECLARED
+    from dpdsyn.accounting.guarantee import TYPES_DECLARED, TYPES_OF_FRAME
     from dpdsyn.method import LEFT_OUT
     from dpdsyn.privacy import Budget
     from dpdsyn.release import Release
     from dpdsyn.rules.published_rows import refuse_contradictions
     from experiments.data.kept_types import packed
-    from experiments.data.table_file import read_table
+    from experiments.data.table_file import is_parquet, read_table
     from experiments.machine import leave_no_core
 
     leave_no_core()
@@ -187,9 +187,9 @@ def synthesize(request: Request) -> int:
         if request.private_page is None:
             del table
         assumed = () if method.is_usual else (CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN,)
-        if owners and (request.output.suffix == ".parquet" or kept is not None):
+        if is_parquet(request.table):
             assumed = (TYPES_DECLARED, *assumed)
-        said_before = model.guarantee_.assumptions
+        said_before = [line for line in model.guarantee_.assumptions if line != TYPES_OF_FRAME]  # cells of text files are texts
         model.guarantee_ = replace(model.guarantee_, assumptions=tuple(dict.fromkeys((*said_before, *assumed))))
         if model.guarantee_.kind != "dp" and not schema.drafted:
             raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dpdsyn.base.files import write_whole
+from dpdsyn.base.files import whole, write_whole
 from dpdsyn.schema import Schema
 from experiments.page.private_page import MOST_ROWS, private_page
 from experiments.page.public_page import public_page
@@ -40,5 +40,6 @@ class Pages:
     def write_private(self, path: Path, name: str, real: Callable[[], pd.DataFrame]) -> None:
         """The owner's page. real: gives the private rows, as they were read."""
         made = private_page(name, self._schema, real(), self._first, self._tallies or [])
-        write_whole(path, made.encode())
-        path.chmod(0o600)
+        with whole(path) as partial:
+            partial.touch(mode=0o600)
+            partial.write_bytes(made.encode())

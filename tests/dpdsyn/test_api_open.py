@@ -12,6 +12,7 @@ import pytest
 from builders.raw_people import ATOMS, KINDS, people, write_csv, write_parquet
 
 from dpdsyn import DPDSyn, Schema, parquet
+from dpdsyn.accounting.guarantee import TYPES_OF_FRAME
 from dpdsyn.base.checks import InputError
 from dpdsyn.learning.domain_learning import DomainLearning
 from dpdsyn.learning.raw_table import RawTable
@@ -78,13 +79,16 @@ def test_guessed_kinds_are_refused_until_they_are_confirmed() -> None:
         InputError, match=r"were guessed from cells .*joined date, .*confirm it with fit\(\.\.\., confirm_kinds=True\)"
     ):
         DPDSyn().fit(TABLE, {**KINDS, "kinds_inferred": True})
+    dates = {**KINDS["columns"], "joined": {"kind": "date", "format": "%d.%m.%Y %H", "resolution": "hour"}}
+    with pytest.raises(InputError, match=r"joined date written %d.%m.%Y %H to the hour, "):
+        DPDSyn().fit(TABLE, {**KINDS, "columns": dates, "kinds_inferred": True})
 
 
 def test_declared_kinds_need_no_word_and_none_is_written() -> None:
     model = DPDSyn(**QUICK).fit(
         TABLE[["fee", "left"]], {"target": "left", "columns": {"fee": {"kind": "real"}, "left": {"kind": "categorical"}}}
     )
-    assert model.guarantee.assumptions == () and "assumes" not in str(model.guarantee)
+    assert model.guarantee.assumptions == (TYPES_OF_FRAME,) and str(model.guarantee).count("assumes:") == 1
     assert model.guarantee.learnt[-1] == "left: 2 categories"
 
 

@@ -51,7 +51,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "a person who is written in two ways is two",
-        _BOUNDING,
+        "dpdsyn/mechanisms/persons.py",
         'unicodedata.normalize("NFC", canonical(value))',
         "str(value)",
         *_PERSONS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +66,22 @@ def test_rows_that_look_alike_and_are_read_otherwise_change_places_with_nobody()
     more = pd.concat([pd.DataFrame({"day": pd.Series([text], dtype=object), "n": 1}), rows], ignore_index=True)
     stamps = [held_out(table, schema, 0.5, KEY)[table["day"].map(type) == pd.Timestamp].sum() for table in (rows, more)]
     assert stamps[0] == stamps[1]
+
+
+@pytest.mark.parametrize("zeros", [(0.0, -0.0), (Decimal("0"), Decimal("-0"))], ids=str)
+def test_minus_zero_moves_no_row_that_has_a_zero(zeros: tuple) -> None:
+    schema = Schema.from_mapping({"columns": {"n": {"kind": "real"}, "m": {"kind": "real"}}, "rows_public": 9, "target": "n"})
+    frames = [pd.DataFrame({"n": pd.Series([*first, *[zeros[0]] * 60], dtype=object), "m": 1}) for first in ((), zeros[1:])]
+    alone, beside = (held_out(frame, schema, 0.5, KEY) for frame in frames)
+    assert np.array_equal(alone, beside[:-1])  # rows of the same cells, which their number tells apart
+
+
+def test_a_number_and_its_text_are_rows_apart_before_categories_are_learnt() -> None:
+    schema = Schema.from_mapping({"columns": {"c": {"kind": "categorical"}, "n": {"kind": "integer"}}, "rows_public": 9})
+    cells = [1.5, "1.5"] * 40
+    frames = [pd.DataFrame({"c": pd.Series(more, dtype=object), "n": 1}) for more in (cells, ["1.5", *cells])]
+    numbers = [held_out(frame, schema, 0.5, KEY)[frame["c"].map(type).eq(float)] for frame in frames]
+    assert np.array_equal(*numbers)
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -189,6 +189,28 @@ def test_different_values_are_those_of_the_cells_that_are_there(cells: list[Any]
         assert set(positions[positions >= 0]) == set(range(len(values)))
 
 
+def arrow(array: pa.Array) -> pd.Series:
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])))
+
+
+def test_what_a_dictionary_of_arrow_s_holds_beside_changes_no_cell() -> None:
+    missing = Column("a", "categorical", categories=("a", "b"), missing="own_code", other=True)
+    cells = [None, None, "b", None]
+    for first in ([], ["a"], [None]):
+        column = arrow(pa.array([*first, *cells]).dictionary_encode(null_encoding="encode"))
+        assert list(missing.read(column)[len(first) :]) == list(missing.read(pd.Series(cells, dtype=object)))
+    noon = 12 * 3600 * 10**9
+    times = pa.array([noon, 0, noon + 1], pa.int64()).cast(pa.time64("ns"))  # which Python has no time for
+    positions, values = distinct(arrow(times.dictionary_encode()))
+    assert [values[position] for position in positions[:2]] == [dt.time(12), dt.time(0)]
+
+
+@pytest.mark.parametrize("array", [pa.array([[1], [], None]), pa.array(np.array([1, 2, 2], dtype="float16"))], ids=str)
+def test_types_that_arrow_cannot_sort_out_are_read_cell_by_cell(array: pa.Array) -> None:
+    column = Column("a", "categorical", categories=(1, 2), missing="own_code", other=True)
+    assert list(column.read(arrow(array))) == list(column.read(pd.Series(array.to_pylist(), dtype=object)))
+
+
 SCHEMA = Schema.from_mapping(
     {
         "rows_public": 5,

@@ -150,8 +150,10 @@ def test_durations_and_moments_are_no_numbers() -> None:
 def test_ids_that_lost_digits_in_floating_point_are_told_of() -> None:
     schema = closed(id={"kind": "categorical"}, listed={"kind": "categorical", "categories": [1e20, 2e20]}, a={"kind": "integer"})
     frame = pd.DataFrame({"id": [2.0**53 + 2, None, 5.0], "listed": [1e20, 2e20, 1e20], "a": 1})
-    words = "column 'id': 33% of cells are numbers of 2^53 or more in floating point, which ids lose digits in"
-    assert f"{words}; read the column as text" in preflight(frame, schema).cautions
+    words = (
+        "column 'id': 33% of cells are numbers in floating point so large that ids lose digits in them (2^53; 2^24 of float32)"
+    )
+    assert f"{words}; read them as text" in preflight(frame, schema).cautions
     told = preflight(frame.astype({"id": "str"}), schema).cautions
     assert "column 'id': 33% of cells are missing" in told and not any("floating point" in words for words in told)
 

@@ -16,9 +16,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from dpdsyn import DPDSyn
-from dpdsyn.accounting.guarantee import TYPES_DECLARED
+from dpdsyn.accounting.guarantee import TYPES_DECLARED, TYPES_OF_FRAME
 from dpdsyn.base import saved
 from dpdsyn.base.checks import InputError
 from dpdsyn.base.files import FileError
@@ -296,6 +297,21 @@ def test_a_missing_cell_and_the_width_of_codes_change_no_type_and_the_statement_
         written_as.append(pq.read_schema(f"{number}.parquet").remove_metadata())
         assert TYPES_DECLARED in statement(str(number))["assumptions"]
     assert written_as[0].equals(written_as[1])
+
+
+@pytest.mark.parametrize("how", ["by person", "held out"])
+def test_the_statement_names_the_types_of_a_parquet_file_that_is_read_whole_and_published_as_text(how: str) -> None:
+    pd.DataFrame({"age": [20.0, 70.5] * 300, "ill": ["no", "yes"] * 300, "who": range(600)}).to_parquet("p.parquet")
+    raw = yaml.safe_load(Path("p.yaml").read_text())
+    Path("p.yaml").write_text(
+        yaml.safe_dump(raw | ({"person": "who", "max_rows_per_person": 1} if how == "by person" else {"ignore": ["who"]}))
+    )
+    more = [] if how == "by person" else ["--evaluate", ".1", "--hold-out", ".3"]
+    assert main(["synthesize", "p.parquet", *CALL[2:], *more, "--no-preflight", "--output", "made.csv"]) == 0
+    assert TYPES_DECLARED in statement("made")["assumptions"] and TYPES_OF_FRAME not in statement("made")["assumptions"]
+    pd.read_parquet("p.parquet").to_csv("p.csv", index=False)
+    assert main(["synthesize", "p.csv", *CALL[2:], *more, "--no-preflight", "--output", "text.csv"]) == 0
+    assert not {TYPES_DECLARED, TYPES_OF_FRAME} & set(statement("text")["assumptions"])
 
 
 def test_a_model_that_keeps_no_types_is_written_in_those_of_its_cells() -> None:

@@ -71,7 +71,8 @@ def test_a_csv_that_nobody_described_is_published_without_editing(tmp_path: Path
     statement = json.loads((tmp_path / "made.privacy.json").read_text())
     assert statement["guarantee"] == "dp" and 3.8 < statement["epsilon_spent"] <= 4 and statement["rows"] == len(made)
     assert statement["assumptions"] == [
-        "kinds of columns were inferred from the rows and confirmed by the owner; the guarantee takes them as public"
+        "kinds of columns and how dates are written were inferred from the rows and confirmed by the owner; "
+        "the guarantee takes them as public"
     ]
     assert f"about {len(made):,} rows" in statement["learnt"]
     for name in LEFT_OUT:

@@ -36,11 +36,16 @@ def people(rows: int, seed: int, north: float) -> pd.DataFrame:
     return pd.DataFrame({"age": age, "ward": ward, "ill": np.where(age > 50, "yes", "no"), "note": "private"})
 
 
-def test_the_owner_s_page_sets_synthetic_beside_real(tmp_path: Path) -> None:
+def test_the_owner_s_page_sets_synthetic_beside_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, synthetic = people(400, 0, 0.5), people(300, 1, 1.0).drop(columns="note")
     pages = Pages(SCHEMA)
     list(pages.watch([synthetic]))
+    modes, write = [], Path.write_bytes
+    monkeypatch.setattr(
+        Path, "write_bytes", lambda path, data: modes.append(stat.S_IMODE(path.stat().st_mode)) or write(path, data)
+    )  # type: ignore[func-returns-value]
     pages.write_private(tmp_path / "own.html", "made.csv", lambda: real)
+    assert modes == [0o600], "nobody else can read it while it is written"
     page = (tmp_path / "own.html").read_text()
     assert page.count("NOT FOR PUBLISHING") >= 3 and "position: sticky" in page and 'class="banner low"' in page
     assert "may be published" not in page and stat.S_IMODE((tmp_path / "own.html").stat().st_mode) == 0o600
