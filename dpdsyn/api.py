@@ -147,7 +147,7 @@ class DPDSyn(Parameters):
         ledger = self._ledger(budget, public)
         try:
             with np.errstate(all="ignore"):  # what numpy would warn of, one row may have caused
-                closed = self._learn(method, table, public, budget, ledger, streams, evaluate, hold_out, workers)
+                fitted = self._learn(method, table, public, budget, ledger, streams, evaluate, hold_out, workers)
         except (BudgetExceeded, InputError) as error:
             why = (
                 str(error)
@@ -156,13 +156,13 @@ class DPDSyn(Parameters):
             )
             spent = f". {_ALL_THE_SAME.format(self.epsilon, budget.delta)}" if ledger.entries else ""
             raise (type(error) if isinstance(error, InputError) else InputError)(f"{why}{spent}") from error
-        self._fitted_with = self._parameters()
-        self.schema_ = closed
+        closed, seeded = fitted["schema_"], self.random_state is not None
         taken = assumed(public.kinds_inferred, isinstance(table, Path))
-        self.guarantee_ = replace(Guarantee.of(ledger, budget, public.unit), assumptions=taken, learnt=told(public, closed))
-        self.row_count_ = RowCount.of(self.method_, (public.max_rows_per_person or 1) / (1 - (hold_out or 0.0)))
-        self.noise_seeded_ = self.random_state is not None
-        self._sampling, self._process, self._seeded_rows = streams[-1], os.getpid(), self.random_state is not None
+        guarantee = replace(Guarantee.of(ledger, budget, public.unit), assumptions=taken, learnt=told(public, closed))
+        fitted |= {"guarantee_": guarantee, "noise_seeded_": seeded, "_fitted_with": self._parameters()}
+        fitted["row_count_"] = RowCount.of(fitted["method_"], (public.max_rows_per_person or 1) / (1 - (hold_out or 0.0)))
+        fitted |= {"_sampling": streams[-1], "_process": os.getpid(), "_seeded_rows": seeded}
+        vars(self).update(fitted)  # all at once: whatever ends a fit, a model never has the guarantee of another
         _warn(caution for caution in cautions(self.epsilon, budget.delta, closed.rows_public) if caution not in said)
         for caution in self._of_row_count():
             warnings.warn(caution.text, RowCountWarning, stacklevel=2)
@@ -179,21 +179,21 @@ class DPDSyn(Parameters):
         evaluate: float | None,
         hold_out: float | None,
         workers: Workers | None,
-    ) -> Schema:
-        """Read rows, through mechanisms alone: sets what is fitted and evaluated, and gives the closed schema."""
+    ) -> dict[str, Any]:
+        """Read rows, through mechanisms alone: what is fitted, evaluated and closed, by the names of attributes."""
         key, noise, fitting, sampling = streams
         multiplier = None if evaluate is None else private_evaluation.keep_back(ledger, evaluate)
         kept, others = (table, None) if hold_out is None else holding.sides(cast(pd.DataFrame, table), public, hold_out, key)
         private, closed = self._behind(kept, holding.fewer(public, hold_out), ledger, noise, key, workers)
         _refuse_skipped(method, closed, budget)
-        self.method_ = cast(GuidedSynthesizer, merging.fit(method, private, fitting))  # which merges within itself
+        model = merging.fit(method, private, fitting)  # which merges within itself
         closed = holding.of_all(closed, public, hold_out)
-        self._published, self.evaluation_ = PublishedRows.of(self.method_, closed, sampling), None
+        published, evaluation = PublishedRows.of(model, closed, sampling), None
         if evaluate is not None and multiplier is not None:
-            lessons = self._published.codes(min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
+            lessons = published.codes(min(closed.rows_public, private_evaluation.MOST_LESSONS), apart(sampling))
             tested = private if others is None else self._behind(others, closed, ledger, apart(noise), key)[0]
-            self.evaluation_ = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
-        return closed
+            evaluation = private_evaluation.evaluated(tested, closed, lessons, multiplier, evaluate, hold_out or 0.0)
+        return {"method_": model, "schema_": closed, "_published": published, "evaluation_": evaluation}
 
     def sample(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -18,6 +20,7 @@ _ROUNDING = (
 )
 
 _WITH_ROUNDING = 1 + Fraction(_ROUNDING)
+_ONE_AT_A_TIME = threading.Lock()  # a charge reads what is used and writes it
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,14 @@ class Ledger:
 
     Before that, a part of the budget may be `set_apart`, and a part of the plan `reserve`d, for what is learnt before a method
     begins; and before these a part of the plan may be `keep_back`, for what is asked after it has ended.
+
+    It is of the process that made it: one that was forked off has a copy of it, and of the noise to come.
     """
 
     def __init__(self, allowance: Allowance, parent: Ledger | None = None) -> None:
         self.allowance = allowance
         self._parent = parent
+        self._process = os.getpid()
         self._before: Ledger | None = None
         self._kept: tuple[Spend, ...] = ()
         self._plan: tuple[Spend, ...] | None = None
@@ -186,6 +192,15 @@ class Ledger:
         Sampled steps come out of planned steps of the same rate and noise; Gaussians out of the planned Gaussians as one sum
         (their squared inverse multipliers add up exactly), what is over and all else out of the planned zCDP.
         """
+        if os.getpid() != self._process:
+            raise BudgetExceeded(
+                f"{label}: this process was forked off the one that keeps the ledger, which would not learn of it, and all of "
+                "them would draw the same noise; ask mechanisms in that one process"
+            )
+        with _ONE_AT_A_TIME:
+            self._charge(spend, label)
+
+    def _charge(self, spend: Spend, label: str) -> None:
         plan = (*self._reserved, *(self._plan or ()))
         if self._plan is None and not plan:
             raise BudgetExceeded(f"{label}: no plan was opened, so nothing may be spent")

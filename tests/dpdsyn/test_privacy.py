@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import os
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -352,3 +356,44 @@ def test_a_charge_that_straddles_gaussians_and_the_cap_fits_if_both_have_room() 
     ledger.charge(Gaussian(1 / math.sqrt(2 * 0.00224)), "less than both")
     with pytest.raises(BudgetExceeded):
         ledger.charge(Exponential(0.02), "more than what is left")
+
+
+def test_threads_that_charge_at_once_are_given_no_more_than_the_plan_holds() -> None:
+    ledger, planned = Ledger(Budget(1.0, 1e-6)), 300
+    scale = ledger.open_calibrated(lambda noise: [Gaussian(noise)])
+
+    def until_refused(_: int) -> int:
+        for answers in itertools.count():
+            try:
+                ledger.charge(Gaussian(scale * math.sqrt(planned)), "marginals")
+            except BudgetExceeded:
+                return answers
+        raise AssertionError
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            given = sum(threads.map(until_refused, range(8)))
+    finally:
+        sys.setswitchinterval(before)
+    assert given == planned and sum(entry["count"] for entry in ledger.entries) == planned
+
+
+def test_a_process_that_was_forked_off_cannot_charge_for_nobody_would_learn_of_it() -> None:
+    ledger = Ledger(Budget(1.0, 1e-6))
+    scale = ledger.open_calibrated(lambda noise: [Gaussian(noise)])
+
+    def ask() -> None:
+        try:
+            ledger.charge(Gaussian(scale), "marginals")
+        except BudgetExceeded as error:
+            os._exit(17 if "ask mechanisms in that one process" in str(error) else 1)
+        os._exit(0)
+
+    child = os.fork()
+    if child == 0:
+        ask()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 17
+    ledger.charge(Gaussian(scale), "marginals")
+    assert len(ledger.entries) == 1

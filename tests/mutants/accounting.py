@@ -33,6 +33,20 @@ _AGAINST = "dpdsyn/test_against_faults.py"
 
 FAULTS: tuple[Fault, ...] = (
     fault(
+        "a process that was forked off charges a copy of the ledger",
+        _PRIVACY,
+        "if os.getpid() != self._process:",
+        "if False:",
+        *_of("a_process_that_was_forked_off_cannot_charge_for_nobody_would_learn_of_it"),
+    ),
+    fault(
+        "two threads charge what one of them has used",
+        _PRIVACY,
+        "        with _ONE_AT_A_TIME:\n            self._charge(spend, label)",
+        "        self._charge(spend, label)",
+        *_of("threads_that_charge_at_once_are_given_no_more_than_the_plan_holds"),
+    ),
+    fault(
         "one sampled step fewer is composed",
         _COMPOSITION,
         "tuple((*kind, count) for kind",

@@ -20,6 +20,20 @@ _AGAINST = "dpdsyn/test_against_faults.py"
 
 FAULTS: tuple[Fault, ...] = (
     fault(
+        "an id that lost its last digits names somebody",
+        "dpdsyn/mechanisms/persons.py",
+        "None if lossy(value, digits) else ",
+        "",
+        "dpdsyn/mechanisms/test_persons.py",
+    ),
+    fault(
+        "a dictionary of Arrow's is read with what no cell of it says",
+        "dpdsyn/reading/cells.py",
+        "        cells = _without_dictionary(cells, cells.dtype.pyarrow_dtype)",
+        "        pass",
+        "dpdsyn/reading/test_cells.py",
+    ),
+    fault(
         "bounding keeps each person's first rows",
         _BOUNDING,
         "order = np.lexsort((found[:, 1], found[:, 0], places))",
@@ -103,8 +117,8 @@ FAULTS: tuple[Fault, ...] = (
             Edit(_API, f"{_PREFLIGHT}        ledger", "        ledger"),
             Edit(
                 _API,
-                "        self.schema_ = closed\n",
-                f"{_PREFLIGHT}        self.schema_ = closed\n",
+                '        closed, seeded = fitted["schema_"]',
+                f'{_PREFLIGHT}        closed, seeded = fitted["schema_"]',
             ),
         ),
         ("dpdsyn/tables/test_preflight.py", f"{_AGAINST}::test_a_table_that_is_refused_has_spent_nothing"),

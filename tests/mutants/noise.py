@@ -141,8 +141,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "a fitted model keeps the stream of its noise, through pickle too",
         _API,
-        "        self._sampling, self._process, self._seeded_rows = streams[-1]",
-        "        self._noise = streams[1]\n        self._sampling, self._process, self._seeded_rows = streams[-1]",
+        '        fitted |= {"_sampling": streams[-1], ',
+        '        fitted |= {"_noise": streams[1], "_sampling": streams[-1], ',
         *_KEPT,
     ),
     fault(
