@@ -14,7 +14,7 @@ import numpy as np
 
 from dpdsyn.accounting.spends import Gaussian, GaussianCap, Spend, Threshold
 from dpdsyn.base.checks import InputError
-from dpdsyn.checking import mechanism_trials, residuals
+from dpdsyn.checking import mechanism_trials, residuals, sensitivity
 from dpdsyn.checking.blind import Blind, NotTried, sight
 from dpdsyn.checking.content import Content, content
 from dpdsyn.checking.side_effects import left_behind, outside, watched
@@ -30,9 +30,9 @@ from dpdsyn.synthesizer import Synthesizer, draw
 Factory = Callable[[], Synthesizer]
 _BUDGET = Budget(1.0, 1e-6)
 _ROWS = 80
-_ROUNDING = 1e-4  # gradients are of single precision
 NOTHING_LEFT = "a fit leaves nothing behind but what is fitted"
 BLIND = "what is fitted tells of rows what answers tell, no more"
+SENSITIVITY = "one row moves no answer further than was charged for"
 PLAN = "what will be spent is fixed before the first answer"
 NOISE = "noise is what was charged for, and no two answers share it"
 LEARNT = "domains that were learnt are fitted as others are, and what is spent does not depend on them"
@@ -124,6 +124,15 @@ def outcomes(kind: Factory, only: Collection[str] | None = None) -> Iterator[Out
             yield Outcome(name)
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """Answers and plan of one fit. idle: ledgers with a plan, of the table or a part of it, that nothing was ever charged to."""
+
+    calls: list[Call]
+    plan: Any
+    idle: list[Ledger]
+
+
 class _Tried:
     """A method's factory and what several requirements look at."""
 
@@ -132,13 +141,13 @@ class _Tried:
         self.before = outside(kind())
 
     @cached_property
-    def fits(self) -> Sequence[tuple[list[Call], Any]]:
-        """Answers and plans of several fits: new noise in each, on tables of two sizes, the method's randomness the same.
+    def fits(self) -> Sequence[_Fit]:
+        """Several fits: new noise in each, on tables of two sizes, the method's randomness the same.
 
         As many as give enough numbers of noise to judge.
         """
-        schema, encoded, found = toy_schema(), toy_encoded(toy_schema(), _ROWS), list[tuple[list[Call], Any]]()
-        position = _alone(encoded)[0]
+        schema, encoded, found = toy_schema(), toy_encoded(toy_schema(), _ROWS), list[_Fit]()
+        position = sensitivity.alone(encoded)[0]
         others, row = np.delete(encoded, position, axis=0), encoded[position : position + 1]
         numbers = 0
         while len(found) < _FITS[0] or (0 < numbers < _NUMBERS and len(found) < _FITS[1]):
@@ -148,14 +157,9 @@ class _Tried:
             if ledger.guarantee != "dp":
                 raise NotTried("rows are given away, or asked by a mechanism of its own, without a guarantee of ours")
             numbers += sum(call.residual.size for call in private.calls if call.residual is not None)
-            found.append((private.calls, ledger._plan))
+            idle = [own for own in private.ledgers if own.plan and not own.entries]
+            found.append(_Fit(private.calls, ledger._plan, idle))
         return found
-
-
-def _alone(encoded: np.ndarray) -> np.ndarray:
-    """Positions of rows that are unlike all others."""
-    _, first, counts = np.unique(encoded, axis=0, return_index=True, return_counts=True)
-    return first[counts == 1]
 
 
 def fit_toy(kind: Factory, schema: Schema, rows: int, seed: int = 0, verify: bool = True) -> tuple[Synthesizer, PrivateTable]:
@@ -237,22 +241,9 @@ def _neighbours(tried: _Tried) -> None:
 
     What is asked first, and what the method has drawn by then, is the same on both tables.
     """
-    schema = toy_schema()
-    encoded = toy_encoded(schema, _ROWS)
-    for position in _alone(encoded)[:2]:
-        others, row = np.delete(encoded, position, axis=0), encoded[position : position + 1]
-        first = []
-        for present in (False, True):
-            noise, method = (np.random.default_rng(s) for s in np.random.SeedSequence(6).spawn(2))
-            state = lambda method=method: method.bit_generator.state  # noqa: E731
-            private = Twin.of(others, row, present, schema, Ledger(_BUDGET), noise, state)
-            tried.kind().fit(private, method)
-            for call in private.calls:
-                if not call.moved <= call.stated * (1 + _ROUNDING):
-                    raise AssertionError(f"one row moves {call.asked[0]} by {call.moved:.6g}; {call.stated:.6g} was charged for")
-            first.append(private.calls[0].asked if private.calls else method.bit_generator.state)
-        if first[0] != first[1]:
-            raise AssertionError("what is asked first, or drawn before that, depends on a row that came through no mechanism")
+    found = sensitivity.fault(tried.kind, toy_schema(), toy_encoded(toy_schema(), _ROWS), _BUDGET)
+    if found is not None:
+        raise AssertionError(found)
 
 
 def _skips(tried: _Tried) -> None:
@@ -328,7 +319,7 @@ def _apart(plan: Sequence[Spend]) -> tuple[float, list[Spend]]:
 
 
 def _plan_is_fixed(tried: _Tried) -> None:
-    one, *others = (content({"the plan": plan}) for _, plan in tried.fits)
+    one, *others = (content({"the plan": fit.plan}) for fit in tried.fits)
     differs: Iterator[str | None] = map(one.difference, others)
     found = next(filter(None, differs), None)
     if found is not None:
@@ -336,8 +327,13 @@ def _plan_is_fixed(tried: _Tried) -> None:
 
 
 def _noise_is_as_charged(tried: _Tried) -> None:
+    idle = [ledger for fit in tried.fits for ledger in fit.idle]
+    if idle:
+        raise AssertionError(
+            f"of what was planned, {idle[0].plan}, nothing was ever charged: answers came from elsewhere, or none"
+        )
     rng = np.random.default_rng(8)
-    found = residuals.fault([residuals.Stream.of(calls, rng) for calls, _ in tried.fits], FALSE_ALARM / 2)
+    found = residuals.fault([residuals.Stream.of(fit.calls, rng) for fit in tried.fits], FALSE_ALARM / 2)
     if found is not None:
         raise AssertionError(found)
 
@@ -356,7 +352,7 @@ _REQUIREMENTS: tuple[tuple[str, Callable[[_Tried], None]], ...] = (
     ("samples lie in the domain, for two classes and three", _samples),
     ("the same seeds give the same table", _reproducible),
     ("no more is spent than the budget, and nothing after it", _within_budget),
-    ("one row moves no answer further than was charged for", _neighbours),
+    (SENSITIVITY, _neighbours),
     ("sampling needs no private row", _sample_is_postprocessing),
     ("tables far smaller than rows_public are no error", _few_rows),
     (BLIND, _blind),

@@ -21,8 +21,8 @@ from dpdsyn.reading.numerals import POINT_HINT, STRAY_POINT
 from dpdsyn.reading.schema_values import shortened
 from dpdsyn.schema import MARK
 from dpdsyn.tables.date_forms import Dates, dates_of
-from dpdsyn.tables.identifiers import naming
-from dpdsyn.tables.kinds import as_numbers, numbers_with_commas
+from dpdsyn.tables.identifiers import is_unnamed_index, naming
+from dpdsyn.tables.quantities import as_numbers, quantities_as_texts
 from dpdsyn.tables.repeats import repeats
 
 MOST_CATEGORIES = 50  # a text column with more values is taken for free text or an id
@@ -39,6 +39,7 @@ _ID_ROWS = 20  # so many rows, all different, make a column an id
 _AN_ID = "whole numbers that look like ids"
 _UNQUOTED = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")  # numbers that YAML takes for numbers
 _COUNTS = re.compile(r", [\d,]+ values in [\d,]+ rows|^[\d,]+ (?=different)")
+_SOME = re.compile(r"[\d,]+ of [\d,]+ (?=different)")
 _HEAD = """\
 # Draft of a schema for {title}. A schema is public: whoever sees a result may know all of it.
 #
@@ -60,15 +61,19 @@ rows_public: {rows} # {mark}: about how many rows the table has; rounded, so tha
 
 @dataclass(frozen=True)
 class _Described:
-    """lines: the column's description, or none if it is left out; then `why` says so to the owner, numbers included."""
+    """lines: the column's description, or none if it is left out; then `why` says so to the owner, numbers included.
+
+    measures: whether it is left out though it holds numbers or dates.
+    """
 
     lines: list[str] = field(default_factory=list)
     why: str = ""
+    measures: bool = False
 
     @property
     def kind_of_reason(self) -> str:
         """`why` without the numbers that it tells of the rows."""
-        return _COUNTS.sub("", self.why)
+        return _SOME.sub("some ", _COUNTS.sub("", self.why))
 
 
 def draft_schema(frame: pd.DataFrame, title: str, target: str | None = None) -> str:
@@ -116,7 +121,7 @@ def _repeat(name: str, cells: pd.Series, described: _Described) -> bool:
         return False
     counts = cells.value_counts()
     numbers = as_numbers(pd.Series(counts.index, dtype="str")) if len(counts) else None
-    found = repeats(name, counts.index if numbers is None else numbers, counts.to_numpy())
+    found = repeats(name, counts.index if numbers is None else numbers, counts.to_numpy(), described.measures)
     return found is not None and found.likely
 
 
@@ -134,14 +139,16 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
     few = few and texts.str.len().max() <= _LONGEST_CATEGORY
     all_differ = len(texts) == present >= _ID_ROWS
     names = None if numbers is None or is_target else naming(name, numbers, present)
+    if not is_target and is_unnamed_index(name, numbers is not None and bool((numbers % 1 == 0).all())):
+        return _Described(why="row numbers of pandas, which measure nothing")
     if names == "id":
         return _Described(why=f"{_AN_ID}, which name somebody and measure nothing")
     dates = None if numbers is not None and texts.str.len().ne(8).any() else dates_of(texts)
     many_clocks = dates is not None and dates.is_clock and len(texts) > _FEW_NUMBERS and not is_target
     if few and not all_differ and not many_clocks:
         lines = _categorical(texts, numbers, present < len(cells) and not is_target)
-    elif numbers is None and (commas := numbers_with_commas(texts)) is not None:
-        return _Described(why=commas)
+    elif numbers is None and dates is None and (quantities := quantities_as_texts(texts)) is not None:
+        return _Described(why=quantities, measures=True)
     elif is_target and numbers is None:
         return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} short classes")
     elif dates is not None and not is_target:

@@ -5,7 +5,7 @@ A table is a file, or a folder whose files are its parts, in the order of their 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -57,6 +57,52 @@ def files_of(path: Path) -> list[Path]:
     if not within:
         raise SchemaError(f"{path} is a folder without a file that ends in {ENDING}")
     return within
+
+
+def unlike_parts(path: Path, wanted: Collection[str] | None = None) -> dict[str, str]:
+    """Of a folder's columns whose files declare types of several kinds a sentence each, for whoever wrote them.
+
+    wanted: the columns that are looked at; all, if it is None. Raises SchemaError for a file that has other ones than the first.
+    """
+    import pyarrow.parquet as pq
+
+    if not path.is_dir():
+        return {}
+    first, *others = files_of(path)
+    with readable(first):
+        own = pq.read_schema(first)
+    unlike: dict[str, str] = {}
+    for other in others:
+        with readable(other):
+            declared = pq.read_schema(other)
+        lacks, more = (
+            [name for name in some if name not in rest and (wanted is None or name in wanted)]
+            for some, rest in ((own.names, declared.names), (declared.names, own.names))
+        )
+        if lacks or more:
+            told = [f"lacks {shortened(lacks)}"] * bool(lacks) + [f"has {shortened(more)} besides"] * bool(more)
+            raise SchemaError(
+                f"{other} has other columns than {first}: it {' and '.join(told)}; write all files of a folder with the same ones"
+            )
+        for name in {*own.names} & {*declared.names} & {*(own.names if wanted is None else wanted)}:
+            pair = own.field(name).type, declared.field(name).type
+            if name not in unlike and _family(pair[0]) != _family(pair[1]) and None not in map(_family, pair):
+                unlike[name] = (
+                    f"its type is {pair[0]} in {first.name} and {pair[1]} in {other.name}; write all files with one type"
+                )
+    return unlike
+
+
+def _family(kind: Any) -> str | None:
+    """Types of one kind have one name, whatever their width; None for a column without a cell."""
+    import pyarrow.types as is_
+
+    if is_.is_null(kind):
+        return None
+    if declares_text(kind):
+        return "text"
+    families = ("integer", "floating", "decimal", "boolean", "date", "timestamp", "time", "dictionary", "duration")
+    return next((family for family in families if getattr(is_, f"is_{family}")(kind)), str(kind))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from dpdsyn.rules.constraints import Rule
 from dpdsyn.rules.made_columns import MadeColumn
 
 MARK = "READ OFF THE ROWS"  # what `dpdsyn schema draft` computed from the table itself
+MOST_ROWS = 10**15
 _MARKED = re.compile(rf"\s*(?:[^#\s].*{MARK}|#\W*{MARK})", re.IGNORECASE)
 KEYS = {"columns", "target", "rows_public", "groups", "ignore", "person", "max_rows_per_person", "drafted", "kinds_inferred"}
 KEYS |= {"constraints"}
@@ -117,6 +118,10 @@ class Schema:
             raise SchemaError("the schema lacks columns")
         if raw.get("rows_public", LEARN) in (0, False):
             raise SchemaError(f"rows_public is {raw['rows_public']!r}; a row count of at least 1 is needed, or {LEARN}")
+        if isinstance(rows := raw.get("rows_public"), int) and rows > MOST_ROWS:
+            raise SchemaError(
+                f"rows_public is {rows}; about how many rows there are, at most {MOST_ROWS:,}, is needed, or {LEARN}"
+            )
         if not isinstance(raw["columns"], Mapping):
             raise SchemaError("`columns` is a mapping from column name to its description")
         specs = [(str(name), with_lists(spec)) for name, spec in raw["columns"].items()]

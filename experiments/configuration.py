@@ -1,15 +1,28 @@
-"""The files of `conf`: which options each group has, and what each of them says."""
+"""The files of `conf`: which options each group has, and what each of them says.
+
+Hydra, which composes them, reads scalars that nobody quoted by rules of YAML 1.1: 02115 is 1101, 12:30 is 750, no is false. A
+data set's file that has such a value is refused, for a schema file would have what was written (`dpdsyn.reading.schema_file`).
+"""
 
 from __future__ import annotations
 
 import copy
 import hashlib
 import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from dpdsyn.base.checks import InputError
+
+_WITH_EXPONENT = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9_]*)?[eE][-+]?[0-9]+\Z")
+_NO_DECIMAL = re.compile(r".*_|[-+]?0[0-9]")  # how a number begins that has marks between digits, or zeros before them
+_SWITCHES = ("development", "deduplicate", "keep_default_na", "skipinitialspace")  # of a data set; yes and no are as good there
+_NAMES = ("target", "person", "ignore", "groups")  # of a schema: what stands there are names of columns
+_PUBLISHED = ("categories", "constant")  # of a column: what stands there is published as it is spelled
 
 
 class UnknownName(InputError, FileNotFoundError):
@@ -31,8 +44,14 @@ def options(group: str, extra: Path | None = None) -> list[str]:
 
 
 def read_option(group: str, name: str, extra: Path | None = None) -> dict:
-    """The content of one configuration file of a group, laid over those that it names in `defaults`."""
-    raw = read_file(option_path(group, name, extra))
+    """The content of one configuration file of a group, laid over those that it names in `defaults`.
+
+    Raises InputError, too, for a data set of which YAML makes something else than was written.
+    """
+    path = option_path(group, name, extra)
+    raw = read_file(path)
+    if group in ("dataset", "experiment") and extra is not None and path.is_relative_to(extra):
+        _refuse_altered(path, () if group == "dataset" else ("dataset",))
     bases = [base for base in raw.pop("defaults", []) if base != "_self_"]
     return _merged([_base(group, base, extra) for base in bases], raw)
 
@@ -128,3 +147,68 @@ def _merged(bases: list[dict], own: dict) -> dict:
             both = isinstance(value, dict) and isinstance(result.get(key), dict)
             result[key] = _merged([result[key]], value) if both else value
     return result
+
+
+def _refuse_altered(path: Path, within: tuple[str, ...]) -> None:
+    """Raise InputError for the first value of a data set that Hydra reads as something else than was written.
+
+    within: keys under which the file has what is said of the data set.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # with Hydra's rules: a date is a text, and 1e5 a number
+        yaml_implicit_resolvers = {
+            first: [rule for rule in rules if rule[0] != "tag:yaml.org,2002:timestamp"]
+            for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _WITH_EXPONENT, list("-+0123456789"))
+    loader = Loader(path.read_text(encoding="utf-8"))
+    node = loader.get_single_node()
+    for wanted in within:
+        node = next((value for key, value in getattr(node, "value", ()) if key.value == wanted), None)
+    for keys, scalar, is_key in _unquoted(node, within):
+        value = loader.construct_object(scalar)
+        if not _is_as_written(scalar.value, value, keys, is_key):
+            raise InputError(
+                f"{path}, line {scalar.start_mark.line + 1}: {'.'.join(keys)} has {scalar.value}, which YAML reads as {value}; "
+                f"put it in quotes ('{scalar.value}') to have it as it is written, or write {value} if that is meant"
+            )
+
+
+def _unquoted(node: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, bool]]:
+    """Each scalar in a node of YAML that nobody quoted, with the keys that it stands under, and whether it is a key itself."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.style is None and key.value != "<<":
+                yield keys, key, True
+            yield from _unquoted(value, (*keys, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _unquoted(value, keys)
+    elif isinstance(node, yaml.ScalarNode) and node.style is None:
+        yield keys, node, False
+
+
+def _is_as_written(written: str, value: Any, keys: tuple[str, ...], is_key: bool) -> bool:
+    """Whether what YAML makes of a scalar is what a schema file would have there.
+
+    Names and keys are texts, and what is published is spelled as it was listed; other numbers only have to be the number.
+    """
+    *above, last = ("", *keys)
+    if is_key:
+        return str(value) == written
+    if value is None or isinstance(value, str):
+        return True
+    if last in _NAMES and above[-1] == "schema":
+        return str(value) == written
+    if isinstance(value, bool):
+        return last in _SWITCHES or written.lower() in ("true", "false")
+    if last in _PUBLISHED and "schema" in above:
+        return str(value) in (written, written.replace(".0e", "e"))
+    try:
+        return not _NO_DECIMAL.match(written) and Decimal(repr(value)) == Decimal(written)
+    except InvalidOperation:
+        return False

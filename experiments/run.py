@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
-from dpdsyn.base.checks import InputError, whole_number
+from dpdsyn.base.checks import InputError, one_of, whole_number
 from dpdsyn.base.files import FileError
 from dpdsyn.learning import merging
 from dpdsyn.learning.raw_table import RawTable
@@ -24,7 +24,7 @@ from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
 from dpdsyn.rules.published_rows import PublishedRows, refuse_contradictions
 from dpdsyn.schema import Schema
-from dpdsyn.synthesizer import Synthesizer, draw, load, load_imports
+from dpdsyn.synthesizer import ContractError, Synthesizer, draw, load, load_imports
 from experiments import machine, sources
 from experiments.configuration import refuse_name
 from experiments.console import Say, silent
@@ -36,10 +36,13 @@ from experiments.evaluation.settings import Settings
 from experiments.judging import Judging
 from experiments.records import former
 from experiments.records.about import About
+from experiments.records.printable import one_line
 from experiments.records.record import Record
 from experiments.records.store import Fit, Store
 
+_SPENDS = get_args(get_args(get_type_hints(Synthesizer)["spends"])[0])  # the words that there are
 _RULES = 1  # raised when the way in which rules are kept changes what comes out
+_MOST_OF_A_PHASE = 200  # characters
 _fits_before = itertools.count()  # of this process: whether a fit was its first
 
 
@@ -81,6 +84,11 @@ class Run:
                 f"; it has {', '.join(signature(kind).parameters) or 'no parameters'}" if isinstance(error, TypeError) else ""
             )
             raise InputError(f"synthesizer {name}: {error}{accepted}") from error
+        if type(synthesizer.version) is not int:
+            raise InputError(
+                f"synthesizer {name}: version is {synthesizer.version!r}; a whole number is needed, as in version = 1"
+            )
+        one_of(f"synthesizer {name}: spends", synthesizer.spends, _SPENDS)
         judged = Settings.of(config["evaluation"])
         dataset = datasets.resolved(config["dataset"])
         if dataset.kind == "published":
@@ -229,17 +237,14 @@ def execute(run: Run, store: Store | None = None, say: Say = silent, enter: Say 
         return _performed(run, known, store, say, enter)
     except MemoryError as error:
         trace(traceback.format_exc())
-        return Record.of(**known, status="out_of_memory", error=str(error) or "MemoryError")
+        return Record.of(**known, status="out_of_memory", error=one_line(error) or "MemoryError")
     except FileError:  # the folder, not the method: nothing is known of the run
         raise
     except Exception as error:  # a crash is a record, whatever raised it
         trace(traceback.format_exc())
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return Record.of(
-            **known,
-            status="failed",
-            error=f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno}, in {where.name})",
-        )
+        place = one_line(f"{Path(where.filename).name}, line {where.lineno}, in {where.name}")
+        return Record.of(**known, status="failed", error=f"{type(error).__name__}: {one_line(error)} ({place})")
 
 
 def perform(run: Run, say: Say = silent, enter: Say = silent) -> Record:
@@ -251,11 +256,11 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
     """known: of the record, what is known before; what becomes known on the way is added, for whoever catches an error."""
     enter("load")
     machine.pin_threads(run.threads)
-    reason = run.synthesizer.skip(run.schema, run.budget)
+    reason = _reason_to_skip(run, run.schema)
     if run.off_task and hasattr(run.synthesizer, "predict_proba"):
         reason = f"predicts {run.schema.target} itself and makes no rows to learn {run.judged} from"
     if reason:
-        return Record.of(**known, status="skipped", error=reason)
+        return Record.of(**known, status="skipped", error=one_line(reason))
     split = datasets.load(run.dataset, run.seed, say, run.schema, frames=run.judging.in_raw_space)
     known["dataset"] |= {**dict(zip(("n_train", "n_test"), split.sizes, strict=True)), "leak": split.leak}
     known["dataset"] |= {"floor": run.judging.floor(split)}
@@ -264,7 +269,7 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
         try:
             fit = fit_and_sample(run, split, enter)
         except Unfit as error:
-            return Record.of(**known, status="skipped", error=str(error))
+            return Record.of(**known, status="skipped", error=one_line(error))
         if store:
             _cached(run, store, fit, say)
     if fit.schema is not None:
@@ -292,6 +297,14 @@ def _cached(run: Run, store: Store, fit: Fit, say: Say) -> None:
         say(f"{run.name}: its rows are not cached ({error}); judging them otherwise will take another fit")
 
 
+def _reason_to_skip(run: Run, schema: Schema) -> str | None:
+    """Why the method cannot run on this schema. Raises ContractError if what it says is no reason."""
+    reason = run.synthesizer.skip(schema, run.budget)
+    if reason and not isinstance(reason, str):
+        raise ContractError(f"`skip` of {run.method} gave {reason!r}; it gives a reason as text, or None if the method can run")
+    return reason or None
+
+
 class Unfit(Exception):
     """A method cannot run on the domain that was learnt; the message says why."""
 
@@ -306,7 +319,7 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
     machine.pin_threads(run.threads)
     noise, method, sampling = (np.random.default_rng(s) for s in np.random.SeedSequence(run.seed).spawn(3))
     ledger = Ledger(run.budget)
-    run.synthesizer.report = lambda line: enter(f"fit, {line}")
+    run.synthesizer.report = lambda line: enter(f"fit, {one_line(line, _MOST_OF_A_PHASE)}")
     rows = _behind_mechanisms(run, split, ledger, noise)
     with machine.PeakMemory() as memory, machine.OtherWork() as others:
         start = time.perf_counter()
@@ -328,7 +341,7 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
     held_out = split if predicts is None or not split.schema.is_open else split.encoded(closed)
     return Fit(
         encoded=encoded,
-        test_probabilities=None if predicts is None else np.asarray(predicts(held_out.test), dtype=np.float32),
+        test_probabilities=None if predicts is None else np.asarray(predicts(held_out.test.copy()), dtype=np.float32),
         guarantee=ledger.guarantee,
         spent=ledger.spent,
         ledger=ledger.entries,
@@ -372,7 +385,7 @@ def _learnt(run: Run, rows: RawTable, enter: Say) -> tuple[PrivateTable, Schema]
     """The rows behind the schema that is learnt from them, and that schema. Raises Unfit if the method skips it."""
     private = run.encoding.learning.learn(rows)
     closed = _closed(rows.schema, private.schema)
-    if reason := run.synthesizer.skip(closed, run.budget):
+    if reason := _reason_to_skip(run, closed):
         raise Unfit(reason)
     enter("fit")
     return private, closed

@@ -20,6 +20,7 @@ from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable, Query, Score,
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw
 
+CLOSED = "is nothing that can be looked into: it may hold anything"
 _SAMPLED = 200
 
 
@@ -139,6 +140,8 @@ def sight(
         again = blinded(kind, first[1], fake, schema, budget, seed)
         if (differs := one.found.difference(again.found)) is not None:
             return f"two fits of the same table with equal seeds differ: {differs}"
+        if one.found.closed:
+            return f"{one.found.closed[0]} {CLOSED}"
         around = outside(kind())
         for name, rows in others:
             other = blinded(kind, rows, fake, schema, budget, seed)

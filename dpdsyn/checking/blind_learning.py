@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.accounting.spends import Spend
-from dpdsyn.checking.blind import Blind, NotTried
+from dpdsyn.checking.blind import CLOSED, Blind, NotTried
 from dpdsyn.checking.content import Content, attributes, content
 from dpdsyn.checking.side_effects import outside, watched
 from dpdsyn.learning.grids import Grid
@@ -121,6 +121,8 @@ def sight(
         one, again = (learnt(kind, first[1], fake, schema, budget, seed, key) for _ in range(2))
         if (differs := one.found.difference(again.found)) is not None:
             return f"learning twice from the same table with equal seeds differs: {differs}"
+        if one.found.closed:
+            return f"{one.found.closed[0]} {CLOSED}"
         around = outside(kind())
         for name, frame in others:
             other = learnt(kind, frame, fake, schema, budget, seed, key)

@@ -7,9 +7,10 @@ import functools
 import gc
 import logging
 import re
+import threading
 import types
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
+from dpdsyn.checking.leaves import difference, digest, number
 from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.private_table import PrivateTable
 
@@ -36,24 +38,29 @@ _OF_EVERY_CLASS = (
 _ADDRESSED = (types.FunctionType, types.MethodType, types.BuiltinMethodType)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _CACHE = type(functools.lru_cache(lambda: None))
+_LOCKS = (type(threading.Lock()), type(threading.RLock()))
+_STRIDED: Any = type(np.lib.stride_tricks.as_strided(np.zeros(1)).base)  # what it puts between two arrays holds an address
+_CLOSED = object()
 
 
 @dataclass
 class Content:
-    """What was found. leaves: by the way to it, in the order of the walk. tables: ways to private tables.
+    """What was found. leaves: by the way to it, in the order of the walk. tables: ways to private tables. closed: ways to objects
+    that nothing opens, which may hold anything.
 
     Containers that are met again, cycles among them, are leaves that say where they were met first.
     """
 
     leaves: dict[str, Any] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
 
     def difference(self, other: Content) -> str | None:
         """The first place where the two differ, and how; None if they are the same bit for bit."""
         for way in [*self.leaves, *other.leaves]:
             if way not in self.leaves or way not in other.leaves:
                 return f"{way} is not always there"
-            if (found := _difference(way, self.leaves[way], other.leaves[way])) is not None:
+            if (found := difference(way, self.leaves[way], other.leaves[way])) is not None:
                 return found
         return None
 
@@ -62,9 +69,15 @@ def content(parts: Mapping[str, Any]) -> Content:
     """Everything that can be reached from these named objects.
 
     Arrays with what they are views of, tensors with their whole storage, generators with their state, functions with their
-    code, defaults, attributes and closures, caches with their keys and values, objects with their attributes and slots, objects
-    of compiled classes as they would be pickled. Modules, loggers, and classes that a module holds, are told by their names.
+    code, defaults, attributes and closures, caches with their keys and values, exceptions with the variables of the frames that
+    they came through, objects with their attributes and slots, objects of compiled classes as they would be pickled. Modules,
+    loggers, and classes that a module holds, are told by their names.
     """
+    return _walked(parts, members=True)
+
+
+def _walked(parts: Mapping[str, Any], members: bool) -> Content:
+    """members: whether those of sets are opened too, and not only told as texts."""
     found = Content()
     seen: dict[int, str] = {}
     kept: list[Any] = []  # what is made on the way lives until the end, so that no identity is used twice
@@ -75,6 +88,8 @@ def content(parts: Mapping[str, Any]) -> Content:
         if isinstance(value, PrivateTable | RawTable):
             found.leaves[way] = "a private table"
             found.tables.append(way)
+        elif value is _CLOSED:
+            found.closed.append(way)
         elif type(value) in _SELF_EVIDENT:
             found.leaves[way] = value
         elif id(value) in seen and not _atomic(value):
@@ -83,7 +98,8 @@ def content(parts: Mapping[str, Any]) -> Content:
             seen[id(value)] = way
             leaf, inner = _opened(value)
             found.leaves[way] = leaf
-            waiting.extend((way + step, part) for step, part in reversed(list(inner)))
+            opened = [*inner, *(_members(value) if members and isinstance(value, set | frozenset) else ())]
+            waiting.extend((way + step, part) for step, part in reversed(opened))
     return found
 
 
@@ -98,7 +114,7 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     """The value's own content and, by the step to each, what it holds."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     if isinstance(value, float):
-        return value.hex(), ()
+        return number(value), ()
     if isinstance(value, pd.Period | pd.Timestamp | pd.Timedelta | BaseOffset):  # never change, but note what was asked of them
         return f"{kind} {value!r}", ()
     if isinstance(value, np.ndarray | np.generic):
@@ -116,13 +132,27 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     if isinstance(value, np.random.BitGenerator):
         return kind, ((".state", value.state), (".seed_seq", value.seed_seq))
     if isinstance(value, np.random.Generator):
-        return kind, ((".bit_generator", value.bit_generator),)
+        return kind, _named(value, "bit_generator")
     if isinstance(value, functools.partial):
         return kind, ((".func", value.func), (".args", value.args), (".keywords", value.keywords), *attributes(value))
     if isinstance(value, _CACHE):
         return kind, ((".__wrapped__", value.__wrapped__), (".cached", _cached(value)), *attributes(value))
+    if isinstance(value, BaseException):
+        return kind, (*_inside(value), *_named(value, "__cause__", "__context__", "__traceback__"))
+    if isinstance(value, types.TracebackType):
+        return (kind, value.tb_lineno), _named(value, "tb_frame", "tb_next")
+    if isinstance(value, types.FrameType):
+        return (kind, value.f_code.co_qualname, value.f_lasti), _variables(value)
+    if isinstance(value, re.Pattern):
+        return (kind, value.flags), _named(value, "pattern")
+    if isinstance(value, re.Match):
+        return (kind, value.regs), _named(value, "re", "string")
+    if isinstance(value, _LOCKS):
+        return _ADDRESS.sub("", repr(value)), ()
     if isinstance(value, types.GeneratorType):
-        return kind, ((".frame", value.gi_frame.f_locals if value.gi_frame else None),)
+        return kind, _named(value, "gi_frame", "gi_yieldfrom")
+    if isinstance(value, types.CoroutineType):
+        return kind, _named(value, "cr_frame", "cr_await")
     if isinstance(value, types.CellType):
         return kind, _cell("", value)
     if isinstance(value, types.CodeType):
@@ -130,24 +160,33 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     if isinstance(value, weakref.ReferenceType):
         return kind, (("()", value()),)
     if isinstance(value, memoryview | bytearray):
-        return (kind, bytes(value)), ()
+        return (kind, bytes(value)), _named(value, "obj") if isinstance(value, memoryview) else ()
     if isinstance(value, Mapping):
-        return (kind, _keys(value)), (*_items(value), *attributes(value))
+        made = _named(value, "default_factory") if isinstance(value, collections.defaultdict) else ()
+        return (kind, _keys(value)), (*_items(value), *attributes(value), *made)
     if isinstance(value, set | frozenset):
         return (kind, sorted(map(_text, value))), attributes(value)
-    if isinstance(value, list | tuple | collections.deque):
-        return (kind, len(value)), (*((f"[{i}]", part) for i, part in enumerate(value)), *attributes(value))
+    if isinstance(value, list | tuple | collections.deque | KeysView | ValuesView | ItemsView):
+        room = (value.maxlen,) if isinstance(value, collections.deque) else ()
+        return (kind, len(value), *room), (*((f"[{i}]", part) for i, part in enumerate(value)), *attributes(value))
     if isinstance(value, str | bytes | int):
         return (kind, value), attributes(value)
     return kind, _inside(value)
 
 
 def _array(value: np.ndarray | np.generic) -> tuple[Any, Iterable[tuple[str, Any]]]:
+    held: Any = value.base
+    if isinstance(held, _STRIDED):
+        held = held.base
+    beside = [(".base", held)] if held is not None else []
+    if value.dtype.metadata is not None:
+        beside.append((".dtype.metadata", value.dtype.metadata))
+    if type(value) is not np.ndarray:
+        beside += attributes(value)
     if value.dtype.hasobject:
-        return (value.dtype.str, value.shape), ((f"[{i}]", part) for i, part in enumerate(np.ravel(np.asarray(value)).tolist()))
-    held = value.base if isinstance(value, np.ndarray) else None
-    beside = attributes(value) if type(value) is not np.ndarray else ()
-    return np.array(value), (*(((".base", held),) if isinstance(held, np.ndarray) else ()), *beside)
+        parts = enumerate(np.ravel(np.asarray(value)).tolist())
+        return (value.dtype.str, value.shape), (*((f"[{i}]", part) for i, part in parts), *beside)
+    return np.array(value), beside
 
 
 def _torch(value: Any, kind: str) -> tuple[Any, Iterable[tuple[str, Any]]]:
@@ -208,6 +247,16 @@ def _cell(step: str, cell: types.CellType) -> Iterator[tuple[str, Any]]:
         yield step, None
 
 
+def _named(value: Any, *names: str) -> list[tuple[str, Any]]:
+    return [(f".{name}", getattr(value, name)) for name in names]
+
+
+def _variables(frame: types.FrameType) -> Iterator[tuple[str, Any]]:
+    """Those of a call; a module's are told by its name."""
+    if frame.f_locals is not frame.f_globals:
+        yield from ((f".<{name}>", part) for name, part in frame.f_locals.items())
+
+
 def _cached(value: Any) -> list[Any]:
     """Keys and results that a functools cache holds, read as the garbage collector does."""
     own = (value.__wrapped__, value.__dict__)
@@ -217,7 +266,7 @@ def _cached(value: Any) -> list[Any]:
 def _inside(value: Any) -> list[tuple[str, Any]]:
     """Attributes and slots; where there are none, or not all is among them, what pickling would carry."""
     if isinstance(value, property):
-        return [(".fget", value.fget), (".fset", value.fset), (".fdel", value.fdel)]
+        return _named(value, "fget", "fset", "fdel")
     if isinstance(value, staticmethod | classmethod):
         return [(".__func__", value.__func__)]
     if isinstance(value, _BY_NAME):
@@ -228,7 +277,7 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
     try:
         return found + [(f".__reduce__[{i}]", _listed(part)) for i, part in enumerate(value.__reduce_ex__(4)) if i]
     except Exception:  # there is no way into such an object for anybody who holds it, but its own methods
-        return found
+        return found or [("", _CLOSED)]
 
 
 def _pickled_its_own_way(kind: type) -> bool:
@@ -254,11 +303,24 @@ def attributes(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _items(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
     for place, (key, part) in enumerate(value.items()):
-        name = _text(key)
-        if name.startswith("<"):
+        if not _plain(key):
             yield f".key[{place}]", key
-            name = str(place)
-        yield f"[{name}]", part
+        yield f"[{_text(key) if _plain(key) else place}]", part
+
+
+def _members(value: set[Any] | frozenset[Any]) -> Iterator[tuple[str, Any]]:
+    """Members that no text tells whole, in an order that depends on what they hold alone, not on where they lie in memory."""
+    opaque = [part for part in value if not _plain(part)]
+    if len(opaque) > 1:
+        opaque.sort(key=lambda part: (_text(part), digest(_walked({"": part}, members=False).leaves)))
+    return ((f"{{{i}}}", part) for i, part in enumerate(opaque))
+
+
+def _plain(value: Any) -> bool:
+    """Whether a text tells all of a key or member."""
+    if isinstance(value, tuple | frozenset):
+        return all(map(_plain, value))
+    return type(value) in _SELF_EVIDENT or isinstance(value, float | np.generic)
 
 
 def _keys(value: Mapping[Any, Any]) -> list[str]:
@@ -280,29 +342,3 @@ def of_class(kind: type) -> Iterator[tuple[str, Any]]:
     for name, part in vars(kind).items():
         if name not in _OF_EVERY_CLASS and not name.startswith("_abc_") and not isinstance(part, types.MemberDescriptorType):
             yield f".{name}", part
-
-
-def _difference(way: str, a: Any, b: Any) -> str | None:
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        if a.dtype != b.dtype or a.shape != b.shape:
-            return f"{way} has shape {a.shape} and {b.shape}, type {a.dtype} and {b.dtype}"
-        if a.tobytes() == b.tobytes():
-            return None
-        unlike = (_bits(a) != _bits(b)).reshape(a.size, -1).any(axis=1)
-        at = int(unlike.argmax())
-        place = f"[{', '.join(map(str, np.unravel_index(at, a.shape)))}]" if a.ndim else ""
-        return f"{way}{place} is {a.ravel()[at]} and {b.ravel()[at]}"
-    if type(a) is type(b) and not isinstance(a, np.ndarray) and a == b:
-        return None
-    return f"{way} is {_shown(a)} and {_shown(b)}"
-
-
-def _bits(array: np.ndarray) -> np.ndarray:
-    return np.frombuffer(array.tobytes(), dtype=np.uint8)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, str) and value.startswith(("0x", "-0x")):
-        value = float.fromhex(value)
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

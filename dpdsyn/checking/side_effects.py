@@ -23,7 +23,10 @@ from dpdsyn.checking.content import Content, content, of_class
 from dpdsyn.synthesizer import Synthesizer
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
-_OUTWARD = ("socket.connect", "socket.sendto", "socket.sendmsg", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")
+_OUTWARD = (
+    *("socket.connect", "socket.sendto", "socket.sendmsg"),
+    *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"),
+)
 _ON_DISK = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.remove", "os.rmdir", "os.setxattr", "os.putenv")
 _OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", "path", "spec", "warningregistry", "annotations")
 

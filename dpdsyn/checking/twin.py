@@ -26,7 +26,8 @@ class Call:
     (Neyman and Pearson), who knows all other rows, which of them are in each Poisson sample, and the method's randomness.
     residual: what was added to the exact answer of this very table, in units of the deviation that was charged for; the answer's
     shape; None for a choice and for rows that were given away. step: between neighbouring values that the noise can have, in
-    the same units: noise on counts may be rounded to whole numbers; 0 where no such step is known.
+    the same units: noise on counts may be rounded to whole numbers; 0 where no such step is known. off: how far what a function
+    gave for many rows at once was from the sum of what it gave for each alone, in clips a row, where that was tried.
     """
 
     asked: tuple[Any, ...]
@@ -35,14 +36,15 @@ class Call:
     evidence: float
     residual: np.ndarray | None = None
     step: float = 0.0
+    off: float = 0.0
 
 
 class Twin(PrivateTable):
     """A private table that knows which of its rows are in question: one, or all those of one person.
 
     others: all other rows, encoded. row: the rows in question, shape (rows, columns). present: whether they are in the table.
-    calls: of this table and of all views of it, in order. before: what tells the state of the method's own randomness, noted at
-    the first call. most: how many rows a person may have; each then weighs 1 / most.
+    calls, ledgers: of this table and of all views of it, in order. before: what tells the state of the method's own randomness,
+    noted at the first call. most: how many rows a person may have; each then weighs 1 / most.
     """
 
     others: np.ndarray
@@ -50,7 +52,14 @@ class Twin(PrivateTable):
     present: bool
     most: int
     calls: list[Call]
+    ledgers: list[Ledger]
     before: Callable[[], Any]
+
+    def __init__(
+        self, rows: np.ndarray | Rows, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False
+    ) -> None:
+        super().__init__(rows, schema, ledger, rng, verify)
+        self.ledgers = [ledger]
 
     @classmethod
     def of(
@@ -143,7 +152,9 @@ class Twin(PrivateTable):
         view = super()._view(change, schema, ledger, rng)
         assert isinstance(view, Twin)
         view.others, view.row, view.present = change(self.others), change(self.row), self.present
-        view.calls, view.before, view.most = self.calls, self.before, self.most
+        view.calls, view.before, view.most, view.ledgers = self.calls, self.before, self.most, self.ledgers
+        if ledger is not self.ledger:
+            self.ledgers.append(ledger)
         return view
 
     def _note(

@@ -13,16 +13,17 @@ import pandas as pd
 from dpdsyn.reading.times_of_day import is_time_of_day
 
 _TRIED = 200  # different texts that are tried before all are
-_FEW = 20  # of them tried to find a form that nearly all have
+_FEW = 20  # of them tried to find a form that nearly all have, or several forms
 _ENOUGH = 20  # different times of day from which on a grid of several minutes is no accident
-_NEARLY = 0.9
+NEARLY = 0.9  # such a share of different cells that are dates, or numbers, is worth a remark
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M Uhr")
 _DAYS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y", "%m-%d-%Y")
 _SHORT_DAYS = ("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%y", "%m-%d-%y")  # 69 to 99 are of the 20th century
+_NAMED_MONTHS = ("%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d. %b %Y", "%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%y")
 _WITH_CLOCK = tuple(
     f"{day}{between}{clock}" for day in ("%Y-%m-%d", *_DAYS, *_SHORT_DAYS) for between in (" ", "T") for clock in _CLOCKS
 )
-_FORMS = (None, *_WITH_CLOCK, *_DAYS, *_SHORT_DAYS, *_CLOCKS)  # None is ISO 8601
+_FORMS = (None, *_WITH_CLOCK, *_DAYS, *_SHORT_DAYS, *_NAMED_MONTHS, *_CLOCKS)  # None is ISO 8601
 _ISO_DAY = r"^\d{4}-\d\d-\d\d$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
@@ -117,16 +118,47 @@ def _iso(texts: pd.Series) -> Dates | None:
     return None if moments.isna().any() else Dates(None, moments, remarks=(ZONED,) if zoned else ())
 
 
+def spread(texts: pd.Series, most: int) -> list[str]:
+    """So many of the texts, or all if there are fewer, from the first to the last."""
+    places = np.unique(np.linspace(0, len(texts) - 1, min(most, len(texts))).astype(int))
+    return [str(text) for text in texts.iloc[places]]
+
+
 def unlike_dates(texts: pd.Series) -> tuple[int, str] | None:
     """Where nearly all of the different texts are dates of one form: how many are none, and what the others are."""
-    few = [str(text) for text in texts.head(_FEW)]
+    few = spread(texts, _FEW)
     found = [(int((~texts.str.match(_ISO)).sum()), "dates")]
     for form in _FORMS[1:]:
         if 2 * sum(_fits(text, form) for text in few) > len(few):
             unlike = int(pd.to_datetime(texts, format=form, errors="coerce").isna().sum())
             found.append((unlike, f"times of day ({form})" if is_time_of_day(form) else f"dates ({form})"))
     unlike, what = min(found)
-    return (unlike, what) if 0 < unlike <= (1 - _NEARLY) * len(texts) else None
+    return (unlike, what) if 0 < unlike <= (1 - NEARLY) * len(texts) else None
+
+
+def several_forms(texts: pd.Series) -> list[str] | None:
+    """Where nearly all of the different texts are dates of one form or another: the forms, the commonest first."""
+    few = spread(texts, _FEW)
+    if 2 * sum(re.search(r"\d", text) is not None for text in few) < len(few):
+        return None
+    fitting = [form for form in _FORMS if form not in _CLOCKS and any(_fits(text, form) for text in few)]
+    fit = {form: _are(texts, form) for form in fitting}
+    chosen, covered = [], np.zeros(len(texts), dtype=bool)
+    while fit:
+        form = max(fit, key=lambda one: int((fit[one] & ~covered).sum()))
+        more = fit.pop(form) & ~covered
+        if not more.any():
+            break
+        chosen.append(form or "ISO 8601")
+        covered |= more
+    return chosen if len(chosen) > 1 and (~covered).sum() <= (1 - NEARLY) * len(texts) else None
+
+
+def _are(texts: pd.Series, form: str | None) -> np.ndarray:
+    """Which of the texts are dates of this form, shape (texts,), bool."""
+    if form is None:
+        return texts.str.match(_ISO_DAY).to_numpy(dtype=bool)
+    return pd.to_datetime(texts, format=form, errors="coerce").notna().to_numpy(dtype=bool)
 
 
 def resolution(moments: pd.Series) -> str | None:

@@ -33,10 +33,21 @@ _CODES = {
     "telephone",
     "tel",
 }
+_UNNAMED = re.compile(r"__index_level_\d+__")
+_UNNAMED_IN_TEXT = re.compile(r"Unnamed: \d+")
 _ROWS = 20  # so many, all different, before cells say anything
 _DIGITS = 8
 ID_REMARK = "whole numbers that look like ids, so it is left out; if it says whose row it is, name it as `person`"
 CODE_REMARK = "whole numbers that look like codes, so they are taken for categories and not for quantities"
+INDEX_REMARK = (
+    "what pandas calls row numbers that have no name, so it is left out; if it says whose row it is, name it as `person`; if it "
+    "measures something, give it a name"
+)
+
+
+def is_unnamed_index(name: str, whole: bool) -> bool:
+    """Whether a column is called as pandas calls an index without a name. whole: whether it holds whole numbers."""
+    return bool(_UNNAMED.fullmatch(name) or (whole and _UNNAMED_IN_TEXT.fullmatch(name)))
 
 
 def naming(name: str, numbers: np.ndarray | None = None, rows: int = 0) -> Naming | None:

@@ -17,33 +17,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpdsyn.parquet import cells_of, declares_text, files_of, readable, utf8
+from dpdsyn.parquet import cells_of, declares_text, files_of, readable, unlike_parts, utf8
 from dpdsyn.reading.cells import canonical
 from dpdsyn.reading.column import MOST_DECIMALS, SchemaError
-from dpdsyn.reading.numerals import POINT_HINT, STRAY_POINT, with_points
 from dpdsyn.reading.reach import LARGEST
 from dpdsyn.reading.schema_values import shortened
-from dpdsyn.tables.date_forms import Dates, dates_of, finest, unlike_dates
-from dpdsyn.tables.identifiers import CODE_REMARK, FEW, ID_REMARK, Naming, naming
+from dpdsyn.tables.date_forms import Dates, dates_of, finest
+from dpdsyn.tables.identifiers import CODE_REMARK, FEW, ID_REMARK, INDEX_REMARK, Naming, is_unnamed_index, naming
+from dpdsyn.tables.quantities import IGNORE, as_numbers, beyond_quantities, quantities_as_texts
 from dpdsyn.tables.repeats import repeats
 from dpdsyn.tables.sentinels import Sentinels
 
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
 _LONG = 100  # characters; longer texts look like remarks that somebody typed
 _FIRST = 16  # pieces of a Parquet file, of some 65,000 rows, in which repeats are looked for
-_NEARLY = 0.9  # such a share of different cells that are numbers, or dates, is worth a remark
-_LARGEST = 1e15  # beyond it whole numbers are ids rather than quantities
 _DIGITS = 15  # of a number in floating point, before and behind its point
 _TOO_LARGE = (
     "some numbers are beyond 2^53, up to which they are learnt: if they are ids, put it under `ignore`; if they stand for "
     "missing cells, give them as missing; else state `bounds`"
 )
 _FEW_DECIMALS = 4  # that leave room for numbers up to some 10^11
-_GROUPED_BY_COMMAS = r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$"
-USE_COMMA = "say `--decimal ,` and draft again"
 _THREE_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 _GAPS = "some cells are missing: add `missing: own_code`, a value of its own, or `missing: drop`, which leaves their rows out"
-_IGNORE = "if it is an id or a remark that somebody typed, put it under `ignore`, for nothing can be learnt of it"
+_SO = "so it is taken for categories"
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,8 @@ class Kind:
 
     spec: its description, as of `reading.column.Column.from_mapping`; empty if no column can hold its type. inferred: whether
     cells decided. remarks: for the owner, who may be told of rows. also: another format that fits all dates as well.
-    repeats: whether it may say whose row it is (`dpdsyn.tables.repeats`).
+    repeats: whether it may say whose row it is (`dpdsyn.tables.repeats`). measures: whether cells are numbers or dates, though
+    they are taken for categories, so that they do not look like ids.
     """
 
     spec: Mapping[str, Any] = field(default_factory=dict)
@@ -60,6 +57,7 @@ class Kind:
     remarks: tuple[str, ...] = ()
     also: str | None = None
     repeats: bool = False
+    measures: bool = False
 
 
 # --- guessed from cells ----------------------------------------------------------------------------------------
@@ -83,22 +81,26 @@ def _guessed(cells: pd.Series, is_target: bool) -> Kind:
     if not len(texts):
         return _categorical("every cell is missing, so nothing can be learnt of it; you may put it under `ignore`")
     numbers = as_numbers(texts)
+    whole = numbers is not None and bool((numbers % 1 == 0).all())
+    if not is_target and is_unnamed_index(str(cells.name), whole):
+        return Kind(inferred=True, remarks=(INDEX_REMARK,))
     date = None if numbers is not None and texts.str.len().ne(8).any() else dates_of(texts)
     all_differ = len(texts) == int(cells.notna().sum()) >= _ID_ROWS
     if date is not None:
         return _of_dates(date)
     if numbers is not None:
-        whole = bool((numbers % 1 == 0).all())
         if is_target and len(np.unique(numbers)) <= FEW:
             return _categorical()
         if whole and not is_target and (found := _of_names(naming(str(cells.name), numbers, int(cells.notna().sum())))):
             return found
-        remarks = (f"whole numbers, every one different; {_IGNORE}",) if whole and all_differ and not is_target else ()
+        remarks = (f"whole numbers, every one different; {IGNORE}",) if whole and all_differ and not is_target else ()
         if texts.str.match(_THREE_DECIMALS).all():
             remarks = (
                 "numbers of three decimals throughout; if their point groups thousands, say `--decimal ,` and draft again",
             )
         return Kind({"kind": "integer" if whole else "real"}, True, remarks)
+    if (quantities := quantities_as_texts(texts)) is not None:
+        return Kind({"kind": "categorical"}, True, (f"{quantities}; {_SO}",), measures=True)
     return _categorical(*_of_texts(texts, all_differ, len(texts) < len(cells) and bool(cells.isna().any())))
 
 
@@ -115,49 +117,14 @@ def _categorical(*remarks: str) -> Kind:
 
 def _of_texts(texts: pd.Series, all_differ: bool, some_missing: bool) -> list[str]:
     """What to tell an owner of a column that is neither numbers nor dates."""
-    if (stray := int(texts.str.endswith(STRAY_POINT).sum())) > 0:
-        return [f"{stray:,} different cells have a point as no number does here: {POINT_HINT}; so it is taken for categories"]
-    if (commas := numbers_with_commas(texts)) is not None:
-        return [f"{commas}; so it is taken for categories"]
-    unlike, what = int(pd.to_numeric(texts, errors="coerce").isna().sum()), "numbers"
-    if unlike > (1 - _NEARLY) * len(texts):
-        unlike, what = unlike_dates(texts) or (0, "")
-    if 0 < unlike <= (1 - _NEARLY) * len(texts):
-        return [
-            f"all but {unlike:,} of {len(texts):,} different cells are {what}, and so it is taken for categories; if the others "
-            "stand for missing cells, name them (--missing TEXT) and draft again"
-        ]
+    if (large := beyond_quantities(texts)) is not None:
+        return [large]
     if all_differ or (texts.str.len() > _LONG).any():
-        return [f"{'every cell is different' if all_differ else 'some cells are long texts'}; {_IGNORE}"]
+        return [f"{'every cell is different' if all_differ else 'some cells are long texts'}; {IGNORE}"]
     if texts.map(canonical).nunique() > 1:
         return []
     empty = '; the other cells are empty, and if that says something, list both: categories: [x, ""]' if some_missing else ""
     return [f"one value throughout{empty}"]
-
-
-def numbers_with_commas(texts: pd.Series) -> str | None:
-    """Of different texts that are numbers with decimal commas, or of which nearly all are, what to say to an owner."""
-    commas = texts.str.contains(",", regex=False)
-    if not commas.any():
-        return None
-    english = texts.str.match(_GROUPED_BY_COMMAS)
-    if (english | ~commas).all() and as_numbers(texts.str.replace(",", "", regex=False)) is not None:
-        return (
-            f"numbers whose commas group thousands, which is not read: write them without, or {USE_COMMA} if it is a decimal mark"
-        )
-    pointed = pd.Series(with_points(pd.Index(texts), True), dtype="str")
-    unlike = int(pd.to_numeric(pointed, errors="coerce").isna().sum())
-    if unlike > (1 - _NEARLY) * len(texts) or texts.str.match(r"^[+-]?0\d").any():
-        return None
-    others = f" but for {unlike:,} of {len(texts):,} different cells (if they stand for missing ones: --missing TEXT)"
-    return f"numbers with commas{others if unlike else ''}: {USE_COMMA} if the comma is the decimal mark"
-
-
-def as_numbers(texts: pd.Series) -> np.ndarray | None:
-    """The numbers that the texts write, or None if some do not; 007 is a code, not a number."""
-    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    codes = texts.str.match(r"^[+-]?0\d").any()
-    return None if codes or not np.isfinite(numbers).all() or np.abs(numbers).max() > _LARGEST else numbers
 
 
 def _of_dates(found: Dates) -> Kind:
@@ -172,7 +139,7 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -
     values: the different ones, numbers where the column holds them, and counts of each.
     """
     what = kind.spec.get("kind")
-    again = None if what in ("date", "real") else repeats(name, values, counts)
+    again = None if what in ("date", "real") else repeats(name, values, counts, kind.measures)
     if again is not None and isinstance(values[0], str) and dates_of(pd.Series(values, dtype="str")) is not None:
         again = None  # texts of days, as a Parquet file may declare them
     remarks: tuple[str, ...] = () if again is None else (again.told,)
@@ -193,19 +160,24 @@ def declared(path: Path) -> dict[str, Kind]:
     """The kinds of a Parquet file's columns, by the types that it declares; of a folder of them, its first file's.
 
     Of a moment the type does not say whether there is a time of day, so that this is guessed from cells. Remarks look at the
-    first rows alone. Raises SchemaError for a file that is no Parquet, or that has columns of the same name.
+    first rows alone. Raises SchemaError for a file that is no Parquet, or that has columns of the same name, and for files of
+    other columns.
     """
     import pyarrow.parquet as pq
 
-    path = files_of(path)[0]
-    with readable(path), pq.ParquetFile(path) as file:
+    first = files_of(path)[0]
+    with readable(first), pq.ParquetFile(first) as file:
         fields = file.schema_arrow
         if twice := sorted({name for name in fields.names if fields.names.count(name) > 1}):
             raise SchemaError(f"there are columns of the same name: {shortened(twice)}")
-        return {field.name: _of_field(field, partial(_read, file, field.name)) for field in fields}
+        kinds = {field.name: _of_field(field, partial(_cells_of, file, field.name)) for field in fields}
+    unlike = unlike_parts(path)
+    return {
+        name: replace(kind, remarks=(*kind.remarks, unlike[name])) if name in unlike else kind for name, kind in kinds.items()
+    }
 
 
-def _read(file: Any, name: str) -> Iterator[Any]:
+def _cells_of(file: Any, name: str) -> Iterator[Any]:
     """The cells of one column as Arrow arrays, piece by piece."""
     return (batch.column(0) for batch in file.iter_batches(1 << 16, columns=[name]))
 
@@ -214,12 +186,24 @@ def _of_field(field: Any, read: Callable[[], Iterator[Any]]) -> Kind:
     """The kind of one column, by its type and its name."""
     import pyarrow.types as is_
 
-    named = _of_names(naming(field.name), inferred=False) if is_.is_integer(field.type) else None
+    whole = is_.is_integer(field.type)
+    if is_unnamed_index(field.name, whole):
+        return Kind(remarks=(INDEX_REMARK,))
+    named = _of_names(naming(field.name), inferred=False) if whole else None
     kind = named or _of_type(field.type, read)
     if not (is_.is_integer(field.type) or is_.is_floating(field.type) or declares_text(field.type)):
         return kind
     values, counts = _counted(read())
-    return remarked(kind, field.name, values, counts) if len(values) else kind
+    return remarked(_with_all_different(kind, values, counts), field.name, values, counts) if len(values) else kind
+
+
+def _with_all_different(kind: Kind, values: Sequence[Any], counts: np.ndarray) -> Kind:
+    """With a word to the owner on whole numbers that never repeat."""
+    if kind.spec.get("kind") not in ("integer", "real") or len(values) < _ID_ROWS or counts.max() > 1:
+        return kind
+    if (np.array(values, dtype=float) % 1 != 0).any():
+        return kind
+    return replace(kind, remarks=(*kind.remarks, f"in the first rows whole numbers, every one different; {IGNORE}"))
 
 
 def _counted(arrays: Iterable[Any]) -> tuple[list[Any], np.ndarray]:
@@ -265,7 +249,7 @@ def _of_type(kind: Any, read: Callable[[], Iterator[Any]]) -> Kind:
         return Kind(remarks=("it holds durations; give them as numbers, of days for one. It is left out",))
     if is_.is_nested(kind) or is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind):
         return Kind(remarks=(f"it holds {kind} values, which no column of a schema can; it is left out",))
-    return Kind({"kind": "categorical"}, remarks=tuple(_of_first_texts(next(read(), None))))
+    return _of_first_texts(next(read(), None))
 
 
 def _of_decimals(digits: int, decimals: int) -> Kind:
@@ -295,18 +279,26 @@ def _finest(arrays: Iterable[Any]) -> dict[str, str]:
     return {"resolution": found} if found else {}
 
 
-def _of_first_texts(array: Any) -> list[str]:
-    """What to tell an owner of a column of texts, by its first cells."""
+def _of_first_texts(array: Any) -> Kind:
+    """The kind of a column of texts, with what its first cells say to an owner."""
     cells = pd.Series([] if array is None else cells_of(array).to_numpy(dtype=object), dtype=object).dropna().map(canonical)
     texts = pd.Series(cells.unique(), dtype="str")
     if not len(texts):
-        return ["in the first rows every cell is missing"]
-    if len(texts) == len(cells) >= _ID_ROWS:
-        return [f"in the first rows every cell is different; {_IGNORE}"]
+        return _declared_text("in the first rows every cell is missing")
     found = dates_of(texts)
-    if found is None:
-        return []
-    date = _of_dates(found)
-    written = ", ".join(f"{key}: {value}" for key, value in date.spec.items())
-    also = f", or {date.also} for the format, which fits as well" if date.also else ""
-    return [f"it is declared a text, and in the first rows all cells are dates; if they all are, say {{{written}}}{also}"]
+    if found is not None:
+        date = _of_dates(found)
+        written = ", ".join(f"{key}: {value}" for key, value in date.spec.items())
+        also = f", or {date.also} for the format, which fits as well" if date.also else ""
+        return _declared_text(f"in the first rows all cells are dates; if they all are, say {{{written}}}{also}")
+    if as_numbers(texts) is not None and len(texts) > FEW:
+        return _declared_text("in the first rows all cells are numbers; if they all are and measure something, say {kind: real}")
+    if (quantities := quantities_as_texts(texts)) is not None:
+        return replace(_declared_text(f"by its first rows {quantities}"), measures=True)
+    if len(texts) == len(cells) >= _ID_ROWS:
+        return _declared_text(f"in the first rows every cell is different; {IGNORE}")
+    return _declared_text()
+
+
+def _declared_text(*remarks: str) -> Kind:
+    return Kind({"kind": "categorical"}, remarks=tuple(f"it is declared a text, and {remark}" for remark in remarks))

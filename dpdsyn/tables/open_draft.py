@@ -70,9 +70,11 @@ def open_draft(kinds: Mapping[str, Kind], title: str, target: str | None = None)
     used = {name: kind for name, kind in kinds.items() if kind.spec}
     left_out = [name for name, kind in kinds.items() if not kind.spec]
     if target is not None and (target in left_out or kinds[target].spec["kind"] == "date"):
-        raise SchemaError(f"target {target!r} cannot be predicted: it holds {'dates' if target in used else 'no single values'}")
+        raise SchemaError(f"target {target!r} cannot be predicted: {'it holds dates' if target in used else _why(kinds[target])}")
     if len(used) < 2:
-        raise SchemaError(f"a schema needs two columns or more; the table has {shortened(used) if used else 'none'}")
+        raise SchemaError(
+            f"a schema needs two columns or more; the table has {shortened(used) if used else 'none'}{_lost(kinds)}"
+        )
     inferred = [name for name, kind in used.items() if kind.inferred]
     text = _HEAD.format(title=scalar(title))
     if inferred:
@@ -90,6 +92,19 @@ def open_draft(kinds: Mapping[str, Kind], title: str, target: str | None = None)
     if target is not None and used[target].spec["kind"] in ("integer", "real"):
         remarks.append(_of_a_number(target))
     return Draft(text + "\n".join(lines) + "\n", tuple(remarks))
+
+
+def _why(left_out: Kind) -> str:
+    """Why a column is left out, for the table's owner."""
+    return left_out.remarks[0] if left_out.remarks else "it holds no single values"
+
+
+def _lost(kinds: Mapping[str, Kind]) -> str:
+    """Which columns of a table are left out for what is remarked of them, and what to do."""
+    why = [f"{name} ({_why(kind)})" for name, kind in kinds.items() if not kind.spec and kind.remarks]
+    if not why:
+        return ""
+    return f", beside {shortened(why, 3)}. Add a column, or write a schema that describes one of them under `columns`"
 
 
 def _has_classes(kind: Kind) -> bool:

@@ -61,10 +61,11 @@ class Repeats:
         )
 
 
-def repeats(name: str, values: Iterable[object], counts: np.ndarray) -> Repeats | None:
+def repeats(name: str, values: Iterable[object], counts: np.ndarray, measures: bool = False) -> Repeats | None:
     """How often values repeat where the column may say whose row it is, else None.
 
-    values: the different ones, numbers or texts, and counts of each, shape (different,).
+    values: the different ones, numbers or texts, and counts of each, shape (different,). measures: whether texts are numbers or
+    dates in another dress, so that the name alone can say so.
     """
     counts = np.asarray(counts)
     different, cells = len(counts), int(counts.sum())
@@ -74,7 +75,7 @@ def repeats(name: str, values: Iterable[object], counts: np.ndarray) -> Repeats 
     each = cells / different
     if _is_person(words) or (naming(name) == "id" and each <= _FEW_EACH):
         return Repeats(different, cells, int(counts.max()))
-    if set(words) & _QUANTITIES or different < _MANY or not _EACH[0] <= each <= _EACH[1]:
+    if measures or set(words) & _QUANTITIES or different < _MANY or not _EACH[0] <= each <= _EACH[1]:
         return None
     common = np.sort(counts)[-max(1, different // 100) :].sum()
     values = list(values)

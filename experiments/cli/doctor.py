@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpdsyn.base.checks import InputError
+from experiments.cli.schema import refuse_contradicting
 from experiments.console import aligned
 
 if TYPE_CHECKING:
@@ -40,10 +41,13 @@ def tell(given: argparse.Namespace) -> int:
     from dpdsyn.api import with_target
     from dpdsyn.quality.expectations import expected
     from dpdsyn.quality.rehearsal import Unforeseeable
-    from dpdsyn.schema import Schema
+    from dpdsyn.schema import MOST_ROWS, Schema
 
     method = _method(given.method)
     schema = with_target(Schema.from_yaml(given.schema), given.target)
+    refuse_contradicting(given.schema, schema)
+    if given.rows is not None and given.rows > MOST_ROWS:
+        raise InputError(f"--rows is {given.rows}; about how many rows there are, at most {MOST_ROWS:,}, is needed")
 
     def at(epsilon: float) -> Expectation:
         delta = usual_delta(given.delta, schema.rows_public)

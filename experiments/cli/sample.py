@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.cli.parts.asked_fit import check_seed
 from experiments.cli.parts.asked_rows import asks_for_rows, conditions
 from experiments.cli.parts.outputs import refuse_outputs
 from experiments.cli.parts.release_files import APPEARED, ReleaseFiles
@@ -35,12 +36,14 @@ def sample(given: argparse.Namespace) -> int:
 
     files = ReleaseFiles(given.output, conditions(given), given.first_id, given.seed is not None)
     files.check(given.rows)
+    check_seed(given.seed)
     refuse_outputs(files.all, {"the model": given.model}, given.overwrite, "name another file, or give --overwrite")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeededNoiseWarning)
         model = _loaded(given.model, given.seed)
     files.conditions.tests(model.schema_)
     rows = model.schema_.rows_public if given.rows is None else given.rows
+    files.check_room("the model's number of rows", rows)
     owners = unpacked(getattr(model, "owners_types", ""))
     _, written = files.write(model, _method(model), rows, owners, given.overwrite)
     print("\n".join(written.told(model, rows)))

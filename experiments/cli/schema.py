@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def add(commands: argparse._SubParsersAction) -> None:
     schema = commands.add_parser("schema", help="schema files").add_subparsers(metavar="ACTION", required=True)
     draft = schema.add_parser("draft", help="print a schema of a CSV or Parquet file: the name and the kind of each column")
-    draft.add_argument("table", type=Path, metavar="FILE")
+    draft.add_argument("table", type=table_path, metavar="FILE")
     draft.add_argument("--target", help="the column to be predicted")
     draft.add_argument(
         "--public",
@@ -32,11 +32,20 @@ def add(commands: argparse._SubParsersAction) -> None:
     draft.set_defaults(command=print_draft)
     reads_table(draft)
     check = schema.add_parser("check", help="hold every row of a CSV or Parquet file against its schema; not for publishing")
-    check.add_argument("table", type=Path, metavar="FILE")
+    check.add_argument("table", type=table_path, metavar="FILE")
     check.add_argument("--schema", type=Path, required=True, metavar="YAML")
     shows_cells(check)
     check.set_defaults(command=check_table)
     reads_table(check)
+
+
+def table_path(text: str) -> Path:
+    """The path of a table, as it was typed. Raises DataError for an empty one, which would be the folder one is in."""
+    from experiments.data.errors import DataError
+
+    if not text.strip():
+        raise DataError("the name of the table is empty; name a CSV or Parquet file, a workbook, or a folder of Parquet files")
+    return Path(text)
 
 
 def shows_cells(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +82,9 @@ def _draft_to_replace(given: argparse.Namespace) -> int:
     from dpdsyn.draft import draft_schema
     from experiments.data.table_file import read_table
 
-    sys.stdout.write(draft_schema(read_table(given.table, reading(given)), given.table.name, given.target))
+    frame = read_table(given.table, reading(given))
+    _refuse_one_column(frame)
+    sys.stdout.write(draft_schema(frame, given.table.name, given.target))
     _tell_of_words_for_missing(given)
     print(
         "dpdsyn: this draft was read off the rows and is not private: replace the marked lines by public knowledge and delete "
@@ -87,12 +98,14 @@ def _open_draft(given: argparse.Namespace) -> int:
     from dpdsyn.schema import MARK
     from dpdsyn.tables.kinds import declared, guessed
     from dpdsyn.tables.open_draft import open_draft
-    from experiments.data.table_file import is_parquet, read_table
+    from experiments.data.first_bytes import is_parquet
+    from experiments.data.table_file import read_table
 
     if is_parquet(given.table):
         kinds = declared(given.table)
     else:
         frame = read_table(given.table, reading(given))
+        _refuse_one_column(frame)
         kinds = {str(name): guessed(frame[name], name == given.target) for name in frame}
         _tell_of_names_like_cells(list(kinds))
     draft = open_draft(kinds, given.table.name, given.target)
@@ -111,6 +124,17 @@ def _open_draft(given: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_one_column(frame: pd.DataFrame) -> None:
+    """Raise InputError for a table of one column, which most often was not cut where it should be."""
+    from experiments.data.names import ABOVE
+
+    if len(frame.columns) == 1:
+        raise InputError(
+            f"there is one column, {frame.columns[0]}, and a schema needs two or more; name what divides columns (--sep) where "
+            f"it is something else, and {ABOVE}"
+        )
+
+
 def _tell_of_names_like_cells(names: Sequence[str]) -> None:
     """Say which names are numbers: the first line of a file that has no names is somebody's row."""
     from dpdsyn.reading.cells import number
@@ -124,7 +148,8 @@ def _tell_of_names_like_cells(names: Sequence[str]) -> None:
 
 def _tell_of_words_for_missing(given: argparse.Namespace) -> bool:
     """Say which cells of a CSV file count as missing for what is written in them; whether there are some."""
-    from experiments.data.table_file import is_parquet, read_as_missing
+    from experiments.data.first_bytes import is_parquet
+    from experiments.data.table_file import read_as_missing
 
     found = {} if is_parquet(given.table) else read_as_missing(given.table, reading(given))
     for name, words in found.items():
@@ -144,6 +169,7 @@ def check_table(given: argparse.Namespace) -> int:
 
     leave_no_core()
     schema = Schema.from_yaml(given.schema)
+    refuse_contradicting(given.schema, schema)
     table = (
         given.table if streamed(given.table, reading(given), schema) else read_table(given.table, reading(given), schema=schema)
     )
@@ -160,9 +186,19 @@ def check_table(given: argparse.Namespace) -> int:
     return 0
 
 
+def refuse_contradicting(path: Path, schema: Schema) -> None:
+    """Raise InputError, naming the schema's file, for rules that no row keeps."""
+    from dpdsyn.rules.published_rows import refuse_contradictions
+
+    try:
+        refuse_contradictions(schema)
+    except InputError as error:
+        raise InputError(f"{path}: {error}. Correct or delete one of the rules") from error
+
+
 def streamed(path: Path, reading: Reading, schema: Schema) -> bool:
     """Whether a table is read piece by piece: Parquet, unless rows have to be chosen by person or cells changed."""
-    from experiments.data.table_file import is_parquet
+    from experiments.data.first_bytes import is_parquet
 
     return not reading.missing and reading.decimal == "." and schema.person is None and is_parquet(path)
 
@@ -179,9 +215,12 @@ def held_against(
 
     seen: as of `dpdsyn.tables.preflight.preflight`.
     """
+    from dpdsyn.parquet import unlike_parts
     from dpdsyn.tables.preflight import PreflightError, preflight
     from experiments.data.table_file import lines_of
 
+    for name, unlike in unlike_parts(path, schema.names).items():
+        say(f"CAUTION: {path}, column {name!r}: {unlike}")
     try:
         report = preflight(table, schema, show_cells, seen)
     except PreflightError as error:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from dpdsyn.base.checks import InputError
 from dpdsyn.base.files import put
+from experiments.cli.parts.asked_fit import check_evaluation, check_other_targets, check_seed
 from experiments.cli.parts.asked_rows import asks_for_rows, conditions
 from experiments.cli.parts.kept_model import Spent, model_file, refuse_unlearnt, spending
 from experiments.cli.parts.outputs import check_private_page, refuse_outputs
 from experiments.cli.parts.release_files import APPEARED, ReleaseFiles
-from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed
+from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed, table_path
 from experiments.console import say
 from experiments.data.synthetic_file import Types, owners_types
 from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, chosen
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction) -> None:
     make = commands.add_parser("synthesize", help="a synthetic table from a CSV or Parquet file and its schema")
-    make.add_argument("table", type=Path, metavar="FILE", help="CSV, a workbook, Parquet, or a folder of Parquet files")
+    make.add_argument("table", type=table_path, metavar="FILE", help="CSV, a workbook, Parquet, or a folder of Parquet files")
     make.add_argument("--schema", type=Path, required=True, metavar="YAML")
     make.add_argument("--output", type=Path, required=True, metavar="OUT", help="a name that ends in .csv, .csv.gz or .parquet")
     make.add_argument("--target", help="the column to be predicted, if the schema does not name it")
@@ -154,14 +155,20 @@ def synthesize(request: Request) -> int:
     from dpdsyn.privacy import Budget
     from dpdsyn.release import Release
     from dpdsyn.rules.published_rows import refuse_contradictions
+    from experiments.data.first_bytes import is_parquet
     from experiments.data.kept_types import packed
-    from experiments.data.table_file import is_parquet, read_table
+    from experiments.data.table_file import read_table
     from experiments.machine import leave_no_core
 
     leave_no_core()
     Budget(request.epsilon, usual_delta(request.delta, 0))
+    check_seed(request.seed)
+    check_evaluation(request.evaluate, request.hold_out)
     _check_output(request)
     schema = _schema(request)
+    if request.rows is None:
+        request.files.check_room(f"{request.schema}: rows_public", schema.rows_public)
+    check_other_targets(request.other_targets, schema, request.schema)
     refuse_contradictions(schema, request.conditions)
     owners = owners_types(request.table)
     _note_texts(request, schema, owners)

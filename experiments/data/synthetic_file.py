@@ -186,7 +186,7 @@ def owners_types(path: Path) -> dict[str, pa.DataType]:
     import pyarrow.parquet as pq
 
     from dpdsyn.parquet import files_of, readable
-    from experiments.data.table_file import is_parquet
+    from experiments.data.first_bytes import is_parquet
 
     if not is_parquet(path):
         return {}

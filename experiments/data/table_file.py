@@ -12,15 +12,15 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dpdsyn.parquet import ENDING, declares_text, files_of, frame_of, utf8
+from dpdsyn.parquet import declares_text, files_of, frame_of, unlike_parts, utf8
 from dpdsyn.reading.cells import canonical, each
 from dpdsyn.reading.cells import number as number_of
 from dpdsyn.reading.column import Column
@@ -28,17 +28,15 @@ from dpdsyn.reading.listed import Listed, is_number
 from dpdsyn.reading.numerals import with_points
 from dpdsyn.schema import Schema
 from experiments.data.errors import DataError
+from experiments.data.first_bytes import first_bytes, is_parquet, mark, opened, start_of_text
+from experiments.data.names import ABOVE, check_names, refuse_hint_for_excel
 from experiments.data.workbook import is_workbook, workbook_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATORS = (",", ";", "\t", "|")
-MOST_COLUMNS = 1000
 WORDS_FOR_MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None")
-_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
-          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
-_LONGEST_NAME = 200
 _BLOCK = 1 << 24  # bytes; the longest row that is read
 
 
@@ -91,7 +89,7 @@ def read_table(
         if is_workbook(path):
             table = _workbook(path, reading.decimal)
         else:
-            table = _parquet(path, schema) if parquet else _csv(path, _start(path, reading), reading)
+            table = _parquet(path, schema) if parquet else _csv(path, start_of_text(path, reading.encoding), reading)
         if not table.num_rows and not may_be_empty:
             raise DataError(f"{path} holds the names of {table.num_columns} columns and no row")
         frame = frame_of(table.select(_typed(table))) if parquet else pd.DataFrame(index=range(table.num_rows))
@@ -105,11 +103,6 @@ def read_table(
     except (pa.ArrowException, UnicodeError, LookupError, OSError, EOFError) as error:
         raise DataError(f"{path} cannot be read as a table: {_plain(path, error, reading)}") from error
     return frame[table.column_names]
-
-
-def is_parquet(path: Path) -> bool:
-    """By its first bytes, whatever its name; so is a folder of Parquet files. Raises DataError for what cannot be a table."""
-    return (path.is_dir() and any(path.glob(f"*{ENDING}"))) or _first_bytes(path)[:4] == b"PAR1"
 
 
 def _clean(cells: pd.Series, missing: set[str], decimal: str, column: Column | None, drafting: bool) -> pd.Series:
@@ -168,18 +161,27 @@ def lines_of(path: Path, rows: Iterable[int], reading: Reading | None = None) ->
     if not wanted or is_parquet(path) or is_workbook(path):
         return {}
     upto = islice(_rows(path, reading or Reading()), 1, max(wanted) + 2)
-    return {row: last for row, (_, last, _) in enumerate(upto) if row in wanted}
+    return {number: row.last for number, row in enumerate(upto) if number in wanted}
 
 
-def _rows(path: Path, reading: Reading) -> Iterator[tuple[int, int, int]]:
-    """First and last line and number of characters of each row, that of the names included."""
-    encoding, _, sep, _ = _head(path, _start(path, reading), reading)
-    with _opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as text:
+class _Row(NamedTuple):
+    """First and last line, number of characters, and whether a separator ends it."""
+
+    first: int
+    last: int
+    characters: int
+    ends_in_separator: bool
+
+
+def _rows(path: Path, reading: Reading) -> Iterator[_Row]:
+    """Each row, that of the names included."""
+    encoding, _, sep, _ = _head(path, start_of_text(path, reading.encoding), reading)
+    with opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as text:
         reader = _csv_reader(text, sep)
         before = 0
         for cells in reader:
             if cells:
-                yield before + 1, reader.line_num, sum(map(len, cells))
+                yield _Row(before + 1, reader.line_num, sum(map(len, cells)), not cells[-1].strip())
             before = reader.line_num
 
 
@@ -188,81 +190,22 @@ def _csv_reader(text: Iterable[str], sep: str) -> Any:
     return csv.reader(text, delimiter=sep)
 
 
-def _start(path: Path, reading: Reading) -> bytes:
-    """The first bytes of a text file. Raises DataError for what cannot be one."""
-    start = _first_bytes(path)
-    wide = codecs.lookup(reading.encoding).name.startswith(("utf-16", "utf-32"))
-    if _mark(start) is None and not wide and b"\x00" in start:
-        raise DataError(f"{path} is a binary file, neither CSV nor Parquet (a NUL byte is at offset {start.index(0)})")
-    return start
-
-
-def _first_bytes(path: Path) -> bytes:
-    """The first bytes of the (unpacked) file. Raises DataError for what can be no table."""
-    if not path.exists():
-        raise DataError(f"there is no file {path}")
-    if path.is_dir():
-        raise DataError(
-            f"{path} is a folder without Parquet files (*{ENDING}); name a CSV or Parquet file, or a folder of Parquet files"
-        )
-    if not path.is_file():
-        raise DataError(f"{path} is a pipe or a device, which can be read only once; write it to a file first")
-    try:
-        with _opened(path) as file:
-            start = file.read(1 << 16)
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} cannot be read ({error})") from error
-    if not start.strip():
-        raise DataError(f"{path} is empty")
-    if start[:4] == b"PK\x03\x04" and not is_workbook(path):
-        raise DataError(
-            f"{path} is a zip archive or a damaged workbook; unpack it, or save the table as CSV (UTF-8), .xlsx or Parquet"
-        )
-    return start
-
-
-def _opened(path: Path) -> Any:
-    import gzip
-
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
-
-
-def _mark(start: bytes) -> str | None:
-    return next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
-
-
 def _head(path: Path, start: bytes, reading: Reading) -> tuple[str, list[str], str, int]:
     """Encoding, column names, separator and number of blank lines before the names. Raises DataError."""
-    encoding = _mark(start) or reading.encoding
+    encoding = mark(start) or reading.encoding
     try:
-        with _opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
+        with opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
             blank, first = next(((i, line) for i, line in enumerate(text) if line.strip()), (0, ""))
+            refuse_hint_for_excel(path, blank + 1, first)
             candidates = [reading.sep] if reading.sep else SEPARATORS
             sep = max(candidates, key=lambda candidate: len(next(_csv_reader([first], candidate))))
             text.seek(0)
-            names: list[str] = next((cells for cells in _csv_reader(text, sep) if cells), [])
+            lines = (cells for cells in _csv_reader(text, sep) if cells)
+            names = [name.strip() for name in next(lines, [])]
+            check_names(path, names, [] if all(names) else next(lines, []))
     except (UnicodeError, csv.Error, OSError, EOFError) as error:
         raise DataError(f"{path} cannot be read as a table: {_plain(path, error, reading)}") from error
-    names = [name.strip() for name in names]
-    _check_names(path, names)
     return encoding, names, sep, blank
-
-
-def _check_names(path: Path, names: Sequence[str]) -> None:
-    if len(names) > MOST_COLUMNS:
-        raise DataError(f"{path} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read; keep those that matter")
-    for number, name in enumerate(names, start=1):
-        if not name.strip():
-            raise DataError(f"{path}, line 1: column {number} has no name")
-        if len(name) > _LONGEST_NAME:
-            raise DataError(
-                f"{path}, line 1: the name of column {number} has {len(name)} characters; at most {_LONGEST_NAME} are read"
-            )
-        if not name.isprintable():
-            raise DataError(f"{path}, line 1: the name of column {number} has a line break or control character in it: {name!r}")
-    twice = sorted({name for name in names if list(names).count(name) > 1})
-    if twice:
-        raise DataError(f"{path}, line 1: columns of the same name: {', '.join(twice[:12])}")
 
 
 def _csv(path: Path, start: bytes, reading: Reading) -> Any:
@@ -271,7 +214,7 @@ def _csv(path: Path, start: bytes, reading: Reading) -> Any:
 
     encoding, names, sep, blank = _head(path, start, reading)
     text = pa.dictionary(pa.int32(), pa.string())
-    with _opened(path) as file:
+    with opened(path) as file:
         table = pc.read_csv(
             file,
             pc.ReadOptions(
@@ -292,12 +235,12 @@ def _csv(path: Path, start: bytes, reading: Reading) -> Any:
 def _refuse_unclosed_quote(path: Path, table: Any, reading: Reading) -> None:
     """A quote that is never closed swallows the rest of the file into one cell."""
     if table.num_rows and "\n" in str(table.column(table.num_columns - 1)[-1].as_py() or ""):
-        with _opened(path) as file:
+        with opened(path) as file:
             quotes = sum(block.count(b'"') for block in iter(lambda: file.read(_BLOCK), b""))
         if quotes % 2:
-            *_, (first, _, _) = _rows(path, reading)
+            *_, row = _rows(path, reading)
             raise DataError(
-                f"{path}, line {first}: a quotation mark is opened and never closed; the row would hold the rest of the file"
+                f"{path}, line {row.first}: a quotation mark is opened and never closed; the row would hold the rest of the file"
             )
 
 
@@ -306,7 +249,7 @@ def _workbook(path: Path, mark: str) -> Any:
 
     names, rows = workbook_rows(path, mark)
     names = [name.strip() for name in names]
-    _check_names(path, names)
+    check_names(path, names)
     columns = [pa.array([row[i] for row in rows], pa.string()).dictionary_encode() for i in range(len(names))]
     return pa.table(columns, names=names)
 
@@ -316,9 +259,10 @@ def _parquet(path: Path, schema: Schema | None) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    unlike_parts(path, None if schema is None else schema.names)
     table = pa.concat_tables([pq.ParquetFile(file).read() for file in files_of(path)], promote_options="default")
     names = [str(name) for name in table.column_names]
-    _check_names(path, names)
+    check_names(path, names)
     columns: dict[str, Any] = {}
     for name, column in zip(names, table.columns, strict=True):
         if _no_single_values(column.type):
@@ -353,7 +297,7 @@ def _typed(table: Any) -> list[str]:
 def _undecodable_line(path: Path, encoding: str) -> int | None:
     if encoding.startswith(("utf-16", "utf-32")):
         return None  # their lines cannot be told apart before they are decoded
-    with _opened(path) as file:
+    with opened(path) as file:
         for number, line in enumerate(file, start=1):
             try:
                 line.decode(encoding)
@@ -366,27 +310,39 @@ def _plain(path: Path, error: Exception, reading: Reading) -> str:
     """The parser's words, with the way out where there is one."""
     text = " ".join(str(error).split())
     if isinstance(error, UnicodeError) or "invalid UTF8" in text:
-        encoding = _mark(_first_bytes(path)) or reading.encoding
+        encoding = mark(first_bytes(path)) or reading.encoding
         line = _undecodable_line(path, encoding)
         where = f"line {line} " if line else "it "
-        return f"{where}is not {encoding} text; name the encoding it is in, often cp1252 (Western European) or utf-16"
+        return (
+            f"{where}is not {encoding} text; name the encoding it is in, often cp1252 (Western European) or utf-16: "
+            "--encoding cp1252 (of `dpdsyn run` dataset.read.encoding=cp1252)"
+        )
     row = re.match(r"CSV parse error: (?:Row #(\d+): )?Expected (\d+) columns, got (\d+)", text)
     if row:
         number, expected, got = row.groups()
-        lines = next(islice(_rows(path, reading), int(number) - 1, None), None) if number else None
-        return f"{_place(lines)} has {got} cells, and the first line names {expected} columns{_quote(lines)}"
+        at = next(islice(_rows(path, reading), int(number) - 1, None), None) if number else None
+        more = _on_more(at, number == "2" or expected == "1") if int(got) > int(expected) else ""
+        return f"{_place(at)} has {got} cells, and the first line names {expected} columns{_quote(at) or more}"
+    if "incompatible types" in text:
+        return f"its files declare different types of a column ({text.partition('. ')[0]}); write all of them with one type"
     if "straddling object" in text:
-        lines = max(_rows(path, reading), key=lambda row: row[2])
-        return f"{_place(lines)} is longer than {_BLOCK:,} bytes, the most that is read{_quote(lines)}"
+        longest = max(_rows(path, reading), key=lambda row: row.characters)
+        return f"{_place(longest)} is longer than {_BLOCK:,} bytes, the most that is read{_quote(longest)}"
     return text
 
 
-def _place(lines: tuple[int, int, int] | None) -> str:
-    if lines is None:
+def _place(row: _Row | None) -> str:
+    if row is None:
         return "a line"
-    first, last, _ = lines
-    return f"line {first}" if first == last else f"the row from line {first} to line {last}"
+    return f"line {row.first}" if row.first == row.last else f"the row from line {row.first} to line {row.last}"
 
 
-def _quote(lines: tuple[int, int, int] | None) -> str:
-    return "; a quotation mark in it may never be closed" if lines and lines[0] < lines[1] else ""
+def _on_more(row: _Row | None, first_may_be_a_title: bool) -> str:
+    """What to do about a row of more cells than there are names."""
+    if row is not None and row.ends_in_separator:
+        return "; it ends in a separator: take it off, or name the column"
+    return f"; {ABOVE}" if first_may_be_a_title else ""
+
+
+def _quote(row: _Row | None) -> str:
+    return "; a quotation mark in it may never be closed" if row is not None and row.first < row.last else ""

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from dpdsyn.base.checks import InputError
+from experiments.records.printable import one_line
 
 _OUTSIDE = 1e-6  # how far a probability may lie outside of 0 to 1
 _SUM = 1e-3  # how far the probabilities of a row may be from adding up to 1; a network of float32 stays far below
+_MOST = 600  # characters of an error of a person's own, so that the place after it is kept
 _short = Repr()
 _short.maxstring = _short.maxother = 60
 
@@ -36,7 +38,7 @@ def naming(what: str, name: str, own: bool = True) -> Iterator[None]:
             raise
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(where.filename).name}, line {where.lineno}, in {where.name}"
-        raise OwnError(f"the {what} {name} raised {type(error).__name__}: {error} ({place})") from error
+        raise OwnError(f"the {what} {name} raised {type(error).__name__}: {one_line(error, _MOST)} ({place})") from error
 
 
 def probabilities_of(name: str, given: Any, classes: Any, rows: int, size: int) -> np.ndarray:
@@ -70,16 +72,19 @@ def probabilities_of(name: str, given: Any, classes: Any, rows: int, size: int) 
 
 
 def numbers_of(name: str, given: np.ndarray) -> np.ndarray:
-    """The predicted numbers, shape (rows,). Raises InputError for NaN and infinity."""
+    """The predicted numbers, shape (rows,), in an array that the model does not have. Raises InputError for NaN and infinity."""
     if wrong := int((~np.isfinite(given)).sum()):
         raise InputError(f"the evaluator {name} gave NaN or infinity for {wrong} of {len(given)} rows; finite numbers are needed")
-    return given
+    return given.copy()
 
 
 def own_score(name: str, metric: Callable[..., Any], labels: np.ndarray, predicted: np.ndarray) -> float:
-    """What a person's own metric gives. Raises OwnError for an error of it, InputError for what is no finite number."""
+    """What a person's own metric gives, which may change the copies that it is given.
+
+    Raises OwnError for an error of it, InputError for what is no finite number.
+    """
     with naming("metric", name):
-        value = metric(labels, predicted)
+        value = metric(labels.copy(), predicted.copy())
     number = _number(value)
     if number is None or not math.isfinite(number):
         raise InputError(f"the metric {name} gave {_told(value)}; a finite number is needed")

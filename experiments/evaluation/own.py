@@ -6,6 +6,7 @@ Either as text, `module:function` (or `module.function`), or with parameters: `{
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,14 @@ class Named:
             raise InputError(f"the {what} {self.target}: {error}; it has {accepted}") from error
         except ValueError:  # of what has no signature; the call will tell
             pass
-        return partial(found, **self.parameters)
+        return WithParameters(found, **self.parameters)
+
+
+class WithParameters(partial[Any]):
+    """A function or class with parameters, copied for each call, so that one which changes them changes no other's."""
+
+    def __call__(self, /, *given: Any, **more: Any) -> Any:
+        return super().__call__(*given, **{**copy.deepcopy(self.keywords), **more})
 
 
 def named(given: Sequence[Given], what: str, known: Mapping[str, Any]) -> dict[str, Named]:

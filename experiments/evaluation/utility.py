@@ -50,9 +50,9 @@ def predicted(
 ) -> np.ndarray:
     """Class probabilities for the test rows, shape (rows, classes). One class in `train` gives a constant.
 
-    name: of the evaluator, for messages.
+    A model may change what it is given: that is never part of `train` or `test`. name: of the evaluator, for messages.
     """
-    labels = train[:, schema.position(target)]
+    labels = train[:, schema.position(target)].copy()
     classes, own = np.unique(labels), build not in MODELS.values()
     if len(classes) < 2:
         probabilities = np.zeros((len(test), schema[target].size))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from statistics import fmean
@@ -24,6 +25,7 @@ from experiments.records.parts import (
     Seconds,
     refuse_other_types,
 )
+from experiments.records.printable import printable
 from experiments.records.sound import refuse_unsound
 
 METRICS = (  # 0.1.0 had the first four
@@ -43,6 +45,7 @@ STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
 FORMAT = 5  # 1: without `experiment`; 2: in the words of `former`; 3: encoded by the data set's schema; 4: without code
 _TODAYS_WORDS = 3
 _BEFORE_CODE = 4
+_HALF_A_LETTER = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON writes it; or half of one beyond the first 65,536
 
 
 class NewerRecord(Exception):
@@ -116,13 +119,14 @@ class Record:
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """A record of this format or an earlier one.
+        """A record of this format or an earlier one, with a mark in the place of each half of a letter.
 
         Raises ValueError unless the text is one whole record, NewerRecord if a later version wrote it.
         """
         raw = json.loads(text)
         if not isinstance(raw, dict):
             raise ValueError("it is no mapping")
+        raw = printable(raw) if _HALF_A_LETTER.search(text) else raw
         written = raw.pop("format", 1)
         if isinstance(written, int) and written > FORMAT:
             raise NewerRecord(f"a record of format {written}; this version reads up to {FORMAT}: install a newer one")

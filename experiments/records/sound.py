@@ -33,8 +33,12 @@ def refuse_unsound(record: Any) -> None:
     for name in ("learn", "fit", "sample", "total", "run", "around", "limit", "reached"):
         _time(f"seconds.{name}", getattr(record.seconds, name))
     _time("peak_memory_mb", record.peak_memory_mb)
-    for where, names in (("evaluation.evaluators", record.evaluation.evaluators), ("dataset.sha256", record.dataset.sha256)):
-        if not all(isinstance(name, str) for name in names):
+    judged = record.evaluation
+    for where, names, kinds in (
+        ("evaluation.evaluators", judged.evaluators, str | Mapping),  # one with parameters is a mapping
+        ("dataset.sha256", record.dataset.sha256, str),
+    ):
+        if not all(isinstance(name, kinds) for name in names):
             raise ValueError(f"{where} holds something else than names")
     for name, told in (record.method.about or {}).items():
         several = told if name == "drawn" and isinstance(told, list | tuple) else [told]

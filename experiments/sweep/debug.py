@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from experiments.console import say
 from experiments.paths import see_own_modules
+from experiments.sweep import processors
 
 FLAG = "--debug"
 
@@ -34,6 +35,8 @@ def debug(arguments: Sequence[str]) -> int:
     if request.only_shows or len(jobs) > 1:
         raise UsageError(f"{FLAG} is for a single run; this command names {len(jobs)}")
     ((_, _, run),) = composed(jobs, request.config_dir)
+    if lack := processors.lacking(run.threads):
+        raise UsageError(lack)
     faulthandler.enable()  # a crash of the interpreter leaves a traceback too
     say(f"{run.name}: in this process, without limits, to be watched (Ctrl-C stops where it is); no record is written")
     datasets.check(run.dataset, say)

@@ -18,6 +18,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from experiments.console import Say
+from experiments.records.printable import one_line
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep import processors
@@ -106,7 +107,7 @@ def launch(
         except UsageError:
             raise
         except Exception as error:  # whatever a launcher does when a process or a node dies; what is open is tried again
-            say(f"the launcher stopped ({type(error).__name__}: {' '.join(str(error).split())[:300]})")
+            say(f"the launcher stopped ({type(error).__name__}: {one_line(error, 300)})")
             last = error
         waiting = False
         still = [planned for planned in left if is_open(planned)]
@@ -115,7 +116,7 @@ def launch(
         stuck = stuck + 1 if len(still) == len(left) and not held(store.locks) else 0
         left = still
         if left and stuck == _ROUNDS_WITHOUT_PROGRESS:
-            why = f" ({type(last).__name__}: {last})" if last else ""
+            why = f" ({type(last).__name__}: {one_line(last)})" if last else ""
             return Launched(
                 len(computed), [*refused.values(), f"{len(left)} runs could not be done{why}; the same command tries again"]
             )
@@ -143,6 +144,8 @@ def _launch(runs: Sequence[Planned], request: Request, plan: Plan, errand: Erran
         if launcher["_target_"] == local.TARGET:
             if config.hydra.callbacks:
                 raise UsageError("hydra.callbacks: launchers of Hydra's own call them; add hydra/launcher=joblib")
+            if lack := processors.lacking(max(planned.compute["threads"] for planned in runs)):
+                raise UsageError(lack)
             with nothing_left_behind():
                 ended = local.launch(runs, errand, _workers(runs), dict(config.hydra.job.env_set))
             return {planned.run_id: one for planned, one in zip(runs, ended, strict=True)}
@@ -161,7 +164,7 @@ def _returned(planned: Planned, result: Any) -> Ended:
     try:
         return result.return_value
     except Exception as error:
-        return Ended(refused=f"{planned.name}: {type(error).__name__}: {error}")
+        return Ended(refused=f"{planned.name}: {type(error).__name__}: {one_line(error)}")
 
 
 def _workers(runs: Sequence[Planned]) -> int:

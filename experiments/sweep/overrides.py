@@ -77,7 +77,10 @@ def parsed(text: str) -> Any:
 
 
 def values(override: Any) -> list[Any]:
-    """The values that an override sweeps over, or the one that it has. Raises UsageError for what cannot be listed."""
+    """The values that an override sweeps over, or the one that it has; names of options as Hydra reads them, others as texts.
+
+    Raises UsageError for what cannot be listed, or lists nothing.
+    """
     from hydra.core.override_parser.types import Glob, IntervalSweep, RangeSweep
 
     if not override.is_sweep_override():
@@ -94,7 +97,22 @@ def values(override: Any) -> list[Any]:
         start, stop, step = (float(number) for number in (swept.start or 0, swept.stop or 0, swept.step))
         if not (math.isfinite(start) and math.isfinite(stop) and step) or abs((stop - start) / step) > _MOST:
             raise UsageError(f"{override.input_line}: a range of 1 to {_MOST:,} values is needed, with a step that is not 0")
-    return list(override.sweep_string_iterator())
+    found = list(override.sweep_string_iterator())
+    if not found:
+        raise UsageError(
+            f"{override.input_line} names no value, so that nothing would run; range(START,STOP,STEP) goes from START by STEP "
+            "and ends before STOP"
+        )
+    return [parsed(f"{key}={text}").value() for text in found] if key in GROUPS else found
+
+
+def as_name(group: str, name: str) -> str:
+    """An option's name as Hydra's grammar takes it for that name: between quotes where it would be another word, or several."""
+    try:
+        override = parsed(f"{group}={name}")
+    except UsageError:
+        return quoted(name)
+    return name if not override.is_sweep_override() and override.value() == name else quoted(name)
 
 
 def remedy(key: str, value: str) -> str:
@@ -135,7 +153,7 @@ def _settled(text: str, extra: Path | None) -> str:
     names = override.value().filter(options(key, extra))
     if not names:
         raise UsageError(f"{text}: no {key} is called like that; there are {', '.join(options(key, extra))}")
-    return f"{key}={','.join(names)}"
+    return f"{key}={','.join(as_name(key, name) for name in names)}"
 
 
 def _is_file(value: str) -> bool:

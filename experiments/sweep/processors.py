@@ -13,10 +13,12 @@ class Processors:
     """Processors held for one worker until `release`.
 
     threads: how many; fewer than that free means that the operating system places the worker (`cores` is empty).
-    alone: nothing of ours may run beside it on this machine. Raises RuntimeError if something does.
+    alone: nothing of ours may run beside it on this machine. Raises RuntimeError if something does, or if there are not as many.
     """
 
     def __init__(self, threads: int, alone: bool) -> None:
+        if lack := lacking(threads):
+            raise RuntimeError(lack)
         folder = Path(tempfile.gettempdir()) / f"dpdsyn-{os.getuid()}"
         folder.mkdir(exist_ok=True)
         self._locks = [Lock(folder / "machine", shared=not alone)]
@@ -40,6 +42,14 @@ class Processors:
 def count() -> int:
     """Processors that this process may use."""
     return len(_usable())
+
+
+def lacking(threads: int) -> str | None:
+    """Words on more threads than there are processors, which in some libraries only wait for one another, without an end."""
+    there = count()
+    if threads <= there:
+        return None
+    return f"compute.threads is {threads}, and runs have {there} processors here; a whole number from 1 to {there} is needed"
 
 
 def _usable() -> list[int]:

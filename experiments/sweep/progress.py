@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments.console import Say, bar, console
+from experiments.records.printable import MOST_OF_AN_ERROR, one_line
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.plan import Plan, Planned
@@ -142,4 +143,4 @@ def line_of(name: str, record: Record) -> str:
     known = [(word, value) for name, word in (("accuracy", "accuracy"), ("r2", "R2")) if (value := record.mean(name)) is not None]
     scored = "".join(f", {word} {value:.3f}" for word, value in known)
     took = f", {record.seconds.run:.1f} s" if record.seconds.run is not None else ""
-    return f"{name}: {record.status}{scored}{took}" + (f": {record.error}" if record.error else "")
+    return f"{name}: {record.status}{scored}{took}" + (f": {one_line(record.error, MOST_OF_AN_ERROR)}" if record.error else "")

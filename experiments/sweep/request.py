@@ -15,7 +15,7 @@ from experiments.configuration import config_dir, content_hash, option_path, opt
 from experiments.console import say
 from experiments.paths import results_dir
 from experiments.sweep import overrides as typed
-from experiments.sweep.overrides import GROUPS, UsageError, parsed, remedy, settled, split
+from experiments.sweep.overrides import GROUPS, UsageError, as_name, parsed, remedy, settled, split
 
 _CALL = re.compile(r"\w+\(")  # a word of Hydra's own
 _CONFIG_DIR = ("--config-dir", "-cd")
@@ -82,7 +82,9 @@ def inspect_request(arguments: Sequence[str], tuned: frozenset[str] = frozenset(
             params = tuple(text for text in whole if _key(text) not in tuned)
             for key, values in (_defaults(name, extra) | _axes(params)).items():
                 axes[key] = asked.get(key) or [*axes.get(key, []), *(value for value in values if value not in axes.get(key, []))]
-            sweeps.append((*params, *(text for text in own if _key(text) != "experiment"), f"experiment={name}"))
+            sweeps.append(
+                (*params, *(text for text in own if _key(text) != "experiment"), f"experiment={as_name('experiment', name)}")
+            )
     _check_names(axes, extra)
     _check_values(axes)
     swept = [key for key, values in axes.items() if len(values) > 1]
@@ -180,15 +182,36 @@ def _selected(experiment: str, wanted: Any, extra: Path | None) -> str:
     names = [name for name, told in about.items() if all(told[key] in values for key, values in accepted.items())]
     if not names:
         raise UsageError(f"experiment {experiment}: no method is as its `methods` says")
-    return f"synthesizer={','.join(names)}"
+    return f"synthesizer={','.join(as_name('synthesizer', name) for name in names)}"
 
 
 def _check_names(axes: dict[str, list[Any]], extra: Path | None) -> None:
     for group in GROUPS:
         known = options(group, extra)
         for value in axes.get(group, []):
-            if str(value) not in known and not (group == "experiment" and value is None):
+            if group == "experiment" and value is None:
+                continue
+            if not isinstance(value, str) and (meant := _option_read_as(value, group, known)):
+                raise UsageError(
+                    f"Hydra reads {group}={meant} as {value!r}, which is no name; quote it twice, for Hydra and for the shell: "
+                    f"{remedy(group, meant)}, or call the file {meant}.yaml otherwise"
+                )
+            if value not in known:
                 raise UsageError(f"no {group} is called {value!r}; there are {', '.join(known)}")
+            if group == "dataset":
+                read_option(group, value, extra)  # refuses a file of which Hydra reads something else than was written
+
+
+def _option_read_as(value: Any, group: str, known: Sequence[str]) -> str | None:
+    """The option whose name Hydra takes for such a value, which is no text."""
+    return next((name for name in known if as_name(group, name) != name and repr(_read(group, name)) == repr(value)), None)
+
+
+def _read(group: str, name: str) -> Any:
+    try:
+        return parsed(f"{group}={name}").value()
+    except UsageError:
+        return name
 
 
 def _check_values(axes: dict[str, list[Any]]) -> None:

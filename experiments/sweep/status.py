@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from experiments.console import Say
+from experiments.records.printable import MOST_OF_AN_ERROR, one_line, printable
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.launch import debug_command, time_left, typed_command
@@ -24,7 +25,7 @@ def status(store: Store, arguments: Sequence[str], once: bool, say: Say) -> int:
         plans = [_asked(arguments, store)] if arguments else list(Plans(store.results).all())
         records = {record.run_id: record for record in store.all(say)}
         running = held(store.locks)
-        text = "\n".join(_lines(store, plans, records, running, bool(arguments)))
+        text = printable("\n".join(_lines(store, plans, records, running, bool(arguments))))
         live = sys.stdout.isatty() and bool(running) and not once
         sys.stdout.write(("\x1b[2J\x1b[H" if live else "") + text + "\n")
         sys.stdout.flush()
@@ -63,7 +64,7 @@ def _lines(store: Store, plans: list[Plan], records: dict[str, Record], running:
         if record.error:
             name = f"{record.dataset.name} {record.method.name} epsilon={record.privacy.epsilon:g} seed={record.seed}"
             log = f" (in full: {store.results / record.log})" if record.log and (store.results / record.log).exists() else ""
-            lines.append(f"  {name}: {record.status}: {record.error}{log}")
+            lines.append(f"  {name}: {record.status}: {one_line(record.error, MOST_OF_AN_ERROR)}{log}")
     failed = ((plan, run) for plan in plans for run in plan.runs if run.run_id in shown and shown[run.run_id].status == "failed")
     return lines + [f"to stop where one of them fails: {debug_command(*found)}" for found in itertools.islice(failed, 1)]
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.console import say
+from experiments.records.printable import one_line
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.run import Run, outline
@@ -172,7 +173,8 @@ class Supervisor:
         self.stop()
         limit = {"timeout": limits.timeout, "out_of_memory": limits.memory}.get(status)
         seconds = {"reached": reached, "phase": phase, "limit": limit, "alone": limits.alone}
-        return Record.of(**outline(run), status=status, error=f"{why} (in phase {phase}, after {reached:.1f} s)", seconds=seconds)
+        error = one_line(f"{why} (in phase {phase}, after {reached:.1f} s)")
+        return Record.of(**outline(run), status=status, error=error, seconds=seconds)
 
     def _ask_where(self) -> None:
         """Have the worker write down what it is doing, if it can."""

@@ -69,6 +69,7 @@ def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
     from dpdsyn.base.checks import InputError
     from dpdsyn.base.files import FileError
     from experiments.console import say as write_line
+    from experiments.records.printable import one_line
     from experiments.records.store import Store
     from experiments.run import Run, execute
     from experiments.sweep.local.process_state import ProcessState
@@ -85,7 +86,7 @@ def _answer(asked: dict[str, Any], out: TextIO) -> dict[str, Any]:
         )
     except Exception as error:  # of the harness, not of the method: execute makes a record of that
         told = isinstance(error, FileError | InputError)
-        return {"broken": f"{type(error).__name__}: {error}", "trace": "" if told else traceback.format_exc()}
+        return {"broken": f"{type(error).__name__}: {one_line(error)}", "trace": "" if told else traceback.format_exc()}
     return {"record": record.to_json(), "changed": state.changes()}
 
 

@@ -172,27 +172,6 @@ def test_a_seed_repeats_the_result_and_warns_and_no_seed_never_repeats(people: p
     assert not sampled().equals(sampled())
 
 
-@pytest.mark.parametrize("stops", [KeyboardInterrupt, RuntimeError])
-def test_a_second_fit_that_is_stopped_leaves_the_first_with_its_own_guarantee(
-    stops: type[BaseException], people: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = DPDSyn(epsilon=1.0, guide=QUICK).fit(people, SCHEMA)
-    before, rows = dict(vars(model)), model.sample(50)
-
-    def stopped(*_: Any) -> None:
-        raise stops
-
-    monkeypatch.setattr(api.private_evaluation, "evaluated", stopped)
-    with pytest.raises(stops):
-        model.set_params(epsilon=30.0).fit(people.iloc[::-1], SCHEMA, evaluate=0.1)
-    assert {**vars(model), "epsilon": 1.0} == before and model.guarantee.epsilon == 1.0 and len(model.sample(50)) == len(rows)
-    first = DPDSyn(guide=QUICK)
-    with pytest.raises(stops):
-        first.fit(people, SCHEMA, evaluate=0.1)
-    with pytest.raises(ValueError, match="has not been fitted"):
-        first.sample()
-
-
 def test_parameters_follow_scikit_learn(fitted: DPDSyn) -> None:
     copy = clone(fitted)
     assert copy.get_params() == fitted.get_params() and not hasattr(copy, "method_")

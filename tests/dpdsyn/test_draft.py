@@ -127,3 +127,8 @@ def test_times_of_day_are_drafted_as_what_they_are_and_moments_say_how_to_keep_t
     schema = Schema.from_yaml(tmp_path / "t.yaml")
     assert schema["at"].to_mapping()["bounds"] == ["00:00", "23:45"]
     assert set(schema.encode(frame)[:, 0]) == set(range(24))
+
+
+def test_row_numbers_of_pandas_are_left_out_by_their_name() -> None:
+    frame = pd.DataFrame({"__index_level_0__": [3, 1, 1] * 20, "ward": ["n", "s", "w"] * 20, "ill": ["yes", "no"] * 30})
+    assert "  - __index_level_0__ # READ OFF THE ROWS: row numbers of pandas, which measure nothing\n" in draft_schema(frame, "t")

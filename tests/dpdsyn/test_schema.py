@@ -126,6 +126,7 @@ def test_numbers_and_texts_name_the_same_category() -> None:
         ({"columns": {"a": {"kind": "date", "resolution": []}}}, "resolution is \\[\\]; accepted for dates"),
         ({"target": "b"}, "target 'b' is not a column"),
         ({"rows_public": 0}, "rows_public is 0"),
+        ({"rows_public": 10**22}, "rows_public is 10000000000000000000000; about how many rows there are, at most 1,000,000"),
         ({"groups": "people"}, "accepted: rows, identical_rows"),
         ({"columns": {"a": {"kind": "categorical", "categories": ["x"]}}, "target": "a"}, "has one class"),
         ({"columnz": {}}, "unknown key columnz"),

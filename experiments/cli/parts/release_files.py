@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _NOISE = {
     None: "not known whether seeded: the model was saved by an earlier version",
 }
 _CHUNK = 1_000_000  # rows sampled and written at once
+_LEAST_BYTES = {".csv": 3, ".gz": 1 / 8, ".parquet": 1 / 8}  # that a row of two columns takes
 _MANY = 10**12  # more than there are where they are not stated; the schema's number of rows may have to be learnt
 
 
@@ -70,10 +72,21 @@ class ReleaseFiles:
         refuse_unwritable(self.output)
         if rows is not None and rows < 1:
             raise InputError(f"--rows is {rows}; a whole number of at least 1 is needed")
+        if rows is not None:
+            self.check_room("--rows", rows)
         if self.first_id is not None:
             from dpdsyn.rules.made_columns import numbered
 
             numbered("--first-id", self.first_id, _MANY if rows is None else rows)
+
+    def check_room(self, asked: str, rows: int) -> None:
+        """Raise InputError for so many rows that the disk cannot hold them. asked: what the message calls the number."""
+        least, free = rows * _LEAST_BYTES[self.output.suffix], shutil.disk_usage(self.output.parent).free
+        if least > free:
+            raise InputError(
+                f"{asked} is {rows:,}: as many rows take {least / 1e9:,.0f} GB or more in {self.output}, and {free / 1e9:,.0f} "
+                "GB are free there; ask for fewer (--rows)"
+            )
 
     def write(
         self, model: DPDSyn, method: Mapping[str, Any], rows: int, owners: Mapping[str, pa.DataType], replace: bool

@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from experiments.records.printable import one_line
 from experiments.sweep.job import Ended, Errand, done
 from experiments.sweep.local.composition import Composition
+from experiments.sweep.overrides import parsed
 from experiments.sweep.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def launch(runs: Sequence[Planned], errand: Errand, workers: int, environment: M
                 config = composition.of(planned.overrides)
             return done(config, _experiment(planned), errand, supervisor)
         except Exception as error:  # whatever it was, it is of this run
-            return Ended(refused=f"{planned.name}: {type(error).__name__}: {error}")
+            return Ended(refused=f"{planned.name}: {type(error).__name__}: {one_line(error)}")
 
     threads = [threading.Thread(target=work, name=f"runs-{number}") for number in range(min(workers, len(runs)))]
     with env_override(dict(environment)):
@@ -67,5 +69,5 @@ def _supervising() -> Iterator[Supervisor]:
 
 
 def _experiment(planned: Planned) -> str:
-    named: Any = [text.partition("=")[2] for text in planned.overrides if text.startswith("experiment=")]
+    named = [parsed(text).value() for text in planned.overrides if text.startswith("experiment=")]
     return str(named[-1]) if named else ""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import collections
 import functools
+import hashlib
+import re
+import threading
 import weakref
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -135,6 +139,61 @@ def started(value: int) -> Any:
     return found
 
 
+class Thing:
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def in_a_set(value: int) -> set[Any]:
+    """Among its like, in whatever order these lie in memory."""
+    return {Thing(1), Thing(value), Thing((2, value)), Thing(0), *map(Thing, range(10, 20))}
+
+
+def raised(value: int) -> BaseException:
+    """The number is in a frame that the exception came through."""
+
+    def inner(number: int) -> None:
+        raise ValueError("a reason")
+
+    try:
+        inner(value)
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+def raised_from(value: int) -> BaseException:
+    try:
+        raise RuntimeError("another reason") from KeyError(value)
+    except RuntimeError as error:
+        return error
+
+
+def lock(value: int) -> Any:
+    found = threading.Lock()
+    if value == 3:
+        found.acquire()
+    return found
+
+
+def delegated(value: int) -> Any:
+    def count() -> Any:
+        yield from iter([0, value])
+
+    found = count()
+    next(found)
+    return found
+
+
+def padded(value: int, rest: int = 7) -> Thing:
+    """A field of one byte and one of eight, with bytes between them that belong to none."""
+    kind = np.dtype([("small", np.int8), ("large", np.float64)], align=True)
+    found = np.zeros(2, kind)
+    found.view(np.uint8)[:] = rest
+    found["small"], found["large"] = 1, [0.0, value]
+    return Thing(found)
+
+
 def ledger(value: int) -> Ledger:
     found = Ledger(Budget(1.0, 1e-6))
     found.open([Gaussian(10.0 + value)])
@@ -186,6 +245,30 @@ MAKERS: list[Callable[[int], Any]] = [
     started,
     lambda v: iter([v, 1]),
     lambda v: memoryview(bytes([v])),
+    lambda v: memoryview(bytes([1, v]))[:1],
+    lambda v: np.frombuffer(bytes([1, v]), dtype=np.uint8, count=1),
+    lambda v: np.frombuffer(bytearray([1, v]), dtype=np.uint8, count=1),
+    lambda v: np.array([[v], [1]], dtype=object)[1:],
+    lambda v: np.zeros(1, dtype=np.dtype("f8", metadata={"rows": v})),
+    lambda v: np.array([0x7FF8000000000000 + v], dtype=np.uint64).view(float)[0].item(),
+    padded,
+    lambda v: {"a": v}.keys() | {v},
+    lambda v: {v: 1}.keys(),
+    lambda v: {1: v}.values(),
+    lambda v: {1: v}.items(),
+    lambda v: {(1, Thing(v)): 1},
+    lambda v: {Thing(v)},
+    lambda v: frozenset([(Thing(v), 1)]),
+    in_a_set,
+    lambda v: collections.deque([1], maxlen=v),
+    lambda v: collections.defaultdict(functools.partial(int, v)),
+    raised,
+    raised_from,
+    delegated,
+    lock,
+    lambda v: re.compile(f"{v}"),
+    lambda v: re.match(".*", f"{v}"),
+    lambda v: np.lib.stride_tricks.as_strided(np.array([1, v]), shape=(1,)),
     ledger,
 ]
 
@@ -211,6 +294,26 @@ def test_equal_things_are_equal_and_others_are_not(maker: Callable[[int], Any]) 
 )
 def test_the_first_difference_is_told_with_its_place(maker: Callable[[int], Any], said: str) -> None:
     assert content({"it": maker(3)}).difference(content({"it": maker(4)})) == said
+
+
+def test_bytes_between_fields_are_no_difference() -> None:
+    one, other = padded(3, rest=7), padded(3, rest=9)
+    assert one.value.tobytes() != other.value.tobytes()
+    assert content({"it": one}).difference(content({"it": other})) is None
+    assert content({"it": one}).difference(content({"it": padded(4)})) == "it.value['large'][1] is 3.0 and 4.0"
+
+
+def test_what_nothing_opens_is_named() -> None:
+    found = content({"a": [1, zlib.compressobj()], "b": {"c": hashlib.sha256()}, "d": raised(3), "e": iter([1])})
+    assert found.closed == ["a[1]", "b['c']"]
+
+
+def test_a_frame_of_a_module_is_told_by_its_name() -> None:
+    try:
+        exec(compile("raise ValueError", "a file", "exec"), {"__name__": "a module", "within": [1]})
+    except ValueError as error:
+        found = content({"it": error})
+    assert "it.__traceback__.tb_next.tb_frame" in found.leaves and not any("within" in way for way in found.leaves)
 
 
 def test_what_is_there_only_once_is_a_difference() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -57,6 +58,15 @@ def test_files_processes_and_connections_are_noted_and_reading_is_not(tmp_path: 
     assert any("subprocess.Popen" in line for line in told.left) and "socket.connect" in told.left[-1]
     (tmp_path / "later").write_text("x")
     assert "later" not in " ".join(told.left)
+
+
+def test_a_process_that_is_forked_is_noted() -> None:
+    with watched() as told:
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+    assert told.left == ["called os.fork()"]
 
 
 def test_what_an_import_writes_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,8 @@ def texts(*cells: str | None) -> pd.Series:
         (("31.12.2023 9:05", "01.02.2024 14:50"), {"kind": "date", "format": "%d.%m.%Y %H:%M", "resolution": "minute"}),
         (("10.06.23", "31.12.99"), {"kind": "date", "format": "%d.%m.%y"}),
         (("31-12-2023", "01-02-2024"), {"kind": "date", "format": "%d-%m-%Y"}),
+        (("1 Jan 2010", "31 May 2024"), {"kind": "date", "format": "%d %b %Y"}),
+        (("January 1, 2010", "May 31, 2024"), {"kind": "date", "format": "%B %d, %Y"}),
         (("018926", "201203"), {"kind": "categorical"}),
         (("10.1.2", "10.1.3"), {"kind": "categorical"}),  # versions
         (("9999-12-31", "0001-01-01"), {"kind": "date"}),
@@ -214,6 +216,38 @@ def test_numbers_beyond_what_is_learnt_are_told_of_to_the_owner_alone(cells: lis
     assert not found["b"].remarks
 
 
+def test_row_numbers_of_pandas_are_left_out_by_their_name(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"age": range(3, 33), "ill": ["no", "yes"] * 15})[lambda rows: rows["age"] != 7]
+    frame.assign(**{"Unnamed: 0": frame.index}).to_parquet(tmp_path / "people.parquet")
+    found = declared(tmp_path / "people.parquet")
+    assert {name for name, kind in found.items() if not kind.spec} == {"__index_level_0__", "Unnamed: 0"}
+    assert "what pandas calls row numbers that have no name" in found["__index_level_0__"].remarks[0]
+    of_a_text = guessed(pd.Series(map(str, [9, 4, 4, 7] * 9), name="Unnamed: 0", dtype="str"))
+    assert not of_a_text.spec and of_a_text.remarks == found["Unnamed: 0"].remarks
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64"])
+def test_whole_numbers_that_never_repeat_are_told_of_in_a_parquet_file_too(kind: str, tmp_path: Path) -> None:
+    numbers = pd.Series(range(40)) * 7 % 41
+    pd.DataFrame({"key": numbers, "age": numbers % 30, "size": numbers + 0.5}).astype({"key": kind}).to_parquet(
+        tmp_path / "a.parquet"
+    )
+    found = declared(tmp_path / "a.parquet")
+    assert found["key"].spec and "in the first rows whole numbers, every one different; if it is an id" in found["key"].remarks[0]
+    assert found["age"].remarks == found["size"].remarks == ()
+
+
+def test_files_of_a_folder_that_differ_are_told_of_or_refused(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"age": [1, 2], "ill": ["no", "yes"]})
+    for i, part in enumerate((frame, frame.astype({"age": "int8"}), frame.assign(age=None), frame.astype({"age": "str"}))):
+        part.to_parquet(tmp_path / f"{i}.parquet")
+    told = declared(tmp_path)["age"].remarks
+    assert told == ("its type is int64 in 0.parquet and large_string in 3.parquet; write all files with one type",)
+    frame.rename(columns={"age": "old"}).to_parquet(tmp_path / "4.parquet")
+    with pytest.raises(SchemaError, match=r"4.parquet has other columns than .*0.parquet: it lacks age and has old besides"):
+        declared(tmp_path)
+
+
 def test_durations_are_left_out_and_time_zones_told_of(tmp_path: Path) -> None:
     zoned = pa.array([datetime(2024, 1, 1)], pa.timestamp("us", "Asia/Kolkata"))
     pq.write_table(pa.table({"stay": pa.array([1], pa.duration("s")), "seen": zoned}), tmp_path / "people.parquet")
@@ -224,9 +258,12 @@ def test_durations_are_left_out_and_time_zones_told_of(tmp_path: Path) -> None:
 
 def test_texts_of_a_parquet_file_are_remarked_on_and_taken_as_texts(tmp_path: Path) -> None:
     frame = pd.DataFrame({"id": [f"C{i}" for i in range(30)], "joined": ["31.03.2024", "01.04.2024", None] * 10})
+    frame = frame.assign(share=[f"{i}%" for i in range(30)], size=[f"{i}.5" for i in range(30)])
     frame.to_parquet(tmp_path / "people.parquet")
     found = declared(tmp_path / "people.parquet")
-    assert [kind.spec for kind in found.values()] == [{"kind": "categorical"}] * 2
+    assert [kind.spec for kind in found.values()] == [{"kind": "categorical"}] * 4
+    assert "it is declared a text, and by its first rows numbers with a % sign: write them" in found["share"].remarks[0]
+    assert "in the first rows all cells are numbers; if they all are and measure something" in found["size"].remarks[0]
     assert "every cell is different" in found["id"].remarks[0]
     assert "all cells are dates; if they all are, say {kind: date, format: %d.%m.%Y}" in found["joined"].remarks[0]
 

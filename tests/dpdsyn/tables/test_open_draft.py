@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dpdsyn.reading.column import SchemaError
 from dpdsyn.schema import MARK, marked_lines, read_yaml
+from dpdsyn.tables.identifiers import ID_REMARK
 from dpdsyn.tables.kinds import Kind, guessed
 from dpdsyn.tables.open_draft import open_draft
 
@@ -80,6 +81,17 @@ def test_a_number_to_be_predicted_is_told_how_it_becomes_classes() -> None:
 def test_what_cannot_be_meant_is_refused(kinds: dict[str, str], target: str | None, message: str) -> None:
     with pytest.raises(SchemaError, match=f"^{message}$"):
         open_draft({name: Kind({"kind": kind} if kind else {}) for name, kind in kinds.items()}, "t", target)
+
+
+def test_a_column_that_was_taken_for_an_id_is_named_where_it_is_missed() -> None:
+    frame = pd.DataFrame({"key": map(str, range(60)), "y": ["no", "yes"] * 30}, dtype="str")
+    with pytest.raises(
+        SchemaError, match="the table has y, beside key \\(whole numbers that look like ids, so it is left out"
+    ) as caught:
+        drafted(frame)
+    assert str(caught.value).endswith("Add a column, or write a schema that describes one of them under `columns`")
+    with pytest.raises(SchemaError, match=r"^target 'id' cannot be predicted: whole numbers that look like ids"):
+        open_draft({"id": Kind(remarks=(ID_REMARK,)), "a": Kind({"kind": "real"}), "b": Kind({"kind": "real"})}, "t", "id")
 
 
 @given(st.lists(NAMES, min_size=2, max_size=4, unique=True))

@@ -134,6 +134,7 @@ def test_of_a_method_whose_noise_is_open_that_is_said_in_one_line(
         (["--epsilon", "nan"], "epsilon is nan"),
         (["--epsilon", "1", "--delta", "1"], "delta is 1.0"),
         (["--epsilon", "1", "--rows", "-3"], "rows is -3"),
+        (["--epsilon", "1", "--rows", str(10**22)], "--rows is 10000000000000000000000; about how many rows there are, at most"),
         (["--epsilon", "1", "--target", "sex"], "the schema's target is 'ill'"),
         (["--epsilon", "1", "--evaluate", "1.5"], "1.5; a number between 0 and 1"),
     ],

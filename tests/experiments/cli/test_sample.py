@@ -341,7 +341,8 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_whoever_asks_it_to_end_gets_nothing_half_written(number: signal.Signals) -> None:
-    call = [sys.executable, "-c", WAITS, *CALL, "--output", "m.csv"]
+    taken = f"import signal; signal.signal({int(number)}, signal.default_int_handler if {int(number)} == 2 else signal.SIG_DFL)"
+    call = [sys.executable, "-c", f"{taken}\n{WAITS}", *CALL, "--output", "m.csv"]  # whatever this process ignores
     with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "writing\n"
@@ -370,3 +371,18 @@ def test_a_damaged_file_and_a_pipe_are_told_in_one_line(output: str, capsys: pyt
         said = capsys.readouterr().err
         assert f"dpdsyn: {told}" in said and said.count("\n") == 1
     assert written() == {"bad.parquet", "pipe"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["--seed", "-1"], "--seed is -1; a whole number"),
+        (["--rows", str(10**15)], "--rows is 1,000,000,000,000,000: as many rows"),
+    ],
+)
+def test_what_no_sample_can_be_is_refused_before_a_model_is_opened(
+    asked: list[str], told: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["sample", "absent.dpdsyn", "--output", "s.csv", *asked]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"dpdsyn: {told}") and said.count("\n") == 1

@@ -68,3 +68,49 @@ def test_a_file_without_names_gets_a_caution(tmp_path: Path, dpdsyn: Dpdsyn) -> 
     assert "CAUTION: columns are called 20, 0.00. If the file begins with a row and has no line of names, that person's" in told
     (tmp_path / "headed.csv").write_text("\n".join(["age,ward,cost,ill", *rows]))
     assert "CAUTION: columns are called" not in dpdsyn("schema", "draft", "headed.csv", "--target", "ill").stderr
+
+
+@pytest.mark.parametrize("public", [(), ("--public",)])
+def test_a_title_above_the_names_is_thought_of_where_there_is_one_column(
+    public: tuple[str, ...], people: Path, dpdsyn: Dpdsyn
+) -> None:
+    people.write_text("A report\nage;ill\n30;yes\n40;no\n")
+    refused = dpdsyn(*DRAFT, *public)
+    assert refused.returncode == 2 and refused.stdout == "" and refused.stderr.count("\n") == 1
+    assert (
+        "there is one column, A report, and a schema needs two or more; name what divides columns (--sep) where it"
+        in refused.stderr
+    )
+
+
+@pytest.mark.parametrize("rest", [("draft", ""), ("check", " ", "--schema", "people.yaml")])
+def test_an_empty_name_is_no_folder(rest: tuple[str, ...], people: Path, dpdsyn: Dpdsyn) -> None:
+    refused = dpdsyn("schema", *rest)
+    assert refused.returncode == 2 and refused.stderr.startswith("dpdsyn: the name of the table is empty; name a CSV or Parquet")
+    assert refused.stderr.count("\n") == 1 and "people" not in refused.stderr
+
+
+@pytest.mark.parametrize("rules", ["[age < 20, age > 30]", "[age > age]"])
+def test_rules_that_contradict_each_other_are_refused_before_a_row_is_read(rules: str, people: Path, dpdsyn: Dpdsyn) -> None:
+    schema = people.with_suffix(".yaml")
+    schema.write_text(f"constraints: {rules}\n{schema.read_text()}")
+    for call in (("schema", "check", "people.csv", "--encoding", "latin-1"), ("doctor", "--epsilon", "1")):
+        refused = dpdsyn(*call, "--schema", "people.yaml")
+        assert refused.returncode == 2 and refused.stdout == "" and refused.stderr.count("\n") == 1
+        assert refused.stderr.startswith("dpdsyn: people.yaml: constraints: no row was found that keeps all of them")
+        assert refused.stderr.endswith("Correct or delete one of the rules\n")
+
+
+def test_parts_of_other_types_are_said_at_the_check_too(people: Path, dpdsyn: Dpdsyn) -> None:
+    table = pd.read_csv(people, sep=";", encoding="latin-1").drop(columns=["patient", "note"])
+    folder = people.with_name("parts")
+    folder.mkdir()
+    table.to_parquet(folder / "0.parquet")
+    table.astype({"age": "str"}).to_parquet(folder / "1.parquet")
+    schema = people.with_suffix(".yaml")
+    kept = (line for line in schema.read_text().splitlines() if not line.startswith(("person", "max_rows", "ignore")))
+    schema.write_text("\n".join(kept))
+    told = "age: its type is int64 in 0.parquet and large_string in 1.parquet; write all files with one type"
+    assert f"note: {told}" in dpdsyn("schema", "draft", "parts").stderr
+    checked = dpdsyn("schema", "check", "parts", "--schema", "people.yaml")
+    assert checked.returncode == 0 and f"CAUTION: parts, column {told.replace('age', repr('age'), 1)}" in checked.stderr

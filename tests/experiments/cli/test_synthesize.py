@@ -90,8 +90,14 @@ def test_a_draft_is_refused_unless_it_is_meant(people: Path, dpdsyn: Dpdsyn) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("--evaluate", "1.5"), "share of the budget that buys an evaluation is 1.5"),
-        (("--hold-out", ".2"), "rows are held out for an evaluation alone"),
+        (("--evaluate", "1.5"), "--evaluate 1.5: the share of the budget that buys an evaluation is 1.5"),
+        (("--evaluate", "nan"), "--evaluate nan: "),
+        (("--hold-out", ".2"), "--hold-out 0.2: rows are held out for an evaluation alone; add --evaluate SHARE"),
+        (("--hold-out", "1", "--evaluate", ".1"), "--hold-out 1.0: the part of the rows that is held out is 1.0"),
+        (("--other-targets", "zz"), "--other-targets zz: people.yaml: no column 'zz'; columns: age, ward, seen, ill"),
+        (("--other-targets", "ill"), "--other-targets ill: it is the target already; leave it out"),
+        (("--other-targets", "age", "age"), "--other-targets age: it is named twice"),
+        (("--other-targets", "age", "ward", "seen"), "people.yaml has no column to learn them from; name fewer, or describe"),
         (("--private-page", "people.csv"), "has to end in .html"),
         (("--private-page", "nowhere/own.html"), "there is no folder nowhere"),
         (("--private-page", "made.html"), "a file of this name is written already"),
@@ -105,6 +111,8 @@ def test_a_draft_is_refused_unless_it_is_meant(people: Path, dpdsyn: Dpdsyn) -> 
         (("--balance", "yes=half,no=half"), "--balance: yes is 'half'; a share such as 0.5 is needed"),
         (("--output", "people.csv", "--overwrite"), "is the private table itself"),
         (("--rows", "0"), "--rows is 0"),
+        (("--rows", str(10**15)), "--rows is 1,000,000,000,000,000: as many rows take 3,000,000 GB or more in made.csv, and "),
+        (("--rows", str(10**18), "--output", "made.parquet"), "are free there; ask for fewer (--rows)"),
         (("--first-id", "-3"), "--first-id is -3; a whole number of at least 0 is needed"),
         (("--first-id", str(2**63 - 1)), "ids would go beyond 9223372036854775807"),
         (("--first-id", str(2**63 - 5), "--rows", "5"), "with 5 rows ids would go beyond 9223372036854775807"),
@@ -113,7 +121,7 @@ def test_a_draft_is_refused_unless_it_is_meant(people: Path, dpdsyn: Dpdsyn) -> 
         (("--candidates", "mts"), "no synthesizer is called 'mts'"),
         (("--encoding", "utf-8"), "people.csv cannot be read as a table: line 2 is not utf-8 text"),
         (("--encoding", "klingon"), "no encoding is called 'klingon'"),
-        (("--seed", "-4"), "random_state is -4"),
+        (("--seed", "-4"), "--seed is -4; a whole number of at least 0 is needed"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_nothing_is_written(
@@ -126,7 +134,16 @@ def test_what_cannot_be_meant_is_refused_and_nothing_is_written(
     refused = dpdsyn(*CALL, "--output", "made.csv", *change)
     assert refused.returncode == 2 and message in refused.stderr, refused.stderr
     assert refused.stderr.splitlines()[-1].startswith("dpdsyn: ") and "Traceback" not in refused.stderr
+    assert change[0] == "--encoding" or "reading people.csv" not in refused.stderr
     assert sorted(people.parent.iterdir()) == before
+
+
+def test_more_rows_than_the_disk_can_hold_are_refused_where_the_schema_asks_for_them(people: Path, dpdsyn: Dpdsyn) -> None:
+    schema = people.with_suffix(".yaml")
+    schema.write_text(schema.read_text().replace("rows_public: 1000\n", f"rows_public: {10**15}\n"))
+    refused = dpdsyn(*CALL, "--output", "made.csv")
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    assert "people.yaml: rows_public is 1,000,000,000,000,000: as many rows take 3,000,000 GB or more" in refused.stderr
 
 
 @pytest.mark.slow

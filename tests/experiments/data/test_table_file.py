@@ -21,7 +21,8 @@ from dpdsyn.tables.kinds import declared
 from dpdsyn.tables.preflight import examined
 from experiments.data import table_file
 from experiments.data.errors import DataError
-from experiments.data.table_file import MOST_COLUMNS, Reading, lines_of, read_as_missing, read_table
+from experiments.data.names import MOST_COLUMNS
+from experiments.data.table_file import Reading, lines_of, read_as_missing, read_table
 
 PLAIN = "name,grade\nZoë,1\nJürgen,\n"
 

@@ -12,7 +12,8 @@ import pytest
 
 from dpdsyn.schema import Schema
 from experiments.data.errors import DataError
-from experiments.data.table_file import Reading, is_parquet, lines_of, read_table
+from experiments.data.first_bytes import is_parquet
+from experiments.data.table_file import Reading, lines_of, read_table
 
 
 def write(path: Path, *sheets: list[list[Any]]) -> Path:

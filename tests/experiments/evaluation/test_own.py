@@ -165,6 +165,8 @@ def test_a_record_keeps_them_and_tells_them_apart() -> None:
     assert again == made and again.evaluation.models == ({"_target_": TARGET, "depth": 3},)
     assert again.judges == ("Stub(depth=3)", "boosting", "forest", "logistic", "mlp") and again.evaluation.own_metrics == ("f2",)
     assert again.flat()["f2"] == 2.0 and again.flat()["f2.Stub"] == 2.0
+    listed = record(evaluation={"evaluators": ["logistic", {"_target_": TARGET, "depth": 3}]})
+    assert Record.from_json(listed.to_json()) == listed and listed.judges == ("Stub(depth=3)", "logistic")
     (command,) = commands([again])
     assert f"evaluation.models=[{{_target_:{TARGET},depth:3}}]" in command
 

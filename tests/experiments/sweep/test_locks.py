@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.cli.main import main
 from experiments.sweep import locks, sweep
 from experiments.sweep.locks import Lock, held, locked
 from experiments.sweep.processors import Processors
@@ -75,6 +76,22 @@ def test_processors_are_shared_out_and_a_run_alone_keeps_others_off(tmp_path: Pa
         Processors(1, alone=True)
     one.release()
     assert Processors(1, alone=False).cores == [3]
+    with pytest.raises(
+        RuntimeError, match=r"^compute.threads is 4, and runs have 3 processors here; a whole number from 1 to 3 is"
+    ):
+        Processors(4, alone=False)
+    assert Processors(3, alone=False).cores == [], "two of them are held"
+
+
+@pytest.mark.parametrize("flags", [(), ("--debug",)])
+def test_more_threads_than_processors_are_refused_before_a_run_that_might_never_end(
+    flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DPDSYN_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr("experiments.sweep.processors._usable", lambda: [0, 1])
+    assert main(["run", *flags, "dataset=simulated", "synthesizer=uniform", "compute.threads=3"]) == 2
+    told = "dpdsyn: compute.threads is 3, and runs have 2 processors here; a whole number from 1 to 2 is needed"
+    assert told in capsys.readouterr().err.splitlines() and not list((tmp_path / "results").rglob("records/*.json"))
 
 
 def test_a_file_system_that_grants_every_lock_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

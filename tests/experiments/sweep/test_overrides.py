@@ -80,6 +80,8 @@ def test_a_value_that_cannot_be_read_is_refused_with_what_to_type(name: str) -> 
         ("synthesizer=glob(zz*)", "no synthesizer is called like that; there are absyn"),
         ("seed=range(0,3,0)", "a range of 1 to 100,000 values is needed, with a step that is not 0"),
         ("seed=range(0,1000000000)", "a range of 1 to 100,000 values"),
+        ("seed=range(2,0)", r"^seed=range\(2,0\) names no value, so that nothing would run; range\(START,STOP,STEP\) goes from"),
+        ("+privacy.epsilon=range(1,1)", "names no value"),
         ("seed=range(3)", "seed has several values; add -m to run them all$"),
         ("dataset.target=a,b", "add -m to run them all; if it is one text, quote it twice: 'dataset.target=\"a,b\"'$"),
         ("seed", "'seed' is no setting; KEY=VALUE is needed"),
@@ -121,3 +123,48 @@ def test_a_deleted_key_that_every_run_needs_is_named(key: str, tmp_path: Path, m
 def test_flags_may_stand_anywhere() -> None:
     between = inspect_request(["dataset=adult", "-m", "synthesizer=real", "seed=0,1"])
     assert len(between.jobs()) == 2 and split(["a=1", "--cfg", "job", "b=2"]).overrides == ["a=1", "b=2"]
+
+
+WORDS = ["nan", "2019", "true", "null", "1e5", "inf", "1_000", "-1", "1.5"]  # no texts for Hydra
+NAMES = [*WORDS, "on", "01", "0x1F", "12:30", "my method", "a,b", "a=b", "\u00fcn\u00ef"]
+
+
+@pytest.fixture
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A command with options of one's own that are called like that."""
+    monkeypatch.setitem(os.environ, "DPDSYN_RESULTS", str(tmp_path / "results"))
+    (tmp_path / "synthesizer").mkdir()
+    for number, name in enumerate(NAMES):
+        text = f"name: own_{number}\n_target_: dpdsyn.candidates.Uniform\nabout: {{role: method, takes: minutes}}\n"
+        (tmp_path / "synthesizer" / f"{name}.yaml").write_text(text)
+    return ["--config-dir", str(tmp_path), "-m", "dataset=simulated"]
+
+
+def methods(arguments: list[str]) -> list[str]:
+    request = inspect_request(arguments)
+    return [run.method for _, _, run in composed(request.jobs(), request.config_dir)]
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_an_option_whose_name_is_no_text_for_hydra_is_refused_with_what_to_type(name: str, named: list[str]) -> None:
+    for typed in (name, f"real,{name}"):
+        with pytest.raises(UsageError) as refused:
+            inspect_request([*named, f"synthesizer={typed}"])
+        said = str(refused.value)
+        assert said.startswith(f"Hydra reads synthesizer={name} as ") and "\n" not in said
+        assert f"{remedy('synthesizer', name)}, or call the file {name}.yaml otherwise" in said
+    (typed,) = shlex.split(remedy("synthesizer", name))
+    assert methods([*named, typed]) == [f"own_{NAMES.index(name)}"]
+    with pytest.raises(UsageError, match=r"^no synthesizer is called 7; there are "):
+        inspect_request([*named, "synthesizer=7"])
+
+
+def test_quoted_names_may_be_listed_and_found_by_signs_and_by_what_is_told_of_them(named: list[str], tmp_path: Path) -> None:
+    all_of_them = [f"own_{number}" for number in range(len(NAMES))]
+    assert methods([*named, f"synthesizer={','.join(map(quoted, NAMES))}"]) == all_of_them
+    assert methods([*named, "synthesizer=glob([n?n,a?b])"]) == [f"own_{NAMES.index(name)}" for name in ("a,b", "a=b", "nan")]
+    (tmp_path / "experiment").mkdir()
+    head = "# @package _global_\nmethods: {role: method, takes: minutes}\n"
+    (tmp_path / "experiment" / "2019.yaml").write_text(head + "hydra: {sweeper: {params: {dataset: simulated}}}\n")
+    found = methods([*named[:3], 'experiment="2019"'])
+    assert sorted(name for name in found if name.startswith("own_")) == sorted(all_of_them)

@@ -15,7 +15,7 @@ from experiments.sweep.job import Ended, Errand
 from experiments.sweep.local import launcher
 from experiments.sweep.plan import Planned
 
-FILES = ("dataset=simulated", "synthesizer=uniform", "experiment=quickstart")
+FILES = ("dataset=simulated", "synthesizer=uniform", 'experiment="quickstart"')  # as a name is written that is no text
 
 
 def planned(seed: int, *more: str) -> Planned:
