@@ -20,7 +20,6 @@ _ROUNDING = (
 )
 
 _WITH_ROUNDING = 1 + Fraction(_ROUNDING)
-_ONE_AT_A_TIME = threading.Lock()  # a charge reads what is used and writes it
 
 
 @dataclass(frozen=True)
@@ -107,6 +106,7 @@ class Ledger:
         self.allowance = allowance
         self._parent = parent
         self._process = os.getpid()
+        self._one_at_a_time = threading.Lock()  # a charge reads what is used and writes it
         self._before: Ledger | None = None
         self._kept: tuple[Spend, ...] = ()
         self._plan: tuple[Spend, ...] | None = None
@@ -197,7 +197,7 @@ class Ledger:
                 f"{label}: this process was forked off the one that keeps the ledger, which would not learn of it, and all of "
                 "them would draw the same noise; ask mechanisms in that one process"
             )
-        with _ONE_AT_A_TIME:
+        with self._one_at_a_time:
             self._charge(spend, label)
 
     def _charge(self, spend: Spend, label: str) -> None:

@@ -12,8 +12,8 @@ import pandas as pd
 from dpdsyn.reading.cells import canonical, distinct, is_missing
 
 _DOUBLE = 53  # digits of a number in floating point, in bits
-_FLOATING = re.compile(r"[+-]?(\d+)[.,]0*")
-_SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,](\d+))?[eE]\+(\d+)")  # hexadecimal ids have no sign before the exponent
+_FLOATING = re.compile(r"[+-]?\d+[.,]0*")
+_SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,](\d+)[eE]\+?|[eE]\+)(\d+)")  # hexadecimal ids have neither a point nor a sign
 _REPLACED = "\ufffd"  # in the place of bytes that are no text
 
 
@@ -40,8 +40,8 @@ def lossy(cell: Any, digits: int = _DOUBLE) -> bool:
     """Whether an id may stand for several, judged by this cell alone.
 
     So it is with a number in floating point that is so large that neighbours of it are written alike; with such a number as text,
-    as pandas writes a whole number where another cell is missing; with a text such as 1.23E+11 that has fewer digits than its
-    number, as spreadsheets write it; and with a text in which other letters stand for bytes that are none.
+    as pandas, Java and others write it; with a text such as 1.23E+11 that has fewer digits than its number, as spreadsheets
+    write it; and with a text in which other letters stand for bytes that are none.
     digits: of the column's numbers in floating point (`digits_of`).
     """
     if isinstance(cell, float | np.floating):
@@ -53,10 +53,10 @@ def lossy(cell: Any, digits: int = _DOUBLE) -> bool:
     if _REPLACED in cell:
         return True
     text = cell.strip()
-    if found := _SCIENTIFIC.fullmatch(text):
-        return len(found[1] or "") < float(found[2])
-    found = _FLOATING.fullmatch(text)
-    return found is not None and float(found[1]) >= 2.0**_DOUBLE
+    found = _SCIENTIFIC.fullmatch(text)
+    if found is not None and len(found[1] or "") < float(found[2]):
+        return True
+    return bool(found or _FLOATING.fullmatch(text)) and beyond_digits(float(text.replace(",", ".")), _DOUBLE)
 
 
 def beyond_digits(number: float | np.floating, digits: int) -> bool:

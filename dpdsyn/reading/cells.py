@@ -221,7 +221,8 @@ def _without_dictionary(cells: pd.Series, kind: Any) -> pd.Series:
 
     if not pa.types.is_dictionary(kind):
         return cells
-    decoded = pa.chunked_array([part.dictionary_decode() for part in pa.chunked_array(pa.array(cells.array)).chunks])
+    parts = pa.chunked_array(pa.array(cells.array), kind).chunks
+    decoded = pa.chunked_array([part.dictionary_decode() for part in parts], kind.value_type)
     return pd.Series(pd.arrays.ArrowExtensionArray(decoded), index=cells.index, name=cells.name)
 
 

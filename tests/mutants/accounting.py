@@ -42,7 +42,7 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "two threads charge what one of them has used",
         _PRIVACY,
-        "        with _ONE_AT_A_TIME:\n            self._charge(spend, label)",
+        "        with self._one_at_a_time:\n            self._charge(spend, label)",
         "        self._charge(spend, label)",
         *_of("threads_that_charge_at_once_are_given_no_more_than_the_plan_holds"),
     ),

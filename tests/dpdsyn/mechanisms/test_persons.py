@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dpdsyn.mechanisms.contribution_bounding import bounded
 from dpdsyn.mechanisms.persons import lossy, whose
@@ -37,6 +40,8 @@ TWO_IN_ONE = {
     "float32 as objects": pd.Series(list(np.array([2**24, 2**24 + 1], dtype="float32")), dtype=object),
     "texts that pandas wrote": pd.Series([str(float(2**55 + 1)), str(float(2**55 + 2))]),
     "texts of a spreadsheet": pd.Series(["1.23457E+11", "1.23457E+11"]),
+    "texts of 17 digits": pd.Series([str(float(66488397849837541)), str(float(66488397849837542))]),
+    "texts of Java": pd.Series(["1.2345678901234568E16", "1.2345678901234568E16"]),
     "its texts with a comma": pd.Series(["1,23457E+11", "1,23457E+11"]),
     "numbers of a workbook": pd.Series([repr(float(2**53)), repr(float(2**53 + 1))]),
     "bytes that are no text": pd.Series([b"M\xfcller", b"M\xf6ller"]),
@@ -71,6 +76,16 @@ def test_an_id_that_two_people_share_names_nobody_and_the_owner_is_told(cells: p
 def test_other_ids_are_told_apart(ids: list) -> None:
     places, names = whose(pd.Series(ids, dtype=object))
     assert sorted(places) == list(range(len(ids))) and len(names) == len(ids)
+
+
+def as_java_has_it(number: float) -> str:
+    digits, exponent = f"{number!r}e+0".split("e+")[:2]
+    return f"{digits if '.' in digits else digits + '.0'}E{exponent}" if exponent != "0" else digits
+
+
+@given(st.integers(2**53 + 1, 10**40), st.sampled_from([str, as_java_has_it]))
+def test_whatever_writes_a_number_that_lost_digits_it_is_seen(number: int, write: Callable[[float], str]) -> None:
+    assert lossy(write(float(number))) and lossy(write(float(-number)).replace(".", ","))
 
 
 def test_numbers_of_many_digits_are_no_error() -> None:

@@ -199,6 +199,10 @@ def test_what_a_dictionary_of_arrow_s_holds_beside_changes_no_cell() -> None:
     for first in ([], ["a"], [None]):
         column = arrow(pa.array([*first, *cells]).dictionary_encode(null_encoding="encode"))
         assert list(missing.read(column)[len(first) :]) == list(missing.read(pd.Series(cells, dtype=object)))
+    nobody = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([], pa.dictionary(pa.int8(), pa.string()))))
+    assert list(missing.read(nobody)) == []
+    halves = pa.chunked_array([pa.array(half).dictionary_encode() for half in (["a", None], ["b", "a"])])
+    assert list(missing.read(pd.Series(pd.arrays.ArrowExtensionArray(halves)))) == [0, -1, 1, 0]
     noon = 12 * 3600 * 10**9
     times = pa.array([noon, 0, noon + 1], pa.int64()).cast(pa.time64("ns"))  # which Python has no time for
     positions, values = distinct(arrow(times.dictionary_encode()))
