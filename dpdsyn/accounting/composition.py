@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -36,6 +36,7 @@ _MOST_POINTS = 50_000  # on which one step's losses may lie
 _ERROR = 1e-15  # of the chances that dp_accounting's Fourier transform of one loss gives, together; measured, a third of it
 _NOTICEABLE = 1e-4  # rounding errors of sums, as a share of delta, from which on they are avoided; smaller ones are paid for
 _ORDERS = 20  # of Chernoff's bounds, on either side
+_MOST_LOSS = 700.0  # of zCDP's dominating pair, whose exponentials are in floating point
 _FINEST = 2.0**-27  # below this dp_accounting's differences of deltas are rounding errors
 
 
@@ -103,13 +104,19 @@ def compose(plan: Sequence[Spend], delta: float, step: float | None = None) -> f
 @lru_cache(maxsize=1024)
 def _compose(plan: tuple[Spend, ...], delta: float, step: float | None) -> float:
     parts = Parts.of(plan)
-    delta -= parts.delta
+    return _of_parts(parts, delta - parts.delta, step)
+
+
+def _of_parts(parts: Parts, delta: float, step: float | None) -> float:
+    """delta: what the thresholds leave of it."""
     if delta <= 0:
         return math.inf
     if not parts.steps and not parts.capped and not parts.stated:
         return gaussian_epsilon(parts.gaussian, delta)
     if not parts.steps and not parts.gaussian and not parts.stated:
         return zcdp.epsilon_of(parts.capped, delta)
+    if parts.capped and zcdp.farthest(parts.capped) > _MOST_LOSS:  # basic composition: epsilons add up, and so do deltas
+        return zcdp.epsilon_of(parts.capped, delta / 2) + _of_parts(replace(parts, capped=0.0), delta / 2, step)
     return _by_losses(parts, delta, step or parts.step)
 
 
@@ -171,7 +178,10 @@ def _epsilon(losses: Sequence[tuple[Any, int]], delta: float, step: float) -> fl
             total = summed if total is None else total.compose(summed, cut)
         chances = np.asarray(total._probs)  # those below 0 come of rounding errors, and so does a sum below 1
         if max(-chances[chances < 0].sum(), 1 - total._infinity_mass - chances.sum()) < _NOTICEABLE * delta:
-            return float(total.get_epsilon_for_delta(delta * (1 - 4 * _NOTICEABLE)))
+            with np.errstate(over="ignore"):  # of exponentials of losses above 700
+                epsilon = float(total.get_epsilon_for_delta(delta * (1 - 4 * _NOTICEABLE)))
+            if epsilon < math.inf:
+                return epsilon
     parts = [small_delta.OnGrid(part._lower_loss, part._probs, part._infinity_mass, count) for part, count in losses]
     return small_delta.epsilon_of(parts, step, delta)
 

@@ -73,13 +73,18 @@ def curve(rho: float, epsilons: np.ndarray) -> np.ndarray:
     return np.minimum(np.exp(log_delta), _total_variation(rho))
 
 
+def farthest(rho: float) -> float:
+    """The largest finite loss of the pair; `dominating` makes none where its exponential is beyond floating point."""
+    return rho + 2 * math.sqrt(rho * -math.log(_FARTHEST))
+
+
 @lru_cache(maxsize=16)
 def dominating(rho: float, step: float) -> Any:
     """The pair as a `PrivacyLossDistribution` of dp_accounting, its losses being multiples of `step`."""
     from dp_accounting.pld.pld_pmf import create_pmf_pessimistic_connect_dots
     from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution
 
-    count = math.ceil((rho + 2 * math.sqrt(rho * -math.log(_FARTHEST))) / step)
+    count = math.ceil(farthest(rho) / step)
     positive = np.arange(count + 1) * step
     deltas = np.minimum(curve(rho, positive) * _UP, 1.0)
     negative = -positive[:0:-1]

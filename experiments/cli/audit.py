@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dpdsyn.base.checks import InputError
 from dpdsyn.base.files import FileError, write_whole
 from experiments.audit import family
 from experiments.audit.findings import Shown, one_run_finding, shown, suspicious
@@ -22,6 +23,7 @@ from experiments.paths import results_dir, see_own_modules
 from experiments.records.audits import Audited, audits_folder
 from experiments.records.store import write_private
 from experiments.report.tables.audits import render, verdict_of
+from experiments.sweep import processors
 from experiments.sweep.plan import composed
 from experiments.sweep.processes import prepare_processes
 from experiments.sweep.request import inspect_request, show
@@ -48,6 +50,8 @@ def audit(arguments: Sequence[str]) -> int:
         show(request)
         return 0
     configs = [_plain(config) for _, config, _ in composed(request.jobs(), request.config_dir)]
+    if lack := processors.lacking(max(config["compute"]["threads"] for config in configs)):
+        raise InputError(lack)
     audits = [Audit.of(config) for config in configs]
     for one in {one.run.dataset_key: one for one in audits}.values():
         one.cut()

@@ -136,7 +136,7 @@ def _launch(runs: Sequence[Planned], request: Request, plan: Plan, errand: Erran
         overrides = [*_of_hydra(request, plan), *fixed]
         try:
             config = hydra.compose_config("config", overrides, run_mode=RunMode.MULTIRUN, with_log_configuration=False)
-        except HydraException as error:
+        except (HydraException, ValueError) as error:  # the latter for a name that reads as a number
             hint = "Slurm and Ray need an extra: pip install 'dpdsyn[slurm]' or 'dpdsyn[ray]'"
             reason = " ".join(str(error).partition("Config search path")[0].split())
             raise UsageError(f"{reason} ({hint})") from error

@@ -58,6 +58,13 @@ FAULTS: tuple[Fault, ...] = (
         "sampled steps are composed at half their rate", _COMPOSITION, "sampling_prob=rate)", "sampling_prob=rate / 2)", *_COSTS
     ),
     fault(
+        "each part of a huge budget takes all of delta",
+        _COMPOSITION,
+        "_of_parts(replace(parts, capped=0.0), delta / 2, step)",
+        "_of_parts(replace(parts, capped=0.0), delta, step)",
+        "dpdsyn/accounting/test_composition.py::test_huge_budgets_are_composed_too",
+    ),
+    fault(
         "epsilon is told at twice the delta",
         _PRIVACY,
         "return compose((*self.reserved, *plan), float(self.delta))",

@@ -197,7 +197,7 @@ FAULTS: tuple[Fault, ...] = (
         "or self._plan is not None:",
         *_ledger("it_is_reserved_once_and_before_the_plan"),
     ),
-    fault("thresholds are not taken off delta", _COMPOSITION, "    delta -= parts.delta\n", "", *_DELTA),
+    fault("thresholds are not taken off delta", _COMPOSITION, "delta - parts.delta, step)", "delta, step)", *_DELTA),
     fault(
         "a repeated threshold counts once",
         _COMPOSITION,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -147,6 +148,24 @@ def test_more_noise_costs_less_and_more_of_anything_else_costs_more(
     }[changed]
     cheaper, dear = compose(plan, delta), compose(dearer, delta / 1.1 if changed == "delta" else delta)
     assert cheaper <= dear * 1.001
+
+
+def _beside(rho: float, noise: float) -> list[Spend]:
+    return [ZCDP(rho), Gaussian(noise)]
+
+
+@pytest.mark.parametrize("beside", [Gaussian(0.2), SampledGaussian(0.1, 0.3, 60)])
+def test_huge_budgets_are_composed_too(beside: Spend) -> None:
+    """Beyond losses of 700 their exponentials are no numbers of floating point."""
+    rhos = [200.0, 401.0, 402.0, 403.0, 500.0, 1e3, 1e5]
+    together = [compose([ZCDP(rho), beside], 1e-6) for rho in rhos]
+    assert together == sorted(together)
+    for rho, epsilon in zip(rhos, together, strict=True):
+        apart = [compose([spend], 1e-6 / 2) for spend in (ZCDP(rho), beside)]
+        assert max(compose([spend], 1e-6) for spend in (ZCDP(rho), beside)) < epsilon <= sum(apart) * (1 + 1e-9)
+        assert rho < 401.5 or epsilon == pytest.approx(sum(apart), rel=1e-6), "half of delta for each"
+    noises = [calibrate(partial(_beside, 0.4 * epsilon), Budget(epsilon, 1e-6)) for epsilon in (700.0, 1e3, 1e5)]
+    assert noises == sorted(noises, reverse=True)
 
 
 @given(st.permutations([ZCDP(0.01), Gaussian(9.0), GaussianCap(12.0), SampledGaussian(0.1, 4.0, 50), Exponential(0.1, 3)]))

@@ -83,13 +83,13 @@ def test_processors_are_shared_out_and_a_run_alone_keeps_others_off(tmp_path: Pa
     assert Processors(3, alone=False).cores == [], "two of them are held"
 
 
-@pytest.mark.parametrize("flags", [(), ("--debug",)])
+@pytest.mark.parametrize("command", ["run", "run --debug", "audit -m"])
 def test_more_threads_than_processors_are_refused_before_a_run_that_might_never_end(
-    flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DPDSYN_RESULTS", str(tmp_path / "results"))
     monkeypatch.setattr("experiments.sweep.processors._usable", lambda: [0, 1])
-    assert main(["run", *flags, "dataset=simulated", "synthesizer=uniform", "compute.threads=3"]) == 2
+    assert main([*command.split(), "dataset=simulated", "synthesizer=uniform", "compute.threads=3"]) == 2
     told = "dpdsyn: compute.threads is 3, and runs have 2 processors here; a whole number from 1 to 2 is needed"
     assert told in capsys.readouterr().err.splitlines() and not list((tmp_path / "results").rglob("records/*.json"))
 
