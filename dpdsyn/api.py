@@ -149,15 +149,16 @@ class DPDSyn(Parameters):
             with np.errstate(all="ignore"):  # what numpy would warn of, one row may have caused
                 fitted = self._learn(method, table, public, budget, ledger, streams, evaluate, hold_out, workers)
         except (BudgetExceeded, InputError) as error:
-            why = (
-                str(error)
-                if isinstance(error, InputError)
-                else f"epsilon is {self.epsilon!r} and delta {budget.delta!r}: {error}"
-            )
+            own = isinstance(error, InputError)
+            why = str(error) if own else f"epsilon is {self.epsilon!r} and delta {budget.delta!r}: {error}"
             spent = f". {_ALL_THE_SAME.format(self.epsilon, budget.delta)}" if ledger.entries else ""
-            raise (type(error) if isinstance(error, InputError) else InputError)(f"{why}{spent}") from error
+            raise (type(error) if own else InputError)(f"{why}{spent}") from error
+        except BaseException as error:  # whatever else ends a fit
+            if ledger.entries:
+                error.add_note(_ALL_THE_SAME.format(self.epsilon, budget.delta))
+            raise
         closed, seeded = fitted["schema_"], self.random_state is not None
-        taken = assumed(public.kinds_inferred, isinstance(table, Path))
+        taken = assumed(public.kinds_inferred, isinstance(table, Path), preflight, seeded)
         guarantee = replace(Guarantee.of(ledger, budget, public.unit), assumptions=taken, learnt=told(public, closed))
         fitted |= {"guarantee_": guarantee, "noise_seeded_": seeded, "_fitted_with": self._parameters()}
         fitted["row_count_"] = RowCount.of(fitted["method_"], (public.max_rows_per_person or 1) / (1 - (hold_out or 0.0)))

@@ -127,6 +127,10 @@ def named(target: str) -> Any:
     module_name, _, class_name = target.replace(":", ".").rpartition(".")
     if not module_name:
         raise InputError(f"cannot load {target!r}: it names no class; give MODULE:CLASS of an importable module")
+    if module_name.startswith("."):
+        raise InputError(
+            f"cannot load {target!r}: {module_name!r} is no name of a module; give MODULE:CLASS, as baselines.mst:MST"
+        )
     try:
         module = import_module(module_name)
     except Exception as error:  # whatever the module does when it is imported, which may be a person's own

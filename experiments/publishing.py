@@ -56,10 +56,14 @@ def chosen(
     for key, value in given.items():
         if value is not None:
             _set(name, parameters, key, value)
+    changed: set[str] = set()
     for change in changes:
         key, equals, text = change.partition("=")
         if not equals:
             raise InputError(f"--set {change}: KEY=VALUE is needed")
+        if key in changed:
+            raise InputError(f"--set {key} is given more than once; of several values the last alone would count: give one")
+        changed.add(key)
         _set(name, parameters, key, _value(change, text))
     return Chosen(name, str(file["_target_"]), parameters)
 

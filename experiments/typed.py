@@ -115,7 +115,7 @@ def _inside(hint: Any, checked: bool) -> Iterator[tuple[type, str]]:
 def _refuse_unknown(given: list[str], known: list[str], others: Iterable[str], where: str, path: str) -> None:
     for name in given:
         if name not in known:
-            hint = suggestion(name, [*known, *others])
+            hint = suggestion(name, [*known, *(other for other in others if other != name)])
             raise InputError(f"{where}: there is no key {_under(path, name)}{hint}; {_accepted(known)}")
 
 

@@ -178,12 +178,16 @@ def mean_gradient(critic: Perceptron, rows: torch.Tensor, loss: Loss) -> list[to
 
 
 def centred_clipped_sum(critic: Perceptron, rows: Batch, loss: Loss, clip: float, centre: Sequence[torch.Tensor]) -> torch.Tensor:
-    """As `clipped_sum`, of what is left of each row's gradient when `centre` (as of `mean_gradient`) is taken off it."""
+    """As `clipped_sum`, of what is left of each row's gradient when `centre` (as of `mean_gradient`) is taken off it.
+
+    What is left is a difference: where it is small beside both, it counts as large as rounding may have made it small.
+    """
     parts, norms = row_gradients(critic, rows, loss)
     along = torch.stack([((part.given @ c.T) * part.errors).sum(dim=1) for part, c in zip(parts, centre, strict=True)]).sum(dim=0)
     centre_flat = torch.cat([c.flatten() for c in centre])
-    squares = norms.square() - 2 * along + centre_flat.square().sum()
-    scales = _scales(squares.clamp(min=0).sqrt(), clip)
+    both = norms.square() + centre_flat.square().sum()
+    rounding = 2 * torch.finfo(both.dtype).eps * centre_flat.numel() * both  # of sums over all parameters, at most
+    scales = _scales(((both - 2 * along).clamp(min=0) + rounding).sqrt(), clip)
     return weighted_sum(parts, scales) - scales.sum() * centre_flat
 
 

@@ -14,24 +14,30 @@ _WORDS = {
 }
 # assumptions
 KINDS_INFERRED = (
-    "kinds of columns and how dates are written were inferred from the rows and confirmed by the owner; the guarantee takes them "
-    "as public"
+    "kinds of columns, which of them hold 0 and 1 alone and whether cells of these are missing, and how dates are written were "
+    "inferred from the rows and confirmed by the owner; the guarantee takes them as public"
 )
 TYPES_DECLARED = (
     "the types that the Parquet file declares for its columns are taken as public; where a library computed them from the rows, "
     "as pandas does of decimals and beside missing cells, they tell of rows"
 )
-
-
 TYPES_OF_FRAME = (
     "the types of the frame's columns are taken as public; where they were found in cells, as pandas finds those of a CSV file, "
     "they tell of rows"
 )
+HELD_AGAINST = (
+    "all rows were held against the schema before anything was learnt, and one that does not fit would have been refused; that "
+    "there is a release tells that all of them can be read and fit it"
+)
+SEEDED = "nobody knows the seed of the noise, or can guess it, for with it the noise comes off; for research, not for publishing"
 
 
-def assumed(kinds_inferred: bool, of_file: bool) -> tuple[str, ...]:
-    """What a guarantee takes as public that may have been found in rows. of_file: whether a Parquet file was read, or a frame."""
-    return (*([KINDS_INFERRED] if kinds_inferred else []), TYPES_DECLARED if of_file else TYPES_OF_FRAME)
+def assumed(kinds_inferred: bool, of_file: bool, preflight: bool, seeded: bool) -> tuple[str, ...]:
+    """What a guarantee takes as public that may have been found in rows, or as secret. of_file: whether a Parquet file was read,
+    or a frame. preflight: whether rows that contradict the schema are refused.
+    """
+    on_its_owners_word = ((kinds_inferred, KINDS_INFERRED), (True, TYPES_DECLARED if of_file else TYPES_OF_FRAME))
+    return tuple(text for holds, text in (*on_its_owners_word, (preflight, HELD_AGAINST), (seeded, SEEDED)) if holds)
 
 
 _FORMER_KINDS = {"claimed": "unverified"}  # as earlier versions saved it

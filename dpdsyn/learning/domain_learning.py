@@ -35,8 +35,8 @@ from dpdsyn.reading.schema_values import SchemaError
 from dpdsyn.schema import Schema
 
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
-_SOME, _STANDS_OUT, _SURE = 1.5, 3.0, 4.5  # standard deviations of the noise of a count
-_NEAR = 3  # powers of two, or years
+_SOME, _LIKELY, _STANDS_OUT, _SURE = 1.0, 2.5, 3.0, 4.5  # standard deviations of the noise of a count
+_NEXT, _NEAR = 3, 8  # powers of two, or years
 _USUAL = 5.0  # histograms of numbers and dates that have the share to themselves
 _LARGEST = 2.0**63  # of categories that are published as numbers; beyond it they stay texts, as ids are
 _FEW = 0.01  # of all numbers, that may have more decimals than are kept
@@ -235,26 +235,34 @@ class _Learner:
 def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
     """The first and the last of neighbouring counts that stand out of the noise, given in its standard deviations.
 
-    Some have to do so by `_SURE`, alone or two or four together; from these on, others that are near. So no single count of many
-    that is noise makes the bounds of a column wide.
+    Some have to do so by `_SURE`, alone or, where none does, two or four together; from these on, others that are near. So no
+    single count of many that is noise makes the bounds of a column wide.
     """
-    sure = set()
-    for width in (1, 2, 4):
-        sums = np.convolve(deviations, np.ones(width), mode="valid") / math.sqrt(width)
-        sure |= {int(at) + step for at in np.flatnonzero(sums > _SURE) for step in range(width)}
-    if not sure:
+    (sure,) = np.nonzero(deviations > _SURE)
+    if not len(sure):
+        for width in (2, 4):
+            sums = np.convolve(deviations, np.ones(width), mode="valid") / math.sqrt(width)
+            sure = np.union1d(sure, np.add.outer(np.flatnonzero(sums > _SURE), np.arange(width)))
+        sure = sure[deviations[sure] > _SOME].astype(int)
+    if not len(sure):
         return None
-    first, last = min(sure), max(sure)
-    while first < last and deviations[first] < _SOME:  # an empty one, counted together with others
-        first += 1
-    while first < last and deviations[last] < _SOME:
-        last -= 1
-    (others,) = np.nonzero(deviations > _STANDS_OUT)
-    for near in others[others > last]:
-        last = int(near) if near - last <= _NEAR else last
-    for near in others[others < first][::-1]:
-        first = int(near) if first - near <= _NEAR else first
-    return first, last
+    first, last = int(sure[0]), int(sure[-1])
+    return first - _reach(deviations[:first][::-1]), last + _reach(deviations[last + 1 :])
+
+
+def _reach(deviations: np.ndarray) -> int:
+    """How many counts beside a sure one go with it, given from the nearest on: steps that are more than noise together make.
+
+    Each step takes as many of the next few counts as it can, or else the first that it can of some more.
+    """
+    reach = 0
+    while True:
+        near = deviations[reach : reach + _NEAR]
+        together = np.cumsum(near) / np.sqrt(np.arange(1, len(near) + 1))
+        (steps,) = np.nonzero((near > _SOME) & (together > _LIKELY))
+        if not len(steps):
+            return reach
+        reach += 1 + int(steps[0] if steps[0] >= _NEXT else steps[steps < _NEXT][-1])
 
 
 def _first_grids(column: Column) -> list[Grid]:
@@ -281,14 +289,15 @@ def _categories(
     values = sorted(texts) if are_texts else _typed(texts)
     counts = [told[canonical(value)] for value in values]
     silent = max(told.get(None, 0.0), 0.0)
-    left = rows - sum(counts) - silent
-    many = left > _STANDS_OUT * math.hypot(rows_sd, sigma * math.sqrt(len(told)))
+    left, left_sd = rows - sum(counts) - silent, math.hypot(rows_sd, sigma * math.sqrt(len(told)))
+    many = left > _STANDS_OUT * left_sd
     column = replace(column, missing=_rule(column, silent, sigma), emit_other=column.other and many)
     if column.missing == "own_code":
         counts.append(silent)
+    sds = [sigma] * len(counts)
     if column.other:
-        counts.append(max(left, 0.0))
-    return replace(column, categories=tuple(values), counts=tuple(counts), count_sds=(sigma,) * len(counts))
+        counts, sds = [*counts, max(left, 0.0)], [*sds, left_sd]
+    return replace(column, categories=tuple(values), counts=tuple(counts), count_sds=tuple(sds))
 
 
 def _typed(texts: list[str]) -> list[Any]:

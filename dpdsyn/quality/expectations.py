@@ -27,6 +27,8 @@ State = Literal["clear", "blurred", "lost"]
 Outlook = Literal["good", "fair", "poor", "none"]
 MOST = 100.0  # epsilon whose noise is worked out
 _STANDS_OUT = 3.0  # standard deviations of the noise of a count
+_TAIL = 4.5  # standard deviations of the noise, from which on learning takes numbers of one size alone for more than noise
+_WIDER = {"integer": 2**0.5, "real": 1.0, "date": 1.0}  # noise of what tells sizes, beside that of what whole numbers are cut by
 _SURE = 2.0  # of the noise about the threshold of a category, within which it may be told of or not
 _FEW_PIECES = 4  # of a number that is cut so coarsely that it tells little
 _FEW_WORDS = 5  # categories that a column can at most have
@@ -47,8 +49,9 @@ class ColumnOutlook:
     """What to expect of one column.
 
     what: it holds, in words. noise: standard deviation of the noise of one of its counts, in rows. least: rows that one of its
-    values needs to be told from noise; of a value that nobody listed, to be told of at all. values: how many it has, for rows
-    evenly spread; None if these are still to be learnt and have no order. each: rows a value then.
+    values needs to be told from noise; to be told of at all where nobody listed it, or where it is a number of another size than
+    most of a column without bounds. values: how many it has, for rows evenly spread; None if these are still to be learnt and
+    have no order. each: rows a value then.
     """
 
     name: str
@@ -75,7 +78,8 @@ class Finding:
 @dataclass(frozen=True)
 class Expectation:
     """What to expect of a schema with a budget. rows: about how many there are. unlisted: rows that a category nobody listed
-    needs, below which it may not be told of, and below which it hardly ever is; None if all are listed.
+    needs, below which it may not be told of, and below which it hardly ever is; None if all are listed. tail: the same of numbers
+    of one size in a column without bounds; None if there is no such column.
     """
 
     epsilon: float
@@ -83,6 +87,7 @@ class Expectation:
     rows: int
     columns: tuple[ColumnOutlook, ...]
     unlisted: tuple[float, float] | None
+    tail: tuple[float, float] | None
     target: str | None
     outlook: Outlook
     findings: tuple[Finding, ...]
@@ -112,12 +117,18 @@ class Expectation:
     @property
     def _rare(self) -> str:
         """What no count of columns says: that a column stands clear says nothing of its rare values."""
+        cut = ""
+        if self.tail is not None:
+            cut = (
+                f" Where numbers are to be cut, those of one size that fewer than about {self.tail[0]:,.0f} rows have "
+                f"({_percent(self.tail[0], self.rows)}) may be lost: a column of nearly nothing but 0 may come out as 0 alone."
+            )
         open_ = [column for column in self.columns if column.what == TO_BE_LEARNT and column.state != "lost"]
         if not open_:
-            return ""
+            return cut
         least = max(column.least for column in open_)
         whose = f", a class of {self.target} like any other" if self.target in {column.name for column in open_} else ""
-        return f" Where categories are to be learnt, one with fewer than about {least:,.0f} rows is lost{whose}."
+        return f" Where categories are to be learnt, one with fewer than about {least:,.0f} rows is lost{whose}.{cut}"
 
 
 def expected(
@@ -146,9 +157,11 @@ def expected(
     known = replace(schema, rows_public=about) if schema.rows_public else schema
     went = rehearsed(known, min(epsilon, MOST), delta, about, evaluate, method or GuidedSynthesizer)
     columns = tuple(_outlook(column, schema.target, went, about) for column in schema.columns)
-    unlisted = _unlisted(went)
-    findings = tuple(_findings(schema, columns, unlisted, about, epsilon, went))
-    return Expectation(epsilon, delta, about, columns, unlisted, schema.target, _judged(columns, schema.target, went), findings)
+    unlisted, tails = _unlisted(went), {c.name: tail for c in schema.columns if (tail := _tail(c, went)) is not None}
+    findings = tuple(_findings(schema, columns, unlisted, tails, about, epsilon, went))
+    tail = max(tails.values(), default=None)
+    outlook = _judged(columns, schema.target, went)
+    return Expectation(epsilon, delta, about, columns, unlisted, tail, schema.target, outlook, findings)
 
 
 def _unlisted(went: Rehearsal) -> tuple[float, float] | None:
@@ -157,6 +170,16 @@ def _unlisted(went: Rehearsal) -> tuple[float, float] | None:
     name = max(went.threshold, key=lambda one: went.threshold[one])
     at, spread = went.threshold[name], _SURE * went.learning[name]
     return at + spread, max(at - spread, 1.0)
+
+
+def _tail(column: Column, went: Rehearsal) -> tuple[float, float] | None:
+    """Of a column of numbers or dates without bounds: from how many rows on those of one size (between two powers of two) or of
+    one year are told of wherever they lie, and below how many they hardly ever are.
+    """
+    if not column.is_open or not column.ordered or column.bounds or column.name not in went.learning:
+        return None
+    noise = went.learning[column.name] * _WIDER[column.kind]
+    return (_TAIL + _SURE) * noise, (_TAIL - _SURE) * noise
 
 
 def _outlook(column: Column, target: str | None, went: Rehearsal, rows: int) -> ColumnOutlook:
@@ -171,6 +194,8 @@ def _outlook(column: Column, target: str | None, went: Rehearsal, rows: int) -> 
         known = went.closed is not None and column.name in went.closed.names
         values = went.closed[column.name].values if known and went.closed is not None else 0
         state = "lost" if not values or rows < least else "blurred" if values < _FEW_PIECES else "clear"
+        tail = _tail(column, went)
+        least = least if tail is None else max(least, tail[0])
         return ColumnOutlook(column.name, f"{column.kind}, to be cut", noise, least, values, rows / max(values, 1), state)
     values = column.values
     each = rows / values
@@ -194,6 +219,7 @@ def _findings(
     schema: Schema,
     columns: Sequence[ColumnOutlook],
     unlisted: tuple[float, float] | None,
+    tails: dict[str, tuple[float, float]],
     rows: int,
     epsilon: float,
     went: Rehearsal,
@@ -211,9 +237,23 @@ def _findings(
     if unlisted is not None:
         names = tuple(name for name in schema.names if name in went.threshold)
         found.append(_of_unlisted(names, unlisted, rows, epsilon, max(by_name[name].noise for name in names)))
+    if rare := tuple(name for name in tails if by_name[name].state != "lost"):
+        found.append(_of_tails(rare, max(tails[name] for name in rare), rows, epsilon))
     if schema.target is not None and not schema[schema.target].ordered:
         found.append(_of_classes(schema, by_name[schema.target], rows, epsilon))
     return found
+
+
+def _of_tails(names: tuple[str, ...], tail: tuple[float, float], rows: int, epsilon: float) -> Finding:
+    surely, hardly = tail
+    return Finding(
+        names,
+        f"{shortened(names)}: rare numbers of one size, between two powers of two, or dates of one year, need about "
+        f"{_rows(surely)} rows, {_percent(surely, rows)} of all, to be told of at epsilon {epsilon:g}, and with fewer than "
+        f"{_rows(hardly)} they hardly ever are. So a column of nearly nothing but one value may come out as that value alone.",
+        "Where there are but a few values, list them ({kind: categorical, categories: [0, 1]}); else state `bounds`, and a few "
+        "`bins`, if they are known without the rows.",
+    )
 
 
 _MORE = "Spend a larger epsilon, bring more rows, or leave columns out: the noise grows with the number of columns."
@@ -277,6 +317,11 @@ def _of_classes(schema: Schema, target: ColumnOutlook, rows: int, epsilon: float
             else "Merge rare classes, or predict whether it is one of them at all."
         ),
     )
+
+
+def _percent(number: float, rows: int) -> str:
+    """A share of all rows, of which there may be fewer."""
+    return f"{min(number / rows, 1):.1%}"
 
 
 def _rows(number: float) -> str:

@@ -31,6 +31,14 @@ ZONED = "moments of a time zone; the day and the time are those written down, an
 SHORT_YEARS = "years of two digits: 69 to 99 are read as 1969 to 1999, 00 to 68 as 2000 to 2068"
 
 
+_MONTH, _YEAR = r"(?:jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[^\W\d_]*\.?", r"(?:18|19|20|21)\d\d"
+_OF_A_MONTH = re.compile(rf"{_MONTH}[-/ ,']*(?:\d\d)?\d\d|\d\d?[-/.]{_YEAR}|{_YEAR}[-/.](?:0\d|1[012])", re.IGNORECASE)
+MONTHS = (
+    "most cells look like months of a year, which are not read as dates, so it is taken for categories; write a day for each, as "
+    "1962-08-01, and draft again"
+)
+
+
 @dataclass(frozen=True)
 class Dates:
     """form: as of strptime, None for ISO 8601. moments: of the texts. also: another form that fits all of them as well.
@@ -152,6 +160,11 @@ def several_forms(texts: pd.Series) -> list[str] | None:
         chosen.append(form or "ISO 8601")
         covered |= more
     return chosen if len(chosen) > 1 and (~covered).sum() <= (1 - NEARLY) * len(texts) else None
+
+
+def are_months(texts: pd.Series) -> bool:
+    """Whether nearly all of the different texts name a month of a year, such as Aug-62 or 08/1962."""
+    return len(texts) > 1 and sum(_OF_A_MONTH.fullmatch(text.strip()) is not None for text in texts) >= NEARLY * len(texts)
 
 
 def _are(texts: pd.Series, form: str | None) -> np.ndarray:

@@ -22,13 +22,15 @@ from dpdsyn.reading.cells import canonical
 from dpdsyn.reading.column import MOST_DECIMALS, SchemaError
 from dpdsyn.reading.reach import LARGEST
 from dpdsyn.reading.schema_values import shortened
-from dpdsyn.tables.date_forms import Dates, dates_of, finest
-from dpdsyn.tables.identifiers import CODE_REMARK, FEW, ID_REMARK, INDEX_REMARK, Naming, is_unnamed_index, naming
+from dpdsyn.tables.date_forms import MONTHS, Dates, are_months, dates_of, finest
+from dpdsyn.tables.identifiers import CODE_REMARK, FEW, ID_REMARK, INDEX_REMARK, PLACES_REMARK, is_unnamed_index, naming
 from dpdsyn.tables.quantities import IGNORE, as_numbers, beyond_quantities, quantities_as_texts
 from dpdsyn.tables.repeats import repeats
 from dpdsyn.tables.sentinels import Sentinels
 
+_FLAG_CELLS = 10  # of 0 and of 1, from which on a column of nothing else is one of both
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
+_SPELLINGS = 8  # of 0 and 1, as 0, 1, 0.0 and 1.00
 _LONG = 100  # characters; longer texts look like remarks that somebody typed
 _FIRST = 16  # pieces of a Parquet file, of some 65,000 rows, in which repeats are looked for
 _DIGITS = 15  # of a number in floating point, before and behind its point
@@ -38,6 +40,7 @@ _TOO_LARGE = (
 )
 _FEW_DECIMALS = 4  # that leave room for numbers up to some 10^11
 _THREE_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+_ONLY_0_AND_1 = "in the first rows 0 and 1 alone; if it can hold nothing else, say {kind: categorical, categories: [0, 1]}"
 _GAPS = "some cells are missing: add `missing: own_code`, a value of its own, or `missing: drop`, which leaves their rows out"
 _SO = "so it is taken for categories"
 
@@ -68,12 +71,27 @@ def guessed(cells: pd.Series, is_target: bool = False) -> Kind:
 
     A target of numbers is categorical if there are few different ones.
     """
-    kind = _guessed(cells, is_target)
+    kind = _flag(cells, is_target) or _guessed(cells, is_target)
     if is_target or kind.spec.get("kind") == "date" or cells.isna().all():
         return kind
     found = cells.value_counts()
     numbers = as_numbers(pd.Series(found.index, dtype="str"))
     return remarked(kind, str(cells.name), (found.index if numbers is None else numbers).tolist(), found.to_numpy())
+
+
+def _flag(cells: pd.Series, is_target: bool) -> Kind | None:
+    """The kind of a column in which nothing but 0 and 1 stands, each often enough that it is no chance, else None."""
+    found = cells.value_counts()
+    found = found[found > 0]
+    if not 2 <= len(found) <= _SPELLINGS:
+        return None
+    numbers = as_numbers(pd.Series(found.index, dtype="str"))
+    if numbers is None or set(numbers.tolist()) != {0.0, 1.0}:
+        return None
+    if min(int(found[numbers == value].sum()) for value in (0, 1)) < _FLAG_CELLS:
+        return None
+    missing = {"missing": "drop" if is_target else "own_code"} if cells.isna().any() else {}
+    return Kind({"kind": "categorical", "categories": [0, 1], "other": False, **missing}, True)
 
 
 def _guessed(cells: pd.Series, is_target: bool) -> Kind:
@@ -91,7 +109,7 @@ def _guessed(cells: pd.Series, is_target: bool) -> Kind:
     if numbers is not None:
         if is_target and len(np.unique(numbers)) <= FEW:
             return _categorical()
-        if whole and not is_target and (found := _of_names(naming(str(cells.name), numbers, int(cells.notna().sum())))):
+        if whole and not is_target and (found := _of_names(str(cells.name), numbers, int(cells.notna().sum()))):
             return found
         remarks = (f"whole numbers, every one different; {IGNORE}",) if whole and all_differ and not is_target else ()
         if texts.str.match(_THREE_DECIMALS).all():
@@ -104,11 +122,13 @@ def _guessed(cells: pd.Series, is_target: bool) -> Kind:
     return _categorical(*_of_texts(texts, all_differ, len(texts) < len(cells) and bool(cells.isna().any())))
 
 
-def _of_names(what: Naming | None, inferred: bool = True) -> Kind | None:
-    """The kind of whole numbers that name something (`dpdsyn.tables.identifiers`)."""
+def _of_names(name: str, numbers: np.ndarray | None = None, rows: int = 0) -> Kind | None:
+    """The kind of whole numbers that name something (`dpdsyn.tables.identifiers`); without numbers by its name alone."""
+    inferred, what = numbers is not None, naming(name, numbers, rows)
     if what == "id":
         return Kind(inferred=inferred, remarks=(ID_REMARK,))
-    return Kind({"kind": "categorical"}, inferred, (CODE_REMARK,)) if what == "code" else None
+    remark = PLACES_REMARK if naming(name) == "id" else CODE_REMARK
+    return Kind({"kind": "categorical"}, inferred, (remark,)) if what == "code" else None
 
 
 def _categorical(*remarks: str) -> Kind:
@@ -119,6 +139,8 @@ def _of_texts(texts: pd.Series, all_differ: bool, some_missing: bool) -> list[st
     """What to tell an owner of a column that is neither numbers nor dates."""
     if (large := beyond_quantities(texts)) is not None:
         return [large]
+    if are_months(texts):
+        return [MONTHS]
     if all_differ or (texts.str.len() > _LONG).any():
         return [f"{'every cell is different' if all_differ else 'some cells are long texts'}; {IGNORE}"]
     if texts.map(canonical).nunique() > 1:
@@ -144,6 +166,8 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -
         again = None  # texts of days, as a Parquet file may declare them
     remarks: tuple[str, ...] = () if again is None else (again.told,)
     if what in ("integer", "real"):
+        if not kind.inferred and set(values) == {0, 1} and counts.min() >= _FLAG_CELLS:
+            remarks += (_ONLY_0_AND_1,)
         numbers = Sentinels()
         numbers.add(np.repeat(np.array(values, dtype=float), counts))
         remarks += (
@@ -189,7 +213,7 @@ def _of_field(field: Any, read: Callable[[], Iterator[Any]]) -> Kind:
     whole = is_.is_integer(field.type)
     if is_unnamed_index(field.name, whole):
         return Kind(remarks=(INDEX_REMARK,))
-    named = _of_names(naming(field.name), inferred=False) if whole else None
+    named = _of_names(field.name) if whole else None
     kind = named or _of_type(field.type, read)
     if not (is_.is_integer(field.type) or is_.is_floating(field.type) or declares_text(field.type)):
         return kind

@@ -1,7 +1,7 @@
 """The draft of a schema that says the name and the kind of each column, and leaves all else to be learnt.
 
-Nothing in it is read off the rows but kinds, and those only where the table's file does not declare them
-(`dpdsyn.tables.kinds`). `dpdsyn.draft` writes the other form, with what public knowledge has to replace.
+Nothing in it is read off the rows but kinds, of which one is to be 0 or 1, and those only where the table's file does not declare
+them (`dpdsyn.tables.kinds`). `dpdsyn.draft` writes the other form, with what public knowledge has to replace.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ _HEAD = """\
 _INFERRED = """
 # {guessed}, for the file does not say it. The guarantee takes
 # kinds as public, as what you could have told without seeing a row. Look through them and correct them; where they may be known,
-# say so: dpdsyn synthesize --confirm-kinds. The privacy statement names this assumption.
+# say so: dpdsyn synthesize --confirm-kinds. The privacy statement names this assumption.{flags}
 kinds_inferred: true
 """
+_FLAGS = """
+# Where nothing but 0 and 1 stands these two are the categories, and `missing` says that some cells are missing: guesses as well.
+# Whatever else stands in such a column later is refused; where other values may come, leave `categories` and `other` out."""
 _BODY = """
 {target}
 rows_public: learn # or about how many rows there are, rounded so that one row more does not change it; delta may follow it
@@ -78,8 +81,10 @@ def open_draft(kinds: Mapping[str, Kind], title: str, target: str | None = None)
     inferred = [name for name, kind in used.items() if kind.inferred]
     text = _HEAD.format(title=scalar(title))
     if inferred:
+        flags = _FLAGS if any("categories" in used[name].spec for name in inferred) else ""
         some = f"WHETHER {_listed(inferred)} HAS A TIME OF DAY WAS"
-        text += _INFERRED.format(guessed=f"{'KINDS WERE' if len(inferred) == len(used) else some} GUESSED FROM THE CELLS")
+        guessed = f"{'KINDS WERE' if len(inferred) == len(used) else some} GUESSED FROM THE CELLS"
+        text += _INFERRED.format(guessed=guessed, flags=flags)
     text += _BODY.format(
         target=f"target: {scalar(target)}" if target else "# target: NAME # the column to be predicted: categories or a number",
         ignore=f"ignore: [{_listed(left_out)}]{_asked(left_out, kinds)}"

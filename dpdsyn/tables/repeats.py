@@ -1,8 +1,9 @@
 """Columns that may say whose row it is: many different values, numbers or codes, that come up a few times each.
 
 Whether one does only its owner knows, so a draft asks. A column's name says most: of one that is named like a person, or a
-person's id, any repeats are asked about; of other ids, few each; where the name says nothing, cells have to look like ids: many,
-none of them common, and, if they are numbers, spread evenly, as numbers that are given out are and quantities are not.
+person's id, any repeats are asked about, but not where it counts them, as num_accounts does; of other ids, few each; where the
+name says nothing, cells have to look like ids: many, none of them common, and, if they are numbers, spread evenly, as numbers
+that are given out are and quantities are not.
 """
 
 from __future__ import annotations
@@ -13,22 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dpdsyn.tables.identifiers import naming
+from dpdsyn.tables.identifiers import MANY_EACH, QUANTITIES, is_person, naming, words_of
 
-_WORDS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
-_SOMEBODY = (
-    "patient|client|customer|person|user|member|subject|student|pupil|employee|worker|respondent|participant|household|donor|"
-    "applicant|borrower|insured|beneficiary|taxpayer|citizen|account|cardholder|kunde|kundin|mitglied|versicherte|nutzer|benutzer|"
-    "teilnehmer|proband|schüler|mitarbeiter|haushalt"
-)
-_NUMBER = "ids?|no|nr|num|number|nummer|key|code|ref|hash"
-_PERSON = re.compile(rf"(?:{_SOMEBODY})(?:s|n|r|in|innen)?")
-_OF_PERSON = re.compile(rf"(?:{_SOMEBODY})[a-zäöü]{{0,3}}(?:{_NUMBER})")
-_OWN = {"mrn", "ssn", "pid", "nhs", "email", "username", "login", "iban", "pseudonym"}
-_OF = {"of", "der", "des", "von", "per"}  # the age of the patient is no patient
-_QUANTITIES = {"date", "datum", "day", "month", "year", "time", "age", "amount", "price", "cost", "weight", "income", "salary"}
 _LEAST = 20  # different values; fewer are classes, whatever the column is called
-_FEW_EACH = 100  # cells of a value, in the mean, of what is named like an id and not like a person
 _MANY, _EACH = 500, (1.02, 20.0)  # different values, and cells of each, of what is named like neither
 _COMMON = 0.15  # of all cells, that the commonest hundredth of such values may have
 _EVEN = 0.1  # largest distance of such numbers' distribution from an even one
@@ -71,30 +59,17 @@ def repeats(name: str, values: Iterable[object], counts: np.ndarray, measures: b
     different, cells = len(counts), int(counts.sum())
     if different < _LEAST or cells == different or naming(name) == "code":
         return None
-    words = [word.casefold() for word in _WORDS.findall(name)]
+    values, words = list(values), words_of(name)
+    numbers = isinstance(values[0], int | float | np.number)
     each = cells / different
-    if _is_person(words) or (naming(name) == "id" and each <= _FEW_EACH):
+    counted = numbers and each > MANY_EACH and len(words) > 1 and words[-1].endswith("s")  # current_installment_accounts
+    if (is_person(words) and not counted) or (naming(name) == "id" and each <= MANY_EACH):
         return Repeats(different, cells, int(counts.max()))
-    if measures or set(words) & _QUANTITIES or different < _MANY or not _EACH[0] <= each <= _EACH[1]:
+    if measures or set(words) & QUANTITIES or different < _MANY or not _EACH[0] <= each <= _EACH[1]:
         return None
     common = np.sort(counts)[-max(1, different // 100) :].sum()
-    values = list(values)
-    numbers = isinstance(values[0], int | float | np.number)
     alike = _are_even(values, counts) if numbers else _are_codes(values)
     return Repeats(different, cells, int(counts.max()), not numbers) if common <= _COMMON * cells and alike else None
-
-
-def _is_person(words: list[str]) -> bool:
-    """Whether a name, such as patient, client_id or Kunden-Nr, is that of a person or of a person's id."""
-    if not words or set(words) & (_OF | _QUANTITIES):
-        return False
-    joined = "".join(words[-2:])
-    return (
-        _PERSON.fullmatch(words[-1]) is not None
-        or bool(set(words) & _OWN)
-        or any(_OF_PERSON.fullmatch(text) for text in (words[-1], joined))
-        or (words[0] == "id" and len(words) == 2 and _PERSON.fullmatch(words[1]) is not None)
-    )
 
 
 def _are_even(values: list, counts: np.ndarray) -> bool:

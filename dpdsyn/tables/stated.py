@@ -38,6 +38,8 @@ def with_target(schema: Schema, target: str | None) -> Schema:
 
 def _guessed(column: Column) -> str:
     """What a draft says of a column that cells told, in words."""
+    if column.categories == (0, 1):
+        return f"{column.name} {'0 or 1' if column.missing is None else '0, 1 or missing'}"
     form = [f"written {column.format}"] if column.format else []
     times = [f"to the {column.resolution}"] if column.resolution else []
     return " ".join([column.name, column.kind, *form, *times])
@@ -49,7 +51,7 @@ def refuse_unconfirmed(schema: Schema, confirmed: bool, how: str) -> None:
     how: what to do to confirm it.
     """
     if schema.kinds_inferred and not confirmed:
-        kinds = shortened(map(_guessed, schema.columns))
+        kinds = shortened(map(_guessed, sorted(schema.columns, key=lambda column: not column.categories)))
         raise InputError(
             f"the kinds of columns were guessed from cells (kinds_inferred): {kinds}. The guarantee takes them as public, as "
             f"what you could have told without seeing a row. Correct those that are wrong; where they may be known, {how}"

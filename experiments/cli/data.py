@@ -12,6 +12,7 @@ from experiments.configuration import options
 from experiments.console import say
 
 if TYPE_CHECKING:
+    from dpdsyn.schema import Schema
     from experiments.data.datasets import Split
     from experiments.data.description import Dataset, PublishedTable, SimulatedTable
 
@@ -122,6 +123,8 @@ def _verified(dataset: PublishedTable | SimulatedTable) -> str:
             f"{', '.join(absent)} is not on this machine; dpdsyn data fetch {dataset.name} brings it or says where to put it"
         )
     split = load(dataset, seed=0)
+    if split.schema.is_open:
+        return f"{sum(split.sizes):,} rows, {len(split.schema.columns)} columns, {_open(split.schema)}"
     others = sum(sum(undeclared(split.schema, encoded).values()) for encoded in (split.train, split.test))
     categories = f"{others:,} cells of undeclared categories" if others else "every category declared"
     return f"{len(split.train) + len(split.test):,} rows, {len(split.schema.columns)} columns, {categories}"
@@ -134,7 +137,9 @@ def describe(given: argparse.Namespace) -> int:
     for dataset in [_named(name, given.config_dir) for name in given.names]:
         print(f"{dataset.name}: {dataset.title}")
         split = load(dataset, 0, say, frames=True)
-        for key, value in (*_origin(dataset), *_rows(split), *_task(dataset, split), *_on_real_rows(split)):
+        of_rows = [*_open_rows(split)] if split.schema.is_open else [*_rows(split)]
+        real = () if split.schema.is_open else _on_real_rows(split)
+        for key, value in (*_origin(dataset), *of_rows, *_task(dataset, split), *real):
             print(f"  {key:<16} {value}", flush=True)
     return 0
 
@@ -150,6 +155,21 @@ def _origin(dataset: PublishedTable | SimulatedTable) -> Iterator[tuple[str, str
             yield "origin", dataset.origin
     for name, sha256 in dataset.files.items():
         yield "file", f"{name}, sha256 {sha256}"
+
+
+def _open(schema: Schema) -> str:
+    """What a schema does not say, which each run learns out of its budget."""
+    columns = [column.name for column in schema.columns if column.is_open]
+    return f"left open, to be learnt: {', '.join([*columns, *([] if schema.rows_public else ['rows_public'])])}"
+
+
+def _open_rows(split: Split) -> Iterator[tuple[str, str]]:
+    """Of rows that cannot be encoded yet."""
+    schema = split.schema
+    yield "rows", f"{sum(split.sizes):,}, of them {split.sizes[0]:,} for training with seed 0"
+    yield "columns", f"{len(schema.columns)}; {_open(schema)}. So no row is encoded, and no model is trained here"
+    yield "left out", ", ".join(schema.ignore) or "none"
+    yield "target", str(schema.target)
 
 
 def _rows(split: Split) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,7 @@ from experiments.cli import (
     track,
     ui,
 )
+from experiments.cli.parts.parser import Parser
 from experiments.cli.parts.stopping import as_interrupt
 
 _HYDRAS = {  # everything after these is Hydra's, flags included
@@ -101,9 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """All commands with what each of them takes."""
-    whole = argparse.ArgumentParser(
-        prog="dpdsyn", description="Differentially private synthetic tables, and a benchmark of them."
-    )
+    whole = Parser(prog="dpdsyn", description="Differentially private synthetic tables, and a benchmark of them.")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in _HYDRAS.items():
         commands.add_parser(name, help=text, add_help=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import secrets
 import sys
@@ -41,8 +42,12 @@ def reproduce(given: argparse.Namespace) -> int:
     from experiments.cli.parts.drawn_runs import done_again, draw
     from experiments.report.commands import overrides
 
-    if given.sample < 1 or given.within < 0:
-        raise InputError(f"--sample {given.sample} --within {given.within}: one run at least, and no negative difference")
+    if given.sample < 1 or not 0 <= given.within < math.inf:
+        raise InputError(
+            f"--sample {given.sample} --within {given.within}: one run at least, and a finite difference of 0 or more are needed"
+        )
+    if given.at_most is not None and not given.at_most > 0:
+        raise InputError(f"--at-most {given.at_most}: seconds above 0 are needed")
     records = load(given)
     if given.at_most is not None:
         records = [record for record in records if (record.seconds.run or 0) <= given.at_most]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from experiments.console import say
 from experiments.paths import results_dir, see_own_modules
 from experiments.sweep.debug import FLAG, debug
+from experiments.sweep.overrides import is_multirun
 
 if TYPE_CHECKING:
     from experiments.records.record import Record
@@ -64,7 +65,7 @@ def _tuned(arguments: Sequence[str], retried: set[str] | None) -> int:
 def retry(arguments: Sequence[str]) -> int:
     """Repeat the runs that failed: of the command given, or of every command that this folder knows."""
     if arguments:
-        flags = [] if {"-m", "--multirun"} & set(arguments) else ["-m"]
+        flags = [] if is_multirun(arguments) else ["-m"]
         return run([*flags, *arguments], retried=set())
     from dpdsyn.base.checks import InputError
     from experiments.records import former

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,7 @@ def _draft_to_replace(given: argparse.Namespace) -> int:
 
 def _open_draft(given: argparse.Namespace) -> int:
     from dpdsyn.schema import MARK
+    from dpdsyn.tables.copies import copies
     from dpdsyn.tables.kinds import declared, guessed
     from dpdsyn.tables.open_draft import open_draft
     from experiments.data.first_bytes import is_parquet
@@ -107,6 +109,8 @@ def _open_draft(given: argparse.Namespace) -> int:
         frame = read_table(given.table, reading(given))
         _refuse_one_column(frame)
         kinds = {str(name): guessed(frame[name], name == given.target) for name in frame}
+        for name, said in copies({name: frame[name] for name, kind in kinds.items() if kind.spec}).items():
+            kinds[name] = replace(kinds[name], remarks=(*kinds[name].remarks, said))
         _tell_of_names_like_cells(list(kinds))
     draft = open_draft(kinds, given.table.name, given.target)
     sys.stdout.write(draft.text)

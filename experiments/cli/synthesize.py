@@ -150,7 +150,7 @@ class Request:
 def synthesize(request: Request) -> int:
     """Fit, sample and write. Raises InputError or DataError, in one line, before anything is written."""
     from dpdsyn.accounting.cautions import cautions, usual_delta
-    from dpdsyn.accounting.guarantee import TYPES_DECLARED, TYPES_OF_FRAME
+    from dpdsyn.accounting.guarantee import HELD_AGAINST, TYPES_DECLARED, TYPES_OF_FRAME
     from dpdsyn.method import LEFT_OUT
     from dpdsyn.privacy import Budget
     from dpdsyn.release import Release
@@ -193,11 +193,12 @@ def synthesize(request: Request) -> int:
         spent.learnt = True
         if request.private_page is None:
             del table
-        assumed = () if method.is_usual else (CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN,)
-        if is_parquet(request.table):
-            assumed = (TYPES_DECLARED, *assumed)
         said_before = [line for line in model.guarantee_.assumptions if line != TYPES_OF_FRAME]  # cells of text files are texts
-        model.guarantee_ = replace(model.guarantee_, assumptions=tuple(dict.fromkeys((*said_before, *assumed))))
+        types = [TYPES_DECLARED] if is_parquet(request.table) else []
+        held = [HELD_AGAINST] if request.preflight else []
+        choice = [] if method.is_usual else [CHOSEN_ELSEWHERE if request.chosen_elsewhere else CHOSEN]
+        assumed = dict.fromkeys([*said_before, *types, *held, *choice])
+        model.guarantee_ = replace(model.guarantee_, assumptions=tuple(assumed))
         if model.guarantee_.kind != "dp" and not schema.drafted:
             raise InputError(f"method {method.name} left no guarantee of ours, so nothing is written")
         _caution(caution for caution in model.cautions if caution not in said)

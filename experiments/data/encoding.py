@@ -12,6 +12,7 @@ from dpdsyn.schema import Schema
 from experiments.typed import suggestion
 
 VERSION = 2  # raised when the same settings would learn other domains from the same rows
+ENDS_VERSION = 2  # the same, of columns alone whose ends, or categories, are learnt
 PARTS = {  # of a schema that can stay public: the keys of a column that say them
     "bounds": ("bounds", "decimals"),
     "categories": ("categories", "other"),
@@ -73,7 +74,10 @@ class Encoding:
 
     def identity(self, schema: Schema) -> dict[str, Any]:
         """What of it decides which table comes out, given the schema that a run begins with; nothing where nothing is learnt."""
-        return {"learnt": [self.settings, VERSION]} if schema.is_open else {}
+        if not schema.is_open:
+            return {}
+        ends = any(column.is_open and not (column.ordered and column.bounds) for column in schema.columns)
+        return {"learnt": [self.settings, VERSION, *([ENDS_VERSION] if ends else [])]}
 
     @property
     def settings(self) -> dict[str, Any]:

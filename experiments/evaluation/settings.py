@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from dpdsyn.base.checks import InputError, whole_number
@@ -120,7 +121,21 @@ def metrics(given: Sequence[Given]) -> dict[str, Metric]:
     """
     found = named(given, "metric", {**METRICS, **REGRESSION_METRICS})
     _refuse_as_columns([one for one in found.values() if not one.ours])
-    return {name: METRICS[one.target] if one.target in METRICS else one.load("metric", METRICS) for name, one in found.items()}
+    return {name: METRICS[one.target] if one.target in METRICS else _own_metric(one) for name, one in found.items()}
+
+
+def _own_metric(one: Named) -> Metric:
+    """The function; of a class, an object is made for each call, and called. Raises InputError for what cannot be called."""
+    found = one.load("metric", METRICS)
+    if not isinstance(found.func if isinstance(found, partial) else found, type):
+        return found
+    try:
+        example = found()
+    except (TypeError, ValueError) as error:  # whatever a constructor says of what it is given
+        raise InputError(f"the metric {one.target}: {error}") from error
+    if not callable(example):
+        raise InputError(f"the metric {one.target} gives {example!r}; a function of labels and probabilities is needed")
+    return lambda labels, probabilities: found()(labels, probabilities)
 
 
 def _refuse_as_columns(own: Sequence[Named]) -> None:

@@ -41,7 +41,7 @@ def _top(statement: Statement, name: str) -> str:
     purpose = f" It was made so that models can be trained on it to predict {target}." if target else ""
     parts = [
         tag("h1", escape(name)),
-        paragraph(f"A synthetic table of {rows:,} rows and {columns:,} columns. None of its rows is anybody's.{purpose}", "lead"),
+        paragraph(f"A synthetic table of {rows:,} rows and {columns:,} columns. Its rows are made up.{purpose}", "lead"),
     ]
     if words.promised(statement):
         parts.append(
@@ -56,7 +56,9 @@ def _top(statement: Statement, name: str) -> str:
     else:
         parts.append(paragraph("NO privacy guarantee: neither the table nor this page is for publishing.", "bad"))
     if str(statement["noise"]).startswith("SEEDED"):
-        parts.append(paragraph("The noise was seeded: whoever knows the seed can take it off. Not for publishing.", "bad"))
+        parts.append(
+            paragraph("The noise was seeded: whoever knows the seed, or guesses it, can take it off. Not for publishing.", "bad")
+        )
     parts += [paragraph(str(caution), "warn") for caution in statement.get("cautions", ())]
     return tag("header", "".join(parts), class_="top")
 

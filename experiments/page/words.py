@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from dpdsyn.accounting.guarantee import HELD_AGAINST
 from experiments.page.markup import number
 
 Statement = Mapping[str, Any]
@@ -64,8 +65,8 @@ def for_anybody(statement: Statement) -> list[str]:
         "What many have in common may be learnt from the table, and is what it is for: if smokers fall ill "
         "more often, that shows, "
         "whether or not a given smoker was in the private table.",
-        "A single synthetic row says nothing about any real one. Rare values and fine differences may be wrong: the noise hides "
-        "what few people have.",
+        "Synthetic rows are made up. One may happen to equal a real one, and does so about as often whether or not that person "
+        "was in the private table. Rare values and fine differences may be wrong: the noise hides what few people have.",
     ]
     if statement["guarantee"] == "unverified":
         lines.append("This holds if an outside library keeps what it promises; nobody here has verified that.")
@@ -92,13 +93,15 @@ def for_lawyers(statement: Statement) -> list[tuple[str, str]]:
         "row": "one row. A person with several rows is protected as a group of so many rows, which is less",
     }
     schema = statement.get("schema", {})
+    both = " that both fit the schema" if HELD_AGAINST in statement.get("assumptions", ()) else ""
     pairs = [
         ("Guarantee", kinds[str(statement["guarantee"])]),
         ("Unit of privacy", units[one]),
         ("Neighbouring tables", f"two tables of which one has one {one} more: {statement['neighbouring_tables']}"),
         (
             "Meaning",
-            f"for two neighbouring tables, the probability of any set of outcomes (table, statement, page) is at most {unequal}",
+            f"for two neighbouring tables{both}, the probability of any set of outcomes (table, statement, page) is at most "
+            f"{unequal}",
         ),
         ("epsilon", number(float(statement["epsilon"])) + ("" if spent is None else f", of which {float(spent):.4f} is spent")),
         ("delta", f"{float(statement['delta']):g}"),

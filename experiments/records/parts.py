@@ -8,6 +8,8 @@ from functools import cache
 from types import UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
 
+Given = str | Mapping[str, Any]  # a model or a metric, as configured
+
 
 def refuse_other_types(kind: type, values: Mapping[str, Any]) -> None:
     """Raise ValueError for a name that the dataclass has not, or a value of another type than its field."""
@@ -180,31 +182,31 @@ class Evaluation(Part):
     @property
     def names(self) -> tuple[str, ...]:
         """The names under which a record has what evaluators and models scored."""
-        return tuple(map(_name, (*self.evaluators, *self.models)))
+        return tuple(map(name_of, (*self.evaluators, *self.models)))
 
     @property
     def own_metrics(self) -> tuple[str, ...]:
         """The names that the metrics besides ours have among a record's."""
-        return tuple(map(_name, self.metrics))
+        return tuple(map(name_of, self.metrics))
 
     def plain(self) -> dict[str, Any]:
         """What is known; the space only where it is not the encoded one, which records of before there was a choice are of."""
         return {key: value for key, value in super().plain().items() if (key, value) != ("space", "encoded")}
 
 
-def _name(given: str | Mapping[str, Any]) -> str:
-    """Of a person's own metric or model, as records have it."""
+def name_of(given: Given) -> str:
+    """The name of a metric or a model, as records have it."""
     if not isinstance(given, str) and given.get("name"):
         return str(given["name"])
     target = given if isinstance(given, str) else str(given.get("_target_"))
     return target.replace(":", ".").rpartition(".")[2]
 
 
-def _in_words(model: str | Mapping[str, Any]) -> str:
+def _in_words(model: Given) -> str:
     if isinstance(model, str):
         return model
     chosen = ", ".join(f"{key}={value}" for key, value in model.items() if key not in ("_target_", "name"))
-    return f"{_name(model)}({chosen})" if chosen else _name(model)
+    return f"{name_of(model)}({chosen})" if chosen else name_of(model)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -18,6 +19,12 @@ from dpdsyn.base.files import FileError, whole, write_whole
 from experiments.records import former
 from experiments.records.record import NewerRecord, Record
 
+_REMEDIES = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "change its permissions"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on its disk"),
+    errno.EROFS: "mount its disk for writing",
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "move the file away that is in its place"),
+}  # by what the system says
 _PROBE = 1 << 14  # bytes: a record has room where these have
 
 
@@ -75,9 +82,10 @@ class Store:
                 finally:
                     probe.unlink(missing_ok=True)
         except OSError as error:
+            remedy = _REMEDIES.get(error.errno or 0, "look at it")
             raise StoreError(
                 f"cannot write to the results folder {self.results} ({error.strerror}); "
-                "change its permissions or name another in DPDSYN_RESULTS"
+                f"{remedy}, or name another in DPDSYN_RESULTS"
             ) from error
 
     def read(self, run_id: str) -> Record | None:

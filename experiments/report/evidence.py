@@ -121,7 +121,7 @@ def evidence(view: View) -> Evidence:
         if case.dataset.is_usual
         and not (case.dataset.facts.development or case.dataset.facts.same_rows_as)
         and case.dataset.name not in warned
-        and (others := [pair for pair in found if pair.method.about.family != YARDSTICK and _often(pair, known[case])])
+        and (others := [pair for pair in found if pair.method.about.family != YARDSTICK and often_enough(pair, view, case)])
     }
     needed = max(FEWEST, ceil(median_high(map(len, every.values())) / 2)) if every else FEWEST
     enough = {case: found for case, found in every.items() if len(found) >= needed}
@@ -131,9 +131,10 @@ def evidence(view: View) -> Evidence:
     return Evidence(cells, _elsewhere(known, warned), warned, needed)
 
 
-def _often(pair: Pair, known: Mapping[Method, Summary]) -> bool:
+def often_enough(pair: Pair, view: View, case: Case) -> bool:
     """Whether it ran with half of DPDSyn's seeds at least: who has fewer may be ahead by one lucky seed."""
-    return OWN in known and 2 * pair.difference.seeds >= len({run.seed for run in known[OWN].group.ended if not run.alone})
+    seeds = {run.seed for run in view.swept.plain.group(case, OWN).ended}
+    return bool(seeds) and 2 * pair.difference.seeds >= len(seeds)
 
 
 def _first(item: tuple[Case, list[Pair]]) -> Case:

@@ -15,6 +15,7 @@ from typing import Any
 from experiments.configuration import default_parameters, options, read_option
 from experiments.records import former
 from experiments.records.export import sort_key
+from experiments.records.judgings import differing, once
 from experiments.records.record import Record, as_text, settings
 from experiments.report import facts
 from experiments.report.cases import Case, Dataset, Method, Settings
@@ -70,7 +71,10 @@ class View:
 
     @classmethod
     def of(cls, records: Iterable[Record], results: Path | None = None) -> View:
-        """Group records by data set, budget and method, whatever their order is; runs done again by later code count once."""
+        """Group records by data set, budget and method, whatever their order is.
+
+        Runs done again by later code count once, and so does a fit that was judged several times.
+        """
         records = sorted(current(records), key=sort_key)
         methods = _chosen(records, "synthesizer", _method_settings(records))
         datasets = _chosen(records, "dataset", _data_settings(records))
@@ -81,7 +85,8 @@ class View:
             dataset = Dataset(name, data, judged.column, judged.space, _encoding(record), facts.of_dataset(name))
             method = Method(record.method.name, own, facts.of_method(record.method.name, record.method.about))
             found[Case(dataset, record.privacy.epsilon, record.privacy.delta), method].append(record)
-        return cls(tuple(Group(*pair, tuple(runs)) for pair, runs in sorted(found.items(), key=lambda item: item[0])), results)
+        groups = (Group(*pair, tuple(once(runs, _special))) for pair, runs in sorted(found.items(), key=lambda item: item[0]))
+        return cls(tuple(groups), results)
 
     @cached_property
     def records(self) -> tuple[Record, ...]:
@@ -183,6 +188,11 @@ class View:
         return replace(self, groups=tuple(map(alike, self.groups)))
 
 
+def _special(record: Record) -> str:
+    """The experiment, of the two that have tables of their own."""
+    return record.experiment.name if record.experiment and record.experiment.name in (MAP, TUNING) else ""
+
+
 def _is_mapped(record: Record) -> bool:
     return record.experiment is not None and record.experiment.name == MAP
 
@@ -213,7 +223,11 @@ def _method_settings(records: Iterable[Record]) -> Callable[[Record], tuple[str,
 
 
 def _data_settings(records: Iterable[Record]) -> Callable[[Record], tuple[str, Mapping[str, Any]]]:
-    """Reads a record's data set and its settings: the version of a person's own file, and other files, if there are several."""
+    """Reads a record's data set and its settings: the version of a person's own file, other files, and other judging, if there
+    are several.
+    """
+    records = list(records)
+    judging = differing(records)
     versions: dict[str, set[str | None]] = defaultdict(set)
     files: dict[str, set[str]] = defaultdict(set)
     for record in records:
@@ -224,7 +238,7 @@ def _data_settings(records: Iterable[Record]) -> Callable[[Record], tuple[str, M
         name = record.dataset.name
         several = {"version": record.dataset.version} if len(versions[name]) > 1 else {}
         others = {"files": _files(record)} if len(files[name]) > 1 else {}
-        return name, record.data_settings | several | others
+        return name, record.data_settings | several | others | judging(record)
 
     return read
 

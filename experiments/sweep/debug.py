@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from experiments.console import say
 from experiments.paths import see_own_modules
 from experiments.sweep import processors
+from experiments.sweep.overrides import is_multirun
 
 FLAG = "--debug"
 
@@ -28,7 +29,7 @@ def debug(arguments: Sequence[str]) -> int:
     from experiments.sweep.request import UsageError, inspect_request
 
     see_own_modules()
-    if {"-m", "--multirun"} & set(arguments):
+    if is_multirun(arguments):
         raise UsageError(f"{FLAG} is for a single run; leave -m out and name one data set, method, budget and seed")
     request = inspect_request(["-m", *arguments])  # so that a run of an experiment can be named by its values
     jobs = request.jobs()

@@ -1,6 +1,6 @@
 """The runs of a plan on whichever launcher Hydra is configured with, until each of them has its record.
 
-The launcher (joblib, Slurm, Ray, or none) only brings runs to processes. What is done and what is not is read from the
+The launcher (our own, joblib, Slurm or Ray) only brings runs to processes. What is done and what is not is read from the
 store, so a launcher that breaks, a second sweep beside this one, or an earlier one that was killed make no difference.
 """
 
@@ -27,6 +27,7 @@ from experiments.sweep.job import Ended, Errand, job
 from experiments.sweep.local.limits import Limits
 from experiments.sweep.locks import held
 from experiments.sweep.plan import Plan, Planned
+from experiments.sweep.plugins.launchers import hint
 from experiments.sweep.plugins.launchers import launcher as launcher_of
 from experiments.sweep.reaper import nothing_left_behind
 
@@ -137,9 +138,8 @@ def _launch(runs: Sequence[Planned], request: Request, plan: Plan, errand: Erran
         try:
             config = hydra.compose_config("config", overrides, run_mode=RunMode.MULTIRUN, with_log_configuration=False)
         except (HydraException, ValueError) as error:  # the latter for a name that reads as a number
-            hint = "Slurm and Ray need an extra: pip install 'dpdsyn[slurm]' or 'dpdsyn[ray]'"
             reason = " ".join(str(error).partition("Config search path")[0].split())
-            raise UsageError(f"{reason} ({hint})") from error
+            raise UsageError(reason + hint(reason)) from error
         launcher = config.hydra.launcher
         if launcher["_target_"] == local.TARGET:
             if config.hydra.callbacks:

@@ -11,6 +11,7 @@ import argparse
 import math
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, NoReturn
 from dpdsyn.base.checks import InputError
 from experiments.configuration import options
 
+MULTIRUN = ("-m", "--multirun")
 GROUPS = ("dataset", "synthesizer", "privacy", "encoding", "evaluation", "compute", "audit", "experiment", "guide")
 _FILES = ("dataset.path", "dataset.schema")  # keys whose value is the name of a file
 _MOST = 100_000  # values of one sweep
@@ -36,17 +38,31 @@ class UsageError(InputError):
     """The command cannot be meant as given; the message is for the person who typed it."""
 
 
-def split(arguments: Sequence[str]) -> argparse.Namespace:
-    """Hydra's flags and, in `overrides`, the rest, in whatever order they were typed. Raises UsageError for an unknown flag."""
+def is_multirun(arguments: Iterable[str]) -> bool:
+    """Whether all that is listed is to be done."""
+    return not set(MULTIRUN).isdisjoint(arguments)
+
+
+def split(arguments: Iterable[str]) -> argparse.Namespace:
+    """Hydra's flags and, in `overrides`, the rest, in whatever order they were typed.
+
+    Raises UsageError for an unknown flag, and for a key that is given twice.
+    """
     from hydra._internal.utils import get_args_parser
 
     parser = get_args_parser()
+    parser.allow_abbrev = False
 
     def refuse(message: str) -> NoReturn:
         raise UsageError(f"{' '.join(message.split())}; dpdsyn run --help tells of flags and keys")
 
     parser.error = refuse  # type: ignore[method-assign]
-    return parser.parse_intermixed_args(list(arguments))
+    given = parser.parse_intermixed_args(list(arguments))
+    times = Counter(text.partition("=")[0].lstrip("+") for text in given.overrides if "=" in text)
+    for key, count in times.items():
+        if count > 1:
+            raise UsageError(f"{key} is given more than once; of several values the last alone would count: give one")
+    return given
 
 
 def settled(arguments: Sequence[str], extra: Path | None) -> list[str]:

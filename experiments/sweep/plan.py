@@ -19,6 +19,7 @@ from dpdsyn.base.checks import InputError
 from dpdsyn.base.files import write_whole
 from experiments.configuration import config_dir, told
 from experiments.records import former
+from experiments.sweep.overrides import is_multirun
 
 if TYPE_CHECKING:
     from experiments.run import Run
@@ -63,7 +64,7 @@ class Plan:
 
     @property
     def is_sweep(self) -> bool:
-        return any(argument in ("-m", "--multirun") for argument in self.arguments)
+        return is_multirun(self.arguments)
 
 
 class Plans:
@@ -140,7 +141,7 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
         what = (run.dataset.name, run.method, run.budget.epsilon, run.seed)
         runs.append(Planned(run.run_id, tuple(overrides), *what, compute=config["compute"], encoding=run.encoding.name))
     unique = tuple({planned.run_id: planned for planned in runs}.values())
-    experiment = ", ".join(str(name) for name in request.axes.get("experiment", []) if name is not None) or "single"
+    experiment = ", ".join(str(name) for name in request.axes.get("experiment", [])) or "single"
     started = known.started if known is not None else time.time()
     return Plan(request.arguments, experiment, unique, started, fingerprint if reusable else ""), list(examples.values())
 

@@ -15,10 +15,12 @@ from experiments.configuration import config_dir, content_hash, option_path, opt
 from experiments.console import say
 from experiments.paths import results_dir
 from experiments.sweep import overrides as typed
-from experiments.sweep.overrides import GROUPS, UsageError, as_name, parsed, remedy, settled, split
+from experiments.sweep.overrides import GROUPS, MULTIRUN, UsageError, as_name, parsed, remedy, settled, split
+from experiments.sweep.plugins.launchers import refuse_unknown_launcher
 
 _CALL = re.compile(r"\w+\(")  # a word of Hydra's own
 _CONFIG_DIR = ("--config-dir", "-cd")
+_PLACES = ("hydra.job.chdir", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir")
 _USUAL = {"role": "method", "takes": "seconds"}  # what an experiment may select methods by, and what holds unless `about` tells
 
 __all__ = ["Request", "UsageError", "inspect_request", "show"]
@@ -71,9 +73,10 @@ def inspect_request(arguments: Sequence[str], tuned: frozenset[str] = frozenset(
     given = split(arguments)
     helps = any((given.help, given.hydra_help, given.shell_completion))
     shows = helps or bool(given.cfg or given.info)
+    _refuse_of_hydra(given.overrides, extra)
     axes = _axes(given.overrides)
     _check_names(axes, extra)
-    experiments = _single([str(name) for name in axes.get("experiment", []) if name is not None], extra)
+    experiments = _single(map(str, axes.get("experiment", [])), extra)
     own = [text for text in given.overrides if not _key(text).lstrip("+~").startswith("hydra")]
     sweeps = []
     asked = dict(axes)
@@ -86,6 +89,7 @@ def inspect_request(arguments: Sequence[str], tuned: frozenset[str] = frozenset(
                 (*params, *(text for text in own if _key(text) != "experiment"), f"experiment={as_name('experiment', name)}")
             )
     _check_names(axes, extra)
+    _refuse_names_of_others(axes, extra)
     _check_values(axes)
     swept = [key for key, values in axes.items() if len(values) > 1]
     if not (shows or given.multirun):
@@ -136,6 +140,11 @@ def _defaults(experiment: str, extra: Path | None) -> dict[str, list[Any]]:
     for entry in read_file(option_path("experiment", experiment, extra)).get("defaults") or []:
         for where, name in entry.items() if isinstance(entry, Mapping) else ():
             group = str(where).removeprefix("override ").strip().removeprefix("/")
+            if group in GROUPS and isinstance(name, list):
+                raise UsageError(
+                    f"experiment {experiment}: its defaults choose {group}: {name!r}; one name is needed there. A list belongs "
+                    f"under hydra.sweeper.params, as `{group}: {','.join(map(str, name))}`"
+                )
             if group in GROUPS and isinstance(name, str):
                 chosen[group] = [name]
     return chosen
@@ -190,7 +199,7 @@ def _check_names(axes: dict[str, list[Any]], extra: Path | None) -> None:
         known = options(group, extra)
         for value in axes.get(group, []):
             if group == "experiment" and value is None:
-                continue
+                raise UsageError("experiment=null names no experiment; leave it out")
             if not isinstance(value, str) and (meant := _option_read_as(value, group, known)):
                 raise UsageError(
                     f"Hydra reads {group}={meant} as {value!r}, which is no name; quote it twice, for Hydra and for the shell: "
@@ -200,6 +209,25 @@ def _check_names(axes: dict[str, list[Any]], extra: Path | None) -> None:
                 raise UsageError(f"no {group} is called {value!r}; there are {', '.join(known)}")
             if group == "dataset":
                 read_option(group, value, extra)  # refuses a file of which Hydra reads something else than was written
+
+
+def _refuse_of_hydra(overrides: Iterable[str], extra: Path | None) -> None:
+    """Raise UsageError for a folder of Hydra's, of which none is used, and for a launcher that there is not."""
+    for text in overrides:
+        key, _, value = text.partition("=")
+        if key.lstrip("+~") in _PLACES:
+            raise UsageError(f"{text}: runs keep all files in DPDSYN_RESULTS; leave it out")
+        if key.lstrip("+") == "hydra/launcher":
+            refuse_unknown_launcher(value, extra)
+
+
+def _refuse_names_of_others(axes: Mapping[str, list[Any]], extra: Path | None) -> None:
+    """Raise UsageError for an evaluation or encoding that is to be called as another one is."""
+    for group, usual in (("evaluation", "standard"), ("encoding", "public")):
+        chosen = axes.get(group, [usual])
+        for name in axes.get(f"{group}.name", []):
+            if name in options(group, extra) and chosen != [name]:
+                raise UsageError(f"{group}.name={name} is the name of another one; give a `name` of its own, or {group}={name}")
 
 
 def _option_read_as(value: Any, group: str, known: Sequence[str]) -> str | None:
@@ -273,7 +301,7 @@ def show(request: Request) -> None:
 
     os.environ["DPDSYN_RESULTS"] = str(results_dir())
     unset = [f"{group}={options(group)[0]}" for group in ("dataset", "synthesizer") if group not in request.axes]
-    shown = [text for text in (*request.arguments, *unset) if text not in ("-m", "--multirun")]  # Hydra shows, or runs
+    shown = [text for text in (*request.arguments, *unset) if text not in MULTIRUN]  # Hydra shows, or runs
     if not unset and len(runs := request.jobs()) > 1:  # Hydra shows one configuration and knows no sweep then
         say(f"the first of {len(runs)} runs: {' '.join(runs[0])}")
         shown = [text for text in shown if text not in _overrides(shown)] + runs[0]

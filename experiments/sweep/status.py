@@ -14,6 +14,7 @@ from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.launch import debug_command, time_left, typed_command
 from experiments.sweep.locks import held
+from experiments.sweep.overrides import is_multirun
 from experiments.sweep.plan import Plan, Plans
 
 _AGAIN = 2.0  # seconds between two screens of a live status
@@ -38,7 +39,7 @@ def _asked(arguments: Sequence[str], store: Store) -> Plan:
     from experiments.sweep.plan import plan_of
     from experiments.sweep.request import inspect_request
 
-    flags = [] if {"-m", "--multirun"} & set(arguments) else ["-m"]
+    flags = [] if is_multirun(arguments) else ["-m"]
     return plan_of(inspect_request([*flags, *arguments]), Plans(store.results))[0]
 
 

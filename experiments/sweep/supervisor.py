@@ -51,6 +51,7 @@ class Supervisor:
         self._changed: list[str] = []  # what the last run has changed for its whole process
         self._told: set[str] = set()  # methods of which that was said
         self._killed_by: int | None = None  # the signal that ended the last run's process, if one did
+        self._late = False  # whether the last run's process did not start in time: the machine's doing, so it is tried once more
 
     def execute(self, run: Run, config: Mapping[str, Any], results: Path, enter: Enter) -> Record:
         """The run's record, whatever happens to its process, which may be killed once. `enter` hears of each phase.
@@ -65,7 +66,7 @@ class Supervisor:
         try:
             record = self._watch(run, config, results, limits, enter)
             left_behind = record.status == "out_of_memory" and self._served  # perhaps for what earlier runs have left behind
-            if left_behind or self._killed_by in _FROM_OUTSIDE:
+            if left_behind or self._late or self._killed_by in _FROM_OUTSIDE:
                 self._start(limits)
                 record = self._watch(run, config, results, limits, enter)
         except BaseException:
@@ -128,7 +129,7 @@ class Supervisor:
         process = self._process
         assert process is not None and process.stdin is not None
         self._output.begin()
-        self._killed_by, self._changed = None, []
+        self._killed_by, self._late, self._changed = None, False, []
         phase, since = "starting", time.monotonic()
         weigh = since
         try:
@@ -157,9 +158,13 @@ class Supervisor:
                 self._killed_by = -process.returncode if process.returncode < 0 else None
                 why = f"the process ended by {_reason(process.returncode)}"
                 return self._lost(run, limits, "failed", phase, now - since, why)
-            limit = _START if phase == "starting" else limits.timeout
-            if limit is not None and now - since > limit:
-                return self._lost(run, limits, "timeout", phase, now - since, f"longer than {limit:g} s")
+            if phase == "starting":
+                if now - since > _START:
+                    self._late = True
+                    why = f"its process did not start within {_START:g} s, which says nothing of the method; repeat it"
+                    return self._lost(run, limits, "failed", phase, now - since, f"{why} with dpdsyn retry")
+            elif limits.timeout is not None and now - since > limits.timeout:
+                return self._lost(run, limits, "timeout", phase, now - since, f"longer than {limits.timeout:g} s")
             if limits.memory is not None and now - weigh > _WEIGH:
                 weigh = now
                 used = _resident(process.pid) / 2**30

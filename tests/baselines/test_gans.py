@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 from collections.abc import Callable
 from functools import partial
 
@@ -16,6 +17,7 @@ from baselines.dpwgan import DPWGAN
 from baselines.gans.gan import GAN, WassersteinGAN, cross_entropy, wasserstein
 from baselines.gans.networks import (
     Perceptron,
+    RealRows,
     centred_clipped_sum,
     clipped_sum,
     hardened,
@@ -116,14 +118,27 @@ def naive_gradients(critic: Perceptron, rows: torch.Tensor) -> np.ndarray:
 
 @pytest.mark.parametrize("clip", [0.05, 0.3, 1e6])
 def test_sums_clipped_around_a_centre_equal_naive_ones(clip: float, rng: np.random.Generator) -> None:
-    critic = Perceptron((15, 8, 6, 1), 0.02, torch.Generator().manual_seed(3), bias=False)
-    rows, others = (torch.from_numpy(rng.random((n, 15)).astype(np.float32)) for n in (30, 20))
+    critic = Perceptron((15, 8, 6, 1), 0.02, torch.Generator().manual_seed(3), bias=False).double()
+    rows, others = (torch.from_numpy(rng.random((n, 15))) for n in (30, 20))
     centre = mean_gradient(critic, others, wasserstein().real)
     left = naive_gradients(critic, rows) - naive_gradients(critic, others).mean(axis=0)
     norms = np.linalg.norm(left, axis=1, keepdims=True)
     expected = (left * np.minimum(1, clip / norms)).sum(axis=0)
-    assert centred_clipped_sum(critic, rows, wasserstein().real, clip, centre).numpy() == pytest.approx(expected, abs=2e-4)
+    assert centred_clipped_sum(critic, rows, wasserstein().real, clip, centre).numpy() == pytest.approx(expected, abs=1e-9)
     assert not centred_clipped_sum(critic, rows[:0], wasserstein().real, clip, centre).any()
+
+
+@pytest.mark.parametrize("weights", [0.01, 1.0, 1e3, 1e6, 1e9])
+def test_a_row_beside_a_centre_that_is_nearly_its_own_stays_within_the_clip(weights: float) -> None:
+    clip = 0.3
+    for seed, near in itertools.product(range(5), (1e-6, 1e-8, 1e-10, 1e-12)):
+        random = torch.Generator().manual_seed(seed)
+        critic = Perceptron((25, 64, 1), 0.02, random, bias=False).double()
+        for parameter in critic.parameters():
+            parameter.data = (2 * torch.rand(parameter.shape, generator=random).double() - 1) * weights
+        row = RealRows.of(np.zeros((1, 6), dtype=np.uint8), (3, 8, 6, 2, 4, 2))
+        centre = mean_gradient(critic, row.hot.double() * (1 - near) + near / 4, wasserstein().real)
+        assert float(centred_clipped_sum(critic, row, wasserstein().real, clip, centre).norm()) <= clip
 
 
 TEN = Schema.from_mapping(

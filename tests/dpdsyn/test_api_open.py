@@ -12,7 +12,7 @@ import pytest
 from builders.raw_people import ATOMS, KINDS, people, write_csv, write_parquet
 
 from dpdsyn import DPDSyn, Schema, parquet
-from dpdsyn.accounting.guarantee import TYPES_OF_FRAME
+from dpdsyn.accounting.guarantee import HELD_AGAINST, SEEDED, TYPES_OF_FRAME
 from dpdsyn.base.checks import InputError
 from dpdsyn.learning.domain_learning import DomainLearning
 from dpdsyn.learning.raw_table import RawTable
@@ -88,7 +88,8 @@ def test_declared_kinds_need_no_word_and_none_is_written() -> None:
     model = DPDSyn(**QUICK).fit(
         TABLE[["fee", "left"]], {"target": "left", "columns": {"fee": {"kind": "real"}, "left": {"kind": "categorical"}}}
     )
-    assert model.guarantee.assumptions == (TYPES_OF_FRAME,) and str(model.guarantee).count("assumes:") == 1
+    assert model.guarantee.assumptions == (TYPES_OF_FRAME, HELD_AGAINST, SEEDED)
+    assert str(model.guarantee).count("assumes:") == 3
     assert model.guarantee.learnt[-1] == "left: 2 categories"
 
 

@@ -105,3 +105,10 @@ def test_any_method_is_published_saved_and_loaded_as_ours_is(rows: pd.DataFrame,
     assert loaded.method == "dpdsyn.candidates:Independent" and loaded.guarantee == model.guarantee and len(loaded.sample(9)) == 9
     again = Release.load(tmp_path / "m")
     assert not loaded.sample(50).equals(again.sample(50))
+
+
+def test_a_setting_given_twice_is_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"^--set workload is given more than once; of several values the last alone would count"
+    ):
+        chosen("swift", changes=["workload=3", "workload=4"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
+from experiments.cli.parts.parser import Parser
 from experiments.paths import see_own_modules
 
 
@@ -17,9 +17,7 @@ def audit_domains(arguments: Sequence[str]) -> int:
     from dpdsyn.synthesizer import named
     from experiments.audit.domains import verdict
 
-    parser = argparse.ArgumentParser(
-        prog="dpdsyn audit", description="What a learnt domain tells of one row that nobody is like.", allow_abbrev=False
-    )
+    parser = Parser(prog="dpdsyn audit", description="What a learnt domain tells of one row that nobody is like.")
     parser.add_argument("--domains", nargs="?", metavar="MODULE:CLASS", help="a learner of one's own; ours if left out")
     parser.add_argument("--epsilon", type=float, default=1.0)
     parser.add_argument("--delta", type=float, default=1e-3)

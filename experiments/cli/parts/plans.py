@@ -11,15 +11,14 @@ from pathlib import Path
 from dpdsyn.base.checks import InputError
 from experiments.audit.plans import Plan, distinct, judge, named, page, read_statement, table
 from experiments.cli import records as shown
+from experiments.cli.parts.parser import Parser
 from experiments.console import bar, console
 from experiments.records.record import Record
 
 
 def audit_plans(arguments: Sequence[str]) -> int:
     """Exit code: 0 if the accountants agree on every plan, 1 if not. Raises InputError for what cannot be found."""
-    parser = argparse.ArgumentParser(
-        prog="dpdsyn audit", description="What was spent, composed by two accountants.", allow_abbrev=False
-    )
+    parser = Parser(prog="dpdsyn audit", description="What was spent, composed by two accountants.")
     parser.add_argument(
         "--plan", required=True, nargs="+", metavar="RECORD", help="a run_id, METHOD, DATASET/METHOD, all, or a JSON file"
     )

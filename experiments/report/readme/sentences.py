@@ -122,7 +122,7 @@ def _rival(view: View) -> Point | None:
         losses = [pair.difference.mean for case in at for pair in loss.get(case, ()) if pair.method == rival]
         if leads and losses:
             parts.append(f"{fmean(leads):+.4f} and {fmean(losses):+.2f} at {epsilon:g}")
-    said = f"**The strongest of the others is `{rival}`**, the most accurate in {times} of {len(cells)} cases."
+    said = f"**The strongest of these others is `{rival}`**, the most accurate in {times} of {len(cells)} cases."
     beside = f" In the mean over data sets its accuracy and log loss less DPDSyn's are {', '.join(parts)}." if parts else ""
     runs = _together(_of(cell, *({OWN, rival} & cell.known.keys())) for cell in cells)
     return Point(said + beside, (Carried(said + beside, runs, "comparison"),))

@@ -57,6 +57,7 @@ def _load_pyfunc(path: str) -> Sampler:
     frame = pd.read_parquet(table)
 
     def draw(rows: int, rng: np.random.Generator) -> pd.DataFrame:
+        refuse_too_many(rows, int(frame.memory_usage().sum()) / max(len(frame), 1))
         if rows <= len(frame):
             chosen = rng.permutation(len(frame))[:rows]
         else:  # whole tables, and part of one
@@ -65,6 +66,18 @@ def _load_pyfunc(path: str) -> Sampler:
         return frame.iloc[chosen].reset_index(drop=True)
 
     return Sampler(draw, len(frame))
+
+
+def refuse_too_many(rows: int, each: float) -> None:
+    """Raise InputError for so many rows that memory cannot hold them. each: bytes of one of them."""
+    import psutil
+
+    least, free = rows * (each + 8), psutil.virtual_memory().available  # 8: of the place from which it is drawn
+    if least > free:
+        raise InputError(
+            f"rows is {rows:,}: as many rows take {least / 1e9:,.1f} GB or more, and {free / 1e9:,.1f} GB of memory are free; "
+            "ask for fewer, several times"
+        )
 
 
 def _asked(given: Any) -> dict[str, Any]:
@@ -76,8 +89,16 @@ def _asked(given: Any) -> dict[str, Any]:
     if columns is not None:
         if len(given) != 1:
             raise InputError(f"{len(given)} rows ask for samples; one row is needed, with `rows` and, if wanted, `seed`")
-        return {str(name): given[name].iloc[0].item() for name in columns if name in ("rows", "seed")}
-    return {key: np.asarray(value).ravel()[0].item() for key, value in dict(given).items() if key in ("rows", "seed")}
+        given = {name: given[name].iloc[0] for name in columns}
+    return {key: _plain(key, value) for key, value in dict(given).items() if key in ("rows", "seed")}
+
+
+def _plain(key: str, value: Any) -> Any:
+    """The one value that was given, as Python has it. Raises InputError for none, or several."""
+    values = np.asarray(value, dtype=object).ravel()
+    if len(values) != 1:
+        raise InputError(f"{key} has {len(values)} values; one whole number is needed")
+    return values[0].item() if isinstance(values[0], np.generic) else values[0]
 
 
 def rows_of(store: Store, record: Record) -> tuple[Schema, pd.DataFrame] | None:

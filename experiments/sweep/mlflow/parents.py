@@ -9,6 +9,7 @@ from typing import Any
 
 from experiments.records.record import Record
 from experiments.records.store import Store, StoreError
+from experiments.sweep.launch import typed_command
 from experiments.sweep.locks import Lock
 from experiments.sweep.mlflow.client import put
 from experiments.sweep.plan import Plan, Plans
@@ -53,7 +54,7 @@ class Parents:
         if plan.sweep_id not in self._known:
             from mlflow.entities import Param
 
-            command = " ".join(["dpdsyn run", *plan.arguments])
+            command = typed_command(plan)
             tags = {SWEEP: plan.sweep_id, "mlflow.source.name": "dpdsyn", "mlflow.source.type": "LOCAL"}
             tags["mlflow.note.content"] = _note(plan, {}, command)
             run = self._client.create_run(self._id, int(plan.started * 1000), tags, run_name=_name(plan))
@@ -93,7 +94,7 @@ class Parents:
             return
         if is_live(self._store, plan.sweep_id):
             return
-        tags = {"mlflow.note.content": _note(plan, records, " ".join(["dpdsyn run", *plan.arguments])), _CONTENT: told}
+        tags = {"mlflow.note.content": _note(plan, records, typed_command(plan)), _CONTENT: told}
         counts = Counter(record.status for record in records.values())
         tags |= {f"runs_{status}": str(count) for status, count in counts.items()}
         if failed := [record for record in records.values() if record.failed]:

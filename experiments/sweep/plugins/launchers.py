@@ -7,12 +7,30 @@ Hydra takes launchers from its plugins alone. One's own is a class that `_target
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dpdsyn.base.checks import InputError
 from experiments.sweep.overrides import UsageError
 
 _PLUGINS = ("hydra.", "hydra_plugins.")
+_EXTRAS = ("slurm", "submitit", "ray")  # in the names of launchers that need a package of their own
+NEEDS_EXTRA = "Slurm and Ray need an extra: pip install 'dpdsyn[slurm]' or 'dpdsyn[ray]'"
+
+
+def refuse_unknown_launcher(name: str, extra: Path | None) -> None:
+    """Raise UsageError, with the names that there are, for another one. extra: a folder of configuration."""
+    from experiments.sweep.composing import hydra_with
+
+    with hydra_with(extra) as hydra:
+        known = sorted(hydra.config_loader.get_group_options("hydra/launcher"))
+    if name.strip("'\"") not in known:
+        raise UsageError(f"no hydra/launcher is called {name!r}; there are {', '.join(known)} ({NEEDS_EXTRA})")
+
+
+def hint(reason: str) -> str:
+    """What to install, in brackets, if it is said of a launcher that needs more; else nothing."""
+    return f" ({NEEDS_EXTRA})" if any(word in reason.lower() for word in _EXTRAS) else ""
 
 
 def launcher(context: Any, job: Callable[[Any], Any], config: Any) -> Any:

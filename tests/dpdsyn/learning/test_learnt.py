@@ -55,6 +55,11 @@ ATOMS = {"pieces": Pieces((1, 2, 3, 4), (1, 2, 3, 4), (1, 2, 3, 4)), "counts": (
             {"categories": ("a", "b"), "counts": (500.0, 496.0, 4.0), "count_sds": (1.0,) * 3},
             "x: 2 categories; others (<1%)",
         ),
+        (
+            Column("x", "categorical", other=True),
+            {"categories": ("a", "b"), "counts": (1900.0, 1300.0, 260.0), "count_sds": (55.0, 55.0, 125.0)},
+            "x: 2 categories",  # others are what is left of all rows, with the noise of all of that
+        ),
         (Column("x", "integer"), None, "x: nothing could be learnt of it with this budget, so it is left out"),
         (
             Column("x", "integer", unlearnt="noise"),

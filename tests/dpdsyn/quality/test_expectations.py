@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from dpdsyn import Schema
+from dpdsyn.learning.domain_learning import DomainLearning
+from dpdsyn.learning.raw_table import RawTable
+from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.quality.expectations import Cost, Expectation, expected
 
 ROWS = 2000
@@ -115,3 +120,28 @@ def test_a_verdict_tells_how_rare_what_is_to_be_learnt_may_be() -> None:
     }
     assert all("This should work" in verdict for verdict in told.values())
     assert "rows is lost, a class of ill like any other" in told["open"] and "lost" not in told["listed"]
+
+
+def test_of_numbers_to_be_cut_it_is_said_how_rare_those_of_another_size_may_be() -> None:
+    kinds = {"dollar": {"kind": "integer"}, "born": {"kind": "date"}, "age": {"kind": "integer", "bounds": [0, 110]}}
+    told = expected(schema(columns=kinds | {"ill": COLUMNS["ill"]}, rows_public=20_000), 1.0, 1e-6)
+    assert told.tail is not None and 1000 > told.tail[0] > told.tail[1] > 50
+    (finding,) = [finding for finding in told.findings if finding.columns == ("dollar", "born")]
+    assert f"{told.tail[0] / 20_000:.1%} of all, to be told of at epsilon 1" in finding.text and "[0, 1]" in finding.advice
+    assert f"fewer than about {told.tail[0]:,.0f} rows have" in told.verdict and "This should work. 4 of 4" in told.verdict
+    by_name = {column.name: column for column in told.columns}
+    assert by_name["dollar"].least == pytest.approx(told.tail[0]) and by_name["age"].least < told.tail[0] / 2
+    assert expected(schema(), 1.0, 1e-8).tail is None
+
+
+def test_what_is_as_rare_as_said_is_lost_and_what_is_not_is_told_of(rng: np.random.Generator) -> None:
+    rows = 8000
+    kinds = {f"n{i}": {"kind": "integer"} for i in range(6)}
+    given = schema(columns=kinds | {"ill": COLUMNS["ill"]}, rows_public=rows)
+    tail = expected(given, 1.0, 1e-6).tail
+    assert tail is not None
+    for ones, told in ((0.8 * tail[1], False), (1.2 * tail[0], True)):
+        frame = pd.DataFrame(dict.fromkeys(kinds, (np.arange(rows) < ones).astype(int)) | {"ill": ["no", "yes"] * (rows // 2)})
+        closed = DomainLearning().learn(RawTable(frame, given, Ledger(Budget(1.0, 1e-6)), rng)).schema
+        several = [closed[name].values > 1 for name in kinds]
+        assert sum(several) >= 5 if told else sum(several) <= 1

@@ -19,7 +19,7 @@ from dpdsyn.tables.open_draft import open_draft
 NAMES = {
     "id": ("id", "ids", "ID", "patient_id", "patientId", "PatientID", "customerid", "person.id", "SSN"),
     "code": ("zip", "ZIP", "zipCode", "zip_code", "PLZ", "postcode", "home phone"),
-    None: ("paid", "covid", "period", "tips", "zipper", "age", "visits", "idle", "income", "plzx"),
+    None: ("paid", "covid", "period", "tips", "zipper", "age", "visits", "idle", "income", "plzx", "X3Ssn.Porch"),
 }
 
 
@@ -37,6 +37,23 @@ def test_cells_say_so_where_they_count_rows_or_are_long_and_all_different() -> N
     assert [naming("x", numbers, 40) for numbers in (counted, long, squares)] == ["id", "id", None]
     assert naming("x", counted, 80) is naming("x", long, 41) is naming("x", counted[:15], 15) is None
     assert naming("phone", squares, 40) == "id"
+
+
+def test_ids_of_few_things_of_many_rows_each_are_categories() -> None:
+    plots = np.arange(1.0, 25.0)
+    assert naming("plot_id", plots, 35_000) == naming("station id", plots, 35_000) == "code"
+    assert {naming(name, plots, 35_000) for name in ("id", "patient_id", "PID", "SSN", "userid")} == {"id"}
+    assert naming("plot_id", plots, 900) == naming("plot_id", np.arange(200.0), 35_000) == naming("plot_id") == "id"
+    cells = pd.Series(np.tile(plots.astype(int).astype(str), 200), name="plot_id", dtype="str")
+    found = guessed(cells)
+    assert found.spec == {"kind": "categorical"} and not found.repeats
+    assert found.remarks[0].startswith("numbers that look like ids, few different ones of many rows each")
+
+
+def test_ids_of_years_are_years() -> None:
+    years = np.arange(1936.0, 2017.0)
+    assert naming("yearID", years, 6000) is naming("year_id") is None and naming("season_id", years, 6000) == "id"
+    assert naming("yearID", years - 1900, 6000) == "id"
 
 
 def test_both_drafts_agree(tmp_path: Path, rng: np.random.Generator) -> None:

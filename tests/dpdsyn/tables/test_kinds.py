@@ -268,6 +268,52 @@ def test_texts_of_a_parquet_file_are_remarked_on_and_taken_as_texts(tmp_path: Pa
     assert "all cells are dates; if they all are, say {kind: date, format: %d.%m.%Y}" in found["joined"].remarks[0]
 
 
+FLAG = {"kind": "categorical", "categories": [0, 1], "other": False}
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_target", "spec"),
+    [
+        (("0", "1"), False, FLAG),
+        (("0.0", "1.0", " 1"), False, FLAG),
+        (("0", "1", None), False, {**FLAG, "missing": "own_code"}),
+        (("0", "1"), True, FLAG),
+        (("0", "1", None), True, {**FLAG, "missing": "drop"}),
+        (("0", "1", "2"), False, {"kind": "integer"}),
+        (("1", "2"), False, {"kind": "integer"}),
+        (("0", "0"), False, {"kind": "integer"}),
+        (("00", "1"), False, {"kind": "categorical"}),
+    ],
+)
+def test_columns_of_0_and_1_alone_are_one_of_both(cells: tuple, is_target: bool, spec: dict) -> None:
+    for again in (texts(*cells * 10), texts(*cells * 10, "0").astype("category").iloc[:-1]):
+        found = guessed(again, is_target)
+        assert found.spec == spec and found.inferred
+        Column.from_mapping("x", dict(spec), is_target)
+
+
+def test_a_few_ones_may_be_chance() -> None:
+    cells = texts(*["0"] * 300, *["1"] * 9)
+    assert guessed(cells).spec == {"kind": "integer"} and guessed(pd.concat([cells, texts("1.0")])).spec == FLAG
+
+
+def test_a_parquet_file_keeps_its_numbers_and_its_owner_is_told(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"flag": [0, 1, None] * 20, "few": [0, 1, 2] * 20}), tmp_path / "a.parquet")
+    found = declared(tmp_path / "a.parquet")
+    assert found["flag"].spec == found["few"].spec == {"kind": "integer"} and found["few"].remarks == ()
+    assert found["flag"].remarks == (
+        "in the first rows 0 and 1 alone; if it can hold nothing else, say {kind: categorical, categories: [0, 1]}",
+    )
+
+
+@pytest.mark.parametrize("form", ["%b-%y", "%B %Y", "%m/%Y", "%Y-%m"])
+def test_months_of_years_are_told_of(form: str) -> None:
+    months = pd.Series(pd.date_range("1962-08-01", periods=30, freq="MS").strftime(form), dtype="str")
+    found = guessed(months.repeat(4))
+    assert found.spec == {"kind": "categorical"} and "look like months of a year, which are not read" in found.remarks[0]
+    assert guessed(texts("may", "august", "section 12", "1/50")).remarks == ()
+
+
 def test_columns_of_the_same_name_are_refused(tmp_path: Path) -> None:
     table = pa.table([pa.array(["a", "b"]), pa.array([1, 2]), pa.array([3, 4])], names=["t", "n", "t"])
     pq.write_table(table, tmp_path / "people.parquet")

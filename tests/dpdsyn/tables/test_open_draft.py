@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpdsyn.reading.column import SchemaError
-from dpdsyn.schema import MARK, marked_lines, read_yaml
+from dpdsyn.schema import MARK, Schema, marked_lines, read_yaml
 from dpdsyn.tables.identifiers import ID_REMARK
 from dpdsyn.tables.kinds import Kind, guessed
 from dpdsyn.tables.open_draft import open_draft
@@ -43,6 +43,18 @@ def test_a_draft_is_short_and_says_what_was_guessed(tmp_path: Path) -> None:
     assert list(raw["columns"]) == list(table) and "ignore" not in raw and marked_lines(tmp_path / "people.yaml") == []
     text = (tmp_path / "people.yaml").read_text()
     assert "# KINDS WERE GUESSED FROM THE CELLS, for the file does not say it." in text and "--confirm-kinds" in text
+
+
+def test_columns_of_0_and_1_are_said_to_be_guesses(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"smokes": ["0", "1", None] * 20, "ill": ["1", "0", "0"] * 20, "age": ["3", "4", "5"] * 20}, dtype="str")
+    (tmp_path / "t.yaml").write_text(drafted(frame, "ill"))
+    text = (tmp_path / "t.yaml").read_text()
+    assert "  smokes: {kind: categorical, categories: [0, 1], other: false, missing: own_code}\n" in text
+    assert (
+        "  ill: {kind: categorical, categories: [0, 1], other: false}\n" in text and "where nothing but 0 and 1" in text.lower()
+    )
+    assert Schema.from_yaml(tmp_path / "t.yaml").kinds_inferred and MARK not in text
+    assert "nothing but 0" not in drafted(frame.assign(smokes="2", ill="x"))
 
 
 def test_declared_kinds_need_no_confirmation_but_for_the_time_of_day() -> None:

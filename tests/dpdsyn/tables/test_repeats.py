@@ -48,6 +48,22 @@ def test_what_only_has_such_a_word_in_it_is_not(name: str, rng: np.random.Genera
     assert not of(name, rng.integers(0, 90, 900))
 
 
+@pytest.mark.parametrize("name", ["num_open_cc_accounts", "total_accounts", "nClients", "count of users"])
+def test_how_many_there_are_is_not(name: str, rng: np.random.Generator) -> None:
+    assert not of(name, rng.integers(0, 30, 900))
+
+
+def test_many_rows_of_few_numbers_count_something(rng: np.random.Generator) -> None:
+    few, many = rng.integers(0, 28, 700), rng.integers(0, 28, 7000)
+    assert not of("current_installment_accounts", many) and of("current_installment_accounts", few)
+    assert of("patient", many) and of("customers", many) and of("study_subjects", np.char.add("S", many.astype(str)))
+    assert of("num_client", few), "the number of one, as in French"
+
+
+def test_years_and_what_stands_behind_a_digit_are_not(rng: np.random.Generator) -> None:
+    assert not of("yearID", rng.integers(1930, 2020, 900)) and not of("X3Ssn.Porch", rng.integers(0, 90, 900))
+
+
 def test_cells_tell_where_a_name_says_nothing(rng: np.random.Generator) -> None:
     given_out = rng.integers(70_000, 73_000, ROWS)
     assert of("x", given_out) and of("x", np.char.add("C", given_out.astype(str))) and of("station_id", given_out % 200)

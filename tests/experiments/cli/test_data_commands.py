@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from experiments.cli.main import main
 from experiments.data.download import download
@@ -148,3 +149,19 @@ def test_one_data_set_that_cannot_be_meant_hides_no_other(
     assert main(["data", "verify", "--config-dir", str(tmp_path), "toy", "mistyped"]) == 1
     shown = capsys.readouterr().out
     assert "1,200 rows, 4 columns" in shown and "FAULT" in shown and "1 of 2 data sets are as they should be" in shown
+
+
+def test_what_a_schema_leaves_open_is_told(
+    toy_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DPDSYN_DATA", str(toy_world / "data"))
+    (tmp_path / "dataset").mkdir()
+    described = yaml.safe_load((toy_world / "conf" / "dataset" / "toy.yaml").read_text())
+    described["schema"]["columns"]["age"] = {"kind": "real"}
+    (tmp_path / "dataset" / "toy.yaml").write_text(yaml.safe_dump(described))
+    assert main(["data", "verify", "--config-dir", str(tmp_path), "toy"]) == 0
+    assert "ok     1,200 rows, 4 columns, left open, to be learnt: age" in capsys.readouterr().out
+    assert main(["data", "describe", "--config-dir", str(tmp_path), "toy"]) == 0
+    shown = capsys.readouterr().out
+    assert "rows             1,200, of them " in shown and " for training with seed 0" in shown
+    assert "4; left open, to be learnt: age. So no row is encoded, and no model is trained here" in shown

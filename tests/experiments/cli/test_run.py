@@ -206,6 +206,10 @@ def test_a_results_folder_that_cannot_be_written_is_refused(dpdsyn: Dpdsyn, tmp_
         (("data", "fetch", "nothing"), "no dataset is called 'nothing'; there are acs, "),
         (("check", "dpdsyn.method:Absent"), "cannot load 'dpdsyn.method:Absent'"),
         (("check", "no_such_module:X"), "cannot load 'no_such_module:X'"),
+        (("check", "../x:Y"), "cannot load '../x:Y': '../x' is no name of a module; give MODULE:CLASS"),
+        (("reproduce", "--within", "nan"), "--within nan: one run at least, and a finite difference of 0 or more are needed"),
+        (("reproduce", "--within", "inf"), "--within inf: one run at least, and a finite difference"),
+        (("reproduce", "--at-most", "nan"), "--at-most nan: seconds above 0 are needed"),
     ],
 )
 def test_other_commands_refuse_in_one_line_too(arguments: tuple[str, ...], message: str, dpdsyn: Dpdsyn) -> None:

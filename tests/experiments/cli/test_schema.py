@@ -31,6 +31,21 @@ def test_a_draft_of_a_csv_has_guessed_kinds_and_its_owner_is_told_the_rest(peopl
     assert "dpdsyn synthesize --confirm-kinds" in done.stderr
 
 
+def test_flags_and_copies_are_told_of_and_another_number_is_refused(tmp_path: Path, dpdsyn: Dpdsyn) -> None:
+    rows = [f"{i},{i % 2}.0,{i % 3 % 2},{'no' if i % 3 % 2 else 'yes'}" for i in range(60)]
+    (tmp_path / "f.csv").write_text("\n".join(["age,smokes,ill,well", *rows]))
+    done = dpdsyn("schema", "draft", "f.csv", "--target", "ill")
+    assert "  smokes: {kind: categorical, categories: [0, 1], other: false}\n" in done.stdout
+    assert "note: well: in other words it says the same as ill in every row: keep one" in done.stderr
+    (tmp_path / "f.yaml").write_text(done.stdout)
+    assert dpdsyn("schema", "check", "f.csv", "--schema", "f.yaml").returncode == 0
+    (tmp_path / "f.csv").write_text("\n".join(["age,smokes,ill,well", "3,2,0,yes", *rows]))
+    refused = dpdsyn("schema", "check", "f.csv", "--schema", "f.yaml")
+    assert (
+        refused.returncode == 2 and "line 2: column 'smokes', row 1: a cell is not among its categories (0, 1)" in refused.stderr
+    )
+
+
 def test_a_number_may_be_the_target(people: Path, dpdsyn: Dpdsyn) -> None:
     done = dpdsyn(*DRAFT, "--target", "age")
     assert done.returncode == 0 and "  age: {kind: integer}\n" in done.stdout
@@ -86,7 +101,8 @@ def test_a_title_above_the_names_is_thought_of_where_there_is_one_column(
 @pytest.mark.parametrize("rest", [("draft", ""), ("check", " ", "--schema", "people.yaml")])
 def test_an_empty_name_is_no_folder(rest: tuple[str, ...], people: Path, dpdsyn: Dpdsyn) -> None:
     refused = dpdsyn("schema", *rest)
-    assert refused.returncode == 2 and refused.stderr.startswith("dpdsyn: the name of the table is empty; name a CSV or Parquet")
+    said = ("dpdsyn: FILE is empty; a value is needed\n", "dpdsyn: the name of the table is empty; name a CSV or Parquet")
+    assert refused.returncode == 2 and refused.stderr.startswith(said)
     assert refused.stderr.count("\n") == 1 and "people" not in refused.stderr
 
 

@@ -10,8 +10,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dpdsyn.accounting.guarantee import HELD_AGAINST
+
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 CALL = ("synthesize", "people.csv", "--schema", "people.yaml", "--encoding", "latin-1", "--epsilon", "2")
+
+
+def changed(*change: str) -> tuple[str, ...]:
+    """The usual command; flags that are given stand instead of its own."""
+    usual = dict(zip(CALL[2::2], CALL[3::2], strict=True)) | {"--output": "made.csv"}
+    left = [text for flag, value in usual.items() if flag not in change for text in (flag, value)]
+    return (*CALL[:2], *left, *change)
 
 
 @pytest.mark.slow
@@ -131,7 +140,7 @@ def test_what_cannot_be_meant_is_refused_and_nothing_is_written(
     dpdsyn: Dpdsyn,
 ) -> None:
     before = sorted(people.parent.iterdir())
-    refused = dpdsyn(*CALL, "--output", "made.csv", *change)
+    refused = dpdsyn(*changed(*change))
     assert refused.returncode == 2 and message in refused.stderr, refused.stderr
     assert refused.stderr.splitlines()[-1].startswith("dpdsyn: ") and "Traceback" not in refused.stderr
     assert change[0] == "--encoding" or "reading people.csv" not in refused.stderr
@@ -214,6 +223,7 @@ def test_without_preflight_no_row_is_refused_not_even_none(people: Path, dpdsyn:
         done = dpdsyn(*CALL, "--output", "made.csv", "--no-preflight", "--rows", "30", "--overwrite")
         assert done.returncode == 0, done.stderr
         assert set(pd.read_csv(people.with_name("made.csv"))["ill"]) <= {"no", "yes"}
+        assert HELD_AGAINST not in json.loads(people.with_name("made.privacy.json").read_text()).get("assumptions", [])
 
 
 @pytest.mark.slow
@@ -229,7 +239,7 @@ def test_a_draft_without_its_first_line_is_refused_with_the_marks_that_remain(pe
 
 @pytest.mark.slow
 def test_a_budget_that_promises_little_is_said_on_the_terminal_and_in_the_statement(people: Path, dpdsyn: Dpdsyn) -> None:
-    done = dpdsyn(*CALL, "--output", "made.csv", "--delta", ".5", "--epsilon", "11", "--rows", "30")
+    done = dpdsyn(*changed("--delta", ".5", "--epsilon", "11", "--rows", "30"))
     assert done.returncode == 0, done.stderr
     assert "CAUTION: delta 0.5 is not below 1/1,000" in done.stderr and "CAUTION: epsilon 11 is above 10" in done.stderr
     said = json.loads(people.with_name("made.privacy.json").read_text())["cautions"]

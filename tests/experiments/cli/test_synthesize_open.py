@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from builders.raw_people import ATOMS, MISSING, write_csv, write_parquet
 
+from dpdsyn.accounting.guarantee import HELD_AGAINST, KINDS_INFERRED
+
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 LEFT_OUT = ("customer", "remarks")  # of which nothing can be learnt
 MOST_SECONDS = 120  # of an owner's time, of all processors together
@@ -71,8 +73,8 @@ def test_a_csv_that_nobody_described_is_published_without_editing(tmp_path: Path
     statement = json.loads((tmp_path / "made.privacy.json").read_text())
     assert statement["guarantee"] == "dp" and 3.8 < statement["epsilon_spent"] <= 4 and statement["rows"] == len(made)
     assert statement["assumptions"] == [
-        "kinds of columns and how dates are written were inferred from the rows and confirmed by the owner; "
-        "the guarantee takes them as public"
+        KINDS_INFERRED,
+        HELD_AGAINST,
     ]
     assert f"about {len(made):,} rows" in statement["learnt"]
     for name in LEFT_OUT:
@@ -103,7 +105,7 @@ def test_a_parquet_file_comes_back_in_its_own_types(tmp_path: Path, dpdsyn: Dpds
 @pytest.mark.slow
 def test_where_nothing_can_be_learnt_of_the_target_nothing_is_written(tmp_path: Path, dpdsyn: Dpdsyn) -> None:
     call = drafted(write_csv(tmp_path, 2000), dpdsyn)
-    refused = dpdsyn(*call, "--output", "made.csv", "--confirm-kinds", "--epsilon", "0.001")
+    refused = dpdsyn(*call[:-1], "0.001", "--output", "made.csv", "--confirm-kinds")
     assert refused.returncode == 2 and refused.stderr.splitlines()[-1] == (
         "dpdsyn: raw_people.csv: nothing can be learnt of the target 'left' with this budget: the noise is above its values' "
         "counts; list them in the schema (`categories`), or spend more. Rows were read by then: epsilon 0.001 and delta 1e-08 of "

@@ -28,6 +28,7 @@ def test_every_data_set_of_ours_is_described_as_its_kind_says(name: str) -> None
         ({"titel": "x"}, "data set adult: there is no key titel (did you mean title?); accepted: name, title, files, "),
         ({"generatr": {}}, "there is no key generatr (did you mean generator?); accepted: "),
         ({"files": None}, "data set adult: files is missing; accepted: "),
+        ({"target": "x"}, "there is no key target; accepted: "),
         ({"test_share": "much"}, "data set adult: test_share is 'much'; needed: number"),
         ({"test_share": True}, "test_share is True; needed: number"),
         ({"test_share": 2}, "data set adult: test_share is 2; a number between 0 and 1 is needed"),

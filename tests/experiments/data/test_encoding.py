@@ -109,6 +109,15 @@ CODES = Schema.from_mapping(
 )
 
 
+AGES = Schema.from_mapping(
+    {
+        "target": "b",
+        "rows_public": 10,
+        "columns": {"a": {"kind": "integer", "bounds": [0, 99], "bins": 5}, "b": {"kind": "categorical", "categories": [0, 1]}},
+    }
+)
+
+
 def test_an_encoding_counts_where_something_is_learnt() -> None:
     learned, half = Encoding.of(KINDS), Encoding.of({**KINDS, "share": 0.2})
     assert Encoding.of(PUBLIC).identity(CODES) == half.identity(CODES) == {}
@@ -116,6 +125,15 @@ def test_an_encoding_counts_where_something_is_learnt() -> None:
     assert learned.identity(begun) != half.identity(begun) != {}
     everything_kept = Encoding.of({**KINDS, "keep": ["categories"]})
     assert everything_kept.opened(CODES) == CODES and everything_kept.identity(everything_kept.opened(CODES)) == {}
+
+
+def test_learning_ends_counts_in_names_where_ends_are_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def names() -> list[dict[str, Any]]:
+        return [Encoding.of(raw).identity(Encoding.of(raw).opened(AGES)) for raw in (LEARNED, KINDS)]
+
+    before = names()
+    monkeypatch.setattr("experiments.data.encoding.ENDS_VERSION", 1000)
+    assert [one == other for one, other in zip(before, names(), strict=True)] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,17 @@ class Stub:
         return np.tile([self.share, 1 - self.share], (len(rows), 1))
 
 
+class Worst:
+    def __init__(self, klass=0):
+        if klass < 0:
+            raise ValueError(f"klass is {klass}; at least 0 is needed")
+        self.klass, self.calls = klass, 0
+
+    def __call__(self, labels, probabilities):
+        self.calls += 1
+        return float(self.klass + self.calls)
+
+
 def nothing(depth):
     return depth
 
@@ -95,6 +106,14 @@ def test_it_is_trained_and_tested_beside_ours() -> None:
     assert judged["five"]["f2"] == 2.0 and judged["logistic"]["f_beta"] == 1.0
 
 
+def test_a_metric_may_be_a_class_whose_objects_are_called() -> None:
+    given = [{"_target_": "evaluated_by_me.Worst", "klass": 3}, {"_target_": "evaluated_by_me.Worst", "name": "first"}]
+    found = metrics(Settings.of(settings(metrics=given)).metrics)
+    labels, probabilities = np.array([0, 1]), np.full((2, 2), 0.5)
+    assert found["Worst"](labels, probabilities) == found["Worst"](labels, probabilities) == 4.0
+    assert found["first"](labels, probabilities) == metrics(["evaluated_by_me:Worst"])["Worst"](labels, probabilities) == 1.0
+
+
 def test_raw_space_takes_them_too() -> None:
     raw = {**read_option("evaluation", "raw"), "models": [{"_target_": TARGET, "depth": 2}]}
     assert list(raw_builders(judges_of(raw))) == ["logistic", "forest", "boosting", "mlp", "Stub"] and Settings.of(raw)
@@ -125,6 +144,9 @@ def test_models_come_beside_the_evaluators_and_may_be_all() -> None:
         ),
         ({"models": [{"_target_": "nosuch.Model", "depth": 3}]}, "cannot load the evaluator 'nosuch.Model'"),
         ({"metrics": [{"_target_": "evaluated_by_me.f_beta", "gamma": 2}]}, "it has labels, probabilities, beta"),
+        ({"metrics": [{"_target_": "evaluated_by_me.Worst", "klass": -1}]}, "the metric evaluated_by_me.Worst: klass is -1; at"),
+        ({"metrics": [{"_target_": TARGET, "depth": 1}]}, "a function of labels and probabilities is needed"),
+        ({"metrics": [TARGET]}, f"the metric {TARGET}: "),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(change: dict[str, Any], message: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dpdsyn.accounting.guarantee import HELD_AGAINST
 from dpdsyn.quality.private_evaluation import PrivateEvaluation
 from dpdsyn.schema import Schema
 from experiments.page.public_page import public_page
@@ -134,12 +135,17 @@ def test_what_is_promised_is_said_for_anybody_and_word_by_word() -> None:
         "whether the published table is anonymous".capitalize(),
     ):
         assert text in page, text
+    assert "for two neighbouring tables, the probability" in page
+    assert "for two neighbouring tables that both fit the schema, the" in made(assumptions=[HELD_AGAINST])
+    assert "None of its rows" not in page and "may happen to equal a real one" in page
     assert "A row is protected, not a person" in made(protects="one row")
     assert "weak promise" in made(epsilon=20.0) and "practically always" in made(epsilon=20.0)
     assert "outside library" in made(guarantee="unverified")
     without = made(guarantee="none", epsilon_spent=None)
     assert "neither the table nor this page is for publishing" in without and "may be published with" not in without
-    assert "seed can take it off. Not for publishing" in made(noise="SEEDED: not private against whoever knows the seed")
+    assert "whoever knows the seed, or guesses it, can take it off. Not for publishing" in made(
+        noise="SEEDED: not private against whoever knows the seed"
+    )
 
 
 def test_that_rows_stand_alone_is_said_where_people_may_have_several() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -161,6 +162,27 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) 
         Store(tmp_path / "results").prepare()
     with pytest.raises(FileError, match="nothing was left half written"):
         write_whole(tmp_path / "absent" / "x.json", b"1")
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room on its disk"),
+        (errno.EDQUOT, "make room on its disk"),
+        (errno.EACCES, "change its permissions"),
+        (errno.EROFS, "mount its disk for writing"),
+        (errno.EIO, "look at it"),
+    ],
+)
+def test_what_to_do_is_told_by_what_the_system_says(
+    number: int, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Path, data: bytes) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    with pytest.raises(StoreError, match=f"{os.strerror(number)}\\); {remedy}, or name another in DPDSYN_RESULTS"):
+        Store(tmp_path).prepare()
 
 
 def test_a_writer_that_is_killed_leaves_whole_files_only(tmp_path: Path) -> None:

@@ -92,3 +92,40 @@ def test_what_a_record_tells_of_a_method_without_a_file_here_counts() -> None:
     assert summaries(View.of([of("mst", about=told)]))[0].kind == "ranked"  # what its file here says goes before
     with pytest.raises(ValueError, match="role"):
         View.of([of("mine", about={"role": "best"})])
+
+
+def judged(seed: int, scores: dict[str, dict[str, float]], **evaluation: Any) -> Record:
+    """One fit of each seed, judged as told."""
+    made = record(f"{seed}{evaluation}", fit_id=f"fit{seed}", seed=seed, metrics=scores)
+    return changed(made, evaluation={"evaluators": list(scores), **evaluation})
+
+
+def test_a_fit_that_was_judged_several_times_counts_once() -> None:
+    usual = [judged(seed, {"logistic": {"accuracy": 0.5 + seed / 10}}) for seed in range(3)]
+    more = {"metrics": ["my:brier"], "groups": ["sex"]}
+    again = [judged(seed, {"logistic": {"accuracy": 0.5 + seed / 10, "brier": 0.2}}, **more) for seed in range(3)]
+    other = [judged(seed, {"forest": {"accuracy": 0.9}}) for seed in range(3)]
+    (group,) = View.of([*usual, *again, *other]).groups
+    assert [run.seed for run in group.runs] == [0, 1, 2]
+    assert group.runs[0].metrics == {"logistic": {"accuracy": 0.5, "brier": 0.2}, "forest": {"accuracy": 0.9}}
+    assert group.runs[0].judges == ("forest", "logistic") and group.runs[0].evaluation.own_metrics == ("brier",)
+    (table,) = BUILDERS["leaderboard"](View.of([*usual, *again]))
+    assert table.rows == BUILDERS["leaderboard"](View.of(usual))[0].rows
+    failed = changed(again[0], run_id="failed", status="failed", metrics={}, error="brier is NaN")
+    assert len(View.of([usual[0], failed]).records) == 2
+
+
+def test_judging_that_gives_other_numbers_is_a_case_of_its_own() -> None:
+    usual = [judged(seed, {"logistic": {"accuracy": 0.5}}, repeats=1) for seed in range(3)]
+    often = [judged(seed, {"logistic": {"accuracy": 0.6}}, repeats=2) for seed in range(3)]
+    cases = {str(group.case.dataset): len(group.runs) for group in View.of([*usual, *often]).groups}
+    assert cases == {"toy": 3, "toy (evaluation.repeats=2)": 3}
+    assert [str(group.case.dataset) for group in View.of(often).groups] == ["toy"]  # of one kind nothing need be told apart
+    first, second = ({"_target_": "my.f", "beta": beta} for beta in (1, 2))
+    metrics = [judged(0, {"logistic": {"accuracy": 0.5, "f": 0.1}}, metrics=[one]) for one in (first, second)]
+    assert [group.case.dataset.with_settings for group in View.of(metrics).groups] == [
+        "toy (evaluation.metrics={_target_: my.f, beta: 1})",
+        "toy (evaluation.metrics={_target_: my.f, beta: 2})",
+    ]
+    models = [judged(0, {"M": {"accuracy": depth / 10}}, evaluators=[{"_target_": "my.M", "depth": depth}]) for depth in (1, 2)]
+    assert len(View.of(models).records) == 2  # judged_alike keeps one of them

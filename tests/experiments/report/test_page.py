@@ -136,7 +136,7 @@ def test_the_answer_follows_the_records() -> None:
     said = answer(compared(0.81, others)).sentences
     assert said[0] == (
         "Models trained on DPDSyn's rows keep 90.0% of real rows' accuracy (median; least 90.0%, toy at 1), and in 1 of 1 cases "
-        "(a data set at a budget) no other method with the same guarantee is as accurate."
+        "(a data set at a budget) no other method with the same guarantee and at least half its seeds is as accurate."
     )
     assert said[1].startswith(
         "They are made in 1 s (mostly beside other work); the most accurate of the others takes 2 times as long"

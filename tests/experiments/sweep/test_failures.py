@@ -8,6 +8,7 @@ import pty
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,10 @@ from experiments.configuration import config_dir
 from experiments.records.record import Record
 from experiments.records.store import Fit, Store, StoreError
 from experiments.run import Run, execute
+from experiments.sweep import supervisor, worker
 from experiments.sweep.merge import merge
 from experiments.sweep.output import Output
+from experiments.sweep.supervisor import Supervisor
 
 Dpdsyn = Callable[..., subprocess.CompletedProcess]
 ONE = ("dataset=toy", "evaluation.evaluators=[logistic]")
@@ -173,6 +176,37 @@ def test_a_process_that_is_killed_from_outside_gets_another_try(dpdsyn: Dpdsyn, 
     twice = dpdsyn(*call, "seed=1")
     assert twice.returncode == 1 and "the process ended by SIGKILL" in twice.stderr + twice.stdout, twice.stderr
     assert (tmp_path / "shots").read_text() == "0"
+
+
+def test_a_process_that_does_not_start_is_tried_again_and_is_no_timeout_of_the_method(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    slow = [sys.executable, "-c", "import time; time.sleep(60)"]
+    real = worker.command
+
+    def first_slow(answers: int, cores: list[int]) -> list[str]:
+        started.append(slow if len(started) < slow_starts else real(answers, cores))
+        return started[-1]
+
+    monkeypatch.setattr(worker, "command", first_slow)
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = composed(
+            "dataset=simulated", "dataset.generator.rows=300", "synthesizer=independent", "evaluation.evaluators=[logistic]"
+        )
+    run, store = Run.of(config), Store(tmp_path)
+    store.prepare()
+    own = Supervisor()
+    try:
+        monkeypatch.setattr(supervisor, "_START", 0.5)
+        slow_starts = 2
+        record = own.execute(run, config, tmp_path, lambda phase: None)
+        assert record.status == "failed" and record.failed and len(started) == 2 and record.seconds.limit is None
+        assert "its process did not start within 0.5 s, which says nothing of the method" in str(record.error)
+        monkeypatch.setattr(supervisor, "_START", 60.0)
+        assert own.execute(run, config, tmp_path, lambda phase: None).status == "ok"
+    finally:
+        own.stop()
 
 
 def test_rows_that_cannot_be_cached_leave_their_record(tmp_path: Path) -> None:

@@ -11,11 +11,9 @@ from experiments.configuration import config_dir
 from experiments.sweep.plan import Plans, plan_of
 from experiments.sweep.request import inspect_request
 
-ONE = ("dataset=simulated", "seed=0")
-
 
 def planned(folder: Path, *arguments: str) -> list[str]:
-    request = inspect_request(["-m", "--config-dir", str(folder), *ONE, *arguments])
+    request = inspect_request(["-m", "--config-dir", str(folder), "seed=0", *arguments])
     return [run.method for run in plan_of(request, Plans(folder))[0].runs]
 
 
@@ -33,11 +31,11 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_a_method_has_no_other_methods_name(own: Path) -> None:
-    assert planned(own, "synthesizer=one,again") == ["one", "mst"]
+    assert planned(own, "dataset=simulated", "synthesizer=one,again") == ["one", "mst"]
     with pytest.raises(InputError, match=r"synthesizer 'mst' is the name of another one \(baselines.mst.MST\); give a `name`"):
-        planned(own, "synthesizer=copied")
+        planned(own, "dataset=simulated", "synthesizer=copied")
     with pytest.raises(InputError, match=r"two of synthesizer are called 'one' \(dpdsyn.candidates.Uniform; dpdsyn.candidates.I"):
-        planned(own, "synthesizer=one,twin")
+        planned(own, "dataset=simulated", "synthesizer=one,twin")
 
 
 def test_a_data_set_has_no_other_data_sets_name(own: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.sweep.overrides import UsageError, parsed, quoted, remedy, settled, split, values
+from experiments.sweep.overrides import UsageError, is_multirun, parsed, quoted, remedy, settled, split, values
 from experiments.sweep.plan import composed
 from experiments.sweep.request import inspect_request
 
@@ -77,7 +77,7 @@ def test_a_value_that_cannot_be_read_is_refused_with_what_to_type(name: str) -> 
         ("privacy.epsilon=interval(0,1)", r"interval\(0,1\): an interval names no values. List them \(privacy.epsilon=VALUE"),
         ("experiment=interval(0,1)", "an interval names no values"),
         ("seed=glob(*)", "glob is for names of dataset, synthesizer"),
-        ("synthesizer=glob(zz*)", "no synthesizer is called like that; there are absyn"),
+        ("privacy=glob(zz*)", "no privacy is called like that; there are default"),
         ("seed=range(0,3,0)", "a range of 1 to 100,000 values is needed, with a step that is not 0"),
         ("seed=range(0,1000000000)", "a range of 1 to 100,000 values"),
         ("seed=range(2,0)", r"^seed=range\(2,0\) names no value, so that nothing would run; range\(START,STOP,STEP\) goes from"),
@@ -88,6 +88,19 @@ def test_a_value_that_cannot_be_read_is_refused_with_what_to_type(name: str) -> 
         ("=1", "'=1' is no setting"),
         ("~", "'~' is no setting"),
         ("--nosuch", "unrecognized arguments: --nosuch; dpdsyn run --help"),
+        ("--multi", "unrecognized arguments: --multi;"),
+        ("dataset=adult", "^dataset is given more than once; of several values the last alone would count: give one$"),
+        ("+synthesizer=mst", "^synthesizer is given more than once"),
+        ("experiment=null", "^experiment=null names no experiment; leave it out$"),
+        ("evaluation.name=raw", "^evaluation.name=raw is the name of another one; give a `name` of its own, or evaluation=raw$"),
+        ("encoding.name=learned", "encoding.name=learned is the name of another one"),
+        (
+            "hydra.job.chdir=true",
+            "^hydra.job.chdir=true: runs keep all files in DPDSYN_RESULTS; leave it out$",
+        ),
+        ("hydra.run.dir=/x", "^hydra.run.dir=/x: runs keep all files in DPDSYN_RESULTS"),
+        ("hydra.sweep.dir=/x", "^hydra.sweep.dir=/x: runs keep all files in DPDSYN_RESULTS"),
+        ("hydra/launcher=nope", "^no hydra/launcher is called 'nope'; there are basic, .*local, .*slurm"),
     ],
 )
 def test_what_hydra_cannot_list_or_read_is_one_line(typed: str, message: str) -> None:
@@ -122,6 +135,8 @@ def test_a_deleted_key_that_every_run_needs_is_named(key: str, tmp_path: Path, m
 
 def test_flags_may_stand_anywhere() -> None:
     between = inspect_request(["dataset=adult", "-m", "synthesizer=real", "seed=0,1"])
+    assert inspect_request(["dataset=adult", "synthesizer=real", "encoding.name=public", "evaluation.name=mine"]).axes
+    assert is_multirun(["a=1", "--multirun"]) and is_multirun(["-m"]) and not is_multirun(["a=-m"])
     assert len(between.jobs()) == 2 and split(["a=1", "--cfg", "job", "b=2"]).overrides == ["a=1", "b=2"]
 
 
@@ -168,3 +183,10 @@ def test_quoted_names_may_be_listed_and_found_by_signs_and_by_what_is_told_of_th
     (tmp_path / "experiment" / "2019.yaml").write_text(head + "hydra: {sweeper: {params: {dataset: simulated}}}\n")
     found = methods([*named[:3], 'experiment="2019"'])
     assert sorted(name for name in found if name.startswith("own_")) == sorted(all_of_them)
+
+
+def test_a_list_in_the_defaults_of_an_experiment_is_told_where_it_belongs(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\ndefaults:\n  - override /synthesizer: [real, mst]\n")
+    with pytest.raises(UsageError, match=r"belongs under hydra.sweeper.params, as `synthesizer: real,mst`"):
+        inspect_request(["--config-dir", str(tmp_path), "-m", "dataset=adult", "experiment=mine"])

@@ -73,6 +73,22 @@ def test_the_best_of_the_others_has_its_lead_and_mark() -> None:
     assert rows_of(shown.best_of_the_others(compared(epsilon=0.2, dataset="br2000")))[1][0] == "br2000*"
 
 
+def test_sentence_and_table_leave_out_who_has_few_of_dpdsyns_seeds() -> None:
+    many = compared(epsilon=0.2).records
+    lucky, enough = (View.of([*many, *runs("privmrf", 0.95, epsilon=0.2, seeds=seeds)]) for seeds in (2, 3))
+    text = shown.best_of_the_others(lucky)
+    assert rows_of(text)[1][1] == "-0.0100 ▼ aim (5)"
+    assert "fewer than half of dpdsyn's seeds are left out; in 1 of 1 cells one of them is further ahead." in text
+    assert (
+        "in 1 of 1 cases (a data set at a budget) no other method with the same guarantee and at least half its seeds is as "
+        in (sentences.findings(lucky))
+    )
+    assert rows_of(shown.best_of_the_others(enough))[1][1].endswith("privmrf (3)")
+    assert "in 0 of 1 cases" in sentences.findings(enough) and "**The strongest of these others is `privmrf`**" in (
+        sentences.findings(enough)
+    )
+
+
 @pytest.fixture
 def claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four claims, of which one each holds, is refuted, is not shown and did not run."""
@@ -148,7 +164,7 @@ def test_losses_and_times_alone_are_told() -> None:
     assert (
         "By accuracy, of 3 tests 1 find it significantly ahead (1 of `mst`), 2 behind, by most on adult at 0.8 (`aim` +" in said
     )
-    assert "**The strongest of the others is `aim`**, the most accurate in 1 of 1 cases." in said
+    assert "**The strongest of these others is `aim`**, the most accurate in 1 of 1 cases." in said
     assert "its accuracy and log loss less DPDSyn's are +0.0200 and -0.02 at 0.8." in said
     assert "By balanced accuracy, of 3 tests 1 find" in said and "Measured alone" not in said
     alone = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +14,15 @@ import pandas as pd
 import pytest
 from builders.records import changed, one, record
 
+from dpdsyn.base.checks import InputError
 from experiments.records.record import Record
 from experiments.records.store import Fit, Store
+from experiments.sweep.launch import typed_command
 from experiments.sweep.mlflow import writing
 from experiments.sweep.mlflow.client import client_of
-from experiments.sweep.mlflow.flavour import Sampler, rows_of
+from experiments.sweep.mlflow.flavour import Sampler, _load_pyfunc, rows_of
 from experiments.sweep.mlflow.mirror import Mirror
-from experiments.sweep.mlflow.parents import is_live
+from experiments.sweep.mlflow.parents import Parents, is_live
 from experiments.sweep.mlflow.runs import PICTURE, experiment_of, first_view, settle, track
 from experiments.sweep.plan import Plan, Planned, Plans
 
@@ -255,9 +258,30 @@ def test_rows_without_a_guarantee_of_the_ledgers_are_not_given_away(store: Store
     assert rows_of(store, record(method={"name": "m", "guarantee": said, "parameters": {}})) is None
 
 
+def test_the_command_of_a_sweep_can_be_typed_again(store: Store) -> None:
+    typed = ("-m", "dataset=toy", "+evaluation.models=[{_target_: my.Model, depth: 3}]")
+    sweep = Plan(typed, "single", (Planned("a", (), "toy", "m", 1.0, 0, {}),), 1_000_000.0, "")
+    client = client_of(store)
+    parents = Parents(client, store, client.create_experiment("typed"))
+    told = client.get_run(parents.of(sweep))
+    assert shlex.split(told.data.params["command"]) == ["dpdsyn", "run", *typed]
+    assert typed_command(sweep) in told.data.tags["mlflow.note.content"]
+
+
 def test_a_sampler_draws_each_row_once_before_any_twice() -> None:
     frame = pd.DataFrame({"x": range(10)})
     sampler = Sampler(lambda rows, rng: frame.iloc[:rows], 10)
     assert len(sampler.predict()) == 10 and len(sampler.predict(4)) == 4
     with pytest.raises(Exception, match="rows"):
         sampler.predict({"rows": 0})
+    for asked in (pd.DataFrame({"rows": ["x"]}), {"rows": "x"}, {"rows": ["x"]}, {"rows": []}, {"rows": [1, 2]}):
+        with pytest.raises(InputError, match="rows"):
+            sampler.predict(asked)
+
+
+def test_more_rows_than_memory_holds_are_refused_at_once(tmp_path: Path) -> None:
+    pd.DataFrame({"x": range(10)}).to_parquet(tmp_path / "rows.parquet")
+    sampler = _load_pyfunc(str(tmp_path))
+    assert len(sampler.predict(pd.DataFrame({"rows": [25], "seed": [1]}))) == 25
+    with pytest.raises(InputError, match=r"rows is 1,000,000,000,000: as many rows take .* GB of memory are free; ask for fewer"):
+        sampler.predict(pd.DataFrame({"rows": [10**12]}))

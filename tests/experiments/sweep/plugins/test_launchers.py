@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from experiments.sweep.overrides import UsageError
-from experiments.sweep.plugins.launchers import launcher
+from experiments.sweep.plugins.launchers import hint, launcher, refuse_unknown_launcher
 
 OWN = """\
 from pathlib import Path
@@ -64,3 +64,12 @@ def test_what_is_no_launcher_is_refused_in_a_line(own: None, settings: dict[str,
     with pytest.raises(UsageError, match=message) as refused:
         made(**settings)
     assert "\n" not in str(refused.value)
+
+
+def test_what_to_install_is_told_of_launchers_that_need_it() -> None:
+    assert (
+        "dpdsyn[slurm]" in hint("Could not find 'hydra/launcher/submitit_slurm'") and hint("Could not override 'hydra.x'") == ""
+    )
+    with pytest.raises(UsageError, match=r"^no hydra/launcher is called 'nope'; there are basic, joblib, local, .*dpdsyn\[ray\]"):
+        refuse_unknown_launcher("nope", None)
+    refuse_unknown_launcher("local", None)
