@@ -45,7 +45,8 @@ class Schema:
     max_rows_per_person rows of each are kept (`mechanisms.contribution_bounding`) and the guarantee is for one person; without
     it, for one row.
     drafted: parts of the schema were read off the rows, so that no result has a guarantee.
-    kinds_inferred: the kinds of columns were guessed from cells; the guarantee holds if their owner says that they are public.
+    kinds_inferred: the kinds of columns, and which hold 0 and 1 alone, were guessed from cells; the guarantee holds if their
+    owner says that they are public.
     constraints: rules that every published row keeps (`dpdsyn.rules.constraints`).
     made: columns that no method reads: ids generated anew, and constants; the data may have them or not.
     """
