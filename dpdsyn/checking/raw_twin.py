@@ -153,11 +153,9 @@ def _resolutions(grid: Grid, frame: pd.DataFrame) -> list[np.ndarray]:
     counts = np.bincount(codes, minlength=grid.size)
     if not isinstance(grid, Values):
         return [counts]
-    begins = grid.begins
-    if not len(begins):
-        return [counts]
-    runs = np.searchsorted(begins, codes[codes < grid.size - 1], side="right") - 1
-    return [counts, np.bincount(runs, minlength=len(begins))]
+    said = codes[codes < grid.size - 1]
+    runs = [(np.searchsorted(begins, said, side="right") - 1, len(begins)) for begins in grid.coarser]
+    return [counts, *(np.bincount(places, minlength=size) for places, size in runs)]
 
 
 def _said(cells: Iterable[Any]) -> Counter[Any]:

@@ -2,8 +2,8 @@
 
 1. In one pass over the rows: of numbers whose bounds are open a histogram over powers of two, of real ones whose decimals are
    open one of their decimals, of dates one of their years; of categories that nobody listed noisy counts above a threshold.
-2. In a second pass: of every number and date a histogram of a fine grid, at two resolutions, from which values that stand out
-   get a code of their own, and the rest is cut into runs of about equal mass (`dpdsyn.learning.cutting`).
+2. In a second pass: of every number and date a histogram of a fine grid, at up to three resolutions, from which values that
+   stand out get a code of their own, and the rest is cut into runs of about equal mass (`dpdsyn.learning.cutting`).
 3. If the number of rows is open, a noisy count with a small part of epsilon and delta of its own (`Budget.split`), for what a
    method does depends on it. It is rounded to two digits.
 
@@ -35,7 +35,7 @@ from dpdsyn.reading.schema_values import SchemaError
 from dpdsyn.schema import Schema
 
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
-_SOME, _LIKELY, _STANDS_OUT, _SURE = 1.0, 2.5, 3.0, 4.5  # standard deviations of the noise of a count
+_SOME, _LIKELY, _STANDS_OUT, _SURE, _SURE_ALONE = 1.0, 2.5, 3.0, 4.5, 5.5  # standard deviations of the noise of a count
 _NEXT, _NEAR = 3, 8  # powers of two, or years
 _USUAL = 5.0  # histograms of numbers and dates that have the share to themselves
 _LARGEST = 2.0**63  # of categories that are published as numbers; beyond it they stay texts, as ids are
@@ -220,7 +220,7 @@ class _Learner:
         column, sigma = grid.column, self._noise(grid)
         silent, finest = float(answers[0][-1]), answers[0][:-1]
         levels = [] if span.coarsest is None else [span.coarsest]
-        levels += [Level(grid.begins, runs, sigma) for runs in answers[1:]]
+        levels += [Level(begins, runs, sigma) for begins, runs in zip(grid.coarser, answers[1:], strict=True)]
         levels.append(Level(np.arange(len(finest)), finest, sigma))
         made = cut(grid, levels, max(self.rows - silent, 1.0), self.how.cutting)
         if made is None:
@@ -235,8 +235,9 @@ class _Learner:
 def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
     """The first and the last of neighbouring counts that stand out of the noise, given in its standard deviations.
 
-    Some have to do so by `_SURE`, alone or, where none does, two or four together; from these on, others that are near. So no
-    single count of many that is noise makes the bounds of a column wide.
+    Some have to do so by `_SURE`, alone or, where none does, two or four together; from these on, others that are near. What is
+    far from all others has to do so by `_SURE_ALONE`, unless it does most. So no single count of many that is noise makes the
+    bounds of a column wide.
     """
     (sure,) = np.nonzero(deviations > _SURE)
     if not len(sure):
@@ -246,6 +247,9 @@ def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
         sure = sure[deviations[sure] > _SOME].astype(int)
     if not len(sure):
         return None
+    far = np.diff(sure) > _NEAR
+    alone = np.append(True, far) & np.append(far, True)
+    sure = sure[~alone | (deviations[sure] >= min(_SURE_ALONE, deviations[sure].max()))]
     first, last = int(sure[0]), int(sure[-1])
     return first - _reach(deviations[:first][::-1]), last + _reach(deviations[last + 1 :])
 

@@ -21,6 +21,7 @@ from dpdsyn.reading.reach import YEARS
 LOWEST, HIGHEST = -40, 52  # exponents of two of the magnitudes that are told apart
 MOST_CELLS = 1 << 20  # of a grid of values
 FEW_CELLS = 256  # for which one resolution is enough
+LONG_RUN = 2048  # cells of a run, from which on parts of runs are counted too
 OCTAVES = 4  # in which most numbers of a column lie
 EXACT = 1 << 16  # units on either side of 0 that keep cells of their own where there are too many units for all to have one
 
@@ -200,8 +201,24 @@ class Values(_OfColumn):
         return np.flatnonzero(np.append(True, np.diff(power) != 0))
 
     @property
-    def begins(self) -> np.ndarray:
-        """Cells at which the runs of cells begin that are counted too; none where there are few cells.
+    def coarser(self) -> list[np.ndarray]:
+        """Of each resolution at which runs of cells are counted too the cells at which they begin, from the coarsest on.
+
+        None where there are few cells, and two where the longest run is so long that what is in it alone, as a narrow band far
+        from 0 may be, could not be told apart: as many parts of each run are counted as a part has cells. Fewer runs mean larger
+        noise, with which sums of single cells tell less.
+        """
+        begins = self._begins()
+        if not len(begins):
+            return []
+        lengths = np.diff(np.append(begins, len(self.starts)))
+        if lengths.max() <= max(LONG_RUN, 2 * self.runs**2):
+            return [begins]
+        parts = [np.arange(first, first + n, math.ceil(math.sqrt(n))) for first, n in zip(begins, lengths, strict=True)]
+        return [begins, np.concatenate(parts)]
+
+    def _begins(self) -> np.ndarray:
+        """The first cell of each run at the coarsest resolution; none where there are few cells.
 
         Numbers are told apart to a part of their octave, for most columns are dense near 0 and thin far from it; dates, and
         numbers far from 0, are cut evenly.

@@ -33,9 +33,9 @@ class Level:
     sigma: float
 
 
-def coarser(counts: np.ndarray, begins: np.ndarray) -> list[np.ndarray]:
-    """Counts of cells, shape (cells,), and of the runs of cells that begin at each of `begins`; the former alone without any."""
-    return [counts, np.add.reduceat(counts, begins)] if len(begins) else [counts]
+def with_coarser(counts: np.ndarray, coarser: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Counts of cells, shape (cells,), and at each coarser resolution those of the runs that begin at the cells it names."""
+    return [counts, *(np.add.reduceat(counts, begins) for begins in coarser)]
 
 
 def estimated(levels: Sequence[Level], total: float) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ import pandas as pd
 
 from dpdsyn.accounting.spends import Gaussian, Threshold
 from dpdsyn.learning.grids import Grid, Values
-from dpdsyn.learning.noisy_tree import coarser
+from dpdsyn.learning.noisy_tree import with_coarser
 from dpdsyn.mechanisms.contribution_bounding import Bounded, bounded
 from dpdsyn.mechanisms.exact_noise import rounded_gaussian
 from dpdsyn.parquet import pieces, stream, texts_of
@@ -102,11 +102,11 @@ class RawTable:
     ) -> tuple[list[list[np.ndarray]], list[dict[str | None, float]]]:
         """Noisy counts of every cell of each grid, and of the values of other columns that are above a threshold, in one pass.
 
-        Of each grid one answer, or for a grid of many values two (`dpdsyn.learning.noisy_tree`), with N(0, sigma^2) in each
-        cell, the code of cells that say nothing in the finest. Of each column in `listed` its values (`canonical`) above the
-        threshold with their noisy counts, in the order of the texts, and under None that of cells that say nothing. Charges all
-        of it together as one Gaussian, and a threshold of `listed_delta` for each column. Raises BudgetExceeded before any row
-        is read.
+        Of each grid one answer, or for a grid of many values two or three (`dpdsyn.learning.noisy_tree`), the finest first, with
+        N(0, sigma^2) in each cell, the code of cells that say nothing in the finest. Of each column in `listed` its values
+        (`canonical`) above the threshold with their noisy counts, in the order of the texts, and under None that of cells that
+        say nothing. Charges all of it together as one Gaussian, and a threshold of `listed_delta` for each column. Raises
+        BudgetExceeded before any row is read.
         """
         costs = [*_rhos(grids, sigmas), *([Gaussian(listed_sigma).rho] * len(listed))]
         if costs:
@@ -164,12 +164,12 @@ def _rhos(grids: Sequence[Grid], sigmas: Sequence[float]) -> list[float]:
 
 def resolutions(grid: Grid) -> int:
     """How many histograms are answered of a grid."""
-    return 2 if isinstance(grid, Values) and len(grid.begins) else 1
+    return 1 + len(grid.coarser) if isinstance(grid, Values) else 1
 
 
 def _answered(grid: Grid, counts: np.ndarray) -> list[np.ndarray]:
     """What is answered of a grid: its counts, and for a grid of many values those of runs of them."""
-    return [counts, *coarser(counts[:-1], grid.begins)[1:]] if isinstance(grid, Values) else [counts]
+    return [counts, *with_coarser(counts[:-1], grid.coarser)[1:]] if isinstance(grid, Values) else [counts]
 
 
 def _counted(grid: Grid, frame: pd.DataFrame) -> np.ndarray:

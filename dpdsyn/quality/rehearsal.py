@@ -23,7 +23,7 @@ from dpdsyn.checking.blind_learning import Answers
 from dpdsyn.learning import merging
 from dpdsyn.learning.domain_learning import DomainLearning
 from dpdsyn.learning.grids import Grid, Values
-from dpdsyn.learning.noisy_tree import coarser
+from dpdsyn.learning.noisy_tree import with_coarser
 from dpdsyn.learning.raw_table import RawTable, threshold
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.own_mechanism import OwnMechanism
@@ -209,7 +209,7 @@ class _MadeUpRaw(RawTable):
         if not isinstance(grid, Values):
             return [np.bincount(grid.codes(self.frame[grid.name]), minlength=grid.size) * (self.heard.units / len(self.frame))]
         counts = np.asarray(grid.widths * (self.heard.units / grid.widths.sum()), dtype=float)
-        return [np.append(counts, 0.0), *coarser(counts, grid.begins)[1:]]
+        return [np.append(counts, 0.0), *with_coarser(counts, grid.coarser)[1:]]
 
     def _behind(self, rows: Rows, schema: Schema, rng: np.random.Generator) -> PrivateTable:
         private = _MadeUp(rows, schema, self.ledger, rng)

@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+import numpy as np
+
 from dpdsyn.base.checks import InputError
 from dpdsyn.learning.domain_learning import DomainLearning
+from dpdsyn.reading.column import Column
+from dpdsyn.reading.pieces import units_of
 from dpdsyn.schema import Schema
 from experiments.typed import suggestion
 
 VERSION = 2  # raised when the same settings would learn other domains from the same rows
-ENDS_VERSION = 2  # the same, of columns alone whose ends, or categories, are learnt
+WIDE_VERSION = 3  # the same, of columns alone whose ends, decimals or categories are learnt, or that have more than `_MANY` units
+_MANY = 8192  # of which a grid may be counted at three resolutions
 PARTS = {  # of a schema that can stay public: the keys of a column that say them
     "bounds": ("bounds", "decimals"),
     "categories": ("categories", "other"),
@@ -76,10 +81,17 @@ class Encoding:
         """What of it decides which table comes out, given the schema that a run begins with; nothing where nothing is learnt."""
         if not schema.is_open:
             return {}
-        ends = any(column.is_open and not (column.ordered and column.bounds) for column in schema.columns)
-        return {"learnt": [self.settings, VERSION, *([ENDS_VERSION] if ends else [])]}
+        wide = any(column.is_open and _is_wide(column) for column in schema.columns)
+        return {"learnt": [self.settings, VERSION, *([WIDE_VERSION] if wide else [])]}
 
     @property
     def settings(self) -> dict[str, Any]:
         """For records: what is struck, what stays public, and how the rest is learnt."""
         return {"strike": self.strike, "keep": list(self.keep), **asdict(self.learning)}
+
+
+def _is_wide(column: Column) -> bool:
+    if not column.ordered or column.bounds is None or (column.kind == "real" and column.decimals is None):
+        return True
+    low, high = column.ends if column.kind == "date" else units_of(np.array(column.bounds), column.decimals or 0)
+    return bool(high - low >= _MANY)

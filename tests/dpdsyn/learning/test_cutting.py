@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dpdsyn.learning.cutting import Cut, Cutting, cut
 from dpdsyn.learning.grids import Values
-from dpdsyn.learning.noisy_tree import Level, coarser
+from dpdsyn.learning.noisy_tree import Level, with_coarser
 from dpdsyn.reading.column import Column
 
 WHOLE = Column("x", "integer")
@@ -19,10 +19,9 @@ def noisy(grid: Values, values: np.ndarray, sigma: float, seed: int = 0) -> list
     counts = np.zeros(len(grid.starts), dtype=int)
     np.add.at(counts, np.searchsorted(grid.starts, values, side="right") - 1, 1)
     rng = np.random.default_rng(seed)
-    answers = [part + np.rint(rng.normal(0, sigma, len(part))) for part in coarser(counts, grid.begins)]
-    return [Level(begins, part, sigma) for begins, part in zip([np.arange(len(counts)), grid.begins], answers, strict=False)][
-        ::-1
-    ]
+    finest, *runs = [part + np.rint(rng.normal(0, sigma, len(part))) for part in with_coarser(counts, grid.coarser)]
+    levels = [Level(begins, part, sigma) for begins, part in zip(grid.coarser, runs, strict=True)]
+    return [*levels, Level(np.arange(len(counts)), finest, sigma)]
 
 
 def made(values: np.ndarray, low: int, high: int, sigma: float, how: Cutting | None = None, seed: int = 0) -> Cut | None:

@@ -21,7 +21,7 @@ from dpdsyn.base.checks import InputError
 from dpdsyn.checking.learning_contract import raw_rows, raw_schema
 from dpdsyn.checking.strange_cells import strange_cells
 from dpdsyn.learning import raw_table
-from dpdsyn.learning.domain_learning import DomainLearning, _hull, _typed
+from dpdsyn.learning.domain_learning import DomainLearning, _typed
 from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.privacy import ZCDP, Budget, Ledger
 from dpdsyn.reading.schema_values import SchemaError
@@ -360,32 +360,6 @@ def test_a_heavy_tail_reaches_as_far_as_its_octaves_stand_out(seed: int) -> None
     made = column.decode(column.encode(frame["visits"]), np.random.default_rng(0))
     shares = [np.mean(np.asarray(values, dtype=float) > 4096) for values in (made, frame["visits"])]
     assert 0.6 < shares[0] / shares[1] < 1.6
-
-
-@pytest.mark.parametrize("heavy", [20.0, 100.0, 1000.0])
-def test_one_heavy_count_does_not_draw_the_noise_beside_it_in(heavy: float, rng: np.random.Generator) -> None:
-    found = [_hull(np.where(np.arange(60) == 20, heavy, 0.0) + rng.normal(size=60)) for _ in range(1000)]
-    for wrong in (sum(first < 20 for first, _ in found), sum(last > 20 for _, last in found)):
-        assert wrong < 70, "about 3% of 1,000"
-
-
-def test_many_weak_counts_together_are_reached(rng: np.random.Generator) -> None:
-    """Twelve years of two standard deviations each, before others that are sure."""
-    counts = np.zeros(60)
-    counts[20:32], counts[32:50] = 2.0, 9.0
-    found = [_hull(counts + rng.normal(size=60)) for _ in range(300)]
-    assert np.mean([last == 49 for _, last in found]) > 0.9
-    assert np.median([first for first, _ in found]) <= 22
-    tails = np.zeros(60)
-    tails[20:24] = 100.0, 6.0, 3.0, 2.0
-    assert np.mean([_hull(tails + rng.normal(size=60))[1] >= 22 for _ in range(300)]) > 0.9
-
-
-def test_weak_counts_without_a_sure_one_are_found_together_or_not_at_all(rng: np.random.Generator) -> None:
-    weak = np.zeros(60)
-    weak[20:24] = 4.0
-    assert np.mean([_hull(weak + rng.normal(size=60)) is not None for _ in range(200)]) > 0.9
-    assert not any(_hull(rng.normal(size=100)) for _ in range(100))
 
 
 def test_digits_that_a_file_declares_a_text_stay_texts(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -121,9 +122,11 @@ def test_grids_of_values_cover_all_from_end_to_end_once(one: int, other: int, ki
     assert grid.starts[0] == low and grid.end == high + 1
     assert (grid.widths > 0).all() and int(grid.widths.sum()) == high + 1 - low
     assert len(grid.starts) <= 4 * MOST_CELLS
-    begins = grid.begins
-    if len(begins):
+    for begins in grid.coarser:
         assert begins[0] == 0 and (np.diff(begins) > 0).all() and begins[-1] < len(grid.starts)
+    for above, below in pairwise(grid.coarser):
+        assert np.isin(above, below).all()
+        assert np.diff(np.append(below, len(grid.starts))).max() <= math.ceil(math.sqrt(len(grid.starts)))
 
 
 @given(st.integers(-(2**45), 2**45), st.integers(0, 2**45), st.data())

@@ -7,26 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpdsyn.learning.noisy_tree import Level, coarser, estimated
+from dpdsyn.learning.noisy_tree import Level, estimated, with_coarser
 
 
-def noisy(counts: np.ndarray, begins: np.ndarray, sigma: float, seed: int = 0) -> list[Level]:
+def noisy(counts: np.ndarray, coarser: list[np.ndarray], sigma: float, seed: int = 0) -> list[Level]:
     """From the coarsest to the finest."""
     rng = np.random.default_rng(seed)
-    answers = [part + np.rint(rng.normal(0, sigma, len(part))) for part in coarser(counts, begins)]
-    starts = [np.arange(len(counts)), begins]
-    return [Level(first, answer, sigma) for first, answer in zip(starts, answers, strict=False)][::-1]
+    finest, *runs = [part + np.rint(rng.normal(0, sigma, len(part))) for part in with_coarser(counts, coarser)]
+    levels = [Level(begins, answer, sigma) for begins, answer in zip(coarser, runs, strict=True)]
+    return [*levels, Level(np.arange(len(counts)), finest, sigma)]
 
 
-def even(cells: int) -> np.ndarray:
-    return np.arange(0, cells, int(np.ceil(np.sqrt(cells)))) if cells > 256 else np.zeros(0, dtype=np.int64)
+def even(cells: int) -> list[np.ndarray]:
+    return [np.arange(0, cells, int(np.ceil(np.sqrt(cells))))] if cells > 256 else []
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=400), st.data())
 def test_coarser_counts_are_sums_of_runs(counts: list[int], data: st.DataObject) -> None:
     more = data.draw(st.sets(st.integers(1, max(1, len(counts) - 1)), max_size=10))
     begins = np.array(sorted({0, *(at for at in more if at < len(counts))}))
-    fine, runs = coarser(np.array(counts), begins)
+    fine, runs = with_coarser(np.array(counts), [begins])
     assert fine.tolist() == counts
     assert runs.tolist() == [sum(counts[a:b]) for a, b in zip(begins, [*begins[1:], len(counts)], strict=True)]
 
@@ -70,11 +70,22 @@ def test_what_is_thin_everywhere_is_kept_where_a_coarser_count_tells_of_it() -> 
     rng = np.random.default_rng(3)
     counts = np.bincount(rng.integers(0, 1000, 300), minlength=2000)
     counts[1500] = 5000
-    fine = noisy(counts, np.arange(0, 2000, 10), 20.0)
+    fine = noisy(counts, [np.arange(0, 2000, 10)], 20.0)
     halves = Level(np.array([0, 1000]), np.array([310.0, 4990.0]), 20.0)
     without, with_ = estimated(fine, 5300.0)[0], estimated([halves, *fine], 5300.0)[0]
     assert without[:1000].sum() < 100 < 250 < with_[:1000].sum() < 350
     assert (with_[:1000] > 0).mean() > 0.9 and with_[1500] == pytest.approx(5000, rel=0.02)
+
+
+def test_a_third_resolution_tells_where_in_a_long_run_all_is() -> None:
+    """A band of 2,000 cells in one run of 20,000, whose cells have a tenth of the noise each."""
+    counts = np.zeros(800_000, dtype=int)
+    counts[404_000:406_000] = np.random.default_rng(0).poisson(5, 2000)
+    far = []
+    for coarser in ([np.arange(0, 800_000, 20_000)], [np.arange(0, 800_000, 20_000), np.arange(0, 800_000, 141)]):
+        found, _ = estimated(noisy(counts, coarser, 60.0), float(counts.sum()))
+        far.append(1 - found[403_000:407_000].sum() / counts.sum())
+    assert far[1] < 0.05 < 0.5 < far[0]
 
 
 def test_what_noise_explains_is_not_spread_over_empty_cells() -> None:
@@ -84,7 +95,7 @@ def test_what_noise_explains_is_not_spread_over_empty_cells() -> None:
     counts[:90] = rng.poisson(120, 90)
     beyond = []
     for seed in range(20):
-        fine = noisy(counts, np.arange(0, 365, 6), 60.0, seed)
+        fine = noisy(counts, [np.arange(0, 365, 6)], 60.0, seed)
         year = Level(np.array([0]), np.array([counts.sum() + 100.0]), 60.0)
         beyond.append(estimated([year, *fine], float(counts.sum()))[0][100:].sum() / counts.sum())
     assert np.mean(beyond) < 0.001

@@ -48,7 +48,7 @@ def test_without_noise_histograms_are_counts_at_each_resolution(cells: list[Any]
     ((fine, runs),), _ = numbers(cells).histograms([grid], [QUIET])
     said = [min(max(cell, 0), 299) for cell in cells if isinstance(cell, int)]
     assert fine.tolist() == [said.count(unit) for unit in range(300)] + [len(cells) - len(said)]
-    begins = [*grid.begins.tolist(), 300]
+    begins = [*grid.coarser[0].tolist(), 300]
     assert runs.tolist() == [sum(a <= unit < b for unit in said) for a, b in itertools.pairwise(begins)]
     assert begins[0] == 0 and len(runs) < 100
 
@@ -70,18 +70,18 @@ def test_values_are_told_in_the_order_of_their_texts_whatever_the_order_of_rows(
         assert list(words(order).histograms([], [], ["word"], 1.0, 0.1)[1][0]) == [None, "a", "b", "c"]
 
 
-def test_noise_has_the_deviation_that_is_charged_for() -> None:
+@pytest.mark.parametrize(("high", "parts", "levels"), [(200, 64, 1), (200_000, 64, 2), (200_000, 8, 3)])
+def test_noise_has_the_deviation_that_is_charged_for(high: int, parts: int, levels: int) -> None:
     ledger = plenty()
-    grid = Values.between(NUMBER, 0, 200_000)
+    grid = Values.between(NUMBER, 1, high, parts)
     raw = raw_of(pd.DataFrame({"number": [3] * 500}), {"number": {"kind": "integer"}}, ledger)
-    ((fine, runs),), _ = raw.histograms([grid], [7.0])
-    fine[3] -= 500
-    runs[0 if len(grid.begins) < 2 else int(np.searchsorted(grid.begins, 3, side="right")) - 1] -= 500
-    assert fine.std() == pytest.approx(7.0, rel=0.02) and abs(fine.mean()) < 0.1
-    assert runs.std() == pytest.approx(7.0, rel=0.3) and resolutions(grid) == 2
-    assert (fine == np.rint(fine)).all()
+    ((fine, *runs),), _ = raw.histograms([grid], [7.0])
+    assert resolutions(grid) == levels == 1 + len(runs)
+    for counts, begins in zip([fine[:-1], *runs], [np.arange(len(fine) - 1), *grid.coarser], strict=True):
+        counts[np.searchsorted(begins, 2, side="right") - 1] -= 500
+        assert counts.std() == pytest.approx(7.0, rel=3 / math.sqrt(2 * len(counts))) and (counts == np.rint(counts)).all()
     (entry,) = ledger.entries
-    assert entry["noise_multiplier"] == pytest.approx(7.0 / math.sqrt(2))
+    assert entry["noise_multiplier"] == pytest.approx(7.0 / math.sqrt(levels))
 
 
 def test_all_that_is_asked_at_once_is_charged_as_one_gaussian() -> None:

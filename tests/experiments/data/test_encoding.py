@@ -109,15 +109,6 @@ CODES = Schema.from_mapping(
 )
 
 
-AGES = Schema.from_mapping(
-    {
-        "target": "b",
-        "rows_public": 10,
-        "columns": {"a": {"kind": "integer", "bounds": [0, 99], "bins": 5}, "b": {"kind": "categorical", "categories": [0, 1]}},
-    }
-)
-
-
 def test_an_encoding_counts_where_something_is_learnt() -> None:
     learned, half = Encoding.of(KINDS), Encoding.of({**KINDS, "share": 0.2})
     assert Encoding.of(PUBLIC).identity(CODES) == half.identity(CODES) == {}
@@ -127,13 +118,30 @@ def test_an_encoding_counts_where_something_is_learnt() -> None:
     assert everything_kept.opened(CODES) == CODES and everything_kept.identity(everything_kept.opened(CODES)) == {}
 
 
-def test_learning_ends_counts_in_names_where_ends_are_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("column", "named"),
+    [
+        ({"kind": "integer", "bounds": [0, 99]}, False),
+        ({"kind": "integer", "bounds": [0, 8191]}, False),
+        ({"kind": "integer", "bounds": [0, 8192]}, True),
+        ({"kind": "real", "bounds": [0, 99], "decimals": 1}, False),
+        ({"kind": "real", "bounds": [0, 99], "decimals": 2}, True),
+        ({"kind": "date", "bounds": ["2001-01-01", "2020-01-01"]}, False),
+        ({"kind": "date", "bounds": ["1991-01-01", "2020-01-01"]}, True),
+    ],
+)
+def test_how_wide_columns_are_learnt_counts_in_names_where_one_is(
+    column: dict[str, Any], named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = {"kind": "categorical", "categories": [0, 1]}
+    schema = Schema.from_mapping({"target": "b", "rows_public": 10, "columns": {"a": column, "b": label}})
+
     def names() -> list[dict[str, Any]]:
-        return [Encoding.of(raw).identity(Encoding.of(raw).opened(AGES)) for raw in (LEARNED, KINDS)]
+        return [Encoding.of(raw).identity(Encoding.of(raw).opened(schema)) for raw in (LEARNED, KINDS)]
 
     before = names()
-    monkeypatch.setattr("experiments.data.encoding.ENDS_VERSION", 1000)
-    assert [one == other for one, other in zip(before, names(), strict=True)] == [True, False]
+    monkeypatch.setattr("experiments.data.encoding.WIDE_VERSION", 1000)
+    assert [one != other for one, other in zip(before, names(), strict=True)] == [named, True]
 
 
 @pytest.mark.parametrize(
