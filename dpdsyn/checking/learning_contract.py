@@ -41,6 +41,7 @@ _COLUMNS = {
     "word": {"kind": "categorical"},
     "number": {"kind": "categorical", "unlearnt": "noise"},
     "share": {"kind": "real", "bounds": [0, 1], "decimals": 2, "missing": "own_code"},
+    "altitude": {"kind": "integer", "bounds": [0, 40_000]},  # of so many values that they are counted at three resolutions
     "level": {"kind": "integer", "bounds": [0, 9], "bins": 5},
     "label": {"kind": "categorical", "categories": ["no", "yes"], "missing": "drop"},
 }
@@ -63,6 +64,7 @@ def raw_rows(rows: int, seed: int, most: int = 1) -> pd.DataFrame:
             "word": rng.choice(["red", "green", "blue"], rows),
             "number": rng.choice([1, 2, 10], rows),
             "share": rng.integers(0, 101, rows) / 100,
+            "altitude": rng.integers(20_000, 20_100, rows),
             "level": rng.integers(0, 10, rows),
             "label": rng.choice(["no", "yes"], rows),
         }

@@ -77,6 +77,14 @@ FAULTS: tuple[Fault, ...] = (
         check=_CHECK,
     ),
     fault(
+        "a third resolution is not charged",
+        _RAW,
+        "1 + len(grid.coarser) if",
+        "1 + bool(grid.coarser) if",
+        *_CHARGES,
+        check=_CHECK,
+    ),
+    fault(
         "counts of listed columns are not charged",
         _RAW,
         "*([Gaussian(listed_sigma).rho] * len(listed))",
