@@ -139,7 +139,8 @@ def _value(value: Any, hint: Any, where: str, path: str) -> Any:
         names = [_value(name, of_key, where, f"a key of {path}") for name in value]
         return {name: _value(value[name], of_value, where, _under(path, name)) for name in names}
     if not _is_scalar(value, hint):
-        raise InputError(f"{where}: {path} is {value!r}; needed: {_words(hint)}")
+        example = f", as in [{value}]" if _is_list(hint) and isinstance(value, str | int | float) else ""
+        raise InputError(f"{where}: {path} is {value!r}; needed: {_words(hint)}{example}")
     return value
 
 

@@ -100,7 +100,7 @@ def test_an_evaluator_that_is_not_installed_is_refused_before_anything_runs(name
         ({"metrics": ["acuracy"]}, "no metric is called acuracy (did you mean accuracy?); there are accuracy, balanced_accuracy"),
         ({"metrics": ["judged_by_me:brier", "judged_by_me.brier"]}, "two metrics are called brier"),
         ({"metrcs": []}, "evaluation: there is no key metrcs (did you mean metrics?); accepted: name, evaluators, repeats"),
-        ({"evaluators": "forest"}, "evaluation: evaluators is 'forest'; needed: list, each: text"),
+        ({"evaluators": "forest"}, "evaluation: evaluators is 'forest'; needed: list, each: text or mapping, as in [forest]"),
         ({"repeats": 0}, "repeats is 0"),
         ({"space": "decoded"}, "evaluation.space is 'decoded'; accepted: encoded, raw"),
         ({"evaluators": ["lightgbm"]}, "no evaluator is called lightgbm; there are logistic, forest, boosting, mlp, or module"),
