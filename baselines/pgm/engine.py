@@ -35,6 +35,7 @@ with warnings.catch_warnings():
     )
 
 _MOST_MAPS = 30_000
+_MOST_OPERANDS = 60
 
 Columns = tuple[int, ...]  # an mbi clique: attributes are positions of columns
 
@@ -127,7 +128,17 @@ def _outside(model: MarkovRandomField, factors: Sequence[Factor], clique: Column
 
 
 def _numpy_einsum(formula: str, *tables: np.ndarray, optimize: object = None, precision: object = None) -> np.ndarray:
-    """NumPy's, for mbi's `sum_product`; of two and more tables the order in which they are multiplied is found greedily."""
+    """NumPy's, for mbi's `sum_product`; of two and more tables the order in which they are multiplied is found greedily.
+
+    NumPy takes 63 tables: where there are more, those on the same columns are multiplied first. (What columns that are joined to
+    none leave is on no column; what the leaves of a star leave is on its hub.)
+    """
+    if len(tables) > _MOST_OPERANDS:
+        scopes, answer = formula.split("->")
+        products: dict[str, np.ndarray] = {}
+        for scope, table in zip(scopes.split(","), tables, strict=True):
+            products[scope] = products[scope] * table if scope in products else table
+        formula, tables = f"{','.join(products)}->{answer}", tuple(products.values())
     return np.einsum(formula, *tables, optimize="greedy" if len(tables) > 2 else False)
 
 

@@ -99,6 +99,26 @@ def test_potentials_of_any_range_give_marginals() -> None:
     assert found == pytest.approx(10 * np.array([[share, 1 - share]] * 2) / 2, abs=1e-6)
 
 
+@pytest.mark.parametrize("joined", [False, True])
+def test_marginals_of_many_columns(joined: bool) -> None:
+    """More tables than NumPy multiplies at once: 70 columns that nothing joins, or a star of them around the first."""
+    rng, sizes = np.random.default_rng(0), (2, *[3] * 69)
+    single = {(c,): rng.normal(size=size) for c, size in enumerate(sizes)}
+    pairs = {(0, c): rng.normal(size=(2, 3)) for c in range(1, 70) if joined}
+    of_leaf = [np.exp(single[(c,)] + pairs.get((0, c), np.zeros((2, 3)))) for c in range(1, 70)]  # each (hub, leaf)
+    hub = np.exp(single[(0,)]) * np.prod([table.sum(axis=1) for table in of_leaf], axis=0)
+    hub *= 100 / hub.sum()
+    shares = [table / table.sum(axis=1, keepdims=True) for table in of_leaf]
+    domain = engine.domain_of(sizes)
+    tables = {c: engine.Factor(domain.project(c), table) for c, table in {**single, **pairs}.items()}
+    known = engine.CliqueVector(domain, (), {})
+    model = engine.MarkovRandomField(potentials=engine.CliqueVector(domain, tuple(tables), tables), marginals=known, total=100.0)
+    found = engine.marginals(model, [(0, 5), (7, 60), (69,)])
+    assert found[0] == pytest.approx(hub[:, None] * shares[4])
+    assert found[1] == pytest.approx(np.einsum("h,ha,hb->ab", hub, shares[6], shares[59]))
+    assert found[2] == pytest.approx(hub @ shares[68])
+
+
 @pytest.mark.slow
 def test_it_fits_in_double_precision_and_leaves_jax_as_it_was() -> None:
     domain, rng = engine.domain_of((3, 2, 2)), np.random.default_rng(0)
