@@ -46,7 +46,7 @@ def is_multirun(arguments: Iterable[str]) -> bool:
 def split(arguments: Iterable[str]) -> argparse.Namespace:
     """Hydra's flags and, in `overrides`, the rest, in whatever order they were typed.
 
-    Raises UsageError for an unknown flag, and for a key that is given twice.
+    Raises UsageError for an unknown flag, and for a key or a flag with a value that is given twice.
     """
     from hydra._internal.utils import get_args_parser
 
@@ -57,7 +57,14 @@ def split(arguments: Iterable[str]) -> argparse.Namespace:
         raise UsageError(f"{' '.join(message.split())}; dpdsyn run --help tells of flags and keys")
 
     parser.error = refuse  # type: ignore[method-assign]
-    given = parser.parse_intermixed_args(list(arguments))
+    arguments = list(arguments)
+    given = parser.parse_intermixed_args(arguments)
+    for action in parser._actions:
+        named = [text for text in arguments if text.partition("=")[0] in action.option_strings]
+        if action.nargs != 0 and len(named) > 1:
+            raise UsageError(
+                f"{named[-1].partition('=')[0]} is given more than once; of several values the last alone would count: give one"
+            )
     times = Counter(text.partition("=")[0].lstrip("+") for text in given.overrides if "=" in text)
     for key, count in times.items():
         if count > 1:

@@ -109,6 +109,12 @@ def test_what_hydra_cannot_list_or_read_is_one_line(typed: str, message: str) ->
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("flags", [["--cfg", "job", "--cfg", "hydra"], ["-c", "job", "--cfg=job"], ["-p", "a", "--package", "b"]])
+def test_a_flag_with_a_value_is_given_once(flags: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"^--?[a-z]+ is given more than once; of several values the last alone would count"):
+        inspect_request(["dataset=adult", "synthesizer=real", *flags])
+
+
 def test_words_that_list_values_do(tmp_path: Path) -> None:
     def axis(key: str, typed: str) -> list[str]:
         request = inspect_request(["-m", "dataset=adult", typed, *([] if key == "synthesizer" else ["synthesizer=real"])])
