@@ -69,6 +69,11 @@ class Dataset(_Named):
         return not self.settings and self.is_usually_judged
 
     @property
+    def counts(self) -> bool:
+        """Whether it is part of answers and claims: in its usual form, no setting chosen on it, its rows under no other name."""
+        return self.is_usual and not (self.facts.development or self.facts.same_rows_as)
+
+    @property
     def is_usually_judged(self) -> bool:
         """Whether models predict its target, of rows that are encoded as its file says."""
         return self.column is None and self.space == "encoded" and not self.encoding

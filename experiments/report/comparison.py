@@ -40,7 +40,8 @@ class Pair:
     """One method against DPDSyn on one data set and budget, by one measure.
 
     difference: of the means, the method's less DPDSyn's, over the seeds that both ended well. adjusted: p after Holm
-    among the methods of this data set and budget; None with too few seeds. missing: what became of other runs.
+    among the methods of this data set and budget; None with too few seeds. missing: what became of other runs. often_enough:
+    whether it ran with half of DPDSyn's seeds at least.
     """
 
     method: Method
@@ -50,6 +51,7 @@ class Pair:
     adjusted: float | None
     missing: str
     measure: Measure = ACCURACY
+    often_enough: bool = True
 
     @property
     def mark(self) -> str:
@@ -77,9 +79,19 @@ def lead(view: View, group: Group) -> float | None:
 
 
 def contest(view: View, group: Group) -> float | None:
-    """The lead by which a method may be called best: None for what is not ranked or is less accurate than the larger class."""
+    """The lead by which a method may be called best.
+
+    None for what is not ranked, is less accurate than the larger class, or ran with less than half of DPDSyn's seeds.
+    """
     guesses, own = on_same_splits(view.group(group.case, MAJORITY).runs, group.runs)
-    return lead(view, group) if group.is_ranked and (not own or fmean(own) >= fmean(guesses)) else None
+    worthy = group.is_ranked and (not own or fmean(own) >= fmean(guesses)) and _often_enough(view, group)
+    return lead(view, group) if worthy else None
+
+
+def _often_enough(view: View, group: Group) -> bool:
+    """Whether a method ran with half of DPDSyn's seeds at least: who has fewer may be ahead by one lucky seed."""
+    yardstick = view.group(group.case, YARDSTICK)
+    return 2 * len(on_same_splits(yardstick.runs, group.runs)[0]) >= len({run.seed for run in yardstick.ended})
 
 
 def raw_real(view: View, case: Case) -> tuple[Record, ...]:
@@ -133,7 +145,7 @@ def _pair(view: View, group: Group, measure: Measure) -> Pair | None:
     if not own:
         return None
     difference = over_splits([b - a for a, b in zip(own, theirs, strict=True)], test_to_train(group.runs))
-    return Pair(group.method, fmean(own), fmean(theirs), difference, None, group.missing, measure)
+    return Pair(group.method, fmean(own), fmean(theirs), difference, None, group.missing, measure, _often_enough(view, group))
 
 
 def _adjusted(made: list[Pair]) -> list[Pair]:

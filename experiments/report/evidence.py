@@ -1,8 +1,7 @@
 """What the answer rests on: for each data set and budget that counts, DPDSyn beside the others under the same guarantee.
 
-A cell counts on a data set in its usual form on which no setting was chosen and that carries no caution, where enough others ran
-with half of its seeds at least;
-rows that another data set has too count once, and budgets that are as usual as others.
+A cell counts on a data set in its usual form on which no setting was chosen, where enough others ran with half of its seeds at
+least; rows that another data set has too count once, and budgets that are as usual as others.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from experiments.report.cases import Case, Method
 from experiments.report.comparison import Pair, pairs
 from experiments.report.grouped import View
 from experiments.report.over_seeds import ratio_of_seconds
-from experiments.report.roles import REAL, YARDSTICK
+from experiments.report.roles import MAJORITY, REAL, YARDSTICK
 from experiments.report.summary import Summary, summaries
 
 OWN = Method(YARDSTICK)
@@ -50,6 +49,12 @@ class Cell:
     @property
     def of_real(self) -> float | None:
         return share(self.own)
+
+    @property
+    def constant(self) -> float | None:
+        """Accuracy of the larger class as a share of that of real rows."""
+        known = self.known.get(Method(MAJORITY))
+        return known.of_real if known is not None else None
 
     @property
     def times_as_long(self) -> float | None:
@@ -88,14 +93,13 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Evidence:
-    """cells: in the order of data sets and budgets. warned: data sets with a caution, which do not count.
+    """cells: in the order of data sets and budgets.
 
     needed: how many others a cell needs, half of as many as ran at a usual one (the median).
     """
 
     cells: Sequence[Cell]
     elsewhere: Sequence[Elsewhere]
-    warned: Sequence[str]
     needed: int
 
     @cached_property
@@ -113,28 +117,19 @@ def evidence(view: View) -> Evidence:
     known: dict[Case, dict[Method, Summary]] = {}
     for summary in summaries(view.plain):
         known.setdefault(summary.case, {})[summary.method] = summary
-    warned = sorted({record.dataset.name for record in view.records if record.dataset.caution})
     compared = pairs(view.swept.plain.judged_alike)
     every = {
         case: others
         for case, found in compared.items()
-        if case.dataset.is_usual
-        and not (case.dataset.facts.development or case.dataset.facts.same_rows_as)
-        and case.dataset.name not in warned
-        and (others := [pair for pair in found if pair.method.about.family != YARDSTICK and often_enough(pair, view, case)])
+        if case.dataset.counts
+        and (others := [pair for pair in found if pair.method.about.family != YARDSTICK and pair.often_enough])
     }
     needed = max(FEWEST, ceil(median_high(map(len, every.values())) / 2)) if every else FEWEST
     enough = {case: found for case, found in every.items() if len(found) >= needed}
     budgets = Counter(case.epsilon for case in enough)
     usual = {epsilon for epsilon, times in budgets.items() if 2 * times >= max(budgets.values())}
     cells = [Cell(case, found, known[case]) for case, found in sorted(enough.items(), key=_first) if case.epsilon in usual]
-    return Evidence(cells, _elsewhere(known, warned), warned, needed)
-
-
-def often_enough(pair: Pair, view: View, case: Case) -> bool:
-    """Whether it ran with half of DPDSyn's seeds at least: who has fewer may be ahead by one lucky seed."""
-    seeds = {run.seed for run in view.swept.plain.group(case, OWN).ended}
-    return bool(seeds) and 2 * pair.difference.seeds >= len(seeds)
+    return Evidence(cells, _elsewhere(known), needed)
 
 
 def _first(item: tuple[Case, list[Pair]]) -> Case:
@@ -153,12 +148,12 @@ def times_as_long(summary: Summary, own: Summary) -> float | None:
     return None if bound else ratio
 
 
-def _elsewhere(known: Mapping[Case, Mapping[Method, Summary]], warned: Sequence[str]) -> list[Elsewhere]:
+def _elsewhere(known: Mapping[Case, Mapping[Method, Summary]]) -> list[Elsewhere]:
     found = []
     for case, methods in sorted(known.items(), key=lambda item: item[0]):
         dataset = case.dataset
         usual = dataset.space == "encoded" and not dataset.encoding and not dataset.settings
-        if dataset.column is None or not usual or dataset.facts.development or dataset.name in warned or OWN not in methods:
+        if dataset.column is None or not usual or dataset.facts.development or OWN not in methods:
             continue
         own = share(methods[OWN])
         others = [p for m, p in methods.items() if p.kind == "ranked" and m.about.family != YARDSTICK]

@@ -56,7 +56,7 @@ def few() -> list[Record]:
         }
         made += [one("real", 0.9, guarantee="none", epsilon=epsilon), one("majority", 0.7, guarantee="none", epsilon=epsilon)]
         made += [one("dpdsyn", 0.85, 0.5, epsilon=epsilon, seed=seed) for seed in range(3)]
-        made += [one("mst", 0.8, 0.4, epsilon=epsilon), one("aim", 0.86, 20.0, epsilon=epsilon)]
+        made += [one(*told, epsilon=epsilon, seed=seed) for told in (("mst", 0.8, 0.4), ("aim", 0.86, 20.0)) for seed in range(2)]
         made += [one("wrapped", 0.89, 0.1, "unverified", epsilon), one("dpdsyn_as_published", 0.89, 0.1, "none", epsilon)]
         made += [one("absyn", 0.89, 0.1, epsilon=epsilon), one("gan", 0.2, 9.0, epsilon=epsilon), one("slow", **cut)]
     return made

@@ -153,9 +153,9 @@ def _winners(name: str, title: str, blocks: Sequence[winners.Block], drawn: Sequ
     return Chart(
         name,
         title,
-        "In each cell the most accurate of the methods that are compared, and by how many points DPDSyn leads the best of the "
-        "others, on the seeds that both have; ▲ ▼: significantly. Nobody wins where all are below the larger class, or no better "
-        "than rows with independent columns.",
+        "In each cell the most accurate of the methods that are compared and ran with half of DPDSyn's seeds at least, and by "
+        "how many points DPDSyn leads the best of the others, on the seeds that both have; ▲ ▼: significantly. Nobody wins where "
+        "all are below the larger class, or no better than rows with independent columns.",
         whole=whole if blocks else None,
     )
 

@@ -127,7 +127,9 @@ def _won(case: Case, ranked: Sequence[Summary], pairs: Sequence[Pair]) -> Won | 
     if len(others) + 1 < FEWEST:
         return None
     best = max(ranked, key=lambda p: (p.contest or 0.0, p.method == YARDSTICK, p.method), default=None)
-    first = max(others, key=lambda pair: pair.difference.mean)
+    first = max((pair for pair in others if pair.often_enough), key=lambda pair: pair.difference.mean, default=None)
+    if first is None:
+        return None
     mark = {"▲": "▼", "▼": "▲"}.get(first.mark, "")
     return Won(case, best, -first.difference.mean, mark)
 

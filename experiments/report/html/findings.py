@@ -36,7 +36,7 @@ def told(known: Evidence) -> Findings:
         return Findings(
             [f"No cell that counts here has DPDSyn beside {FEWEST} other methods with the same guarantee on the same seeds."],
             [],
-            [_out(known)],
+            [_out()],
         )
     parts = [_accuracy(known.cells), _time(known.cells), _price(known)]
     return Findings([said for said, _ in parts], [line for _, lines in parts for line in lines], _notes(known), known.cells)
@@ -49,8 +49,11 @@ def _accuracy(cells: Sequence[Cell]) -> tuple[str, list[str]]:
     reach = ""
     if shares:
         least = min(shares)
+        constant = [(value, cell.case) for cell in cells if (value := cell.constant) is not None]
+        beside = f"; a constant {_middle(constant, _share)}" if constant else ""
         reach = (
-            f"keep {_middle(shares, _share)} of real rows' accuracy (median; least {_share(least[0])}, {named(least[1])}), and "
+            f"keep {_middle(shares, _share)} of real rows' accuracy (median{beside}; least {_share(least[0])}, "
+            f"{named(least[1])}), and "
         )
     said = (
         f"Models trained on DPDSyn's rows {reach}in {ahead} of {len(cells)} cases (a data set at a budget) no other method "
@@ -113,7 +116,7 @@ def _notes(known: Evidence) -> list[str]:
         f"A cell is a data set and a budget at which at least {known.needed} others ran with half of DPDSyn's seeds or more "
         f"(half of as many as did at a usual one, and no fewer than {FEWEST}): on {', '.join(map(str, datasets))}. Numbers of "
         f"the answer are medians over cells. The others are {', '.join(map(str, methods))}, as far as they ran; accuracy is "
-        f"compared on the seeds that both ran with ({spread}). {_out(known)} Accuracy is the mean over the models that are "
+        f"compared on the seeds that both ran with ({spread}). {_out()} Accuracy is the mean over the models that are "
         "trained. Time is the median, of runs that had the machine to themselves where there are any, else of sweeps beside "
         "other work. Likeness is the mean over each method's own seeds.",
         f"Paired tests with at least five seeds in common: {len(tested)}, of which {better} find DPDSyn significantly ahead and "
@@ -121,10 +124,10 @@ def _notes(known: Evidence) -> list[str]:
     ]
 
 
-def _out(known: Evidence) -> str:
+def _out() -> str:
     return (
-        f"Data sets on which settings were chosen ({', '.join(facts.development_sets())}), those with a caution "
-        f"({', '.join(known.warned) or 'none'}) or in special settings, references, inspired and wrapped methods and what has no "
+        f"Data sets on which settings were chosen ({', '.join(facts.development_sets())}) or in special settings, other splits "
+        "of the same rows, references, inspired and wrapped methods and what has no "
         "guarantee take no part."
     )
 

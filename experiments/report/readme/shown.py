@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from experiments.report.cases import Case, Dataset, Method
 from experiments.report.claims import NOT_RUN, Found, by_claim, judged, preregistered
 from experiments.report.comparison import MARKS, pairs
-from experiments.report.evidence import Cell, evidence, often_enough
+from experiments.report.evidence import Cell, evidence
 from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import mean_of, metric, seconds_of, values
 from experiments.report.readme.sentences import Carried
@@ -89,7 +89,7 @@ def best_of_the_others(view: View) -> str:
     ahead = 0
     for case, known in pairs(view.swept.plain.judged_alike).items():
         every = [pair for pair in known if pair.method.about.family != YARDSTICK]
-        others = [pair for pair in every if often_enough(pair, view, case)]
+        others = [pair for pair in every if pair.often_enough]
         if case.dataset.is_usual and case.epsilon in BUDGETS and others:
             best = others[0]
             ahead += best != every[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from experiments.report import facts
-from experiments.report.cases import Case, Dataset, Method
+from experiments.report.cases import Dataset, Method
 from experiments.report.comparison import ACCURACY, ALPHA, OTHER_MEASURES, Measure
 from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import metric, on_same_splits, test_to_train
@@ -26,20 +26,15 @@ Differences = dict[Dataset, tuple[list[float], float]]
 def build(view: View) -> list[Table]:
     """One table for each budget and measure: the rival and every other ranked method that has five seeds on several data sets."""
     judged = view.swept.plain.of_classes.judged_alike
-    budgets = sorted({(case.epsilon, case.delta) for case in judged.cases if _counts(case)})
+    budgets = sorted({(case.epsilon, case.delta) for case in judged.cases if case.dataset.counts})
     return [table for budget in budgets for measure in _MEASURES if (table := _table(judged, budget, measure))]
-
-
-def _counts(case: Case) -> bool:
-    """Whether settings were chosen elsewhere, and these rows stand nowhere else."""
-    return case.dataset.is_usual and not (case.dataset.facts.development or case.dataset.facts.same_rows_as)
 
 
 def _table(judged: View, budget: tuple[float, float], measure: Measure) -> Table | None:
     found: dict[Method, Differences] = defaultdict(dict)
     for group in judged.groups:
         known = _differences(judged, group, measure)
-        if (group.case.epsilon, group.case.delta) == budget and _counts(group.case) and group.is_baseline and known:
+        if (group.case.epsilon, group.case.delta) == budget and group.case.dataset.counts and group.is_baseline and known:
             found[group.method][group.case.dataset] = known
     several = {method: own for method, own in found.items() if len(own) >= _FEWEST}
     if not several:

@@ -18,7 +18,12 @@ from experiments.report.tables.table import Table
 PAPER = {"accuracy": 2.40, "speed": 333.73}  # arXiv 2604.15660, abstract
 _ENGINE = "pgm_"  # methods whose fits are by the engine of their authors, private-pgm
 _LEARNT = 0.6  # AUROC: a baseline whose models rank test rows no better than this has collapsed, and a ratio over it says little
+ALONE = "largest ratio of synthesis time over a baseline, measured alone"
 LEARNT = f"the same, over a baseline that learnt something (AUROC above {_LEARNT:g}, accuracy above the larger class)"
+ENGINE = "the same, over a baseline in its authors' own engine"
+STOPPED = "the same, over one that was stopped at its limit (at least)"
+BESIDE = "largest ratio of synthesis time in sweeps beside other work (no measurement of time)"
+BESIDE_STOPPED = "the same, over one that was stopped at its limit (at least; no measurement of time)"
 _COLUMNS = ["claim", "paper", "here", "verdict", "baseline", "cell", "seeds"]
 Ratio = Callable[[tuple[Record, ...], tuple[Record, ...]], tuple[float, int] | None]
 
@@ -60,14 +65,15 @@ def _backed(view: View) -> list[tuple[str, str | None, _Found]]:
     often = [found for found in accuracies if found.shared >= FEWEST_FOR_INTERVAL]  # one lucky seed carries no claim
     learnt = [found for found in often if _has_learnt(swept, found)]
     measured, speeds = (_over_baselines(selected, baselines, _time_ratio) for selected in (alone, swept))
-    bounds = _over_baselines(swept, baselines, _least_time_ratio)
+    bounds, loose = (_over_baselines(selected, baselines, _least_time_ratio) for selected in (alone, swept))
     claims = [
         ("largest accuracy ratio over a baseline", "accuracy", _largest(often)),
         (LEARNT, "accuracy", _largest(learnt)),
-        ("largest ratio of synthesis time over a baseline, measured alone", "speed", _largest(measured)),
-        ("the same, over a baseline in its authors' own engine", "speed", _largest(_of_engine(measured) or _of_engine(speeds))),
-        ("the same, in sweeps beside other work", "speed", _largest(speeds)),
-        ("the same, of those stopped at their limit (at least)", "speed", _largest(bounds)),
+        (ALONE, "speed", _largest(measured)),
+        (ENGINE, "speed", _largest(_of_engine(measured))),
+        (STOPPED, "speed", _largest(bounds)),
+        (BESIDE, "speed", _largest(speeds)),
+        (BESIDE_STOPPED, "speed", _largest(loose)),
         ("smallest accuracy ratio over a baseline", None, _smallest(accuracies)),
         ("smallest ratio of synthesis time over a baseline, measured alone", None, _smallest(measured)),
     ]
@@ -78,9 +84,9 @@ def _notes(view: View, backed: list[tuple[str, str | None, _Found]]) -> list[str
     swept, _, baselines = _views(view)
     notes = [
         "A baseline is a method under our own guarantee, in its default setting: no references, no inspired or wrapped rows. "
-        "No off-task runs, no data sets in special settings, and none on which DPDSyn's settings were chosen. Ratios are over "
-        f"the seeds that both have, of accuracy's means (the largest with {FEWEST_FOR_INTERVAL} seeds at least) and of time's "
-        "medians.",
+        "No off-task runs, no data sets in special settings, no second split of the same rows, and none on which "
+        "DPDSyn's settings were chosen. Ratios are over the seeds that both have, of accuracy's means (the largest with "
+        f"{FEWEST_FOR_INTERVAL} seeds at least) and of time's medians.",
         "The paper's baselines are other implementations, of which it reports eight; its tables were not at hand.",
         "A largest ratio is the most flattering cell, as in the paper; the smallest ones stand beside it.",
     ]
@@ -95,8 +101,15 @@ def _notes(view: View, backed: list[tuple[str, str | None, _Found]]) -> list[str
 def _row(claim: str, paper: str | None, found: _Found) -> list[str]:
     known, verdict = "-", "-"
     if paper:
-        known, verdict = f"{PAPER[paper]:.2f}x", "reached" if found.ratio >= PAPER[paper] else "not reached"
+        known, verdict = f"{PAPER[paper]:.2f}x", _verdict(claim, found.ratio >= PAPER[paper])
     return [claim, known, f"{found.ratio:.2f}x", verdict, str(found.method), str(found.case), found.seeds]
+
+
+def _verdict(claim: str, reached: bool) -> str:
+    """None on times that other work stretched; what is known to be at least so much is never too little."""
+    if claim in (BESIDE, BESIDE_STOPPED):
+        return "-"
+    return "reached" if reached else "not shown" if claim == STOPPED else "not reached"
 
 
 def _has_learnt(view: View, found: _Found) -> bool:
@@ -122,8 +135,7 @@ def _place(found: _Found) -> tuple[float, Method, Case]:
 
 
 def _counting(view: View) -> View:
-    """On data sets in their usual form, on which no setting was chosen."""
-    return view.plain.of_groups(lambda group: group.case.dataset.is_usual and not group.case.dataset.facts.development)
+    return view.plain.of_groups(lambda group: group.case.dataset.counts)
 
 
 def _over_baselines(view: View, baselines: set[Method], ratio: Ratio) -> list[_Found]:

@@ -30,10 +30,7 @@ def build(view: View) -> list[Table]:
 
 
 def _counts(group: Group) -> bool:
-    """Of a data set whose rows stand there under another name too, no ranks are told."""
-    dataset = group.case.dataset
-    elsewhere = dataset.facts.development or dataset.facts.same_rows_as
-    return dataset.is_usual and not elsewhere and (group.is_ranked or is_lost(group))
+    return group.case.dataset.counts and (group.is_ranked or is_lost(group))
 
 
 def _table(epsilon: float, delta: float, methods: Mapping[Method, Mapping[Dataset, float]]) -> Table | None:

@@ -174,6 +174,6 @@ def test_losses_and_times_alone_are_told() -> None:
     ]
     told = sentences.findings(View.of(alone))
     assert (
-        "Alone on the machine (adult), others take this many times as long as DPDSyn: `aim_target` 1.5, `aim` 12.0, `mst` 1.5."
+        "Alone on the machine (adult), others take this many times as long as DPDSyn: `aim_target` 1.5, `aim` 12, `mst` 1.5."
         in told
     )
