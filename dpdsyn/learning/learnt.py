@@ -6,6 +6,9 @@ nothing.
 
 from __future__ import annotations
 
+import math
+from statistics import median
+
 import numpy as np
 
 from dpdsyn.reading.cells import RESOLUTIONS
@@ -17,6 +20,8 @@ from dpdsyn.schema import Schema
 _NUMPYS = {"day": "D", "hour": "h", "second": "s"}  # of other resolutions minutes
 _SPREAD = 3.0  # standard deviations that may be noise
 _SHOWN = 3  # values that stand for themselves, the commonest
+_COUNTED = 4.0  # variances of a category's count in that of the number of rows, which is counted with a quarter of its weight
+_FEWER = 0.2  # of the rows, from which on even a count of them that has larger noise tells that some are left out
 
 
 def told(given: Schema, closed: Schema) -> tuple[str, ...]:
@@ -25,8 +30,46 @@ def told(given: Schema, closed: Schema) -> tuple[str, ...]:
     for column in given.columns:
         if column.is_open:
             found = closed[column.name] if column.name in closed.names else None
-            lines.append(f"{column.name}: {_of(found)}")
+            lines.append(f"{column.name}: {_of(found)}{_of_classes(closed, found)}")
     return tuple(lines)
+
+
+def left_out(closed: Schema) -> float:
+    """About which share of the labelled rows has a class that was not learnt, so that they are left out; 0 if noise explains it.
+
+    A target has no `other`: a row of another class says nothing that a model could learn. What the classes hold is told by their
+    own noisy counts, all rows by those of the other learnt columns, or else by the number of rows where it was learnt.
+    """
+    target = None if closed.target is None else closed[closed.target]
+    return 0.0 if target is None else _left_out(closed, target)
+
+
+def _left_out(closed: Schema, column: Column) -> float:
+    if column.ordered or not column.is_learnt or column.other or column.missing != "drop" or _is_noise(column):
+        return 0.0
+    rows, least = _rows(closed, column)
+    left = rows - sum(column.counts)
+    noise = max(column.count_sds) * math.sqrt(_COUNTED + len(column.counts))
+    return left / rows if left > max(_SPREAD * noise, least * rows) else 0.0
+
+
+def _rows(closed: Schema, column: Column) -> tuple[float, float]:
+    """About how many rows there are, as a column's counts have them, and the share of them that may be noise besides its own."""
+    others = (c for c in closed.columns if c.name != column.name and c.is_learnt and not _is_noise(c))
+    whole = [sum(c.counts) for c in others if c.ordered or c.other]  # each has a place for every row
+    return (median(whole), 0.0) if whole else (closed.rows_public / (closed.max_rows_per_person or 1), _FEWER)
+
+
+def _of_classes(closed: Schema, column: Column | None) -> str:
+    """What is said of the rows of classes that were not learnt, if there are such."""
+    share = 0.0 if column is None else _left_out(closed, column)
+    if not share:
+        return ""
+    whose = "the target" if column is not None and column.name == closed.target else "this column"
+    return (
+        f"; classes that were not learnt hold about {_share(share)} of labelled rows; their rows were left out: state "
+        f"`categories` of {whose} if they may be known"
+    )
 
 
 def _is_noise(column: Column) -> bool:

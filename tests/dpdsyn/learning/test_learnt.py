@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dpdsyn.learning.learnt import told
+from dpdsyn.learning.learnt import left_out, told
 from dpdsyn.reading.column import Column
 from dpdsyn.reading.pieces import Pieces
 from dpdsyn.schema import Schema
@@ -76,3 +76,30 @@ def test_nothing_is_told_of_what_the_schema_states_and_the_number_of_rows_only_w
     stated = Schema((KNOWN, replace(KNOWN, name="also")), None, 100)
     assert told(stated, stated) == ()
     assert told(replace(stated, rows_public=0), replace(stated, rows_public=12_000)) == ("about 12,000 rows",)
+
+
+@pytest.mark.parametrize("counts", [(1500.0, 1000.0), (2900.0, 2000.0)])
+def test_rows_of_classes_that_were_not_learnt_are_told_of(counts: tuple[float, float]) -> None:
+    """A target has no `other`: rows of any other class are left out."""
+    target = Column("y", "categorical", missing="drop")
+    wards = Column("ward", "categorical", other=True)
+    given = Schema((wards, target), "y", 5000)
+    learnt = replace(wards, categories=("a",), counts=(4000.0, 1000.0), count_sds=(30.0, 70.0))
+    found = replace(target, categories=("no", "yes"), counts=counts, count_sds=(30.0, 30.0))
+    closed = replace(given, columns=(learnt, found))
+    _, said = told(given, closed)
+    if sum(counts) > 4800:  # which noise explains
+        assert said == "y: 2 categories" and left_out(closed) == 0
+    else:
+        assert said.startswith(
+            "y: 2 categories; classes that were not learnt hold about 50% of labelled rows; their rows were left"
+        )
+        assert "state `categories` of the target" in said and left_out(closed) == pytest.approx(0.5)
+    assert left_out(replace(closed, columns=(learnt, replace(found, missing=None)))) == 0
+
+
+def test_where_nothing_else_was_learnt_the_learnt_number_of_rows_tells_it() -> None:
+    target = Column("y", "categorical", missing="drop", categories=("no", "yes"), counts=(200.0, 100.0), count_sds=(3.0, 3.0))
+    closed = Schema((KNOWN, target), "y", 1000, max_rows_per_person=2, person="who")
+    assert left_out(closed) == pytest.approx(0.4)
+    assert left_out(replace(closed, rows_public=700)) == 0, "the number of rows is known to a seventh or so"
