@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from experiments.configuration import options, read_option
@@ -14,12 +16,16 @@ from experiments.records.record import Record
 
 _OWN_KEYS = ("name", "caution", "title")  # of a data set, not for anybody to set
 _ALONE = "compute=alone"
+_PLAIN_TEXT = re.compile(r"[A-Za-z_/][\w./:-]*", re.ASCII)  # which Hydra takes for a text as it stands
+_NO_TEXT = ("true", "false", "null", "nan", "inf")
+_SIGNS_IN_KEYS, _ESCAPED = re.compile(r"([\\()\[\]{}:=,\s])"), r"\\\1"
 
 
 def commands(runs: Iterable[Record]) -> list[str]:
     """As typed: `dpdsyn run -m dataset=adult synthesizer=mst privacy.epsilon=1.0 seed=0,1,2`, one for each choice of settings.
 
-    What equals the configuration file is left out. Methods without such a file are named with all settings.
+    What equals the configuration file is left out, and what it does not have is added by `+`. Methods without such a file are
+    named with all settings, as `++`, which holds whether their own files have these or not.
     """
     alike: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for record in runs:
@@ -27,49 +33,56 @@ def commands(runs: Iterable[Record]) -> list[str]:
     return [_typed(overrides, group) for overrides, group in alike.items()]
 
 
-def overrides(record: Record) -> tuple[str, ...]:
-    """What Hydra is given to compose that run."""
-    return (*(text for text in _settings(record) if text != _ALONE), f"seed={record.seed}")
+def overrides(record: Record, extra: Path | None = None) -> tuple[str, ...]:
+    """What Hydra is given to compose that run. extra: a folder of configuration beside ours."""
+    return (*(text for text in _settings(record, extra) if text != _ALONE), f"seed={record.seed}")
 
 
-def _settings(record: Record) -> tuple[str, ...]:
+def _settings(record: Record, extra: Path | None = None) -> tuple[str, ...]:
     """Overrides of all but the seed."""
-    evaluation = record.evaluation.name
-    settable = _default("dataset", record.dataset.name).keys() - _OWN_KEYS
+    budget = {"epsilon": record.privacy.epsilon, "delta": record.privacy.delta}
     return (
-        f"dataset={record.dataset.name}",
-        *_changed(
-            "dataset",
-            record.dataset.name,
-            {key: value for key, value in sorted(record.dataset.plain().items()) if key in settable},
-        ),
-        f"synthesizer={record.method.name}",
-        *_changed("synthesizer", record.method.name, _parameters(record)),
-        *_changed("privacy", "default", {"epsilon": record.privacy.epsilon, "delta": record.privacy.delta}, ("epsilon",)),
-        *_encoding(record),
-        *([f"evaluation={evaluation}"] if evaluation != "standard" else []),
-        *_changed("evaluation", evaluation, _evaluation(record)),
+        *_dataset(record, extra),
+        f"synthesizer={_written(record.method.name)}",
+        *_changed("synthesizer", _default("synthesizer", record.method.name, extra), _parameters(record, extra)),
+        *_changed("privacy", _default("privacy", "default", extra), budget, ("epsilon",)),
+        *_encoding(record, extra),
+        *_evaluation(record, extra),
         *([_ALONE] if record.seconds.alone else []),
     )
 
 
-def _parameters(record: Record) -> dict[str, Any]:
+def _dataset(record: Record, extra: Path | None) -> list[str]:
+    name, told = record.dataset.name, record.dataset.plain()
+    usual = _default("dataset", name, extra) or {}
+    settable = usual.keys() - _OWN_KEYS | ({"train_rows"} if usual else set())  # which any table of a file may have
+    return [f"dataset={_written(name)}", *_changed("dataset", usual, {key: told[key] for key in sorted(told) if key in settable})]
+
+
+def _parameters(record: Record, extra: Path | None) -> dict[str, Any]:
     """Of its method, those too that there were none of when it ran."""
-    return former.completed(record.method.parameters or {}, _default("synthesizer", record.method.name))
+    return former.completed(record.method.parameters or {}, _default("synthesizer", record.method.name, extra) or {})
 
 
-def _encoding(record: Record) -> list[str]:
+def _encoding(record: Record, extra: Path | None) -> list[str]:
     """Nothing of a record whose schema left nothing open."""
     if record.encoding is None:
         return []
-    named = [f"encoding={record.encoding.name}"] if record.encoding.name != "public" else []
-    return named + _changed("encoding", record.encoding.name, record.encoding.settings)
+    return _named("encoding", record.encoding.name, "public", record.encoding.settings, extra)
 
 
-def _evaluation(record: Record) -> dict[str, Any]:
+def _evaluation(record: Record, extra: Path | None) -> list[str]:
     """As configured: what a record holds as a tuple is a list in the configuration."""
-    kept = {key: value for key, value in record.evaluation.plain().items() if key != "column"}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
+    kept = {key: value for key, value in record.evaluation.plain().items() if key not in ("column", "name")}
+    told = {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
+    return _named("evaluation", record.evaluation.name, "standard", told, extra)
+
+
+def _named(group: str, name: str, usually: str, told: Mapping[str, Any], extra: Path | None) -> list[str]:
+    """The option, and what is not as in its file. One without a file is the usual one with a name and settings of its own."""
+    own = _default(group, name, extra)
+    named = [] if name == usually else [f"{group}{'.name' if own is None else ''}={_written(name)}"]
+    return named + _changed(group, _default(group, usually, extra) if own is None else own, told)
 
 
 def _typed(overrides: tuple[str, ...], runs: list[Record]) -> str:
@@ -79,34 +92,48 @@ def _typed(overrides: tuple[str, ...], runs: list[Record]) -> str:
     return " ".join(["dpdsyn run" + (" -m" if len(seeds) > 1 else ""), *map(shlex.quote, (*overrides, *ending))])
 
 
-def _changed(group: str, name: str, chosen: Mapping[str, Any], always: tuple[str, ...] = ()) -> list[str]:
-    """Overrides for what is not as in the configuration file, and for what is always said."""
-    usual = {key: value for key, value in _default(group, name).items() if key not in always}
-    return [f"{group}.{key}={_written(value)}" for key, value in _differing(chosen, usual)]
+def _changed(group: str, usual: Mapping[str, Any] | None, chosen: Mapping[str, Any], always: tuple[str, ...] = ()) -> list[str]:
+    """Overrides for what is not as in the configuration file, and for what is always said. usual: what the file has, if any."""
+    if usual is None:
+        return [f"++{group}.{key}={_written(value)}" for key, value in chosen.items()]
+    found = _differing({key: value for key, value in chosen.items() if key not in always}, usual)
+    added = [(key in usual, key, chosen[key]) for key in always] + found
+    return [f"{'' if there else '+'}{group}.{key}={_written(value)}" for there, key, value in added]
 
 
-def _differing(chosen: Mapping[str, Any], usual: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+def _differing(chosen: Mapping[str, Any], usual: Mapping[str, Any]) -> list[tuple[bool, str, Any]]:
+    """Whether the file has it, the key, the value."""
+    found: list[tuple[bool, str, Any]] = []
     for key, value in chosen.items():
         known = usual.get(key)
         if isinstance(value, Mapping) and isinstance(known, Mapping):
-            found += [(f"{key}.{inner}", other) for inner, other in _differing(value, known)]
+            found += [(there, f"{key}.{inner}", other) for there, inner, other in _differing(value, known)]
         elif key not in usual or value != known:
-            found.append((key, value))
+            found.append((key in usual, key, value))
     return found
 
 
-@cache
-def _default(group: str, name: str) -> dict[str, Any]:
-    return read_option(group, name) if name in options(group) else {}
+@lru_cache(maxsize=1024)
+def _default(group: str, name: str, extra: Path | None = None) -> dict[str, Any] | None:
+    """What the option's file has; None where there is no such file."""
+    return read_option(group, name, extra) if name in options(group, extra) else None
 
 
 def _written(value: Any) -> str:
     """A value in Hydra's grammar."""
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_written(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{_SIGNS_IN_KEYS.sub(_ESCAPED, str(key))}:{_written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_written, value)) + "]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str) and (not _PLAIN_TEXT.fullmatch(value) or value.lower() in _NO_TEXT):
+        return _quoted(value)
     return str(value)  # 1.0 stays 1.0, which is another value than 1 in what tells runs apart
+
+
+def _quoted(text: str) -> str:
+    """Between quotes, as Hydra reads it: there a backslash counts as one unless a quote comes after it."""
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', text)
+    escaped = re.sub(r"(\\+)\Z", r"\1\1", escaped)
+    return '"' + escaped.replace("${", "\\${") + '"'

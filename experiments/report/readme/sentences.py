@@ -38,6 +38,7 @@ _TIMED = (RIVAL, "aim", "privmrf", "mst", "quail", "swift", "class_conditional")
 _PAPER = (
     ("accuracy, over a baseline that learnt something,", headline.LEARNT),
     ("speed, measured alone,", headline.ALONE),
+    ("speed, over one stopped at its limit and so at least,", headline.STOPPED),
 )
 
 
