@@ -20,7 +20,7 @@ from dpdsyn.reading.column import Column, SchemaError
 from dpdsyn.reading.numerals import POINT_HINT, STRAY_POINT
 from dpdsyn.reading.schema_values import shortened
 from dpdsyn.schema import MARK
-from dpdsyn.tables.date_forms import Dates, dates_of
+from dpdsyn.tables.date_forms import Dates, dates_of, may_be_dates
 from dpdsyn.tables.identifiers import is_unnamed_index, naming
 from dpdsyn.tables.quantities import as_numbers, quantities_as_texts
 from dpdsyn.tables.repeats import repeats
@@ -143,7 +143,7 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
         return _Described(why="row numbers of pandas, which measure nothing")
     if names == "id":
         return _Described(why=f"{_AN_ID}, which name somebody and measure nothing")
-    dates = None if numbers is not None and texts.str.len().ne(8).any() else dates_of(texts)
+    dates = None if numbers is not None and not may_be_dates(texts) else dates_of(texts)
     many_clocks = dates is not None and dates.is_clock and len(texts) > _FEW_NUMBERS and not is_target
     if few and not all_differ and not many_clocks:
         lines = _categorical(texts, numbers, present < len(cells) and not is_target)

@@ -19,11 +19,32 @@ NEARLY = 0.9  # such a share of different cells that are dates, or numbers, is w
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M Uhr")
 _DAYS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y", "%m-%d-%Y")
 _SHORT_DAYS = ("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%y", "%m-%d-%y")  # 69 to 99 are of the 20th century
-_NAMED_MONTHS = ("%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d. %b %Y", "%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%y")
+_NAMED_MONTHS: tuple[str, ...] = (
+    "%d %b %Y",
+    "%d %B %Y",
+    "%d-%b-%Y",
+    "%d. %b %Y",
+    "%d. %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d-%b-%y",
+)
+_NAMED_MONTHS += ("%d%b%Y", "%d%b%y", "%d %b %y", "%d/%b/%Y", "%d-%B-%Y", "%b %d %Y", "%B %d %Y", "%Y-%b-%d", "%Y %b %d")
+_NAMED_DAYS = ("%A, %B %d, %Y", "%a, %b %d, %Y", "%A, %d %B %Y", "%a, %d %b %Y", "%A %d %B %Y", "%a %d %b %Y", "%a %b %d %Y")
 _WITH_CLOCK = tuple(
     f"{day}{between}{clock}" for day in ("%Y-%m-%d", *_DAYS, *_SHORT_DAYS) for between in (" ", "T") for clock in _CLOCKS
 )
-_FORMS = (None, *_WITH_CLOCK, *_DAYS, *_SHORT_DAYS, *_NAMED_MONTHS, *_CLOCKS)  # None is ISO 8601
+_NAMED_WITH_CLOCK = tuple(
+    f"{day}{between}{clock}"
+    for day in (*_NAMED_MONTHS, *_NAMED_DAYS)
+    for between in (" ", ":")  # a colon in what SAS writes, and web servers
+    for clock in _CLOCKS[:4]
+)
+_NAMED = (*_NAMED_MONTHS, *_NAMED_DAYS, *_NAMED_WITH_CLOCK, "%a %b %d %H:%M:%S %Y")  # the last is C's ctime
+_DIGITS = {"%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}  # of forms that are nothing else
+_FORMS = (None, *_WITH_CLOCK, *_DAYS, *list(_DIGITS)[1:], *_SHORT_DAYS, *_NAMED, *_CLOCKS)  # None is ISO 8601
+_ENGLISH = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE)
+_AFTERNOON = 0.05  # of different times; a larger share from 13:00 on makes them times of day
 _ISO_DAY = r"^\d{4}-\d\d-\d\d$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
@@ -32,6 +53,29 @@ SHORT_YEARS = "years of two digits: 69 to 99 are read as 1969 to 1999, 00 to 68 
 
 
 _MONTH, _YEAR = r"(?:jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[^\W\d_]*\.?", r"(?:18|19|20|21)\d\d"
+_ELSEWHERE = r"(?:gen|ene|fév|fev|abr|avr|mrt|maj|mei|mag|jui|giu|lug|ago|aoû|set|ott|out|des|déc|dic)[^\W\d_]*\.?"
+_NAMED_MONTH = rf"(?:{_MONTH}|{_ELSEWHERE})"
+_BEHIND = r"(?:[ T,:]+\d\d?[:.h]\d\d.*)?"  # a time of day, and whatever follows it
+_UNREAD = re.compile(
+    rf"(?:[^\W\d_]+\.?,? )?(?:\d\d?(?:st|nd|rd|th|\.|º|er)?[-/ ]*(?:(?:de|of) )?{_NAMED_MONTH}[-/ ,]*(?:de )?{_YEAR}"
+    rf"|{_NAMED_MONTH}[-/ ]*\d\d?(?:st|nd|rd|th)?[-/ ,]+{_YEAR}"
+    rf"|{_YEAR}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]{_YEAR}){_BEHIND}",
+    re.IGNORECASE,
+)
+_UNREAD_NOTE = (
+    "most cells look like dates of a form that is not read: write them as 2024-03-31, or 2024-03-31 17:45:00, and draft again"
+)
+_MONTH_NUMBER = r"(?:19|20)\d\d(?:0[1-9]|1[012])"
+_MONTHS_LEAST = 6  # different ones; fewer numbers may look so by chance
+MONTH_NUMBERS = (
+    "numbers that look like months of years (yyyymm), which are not read as dates, so it is taken for a quantity, in which "
+    "December and January lie far apart; write a day for each, as 1962-08-01, and draft again"
+)
+_NO_DATES = re.compile(r"0000[-/.]?00[-/.]?00(?:[ T]?00:?00(?::?00(?:\.0+)?)?)?|00[-/.]00[-/.]0000(?: 00:00(?::00)?)?")
+_CLOCK_OR_DURATION = (
+    "times of day by their look, of which hardly any is 13:00 or later, so they may be minutes and seconds, or hours and "
+    "minutes that something took: if so, write them as numbers, of seconds or hours for one, and draft again"
+)
 _OF_A_MONTH = re.compile(rf"{_MONTH}[-/ ,']*(?:\d\d)?\d\d|\d\d?[-/.]{_YEAR}|{_YEAR}[-/.](?:0\d|1[012])", re.IGNORECASE)
 MONTHS = (
     "most cells look like months of a year, which are not read as dates, so it is taken for categories; write a day for each, as "
@@ -50,6 +94,7 @@ class Dates:
     moments: pd.Series
     also: str | None = None
     remarks: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @property
     def is_clock(self) -> bool:
@@ -73,18 +118,26 @@ def dates_of(texts: pd.Series) -> Dates | None:
         if moments is not None:
             other = swapped(form)
             also = None if other is None or _moments(texts, other) is None else other
-            return Dates(form, moments, also, tuple(_remarks(form, moments, also)))
+            return Dates(form, moments, also, tuple(_remarks(form, texts, moments, also)), tuple(texts))
     return _iso(texts)
 
 
-def _remarks(form: str | None, moments: pd.Series, also: str | None) -> Iterator[str]:
+def _remarks(form: str | None, texts: pd.Series, moments: pd.Series, also: str | None) -> Iterator[str]:
     if also is not None:
         yield f"dates that fit {form} and {also} alike; the first is taken, so correct `format` if it is the other"
+    if form in ("%H:%M", "%H:%M:%S") and _may_be_durations(texts):
+        yield _CLOCK_OR_DURATION
     if form is not None and "%y" in form and (later := int((moments > pd.Timestamp.now()).sum())):
         yield (
             f"{SHORT_YEARS}, so that {later:,} of {len(moments):,} different dates lie in the future; if they are of people born "
             "before 1969, write four digits"
         )
+
+
+def _may_be_durations(texts: pd.Series) -> bool:
+    """Whether times of day have no zero in front, and hardly one is of the afternoon."""
+    unpadded = bool(texts.str.match(r"\d:").any()) and not texts.str.match(r"0\d").any()
+    return unpadded and int(texts.str.match(r"1[3-9]|2").sum()) <= _AFTERNOON * len(texts)
 
 
 def swapped(form: str | None) -> str | None:
@@ -99,19 +152,36 @@ def _fits(text: str, form: str | None) -> bool:
     """Whether strptime, which reads such cells later, takes one of them."""
     if form is None:
         return re.match(_ISO_DAY, text) is not None
-    if form.startswith("%Y%m%d") and not re.match(r"\d{8}", text):
+    if form.startswith("%Y%m%d") and not re.match(_of_digits(form), text):
         return False  # 018926 is a code
+    if form in _NAMED and (not _ENGLISH.search(text) or (":" in form) != (":" in text)):
+        return False  # as strptime would find out slowly
     try:
         return datetime.strptime(text.strip(), form) is not None
     except ValueError:
         return False
 
 
+def _of_digits(form: str) -> str:
+    """What texts begin with that are of a form that begins with the eight digits of a day; all of it, if there is nothing else.
+
+    Longer ones, which may be ids, are dates of years of today.
+    """
+    digits = _DIGITS.get(form)
+    return r"\d{8}" if digits is None else rf"\d{{{digits}}}$" if digits == 8 else rf"(?:19|20)\d{{{digits - 2}}}$"
+
+
+def may_be_dates(texts: pd.Series) -> bool:
+    """Whether texts that are numbers are all of as many digits as a date, or a date and a time of day, written without marks."""
+    lengths = texts.str.len().unique()
+    return len(lengths) == 1 and int(lengths[0]) in _DIGITS.values()
+
+
 def _moments(texts: pd.Series, form: str | None) -> pd.Series | None:
     """The moments that the texts write in this form, or None if some do not."""
     if form is None and not texts.str.match(_ISO_DAY).all():
         return None
-    if form is not None and form.startswith("%Y%m%d") and not texts.str.match(r"\d{8}").all():
+    if form is not None and form.startswith("%Y%m%d") and not texts.str.match(_of_digits(form)).all():
         return None
     moments = pd.to_datetime(texts, format=form or "ISO8601", errors="coerce")
     return None if moments.isna().any() else moments
@@ -123,7 +193,7 @@ def _iso(texts: pd.Series) -> Dates | None:
         return None
     moments = pd.to_datetime(texts.str.replace(_ZONE, "", regex=True), format="ISO8601", errors="coerce")
     zoned = texts.str.contains(r"\d\d:\d\d.*" + _ZONE, regex=True).any()
-    return None if moments.isna().any() else Dates(None, moments, remarks=(ZONED,) if zoned else ())
+    return None if moments.isna().any() else Dates(None, moments, None, (ZONED,) if zoned else (), tuple(texts))
 
 
 def spread(texts: pd.Series, most: int) -> list[str]:
@@ -135,10 +205,10 @@ def spread(texts: pd.Series, most: int) -> list[str]:
 def unlike_dates(texts: pd.Series) -> tuple[int, str] | None:
     """Where nearly all of the different texts are dates of one form: how many are none, and what the others are."""
     few = spread(texts, _FEW)
-    found = [(int((~texts.str.match(_ISO)).sum()), "dates")]
+    found = [(int((~_are_iso(texts)).sum()), "dates")]
     for form in _FORMS[1:]:
         if 2 * sum(_fits(text, form) for text in few) > len(few):
-            unlike = int(pd.to_datetime(texts, format=form, errors="coerce").isna().sum())
+            unlike = int((~_are(texts, form)).sum())
             found.append((unlike, f"times of day ({form})" if is_time_of_day(form) else f"dates ({form})"))
     unlike, what = min(found)
     return (unlike, what) if 0 < unlike <= (1 - NEARLY) * len(texts) else None
@@ -167,11 +237,38 @@ def are_months(texts: pd.Series) -> bool:
     return len(texts) > 1 and sum(_OF_A_MONTH.fullmatch(text.strip()) is not None for text in texts) >= NEARLY * len(texts)
 
 
+def are_month_numbers(texts: pd.Series) -> bool:
+    """Whether all of the different texts, enough of them, are a year and a month, such as 201303."""
+    return len(texts) >= _MONTHS_LEAST and bool(texts.str.fullmatch(_MONTH_NUMBER).all())
+
+
+def unread_dates(texts: pd.Series) -> str | None:
+    """Of different texts that look like days in words or forms that are not read, what to say to an owner."""
+    few = spread(texts, _FEW)
+    if 2 * sum(_UNREAD.fullmatch(text.strip()) is not None for text in few) < len(few) or len(texts) < 2:
+        return None
+    looking = sum(_UNREAD.fullmatch(text.strip()) is not None for text in texts)
+    return _UNREAD_NOTE if looking >= NEARLY * len(texts) else None
+
+
+def no_dates(texts: pd.Series) -> list[str]:
+    """Those of the texts that databases write for a date that is missing, such as 0000-00-00."""
+    return [text for text in map(str, texts) if _NO_DATES.fullmatch(text)]
+
+
 def _are(texts: pd.Series, form: str | None) -> np.ndarray:
     """Which of the texts are dates of this form, shape (texts,), bool."""
     if form is None:
-        return texts.str.match(_ISO_DAY).to_numpy(dtype=bool)
-    return pd.to_datetime(texts, format=form, errors="coerce").notna().to_numpy(dtype=bool)
+        return _are_iso(texts) & texts.str.match(_ISO_DAY).to_numpy(dtype=bool)
+    dates = pd.to_datetime(texts, format=form, errors="coerce").notna().to_numpy(dtype=bool)
+    return dates & texts.str.match(_of_digits(form)).to_numpy(dtype=bool) if form.startswith("%Y%m%d") else dates
+
+
+def _are_iso(texts: pd.Series) -> np.ndarray:
+    """Which of the texts are dates of ISO 8601, with a time of day or without, shape (texts,), bool; 2023-02-30 is none."""
+    looks = texts.str.match(_ISO)
+    plain = texts.where(looks).str.replace(_ZONE, "", regex=True).where(texts.str.contains(":", regex=False), texts.where(looks))
+    return pd.to_datetime(plain, format="ISO8601", errors="coerce").notna().to_numpy(dtype=bool)
 
 
 def resolution(moments: pd.Series) -> str | None:

@@ -22,11 +22,11 @@ from dpdsyn.reading.cells import canonical
 from dpdsyn.reading.column import MOST_DECIMALS, SchemaError
 from dpdsyn.reading.reach import LARGEST
 from dpdsyn.reading.schema_values import shortened
-from dpdsyn.tables.date_forms import MONTHS, Dates, are_months, dates_of, finest
+from dpdsyn.tables.date_forms import MONTH_NUMBERS, MONTHS, Dates, are_month_numbers, are_months, dates_of, finest, may_be_dates
 from dpdsyn.tables.identifiers import CODE_REMARK, FEW, ID_REMARK, INDEX_REMARK, PLACES_REMARK, is_unnamed_index, naming
 from dpdsyn.tables.quantities import IGNORE, as_numbers, beyond_quantities, quantities_as_texts
 from dpdsyn.tables.repeats import repeats
-from dpdsyn.tables.sentinels import Sentinels
+from dpdsyn.tables.sentinels import Sentinels, date_sentinels
 
 _FLAG_CELLS = 10  # of 0 and of 1, from which on a column of nothing else is one of both
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
@@ -102,16 +102,20 @@ def _guessed(cells: pd.Series, is_target: bool) -> Kind:
     whole = numbers is not None and bool((numbers % 1 == 0).all())
     if not is_target and is_unnamed_index(str(cells.name), whole):
         return Kind(inferred=True, remarks=(INDEX_REMARK,))
-    date = None if numbers is not None and texts.str.len().ne(8).any() else dates_of(texts)
+    date = None if numbers is not None and not may_be_dates(texts) else dates_of(texts)
     all_differ = len(texts) == int(cells.notna().sum()) >= _ID_ROWS
     if date is not None:
-        return _of_dates(date)
+        return _of_dates(date, cells.value_counts().reindex(texts).to_numpy())
     if numbers is not None:
         if is_target and len(np.unique(numbers)) <= FEW:
             return _categorical()
         if whole and not is_target and (found := _of_names(str(cells.name), numbers, int(cells.notna().sum()))):
             return found
         remarks = (f"whole numbers, every one different; {IGNORE}",) if whole and all_differ and not is_target else ()
+        if are_month_numbers(texts):
+            remarks = (MONTH_NUMBERS,)
+        elif whole and may_be_dates(texts) and (nearly := quantities_as_texts(texts)) is not None:
+            remarks = (f"{nearly}; so it is taken for a quantity",)
         if texts.str.match(_THREE_DECIMALS).all():
             remarks = (
                 "numbers of three decimals throughout; if their point groups thousands, say `--decimal ,` and draft again",
@@ -149,10 +153,12 @@ def _of_texts(texts: pd.Series, all_differ: bool, some_missing: bool) -> list[st
     return [f"one value throughout{empty}"]
 
 
-def _of_dates(found: Dates) -> Kind:
+def _of_dates(found: Dates, counts: np.ndarray | None = None) -> Kind:
+    """counts: of each of its different texts, where these are all that there are."""
     spec = {"kind": "date"} | ({} if found.form is None else {"format": found.form})
     spec |= {"resolution": found.resolution} if found.resolution else {}
-    return Kind(spec, True, found.remarks, found.also)
+    odd = () if counts is None or found.is_clock else date_sentinels(found.moments, found.texts, counts)
+    return Kind(spec, True, (*found.remarks, *(one.told for one in odd)), found.also)
 
 
 def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -> Kind:

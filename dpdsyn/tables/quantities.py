@@ -7,11 +7,13 @@ import pandas as pd
 
 from dpdsyn.reading.numerals import POINT_HINT, STRAY_POINT, with_points
 from dpdsyn.reading.schema_values import shortened
-from dpdsyn.tables.date_forms import NEARLY, several_forms, unlike_dates
+from dpdsyn.tables.date_forms import NEARLY, no_dates, several_forms, unlike_dates, unread_dates
 from dpdsyn.tables.dressed_numbers import dressed
 
 _LARGEST = 1e15  # beyond it whole numbers are ids rather than quantities
 _GROUPED_BY_COMMAS = r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$"
+_LIKE_DATES = r"\d{8}|(?:19|20|00)\d{10}|(?:19|20|00)\d{12}"
+_NAMED = 3  # texts for missing dates that a remark names
 _USE_COMMA = "say `--decimal ,` and draft again"
 IGNORE = "if it is an id or a remark that somebody typed, put it under `ignore`, for nothing can be learnt of it"
 
@@ -27,20 +29,29 @@ def quantities_as_texts(texts: pd.Series) -> str | None:
     numbers = _read(texts)
     unlike, what = int((~np.isfinite(numbers)).sum()), "numbers"
     infinite = int(np.isinf(numbers).sum())
-    if unlike > (1 - NEARLY) * len(texts):
+    named = "TEXT"
+    if unlike > (1 - NEARLY) * len(texts) or texts.str.fullmatch(_LIKE_DATES).all():
         if (forms := several_forms(texts)) is not None:
             return (
                 f"dates written in {len(forms)} forms ({shortened(forms)}): write all in one, best as 2024-03-31, and draft again"
             )
         infinite, (unlike, what) = 0, unlike_dates(texts) or (0, "")
+        named = " --missing ".join(map(_quoted, no_dates(texts)[:_NAMED])) or named
+        if not unlike and (unread := unread_dates(texts)) is not None:
+            return unread
     elif _are_codes(texts) or _large(numbers):
         return None
     if not 0 < unlike <= (1 - NEARLY) * len(texts):
         return None
     return (
         f"all but {unlike:,} of {len(texts):,} different cells are {what}; if the others stand for missing cells, name them "
-        f"(--missing TEXT) and draft again{_on_infinite(infinite, len(texts)) if infinite else ''}"
+        f"(--missing {named}) and draft again{_on_infinite(infinite, len(texts)) if infinite else ''}"
     )
+
+
+def _quoted(text: str) -> str:
+    """As a word of a command line."""
+    return f"'{text}'" if " " in text else text
 
 
 def _on_infinite(infinite: int, of: int) -> str:

@@ -64,6 +64,17 @@ def texts(*cells: str | None) -> pd.Series:
         (("018926", "201203"), {"kind": "categorical"}),
         (("10.1.2", "10.1.3"), {"kind": "categorical"}),  # versions
         (("9999-12-31", "0001-01-01"), {"kind": "date"}),
+        (("20210830120800", "20210831000000"), {"kind": "date", "format": "%Y%m%d%H%M%S", "resolution": "minute"}),
+        (("202108301208", "202108310000"), {"kind": "date", "format": "%Y%m%d%H%M", "resolution": "minute"}),
+        (("20210830120860", "20210831000000"), {"kind": "integer"}),  # no minute has 60 seconds
+        (("452108301208", "452108310000"), {"kind": "integer"}),  # an id
+        (("15-Mar-2021 10:30", "1-Apr-2021 9:05"), {"kind": "date", "format": "%d-%b-%Y %H:%M", "resolution": "minute"}),
+        (("15Mar2021", "01APR2021"), {"kind": "date", "format": "%d%b%Y"}),
+        (("15Mar2021:10:30:00", "01APR2021:09:05:07"), {"kind": "date", "format": "%d%b%Y:%H:%M:%S", "resolution": "second"}),
+        (("Monday, March 15, 2021", "Thursday, April 1, 2021"), {"kind": "date", "format": "%A, %B %d, %Y"}),
+        (("Mon Mar 15 10:30:00 2021",), {"kind": "date", "format": "%a %b %d %H:%M:%S %Y", "resolution": "minute"}),
+        (("Mon, 15 Mar 2021 10:30:01",), {"kind": "date", "format": "%a, %d %b %Y %H:%M:%S", "resolution": "second"}),
+        (("Mar 15, 2021 02:50 PM",), {"kind": "date", "format": "%b %d, %Y %I:%M %p", "resolution": "minute"}),
     ],
 )
 def test_a_kind_that_every_cell_fits_is_guessed(cells: tuple[str | None, ...], spec: dict[str, Any]) -> None:
@@ -95,6 +106,13 @@ def test_a_target_of_few_numbers_is_one_of_classes() -> None:
         (["10.06.23", "01.01.68"], "so that 1 of 2 different dates lie in the future"),
         ([*map(str, range(30)), "unknown"], "all but 1 of 31 different cells are numbers"),
         ([*(f"2024-01-{i:02d}" for i in range(1, 20)), "never"], "all but 1 of 20 different cells are dates"),
+        ([*(f"2024-01-{i:02d}" for i in range(1, 20)), "2023-02-30"], "all but 1 of 20 different cells are dates; if"),
+        ([*(f"2024-01-{i:02d} 10:30" for i in range(1, 20)), "2024-01-19 25:10"], "all but 1 of 20 different cells are dates"),
+        ([f"{i}. März 20{i}" for i in range(10, 30)], "look like dates of a form that is not read: write them as 2024-03-31"),
+        (["le 3 août 2021", "le 14 décembre 2020"], "look like dates of a form that is not read"),
+        (["2023-03-25 20:00:00 CET", "2023-07-25 21:10:00 CEST"], "look like dates of a form that is not read"),
+        ([f"20{y}{m:02d}" for y in (13, 14) for m in range(1, 13)], "numbers that look like months of years (yyyymm)"),
+        (["4:05", "0:59", "12:30"], "so they may be minutes and seconds, or hours and minutes that something took"),
         (["01/02/2024", "03/04/2024"], "fit %m/%d/%Y and %d/%m/%Y alike"),
         (["01/02/2024 10:30", "03/04/2024 00:00"], "fit %m/%d/%Y %H:%M and %d/%m/%Y %H:%M alike"),
         (["x", None, "x"], "the other cells are empty, and if that says something, list both"),

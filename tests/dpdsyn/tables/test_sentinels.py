@@ -10,7 +10,7 @@ from dpdsyn.tables.kinds import guessed
 from dpdsyn.tables.sentinels import Sentinels
 
 
-def told(*pieces: object) -> list[float]:
+def told(*pieces: object) -> list[object]:
     column = Sentinels()
     for piece in pieces:
         column.add(np.asarray(piece, dtype=float))
@@ -33,11 +33,71 @@ def told(*pieces: object) -> list[float]:
         ([100, 900, 999, 999, 990], []),
         ([1, 2, 5000, 5000], []),  # far, and no code
         ([], []),
+        ([*range(45), 98, 98, 99, 99], [98, 99]),  # years in a job
+        ([1, 2, 3, 4, 5, 8, 8, 9, 9, 98, 98, 99, 99], [8, 9, 98, 99]),
+        ([1, 2, 3, 4, 5, 9, 9], [9]),
+        ([1, 2, 3, 4, 7, 7, 8, 8, 9, 9, 97, 97], [7, 8, 9, 97]),
+        ([*range(11), 7, 8, 9], []),  # marks
+        ([0, 1, 2, 3, 4, 5, 7, 7, 8, 8, 9, 9], []),  # counts
+        ([0, 1, 3, 5, 9, 9], []),
+        ([20_000, 500_000, 9_999_998, 9_999_998, 9_999_999, 9_999_999], [9_999_998, 9_999_999]),
+        ([18.5, 30, -999.9, -999.9], [-999.9]),
+        ([3200, 3400, 65535, 65535], [65535]),
+        ([0.5, 25, 99.9, 99.9], [99.9]),
+        ([18, 90, -7, -7, -8, -8, -9, -9], [-9, -8, -7]),
+        ([*range(41)] * 20 + [97, 97], []),  # nothing makes 97 alone a code
+        ([7, 8, 9, 99, 99], [99]),
+        ([96, 97, 98, 99, 99], []),
     ],
 )
 def test_codes_that_stand_apart_are_found(cells: list[float], codes: list[float]) -> None:
     assert told(cells) == codes
     assert told(cells[:2], cells[2:]) == codes  # piece by piece
+
+
+@pytest.mark.parametrize("oldest", [97, 98, 99, 104])
+def test_ages_that_reach_such_codes_gradually_are_ages(oldest: int, rng: np.random.Generator) -> None:
+    ages = np.minimum(rng.gamma(2.5, 14, 200_000).round(), oldest)
+    assert told(ages) == told(np.arange(oldest + 1), [oldest] * 30) == told(rng.integers(0, oldest + 1, 4000)) == []
+
+
+def test_what_counts_something_is_not_doubted_for_its_tail(rng: np.random.Generator) -> None:
+    for cells in (
+        rng.poisson(1.3, 9000),
+        rng.geometric(0.05, 9000),
+        np.exp(rng.normal(8, 1, 9000)).round(),
+        rng.normal(0, 40, 9000),
+    ):
+        assert told(np.round(cells)) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "code", "share", "how"),
+    [
+        ("%Y-%m-%d", "1900-01-01", 0.7, "stands apart from all other dates"),
+        ("%Y-%m-%d", "9999-12-31", 0.4, "stands apart from all other dates"),
+        ("%d.%m.%Y", "31.12.9999", 0.4, "stands apart from all other dates"),
+        ("%Y-%m-%d", "0001-01-01", 0.1, "stands apart from all other dates"),
+        ("%Y-%m-%d %H:%M:%S", "9999-12-31 23:59:59", 0.4, "stands apart from all other dates"),
+        ("%Y-%m-%d", "2010-01-01", 0.4, None),  # a day as others
+    ],
+)
+def test_dates_that_stand_for_none_are_named(form: str, code: str, share: float, how: str | None) -> None:
+    days = pd.date_range("2010-01-01", periods=1000).strftime(form).tolist()
+    found = guessed(pd.Series([*days, *[code] * int(share * 1000)], dtype="str"))
+    assert found.spec["kind"] == "date"
+    if how is None:
+        assert found.remarks == ()
+    else:
+        (remark,) = found.remarks
+        assert remark.startswith(f"{code} {how}, in {share / (1 + share):.1%} of cells") and "`--missing " in remark
+
+
+def test_a_date_among_the_others_is_a_code_where_it_is_far_commoner() -> None:
+    births = pd.date_range("1890-01-01", "1990-12-31").strftime("%Y-%m-%d").tolist()
+    assert guessed(pd.Series([*births, "1900-01-01"], dtype="str")).remarks == ()
+    (remark,) = guessed(pd.Series(births + ["1900-01-01"] * 2000, dtype="str")).remarks
+    assert remark.startswith("1900-01-01 is far more common than any other date")
 
 
 def test_a_draft_names_them() -> None:
