@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.report.evidence import OWN, Cell
-from experiments.report.figures.labels import SIZE
+from experiments.report.figures.labels import SIZE, fitted
 from experiments.report.figures.panels import TIP, tip
 from experiments.report.figures.scales import Height, gap_axis
 from experiments.report.figures.style import FAINT, GREY, GRID, INK, OTHER
@@ -49,9 +49,9 @@ def draw(figure: Figure, cells: Sequence[Cell], top: float = 0.0) -> None:
             axes.plot([spots[best.method]], [row], **_dot("D", INK, 5, 1), gid=TIP + tip(best))
         axes.plot([own], [row], **_dot("o", COLOUR, 8, 1), gid=TIP + tip(cell.own))
         axes.text(-0.02, row - 0.16, cell.case.dataset.name, transform=axes.get_yaxis_transform(), ha="right", va="center",
-                  fontsize=_fitted(cell.case.dataset.name, SIZE + 0.5, 17), color=INK)  # fmt: skip
+                  fontsize=fitted(cell.case.dataset.name, SIZE + 0.5, 17), color=INK)  # fmt: skip
         axes.text(-0.02, row + 0.2, _told(cell), transform=axes.get_yaxis_transform(), ha="right", va="center",
-                  fontsize=_fitted(_told(cell), SIZE - 1.2, 24), color=GREY)  # fmt: skip
+                  fontsize=fitted(_told(cell), SIZE - 1.2, 24), color=GREY)  # fmt: skip
         values += [own, *spots.values()]
     gap_axis(axes.xaxis, min(values), max(values))
     axes.set_xlim(min(values) - 0.12, max(values) * 1.25)
@@ -72,11 +72,6 @@ def _told(cell: Cell) -> str:
     """The best of the others, and how long it takes."""
     ratio = cell.times_as_long
     return f"{cell.best.method}" + (f", {float(f'{ratio:.2g}'):.10g}x" if ratio else "")
-
-
-def _fitted(text: str, size: float, most: int) -> float:
-    """The size in points at which so many letters have room."""
-    return size * min(1.0, most / len(text))
 
 
 def _dot(shape: str, colour: str, size: float, alpha: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIZE = 8.0  # points
+_ROOM = 17  # letters of that size beside the right edge
 
 
 @dataclass
@@ -43,7 +44,7 @@ def label_right(axes: Axes, labels: Sequence[Label]) -> None:
             xy=(label.x, label.y),
             xytext=(x, y),
             textcoords="axes fraction",
-            fontsize=SIZE,
+            fontsize=fitted(label.text, SIZE, _ROOM),
             color=_readable(label.colour),
             fontweight="bold" if label.bold else "normal",
             va="center",
@@ -58,6 +59,11 @@ def label_right(axes: Axes, labels: Sequence[Label]) -> None:
                 "relpos": (0, 0.5),
             },
         )
+
+
+def fitted(text: str, size: float, most: int) -> float:
+    """The size in points at which a text has the room of `most` letters of `size`."""
+    return size * min(1.0, most / max(len(text), 1))
 
 
 def _readable(colour: str) -> str:

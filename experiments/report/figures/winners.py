@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.report.cases import SIZES, Case, Dataset
 from experiments.report.comparison import Pair
-from experiments.report.figures.labels import SIZE
+from experiments.report.figures.labels import SIZE, fitted
 from experiments.report.figures.style import FAINT, GRID, INK, ON_TINT, OWN, PALETTE, tint
 from experiments.report.roles import YARDSTICK
 from experiments.report.summary import Summary
@@ -193,13 +193,9 @@ def _cell(axes: Any, x: float, y: float, won: Won | None) -> None:
     name = won.name
     strong = winner is not None and winner.method.about.family == YARDSTICK and not won.level
     ink = INK if winner is None else ON_TINT
-    axes.text(x + _CELL / 2, y + 0.125, name, fontsize=_fitted(name), ha="center", va="center", color=ink,
+    axes.text(x + _CELL / 2, y + 0.125, name, fontsize=fitted(name, SIZE, 13), ha="center", va="center", color=ink,
               fontweight="bold" if strong else "normal")  # fmt: skip
     axes.text(x + _CELL / 2, y + 0.25, won.text, fontsize=SIZE - 1, ha="center", va="center", color=ink)
-
-
-def _fitted(name: str) -> float:
-    return min(SIZE, SIZE * 13 / max(len(name), 1))
 
 
 def _filling(won: Won) -> dict[str, Any]:

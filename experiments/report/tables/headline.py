@@ -87,8 +87,8 @@ def _notes(view: View, backed: list[tuple[str, str | None, _Found]]) -> list[str
         "No off-task runs, no data sets in special settings, no second split of the same rows, and none on which "
         "DPDSyn's settings were chosen. Ratios are over the seeds that both have, of accuracy's means (the largest with "
         f"{FEWEST_FOR_INTERVAL} seeds at least) and of time's medians.",
-        "The paper's baselines are other implementations, of which it reports eight; its tables were not at hand. Times are of one "
-        "thread; in private-pgm's engine (pgm_) fits are in double precision and compiled anew for each set of marginals.",
+        "The paper's baselines are other implementations, of which it reports eight; its tables were not at hand. Times are of "
+        "one thread; in private-pgm's engine (pgm_) fits are in double precision and compiled anew for each set of marginals.",
         "A largest ratio is the most flattering cell, as in the paper; the smallest ones stand beside it.",
     ]
     named = {found.case.dataset.name for _, _, found in backed}

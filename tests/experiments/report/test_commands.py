@@ -16,9 +16,10 @@ from omegaconf import OmegaConf
 from experiments.configuration import config_dir
 from experiments.data import datasets
 from experiments.records.record import Record
-from experiments.report.commands import commands
+from experiments.report.commands import commands, overrides
 from experiments.report.missing import lost
-from experiments.run import Run
+from experiments.run import Run, outline
+from experiments.sweep.plan import composed
 from experiments.sweep.request import inspect_request
 
 
@@ -80,12 +81,68 @@ def test_what_was_measured_alone_says_so_and_odd_values_are_written_as_hydra_rea
     assert shlex.split(typed)[2:] == [
         "dataset=toy",
         "synthesizer=own",
-        "synthesizer.share=0.2",
-        "synthesizer.names=[a,b]",
-        "synthesizer.none=null",
-        "synthesizer.yes=true",
-        "synthesizer.deep={x:1e-07}",
+        "++synthesizer.share=0.2",
+        "++synthesizer.names=[a,b]",
+        "++synthesizer.none=null",
+        "++synthesizer.yes=true",
+        "++synthesizer.deep={x:1e-07}",
         "privacy.epsilon=1.0",
         "compute=alone",
         "seed=0",
     ]
+
+
+OWN = "experiments.examples.metric"
+SMALL = ("dataset=simulated", "dataset.generator.rows=500", "synthesizer=real")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        (f"+evaluation.metrics=[{OWN}:brier]",),
+        ("+evaluation.models=[{_target_:sklearn.neighbors.KNeighborsClassifier,n_neighbors:40,name:forty}]",),
+        ("+evaluation.models=[{_target_:sklearn.neighbors.KNeighborsClassifier,weights:'distance',name:'a, \"b\" \\\\'}]",),
+        ("+evaluation.models=[{_target_:sklearn.neighbors.KNeighborsClassifier,n_neighbors:3,name:'2019'}]",),
+        (f"evaluation.evaluators=[logistic,{OWN}:neighbours]", f"+evaluation.metrics=['{OWN}:brier']", "evaluation.repeats=2"),
+        ("evaluation.name=mine", f"+evaluation.metrics=[{OWN}:brier]"),
+        ("evaluation=raw", f"+evaluation.metrics=[{OWN}:brier]", "evaluation.name=mine"),
+        ("evaluation=offtask", "+evaluation.likeness=[triples]"),
+        ("synthesizer=dpdsyn", "+synthesizer.guide.options.width=3", "synthesizer.guide.module=dpdsyn.crosses:Crosses"),
+        ("dataset=adult", "+dataset.train_rows=2000"),
+    ],
+)
+def test_what_no_file_has_is_added(typed: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "DPDSYN_RESULTS", str(tmp_path))
+    keys = {text.partition("=")[0] for text in typed}
+    asked = [*typed, *(text for text in SMALL if text.partition("=")[0] not in keys)]
+    if "dataset=adult" in typed:
+        asked.remove("dataset.generator.rows=500")
+    ((_, _, run),) = composed([asked], None)
+    made = Record.of(**{**outline(run), "status": "ok"})
+    (command,) = commands([made])
+    again = inspect_request(shlex.split(command)[2:])
+    ((_, _, same),) = composed(again.jobs(), None)
+    assert same.run_id == run.run_id, command
+    ((_, _, same),) = composed([list(overrides(made))], None)
+    assert same.run_id == run.run_id
+
+
+def test_files_of_ones_own_say_what_is_left_out_and_what_is_added(tmp_path: Path) -> None:
+    for group, text in (
+        ("synthesizer", "name: half\n_target_: x.Half\nshare: 0.5\n"),
+        ("evaluation", "name: mine\nmetrics: []\n"),
+    ):
+        (tmp_path / group).mkdir()
+        (tmp_path / group / f"{'half' if group == 'synthesizer' else 'mine'}.yaml").write_text(text)
+    made = record(
+        method={"name": "half", "parameters": {"share": 0.5, "more": 1}}, evaluation={"name": "mine", "metrics": ["a:b"]}
+    )
+    assert overrides(made, tmp_path)[1:] == (
+        "synthesizer=half",
+        "+synthesizer.more=1",
+        "privacy.epsilon=1.0",
+        "evaluation=mine",
+        "evaluation.metrics=[a:b]",
+        "seed=0",
+    )
+    assert overrides(made)[1:4] == ("synthesizer=half", "++synthesizer.share=0.5", "++synthesizer.more=1")

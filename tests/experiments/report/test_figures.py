@@ -271,3 +271,15 @@ def test_the_committed_figures_are_those_of_the_committed_records(tmp_path: Path
     assert {path.name for path in kept.iterdir()} == set(made)
     for name, path in made.items():
         assert path.read_bytes() == (kept / name).read_bytes(), f"{name}: run `dpdsyn figures`"
+
+
+def test_a_line_joins_budgets_of_the_same_seeds_alone() -> None:
+    """Seeds are splits, some harder than others: a budget that other seeds alone ran at would make a dip that is none."""
+    other = [
+        changed(r, privacy={"epsilon": 2.0, "delta": 1e-6, "spent": 2.0}, seed=7, run_id=f"{r.run_id}other")
+        for r in few()
+        if r.privacy.epsilon == 1.0
+    ]
+    chart = {chart.name: chart for chart in charts(View.of([*few(), *other]))}["accuracy_epsilon"]
+    (panel,) = chart.panels
+    assert {p.epsilon for p in panel.drawn} == {1.0, 4.0}
