@@ -69,12 +69,22 @@ class NoisyTable:
         ]
 
     def balanced_accuracy(self) -> Estimate:
-        """The mean of the classes' shares."""
-        found = self.recalls()
-        value = float(np.mean([one.value for one in found]))
-        below = math.sqrt(sum((one.value - one.low) ** 2 for one in found)) / len(found)
-        above = math.sqrt(sum((one.high - one.value) ** 2 for one in found)) / len(found)
-        return Estimate(value, max(0.0, value - below), min(1.0, value + above))
+        """The mean of the classes' shares.
+
+        Of each the interval goes beyond 0 and 1 as far as chance does: cut off there, what was drawn too high would be kept and
+        what was drawn too low left out. A class of which all is possible may as well be wholly wrong, or wholly right.
+        """
+        found = [
+            _uncut(float(counts[right].sum()), float(counts.sum()), right.sum(), right.size, self.sd)
+            for counts, right in zip(self.counts, self.correct, strict=True)
+        ]
+        known = [one for one in found if one is not None]
+        unknown = (len(found) - len(known)) / 2 / len(found)
+        value = sum(one.value for one in known) / len(found) + unknown
+        below = math.sqrt(sum((one.value - one.low) ** 2 for one in known)) / len(found) + unknown
+        above = math.sqrt(sum((one.high - one.value) ** 2 for one in known)) / len(found) + unknown
+        low, high = max(0.0, value - below), min(1.0, value + above)
+        return Estimate(min(max(value, low), high), low, high)
 
     def mean(self, total: float, sd: float, squares: float, squares_sd: float, most: float) -> Estimate:
         """The mean of a number of each row, from 0 to `most`, of which the noisy sum and the noisy sum of squares are known."""
@@ -89,10 +99,22 @@ class NoisyTable:
 
 def _share(top: float, bottom: float, right: int, cells: int, sd: float) -> Estimate:
     """top of bottom, sums of `right` and of `cells` noisy cells, the former among the latter."""
+    return _ratio(top, bottom, _variance(bottom, right, cells, sd), 1.0, _HALF)
+
+
+def _variance(bottom: float, right: int, cells: int, sd: float) -> tuple[float, float, float]:
+    """Of top - r bottom, of noise and of sampling, as a polynomial in r from its constant up."""
     rows = max(bottom, 1.0)
     noise = sd**2
-    variance = right * noise, rows - 2 * right * noise, cells * noise - rows
-    return _ratio(top, bottom, variance, 1.0, _HALF)
+    return right * noise, rows - 2 * right * noise, cells * noise - rows
+
+
+def _uncut(top: float, bottom: float, right: int, cells: int, sd: float) -> Estimate | None:
+    """As `_share`, but below 0 and above 1 as far as noise reaches; None where all is possible."""
+    ends = _ends(top, bottom, _variance(bottom, right, cells, sd), _HALF, _Z)
+    if ends is None or (ends[0] <= 0 and ends[1] >= 1):
+        return None
+    return Estimate(min(max(top / bottom, ends[0]), ends[1]), *ends)
 
 
 def _ratio(top: float, bottom: float, variance: tuple[float, float, float], most: float, continuity: float) -> Estimate:
@@ -113,14 +135,24 @@ def _ratio(top: float, bottom: float, variance: tuple[float, float, float], most
 def _within(
     top: float, bottom: float, variance: tuple[float, float, float], most: float, continuity: float, z: float
 ) -> tuple[float, float] | None:
-    """The ends of all r at which top - r bottom is within z standard deviations of 0, None if there is none."""
+    """The ends of all r from 0 to `most` at which top - r bottom is within z standard deviations of 0, None if there is none."""
+    ends = _ends(top, bottom, variance, continuity, z)
+    if ends is None:
+        return 0.0, most
+    return (max(0.0, ends[0]), min(most, ends[1])) if ends[1] > 0 and ends[0] < most else None
+
+
+def _ends(
+    top: float, bottom: float, variance: tuple[float, float, float], continuity: float, z: float
+) -> tuple[float, float] | None:
+    """The ends of all r at which top - r bottom is within z standard deviations of 0, None if every r may be."""
     a = bottom**2 - z**2 * variance[2]
     if bottom <= 0 or a <= 0:
-        return 0.0, most
+        return None
     ends = []
     for way in (-1, 1):
         moved = top + way * continuity
         b, c = -2 * moved * bottom - z**2 * variance[1], moved**2 - z**2 * variance[0]
         root = math.sqrt(max(b * b - 4 * a * c, 0.0))
         ends.append(float((-b + way * root) / (2 * a)))
-    return (max(0.0, ends[0]), min(most, ends[1])) if ends[1] > 0 and ends[0] < most else None
+    return ends[0], ends[1]

@@ -117,10 +117,22 @@ class PrivateEvaluation:
         """In words, whether models learn anything from these rows."""
         found, chance = self.balanced_accuracy, self.guessing["balanced_accuracy"]
         if found.low > chance:
+            if worse := self._worse:
+                return (
+                    f"balanced accuracy is better than by guessing, but {' and '.join(worse)} worse: whether models learn "
+                    "anything of use from these rows cannot be told"
+                )
             return "models learn from these rows what tells the classes apart, better than guessing does"
         if found.high - found.low > 0.5 * (1 - chance):
             return "the noise is too large to tell whether models learn anything from these rows; a larger share or budget would"
         return "no better than guessing, as far as can be told: models learn little or nothing from these rows"
+
+    @property
+    def _worse(self) -> list[str]:
+        """Which measures are worse than by guessing, all of their intervals."""
+        known = self.guessing
+        lower = ["accuracy"] if self.accuracy.high < known["accuracy"] else []
+        return lower + (["log loss"] if self.log_loss.low > known["log_loss"] else [])
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON: what is measured, and what it was made of."""

@@ -84,3 +84,23 @@ def test_without_noise_the_interval_of_a_share_is_wilsons_and_a_half_count_wider
     found = table.accuracy()
     assert found.value == pytest.approx(p)
     assert found.low < centre - half and found.high > centre + half and found.high - found.low < 2 * half + 2 / n
+
+
+@pytest.mark.parametrize(
+    ("rows", "shares", "said", "sd"),
+    [
+        (5000, (0.5, 0.4, 0.1), (0.8, 0.195, 0.005), 12.0),
+        (1000, (0.5, 0.4, 0.1), (0.6, 0.4, 0.0), 25.0),
+        (3000, (0.5, 0.3, 0.15, 0.04, 0.01), (0.8, 0.15, 0.05, 0.0, 0.0), 40.0),
+    ],
+)
+def test_guesses_are_not_taken_for_better_where_a_class_is_rare_and_never_said(
+    rows: int, shares: tuple[float, ...], said: tuple[float, ...], sd: float
+) -> None:
+    """Each class is said as often whatever is true; an interval lies wholly above chance in one trial of forty at most."""
+    rng, classes = np.random.default_rng(0), len(shares)
+    counts = rng.multinomial(rows, np.outer(shares, said).ravel(), TRIALS).reshape(TRIALS, classes, classes)
+    tables = counts + rng.normal(0, sd, counts.shape)
+    found = [NoisyTable(table, np.eye(classes, dtype=bool), sd).balanced_accuracy() for table in tables]
+    assert all(0 <= one.low <= one.value <= one.high <= 1 for one in found)
+    assert sum(one.low > 1 / classes for one in found) < 50 and sum(one.high < 1 / classes for one in found) < 50

@@ -171,6 +171,10 @@ def test_the_table_is_near_the_truth_and_what_is_said_of_it_is_made_of_it() -> N
     assert "too large to tell" in noise.verdict
     chance = replace(found, table=((1000.0, 1000.0), (1000.0, 1000.0)), sd=1.0)
     assert "no better than guessing" in chance.verdict
+    sure = replace(found, loss=(found.noisy.rows * 1.5, found.noisy.rows * 3.0))
+    assert sure.log_loss.low > sure.guessing["log_loss"] and "but log loss worse" in sure.verdict and "cannot" in sure.verdict
+    leaning = replace(found, table=((2000.0, 1600.0), (40.0, 360.0)), sd=1.0)
+    assert "but accuracy worse" in leaning.verdict
 
 
 def test_many_classes_have_a_table_of_right_and_wrong_and_a_number_is_cut_into_parts() -> None:
