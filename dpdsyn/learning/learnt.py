@@ -30,39 +30,42 @@ def told(given: Schema, closed: Schema) -> tuple[str, ...]:
     for column in given.columns:
         if column.is_open:
             found = closed[column.name] if column.name in closed.names else None
-            lines.append(f"{column.name}: {_of(found)}{_of_classes(closed, found)}")
+            lines.append(f"{column.name}: {_of(found)}{_of_classes(closed, found, not given.rows_public)}")
     return tuple(lines)
 
 
-def left_out(closed: Schema) -> float:
+def left_out(closed: Schema, rows_learnt: bool) -> float:
     """About which share of the labelled rows has a class that was not learnt, so that they are left out; 0 if noise explains it.
 
     A target has no `other`: a row of another class says nothing that a model could learn. What the classes hold is told by their
-    own noisy counts, all rows by those of the other learnt columns, or else by the number of rows where it was learnt.
+    own noisy counts, all rows by those of the other learnt columns, or else by the number of rows where it was learnt: a stated
+    one may count rows without a class too.
     """
     target = None if closed.target is None else closed[closed.target]
-    return 0.0 if target is None else _left_out(closed, target)
+    return 0.0 if target is None else _left_out(closed, target, rows_learnt)
 
 
-def _left_out(closed: Schema, column: Column) -> float:
+def _left_out(closed: Schema, column: Column, rows_learnt: bool) -> float:
     if column.ordered or not column.is_learnt or column.other or column.missing != "drop" or _is_noise(column):
         return 0.0
-    rows, least = _rows(closed, column)
+    rows, least = _rows(closed, column, rows_learnt)
     left = rows - sum(column.counts)
     noise = max(column.count_sds) * math.sqrt(_COUNTED + len(column.counts))
     return left / rows if left > max(_SPREAD * noise, least * rows) else 0.0
 
 
-def _rows(closed: Schema, column: Column) -> tuple[float, float]:
+def _rows(closed: Schema, column: Column, learnt: bool) -> tuple[float, float]:
     """About how many rows there are, as a column's counts have them, and the share of them that may be noise besides its own."""
     others = (c for c in closed.columns if c.name != column.name and c.is_learnt and not _is_noise(c))
     whole = [sum(c.counts) for c in others if c.ordered or c.other]  # each has a place for every row
-    return (median(whole), 0.0) if whole else (closed.rows_public / (closed.max_rows_per_person or 1), _FEWER)
+    if whole:
+        return median(whole), 0.0
+    return (closed.rows_public / (closed.max_rows_per_person or 1), _FEWER) if learnt else (1.0, math.inf)
 
 
-def _of_classes(closed: Schema, column: Column | None) -> str:
+def _of_classes(closed: Schema, column: Column | None, rows_learnt: bool) -> str:
     """What is said of the rows of classes that were not learnt, if there are such."""
-    share = 0.0 if column is None else _left_out(closed, column)
+    share = 0.0 if column is None else _left_out(closed, column, rows_learnt)
     if not share:
         return ""
     whose = "the target" if column is not None and column.name == closed.target else "this column"

@@ -89,17 +89,17 @@ def test_rows_of_classes_that_were_not_learnt_are_told_of(counts: tuple[float, f
     closed = replace(given, columns=(learnt, found))
     _, said = told(given, closed)
     if sum(counts) > 4800:  # which noise explains
-        assert said == "y: 2 categories" and left_out(closed) == 0
+        assert said == "y: 2 categories" and left_out(closed, False) == 0
     else:
         assert said.startswith(
             "y: 2 categories; classes that were not learnt hold about 50% of labelled rows; their rows were left"
         )
-        assert "state `categories` of the target" in said and left_out(closed) == pytest.approx(0.5)
-    assert left_out(replace(closed, columns=(learnt, replace(found, missing=None)))) == 0
+        assert "state `categories` of the target" in said and left_out(closed, False) == pytest.approx(0.5)
+    assert left_out(replace(closed, columns=(learnt, replace(found, missing=None))), False) == 0
 
 
 def test_where_nothing_else_was_learnt_the_learnt_number_of_rows_tells_it() -> None:
     target = Column("y", "categorical", missing="drop", categories=("no", "yes"), counts=(200.0, 100.0), count_sds=(3.0, 3.0))
     closed = Schema((KNOWN, target), "y", 1000, max_rows_per_person=2, person="who")
-    assert left_out(closed) == pytest.approx(0.4)
-    assert left_out(replace(closed, rows_public=700)) == 0, "the number of rows is known to a seventh or so"
+    assert left_out(closed, True) == pytest.approx(0.4) and left_out(closed, False) == 0
+    assert left_out(replace(closed, rows_public=700), True) == 0, "the number of rows is known to a seventh or so"
