@@ -34,9 +34,15 @@ _SAID = {
     "clipped": "lie outside its bounds and are clipped",
     "beyond": "lie beyond what is learnt without bounds and are clipped; others come out coarse where such cells stand out",
     "missing": "are missing",
-    "respelled": "come out in one spelling (true for TRUE, 1 for 1.0, a day for its midnight); list `categories` to keep yours",
+    "respelled": "come out in one spelling",
     "blurred": "are numbers in floating point so large that ids lose digits in them (2^53; 2^24 of float32); read them as text",
 }
+_KEEP = " (1 for 1.0, a day for its midnight); list `categories` to keep yours"
+_KEEP_TRUTH = (  # YAML takes them for truth values, which are written as Python writes them
+    " (true or True for TRUE, 1 for 1.0, a day for its midnight); list `categories` to keep yours, in quotes where they are true "
+    "and false"
+)
+_KEEP_TRUTH_ALONE = ' (True and False); to keep yours, list them in quotes, as in categories: ["true", "false"]'
 _NONE = {
     "undeclared": "none of its {} cells is in a category of the schema; is it written otherwise there?",
     "clipped": "none of its {} cells lies within the bounds of the schema; are they in another unit?",
@@ -250,6 +256,7 @@ class _Counted:
         self._column = column
         self._cells = {"undeclared": 0, "clipped": 0, "beyond": 0, "missing": 0, "respelled": 0, "blurred": 0}
         self._codes = np.zeros(column.size, dtype=np.int64)
+        self._truth = self._unlike_python = 0  # cells that say true or false; texts among them that are not True and False
         self._first: tuple[int, str] | None = None  # row and cell of the first one that is not missing
         self._far: tuple[int, str] | None = None  # of the first one beyond
 
@@ -262,6 +269,8 @@ class _Counted:
         self._cells["missing"] += int((codes == ABSENT).sum())
         if self._column.is_open and not self._column.ordered:
             self._cells["respelled"] += int(each(cells, _respelled, False, bool).sum())
+            self._truth += int(each(cells, _is_truth, False, bool).sum())
+            self._unlike_python += int(each(cells, _is_unlike_python, False, bool).sum())
         self._cells["blurred"] += 0 if self._column.ordered else _blurred(cells, self._column)
         if self._first is None and (present := codes != ABSENT).any():
             row = int(present.argmax())
@@ -293,11 +302,11 @@ class _Counted:
 
     def shares(self, rows: int) -> list[Share]:
         """Those that are not empty."""
-        return [
-            Share(self._column.name, kind, cells, rows, self._then if kind == "missing" else "")
-            for kind, cells in self._cells.items()
-            if cells
-        ]
+        truth_alone = 0 < self._truth == rows - self._cells["missing"]  # which come out as Python's truth values
+        cells = self._cells | ({"respelled": self._unlike_python} if truth_alone else {})
+        keep = _KEEP_TRUTH_ALONE if truth_alone else _KEEP_TRUTH if self._truth else _KEEP
+        then = {"missing": self._then, "respelled": keep}
+        return [Share(self._column.name, kind, n, rows, then.get(kind, "")) for kind, n in cells.items() if n]
 
     @property
     def _then(self) -> str:
@@ -313,6 +322,15 @@ def _share(cells: int, of: int) -> str:
 def _respelled(cell: Any) -> bool:
     """Whether a cell is a text that comes out written otherwise if it is learnt."""
     return isinstance(cell, str) and canonical(cell) != cell.strip()
+
+
+def _is_truth(cell: Any) -> bool:
+    return canonical(cell) in ("true", "false")
+
+
+def _is_unlike_python(cell: Any) -> bool:
+    """Whether a cell is a text for true or false that is not written as Python writes these."""
+    return isinstance(cell, str) and _is_truth(cell) and cell.strip() not in ("True", "False")
 
 
 def _blurred(cells: pd.Series, column: Column) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -220,7 +221,28 @@ def test_texts_that_come_out_in_another_spelling_are_told_of_unless_they_are_lis
     columns: dict[str, Any] = {name: {"kind": "categorical"} for name in ("flag", "grade", "plain")}
     schema = {"rows_public": 40, "columns": {**columns, "n": {"kind": "integer", "bounds": [0, 40], "bins": 4}}}
     told = preflight(frame, Schema.from_mapping(schema)).cautions
-    spelling = "come out in one spelling (true for TRUE, 1 for 1.0, a day for its midnight); list `categories` to keep yours"
-    assert told == (f"column 'flag': 100% of cells {spelling}", f"column 'grade': 50% of cells {spelling}")
+    truth = 'come out in one spelling (True and False); to keep yours, list them in quotes, as in categories: ["true", "false"]'
+    numbers = "come out in one spelling (1 for 1.0, a day for its midnight); list `categories` to keep yours"
+    assert told == (f"column 'flag': 100% of cells {truth}", f"column 'grade': 50% of cells {numbers}")
     columns["flag"]["categories"], columns["grade"]["categories"] = ["TRUE", "FALSE"], ["1.0", "2.5"]
     assert preflight(frame, Schema.from_mapping(schema)).cautions == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "share"), [(("true", "false"), 100), (("True", "False"), 0), (("TRUE", "False"), 50), ((True, False), 0)]
+)
+def test_the_spelling_that_truth_values_are_said_to_get_is_the_one_they_get(cells: tuple, share: int, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"flag": [*cells] * 2000, "y": ["a", "b", "b", "a"] * 1000})
+    written = (
+        "target: y\nrows_public: 4000\ncolumns:\n  y: {kind: categorical, categories: [a, b]}\n  flag: {kind: categorical%s}\n"
+    )
+    for listed, kept in (("", False), (f", categories: {json.dumps([*map(str, cells)])}", True)):
+        (tmp_path / "t.yaml").write_text(written % listed)
+        schema = Schema.from_yaml(tmp_path / "t.yaml")
+        told = preflight(frame, schema).cautions
+        made = DPDSyn(epsilon=5.0, delta=1e-6, random_state=0).fit(frame, schema).sample(200)["flag"]
+        if kept:
+            assert told == () and set(made) == set(map(str, cells))
+        else:
+            assert set(map(str, made)) == {"True", "False"}
+            assert [caution.partition(" come out")[0] for caution in told] == [f"column 'flag': {share}% of cells"] * (share > 0)
