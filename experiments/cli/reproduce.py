@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 def reproduce(given: argparse.Namespace) -> int:
     """Exit code: 0 if every run agrees, 1 if not. Raises InputError if none can be done again."""
     from experiments.cli.parts.drawn_runs import done_again, draw
+    from experiments.configuration import options
     from experiments.report.commands import overrides
+
+    extra = given.config_dir and given.config_dir.absolute()
+    options("dataset", extra)  # refuses a folder that there is not
 
     if given.sample < 1 or not 0 <= given.within < math.inf:
         raise InputError(
@@ -53,7 +58,7 @@ def reproduce(given: argparse.Namespace) -> int:
         records = [record for record in records if (record.seconds.run or 0) <= given.at_most]
     seed = secrets.randbelow(10**6) if given.seed is None else given.seed
     say(f"drawing {given.sample} of {len(records)} records with --seed {seed}")
-    drawn = draw(records, given.sample, seed, overrides, given.config_dir and given.config_dir.absolute())
+    drawn = draw(records, given.sample, seed, partial(overrides, extra=extra), extra)
     folder = given.folder or results_dir() / "runs" / f"reproduced-{seed}"
     os.environ["DPDSYN_RESULTS"] = str(folder.absolute())
     again = done_again(drawn, folder.absolute(), seed)
@@ -86,7 +91,9 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _summary(drawn: Drawn, again: Sequence[Again], seed: int, within: float) -> list[str]:
-    lines = [f"left when they were drawn: {count} {why}" for why, count in sorted(drawn.passed.items())]
+    from experiments.cli.parts.drawn_runs import told_of
+
+    lines = [f"left when they were drawn: {told}" for told in told_of(drawn.passed)]
     ended = [one for one in again if one.now is not None and one.now.status == "ok"]
     same = sum(one.same_rows for one in ended)
     lines.append(f"{len(again)} runs drawn with --seed {seed}, {len(ended)} ended well, {same} with the same rows bit for bit")

@@ -64,7 +64,10 @@ def refuse_unknown(config: Mapping[str, Any], overrides: list[str]) -> None:
 
 def plain_words(error: Exception) -> str:
     """What Hydra says of an override, in a line; of a key that nothing reads, which keys there are in place of its own advice."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).partition(" Config search path")[0]
+    absent = re.match(r"In '[^']*': Could not find '((?!hydra/)[^']+)/([^'/]+)'", text)
+    if absent:
+        return f"no {absent[1]} is called {absent[2]!r} among our files; a folder of one's own is given as --config-dir"
     found = re.match(r"Could not override '([^'.]+)[^']*'", text)
     return f"there is no key {found[1]}; accepted: {accepted()}" if found and found[1] not in _AXES else text
 

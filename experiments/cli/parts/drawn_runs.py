@@ -18,6 +18,7 @@ from experiments.records.record import Record
 from experiments.sweep.request import Request
 
 Overrides = Callable[[Record], Sequence[str]]
+_REASONS = 5  # for which runs were left that are told one by one
 MEASURES = ("accuracy", "r2")  # the first that a record has is the one that is compared
 
 
@@ -55,9 +56,16 @@ def draw(records: Sequence[Record], count: int, seed: int, overrides: Overrides,
         if len(chosen) == count:
             break
     if not chosen:
-        told = "; ".join(f"{n} {why}" for why, n in passed.items()) or "no run ended well"
+        told = "; ".join(told_of(passed)) or "no run ended well"
         raise InputError(f"no record can be reproduced: {told}")
     return Drawn(tuple(record for record, _ in chosen), tuple(given for _, given in chosen), passed, config_dir)
+
+
+def told_of(passed: Counter[str]) -> list[str]:
+    """Why runs were left, the commonest reasons first, each with how many these are; a person's own folder may give very many."""
+    lines = [f"{count} {why}" for why, count in passed.most_common(_REASONS)]
+    others = passed.total() - sum(count for _, count in passed.most_common(_REASONS))
+    return [*lines, f"{others} for other reasons"] if others else lines
 
 
 def _looked_at(
@@ -72,8 +80,8 @@ def _looked_at(
         given = tuple(overrides(record))
         try:
             run = next(composed([list(given)], config_dir))[2]
-        except InputError:
-            yield record, "are of what is no longer there", given
+        except InputError as error:
+            yield record, f"cannot be composed: {' '.join(str(error).split())}", given
             continue
         if run.run_id != record.run_id:
             yield record, "are of other code or another version", given

@@ -61,7 +61,8 @@ def test_runs_of_configuration_of_ones_own_are_done_again_with_its_folder(dpdsyn
     made = dpdsyn("run", "-m", *folder, *SMALL, "synthesizer=half", "seed=0,1")
     assert made.returncode == 0, made.stderr
     without = dpdsyn("reproduce", "--sample", "2", "--seed", "5")
-    assert without.returncode == 2 and "2 are of what is no longer there" in without.stderr
+    assert without.returncode == 2 and without.stderr.count("\n") == 2, without.stderr
+    assert "reproduced: 2 cannot be composed: " in without.stderr and "half" in without.stderr
     again = dpdsyn("reproduce", "--sample", "2", "--seed", "5", *folder)
     assert again.returncode == 0 and "2 runs drawn with --seed 5, 2 ended well, 2 with the same rows" in again.stdout
 
@@ -71,8 +72,10 @@ def test_what_is_of_other_code_is_counted_and_another_is_drawn() -> None:
     failed = changed(gone, run_id="b", status="failed")
     with pytest.raises(InputError, match="1 are of other code or another version"):
         draw([gone, failed], 2, 0, overrides)
-    with pytest.raises(InputError, match="1 are of what is no longer there"):
-        draw([record(dataset={"name": "no_such_table"})], 1, 0, overrides)
+    absent = [record(str(number), method={"name": f"gone_{number // 3}", "parameters": {}}) for number in range(20)]
+    told = r"^no record can be reproduced: 3 cannot be composed: no synthesizer is called 'gone_\d'.*; 5 for other reasons$"
+    with pytest.raises(InputError, match=told):
+        draw(absent, 1, 0, overrides)
     with pytest.raises(InputError, match="no run ended well"):
         draw([failed], 1, 0, overrides)
 
@@ -97,3 +100,19 @@ def test_a_draw_depends_on_its_seed_alone(monkeypatch: pytest.MonkeyPatch) -> No
     assert drawn == [each.run_id for each in draw(records[::-1], 5, 3, overrides).records] and len(set(drawn)) == 5
     counts = Counter(each.run_id for seed in range(300) for each in draw(records, 5, seed, overrides).records)
     assert len(counts) == 30 and max(counts.values()) < 90, "each of 30 is drawn some 50 times"
+
+
+@pytest.mark.slow
+def test_metrics_and_models_of_ones_own_are_done_again_and_what_is_not_there_is_told(dpdsyn: Dpdsyn, tmp_path: Path) -> None:
+    (tmp_path / "my_metric.py").write_text("def brier(labels, probabilities):\n    return 0.5\n")
+    model = "+evaluation.models=[{_target_:sklearn.neighbors.KNeighborsClassifier,n_neighbors:40,name:forty}]"
+    made = dpdsyn("run", *SMALL, "synthesizer=real", "+evaluation.metrics=[my_metric:brier]", model)
+    assert made.returncode == 0, made.stderr
+    again = dpdsyn("reproduce", "--sample", "1", "--seed", "5")
+    assert again.returncode == 0 and "within 0.01: 1 of 1" in again.stdout, again.stderr
+    (tmp_path / "my_metric.py").unlink()
+    gone = dpdsyn("reproduce", "--sample", "1", "--seed", "6")
+    assert gone.returncode == 2 and "1 cannot be composed: cannot load the metric 'my_metric:brier'" in gone.stderr
+    nowhere = dpdsyn("reproduce", "--config-dir", "nosuch")
+    assert nowhere.returncode == 2 and nowhere.stderr.endswith("nosuch: there is no such folder\n")
+    assert nowhere.stderr.count("\n") == 1
