@@ -19,7 +19,8 @@ def build(view: View) -> list[Table]:
     alone = on_unseen_alone(view, told)
     seeds = ", ".join(map(str, told.seeds))
     notes = [
-        f"Written down in conf/experiment/{FILE}.yaml (sha256 {told.sha256}) before the first of these runs. Seeds: {seeds}.",
+        f"Written down in conf/experiment/{FILE}.yaml before the first of these runs (`git log` of that file tells when; "
+        f"{told.sha256}: sha256 of what it says, remarks and layout aside). Seeds: {seeds}.",
         "Found: the mean over data sets, each counting alike, of ratios or differences on the same splits. Holds, refuted: the "
         "whole interval lies on that side of the bound, so that either verdict is wrong in at most one of twenty repetitions; "
         "else not shown, as is what lacks a table. Seconds: ratios of medians of runs alone, without an interval.",
