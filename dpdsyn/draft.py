@@ -22,6 +22,7 @@ from dpdsyn.reading.schema_values import shortened
 from dpdsyn.schema import MARK
 from dpdsyn.tables.date_forms import Dates, dates_of, may_be_dates
 from dpdsyn.tables.identifiers import is_unnamed_index, naming
+from dpdsyn.tables.packed_cells import pairs
 from dpdsyn.tables.quantities import as_numbers, quantities_as_texts
 from dpdsyn.tables.repeats import repeats
 
@@ -147,7 +148,7 @@ def _describe(name: str, cells: pd.Series, is_target: bool) -> _Described:
     many_clocks = dates is not None and dates.is_clock and len(texts) > _FEW_NUMBERS and not is_target
     if few and not all_differ and not many_clocks:
         lines = _categorical(texts, numbers, present < len(cells) and not is_target)
-    elif numbers is None and dates is None and (quantities := quantities_as_texts(texts)) is not None:
+    elif numbers is None and dates is None and (quantities := quantities_as_texts(texts) or pairs(texts)) is not None:
         return _Described(why=quantities, measures=True)
     elif is_target and numbers is None:
         return _Described(why=f"{len(texts):,} different texts; a target has at most {MOST_CATEGORIES} short classes")

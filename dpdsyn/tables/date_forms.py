@@ -137,7 +137,7 @@ def _remarks(form: str | None, texts: pd.Series, moments: pd.Series, also: str |
 def _may_be_durations(texts: pd.Series) -> bool:
     """Whether times of day have no zero in front, and hardly one is of the afternoon."""
     unpadded = bool(texts.str.match(r"\d:").any()) and not texts.str.match(r"0\d").any()
-    return unpadded and int(texts.str.match(r"1[3-9]|2").sum()) <= _AFTERNOON * len(texts)
+    return unpadded and int(texts.str.match(r"1[3-9]|2\d").sum()) <= _AFTERNOON * len(texts)
 
 
 def swapped(form: str | None) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,12 +24,15 @@ from dpdsyn.reading.reach import LARGEST
 from dpdsyn.reading.schema_values import shortened
 from dpdsyn.tables.date_forms import MONTH_NUMBERS, MONTHS, Dates, are_month_numbers, are_months, dates_of, finest, may_be_dates
 from dpdsyn.tables.identifiers import CODE_REMARK, FEW, ID_REMARK, INDEX_REMARK, PLACES_REMARK, is_unnamed_index, naming
+from dpdsyn.tables.packed_cells import packed, uneven_decimals, unlike_spellings
 from dpdsyn.tables.quantities import IGNORE, as_numbers, beyond_quantities, quantities_as_texts
 from dpdsyn.tables.repeats import repeats
 from dpdsyn.tables.sentinels import Sentinels, date_sentinels
 
 _FLAG_CELLS = 10  # of 0 and of 1, from which on a column of nothing else is one of both
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
+_NEARLY_ALL = 0.95  # of cells that are different; ids, telephones for one, may meet by chance or be written twice
+_EDGE = 3  # rows that may be a second line of names, units, or sums and sources
 _SPELLINGS = 8  # of 0 and 1, as 0, 1, 0.0 and 1.00
 _LONG = 100  # characters; longer texts look like remarks that somebody typed
 _FIRST = 16  # pieces of a Parquet file, of some 65,000 rows, in which repeats are looked for
@@ -51,7 +54,8 @@ class Kind:
 
     spec: its description, as of `reading.column.Column.from_mapping`; empty if no column can hold its type. inferred: whether
     cells decided. remarks: for the owner, who may be told of rows. also: another format that fits all dates as well.
-    repeats: whether it may say whose row it is (`dpdsyn.tables.repeats`). measures: whether cells are numbers or dates, though
+    repeats: whether it may say whose row it is (`dpdsyn.tables.repeats`). edge: whether all cells are numbers but for the `first`
+    rows or the `last` ones, which may be no rows at all. measures: whether cells are numbers or dates, though
     they are taken for categories, so that they do not look like ids.
     """
 
@@ -61,6 +65,7 @@ class Kind:
     also: str | None = None
     repeats: bool = False
     measures: bool = False
+    edge: Literal["first", "last"] | None = None
 
 
 # --- guessed from cells ----------------------------------------------------------------------------------------
@@ -72,6 +77,8 @@ def guessed(cells: pd.Series, is_target: bool = False) -> Kind:
     A target of numbers is categorical if there are few different ones.
     """
     kind = _flag(cells, is_target) or _guessed(cells, is_target)
+    if kind.spec.get("kind") == "categorical" and (edge := _edge(cells)) is not None:
+        kind = replace(kind, measures=True, edge=edge)
     if is_target or kind.spec.get("kind") == "date" or cells.isna().all():
         return kind
     found = cells.value_counts()
@@ -114,6 +121,8 @@ def _guessed(cells: pd.Series, is_target: bool) -> Kind:
         remarks = (f"whole numbers, every one different; {IGNORE}",) if whole and all_differ and not is_target else ()
         if are_month_numbers(texts):
             remarks = (MONTH_NUMBERS,)
+        elif (uneven := uneven_decimals(texts, numbers)) is not None:
+            remarks = (uneven,)
         elif whole and may_be_dates(texts) and (nearly := quantities_as_texts(texts)) is not None:
             remarks = (f"{nearly}; so it is taken for a quantity",)
         if texts.str.match(_THREE_DECIMALS).all():
@@ -121,9 +130,9 @@ def _guessed(cells: pd.Series, is_target: bool) -> Kind:
                 "numbers of three decimals throughout; if their point groups thousands, say `--decimal ,` and draft again",
             )
         return Kind({"kind": "integer" if whole else "real"}, True, remarks)
-    if (quantities := quantities_as_texts(texts)) is not None:
+    if (quantities := quantities_as_texts(texts) or packed(texts)) is not None:
         return Kind({"kind": "categorical"}, True, (f"{quantities}; {_SO}",), measures=True)
-    return _categorical(*_of_texts(texts, all_differ, len(texts) < len(cells) and bool(cells.isna().any())))
+    return _categorical(*_of_texts(texts, int(cells.notna().sum()), bool(cells.isna().any())))
 
 
 def _of_names(name: str, numbers: np.ndarray | None = None, rows: int = 0) -> Kind | None:
@@ -135,22 +144,50 @@ def _of_names(name: str, numbers: np.ndarray | None = None, rows: int = 0) -> Ki
     return Kind({"kind": "categorical"}, inferred, (remark,)) if what == "code" else None
 
 
+def _edge(cells: pd.Series) -> Literal["first", "last"] | None:
+    """Where the only cells stand that are no numbers, if there are few of them, and nowhere else."""
+    present = cells[cells.notna()]
+    first, last = (
+        pd.Series(some.astype("str"), dtype="str") for some in (cells.iloc[:_EDGE].dropna(), cells.iloc[-_EDGE:].dropna())
+    )
+    at_first, at_last = not _are_numbers(first), not _are_numbers(last)
+    if len(present) < _ID_ROWS or at_first == at_last:
+        return None
+    rest = cells.iloc[_EDGE:] if at_first else cells.iloc[:-_EDGE]
+    if not _are_numbers(pd.Series(rest.dropna().unique(), dtype="str")):
+        return None
+    return "first" if at_first else "last"
+
+
+def _are_numbers(texts: pd.Series) -> bool:
+    return as_numbers(texts) is not None
+
+
 def _categorical(*remarks: str) -> Kind:
     return Kind({"kind": "categorical"}, True, remarks)
 
 
-def _of_texts(texts: pd.Series, all_differ: bool, some_missing: bool) -> list[str]:
-    """What to tell an owner of a column that is neither numbers nor dates."""
+def _of_texts(texts: pd.Series, cells: int, some_missing: bool) -> list[str]:
+    """What to tell an owner of a column that is neither numbers nor dates. cells: how many have one of these different texts."""
     if (large := beyond_quantities(texts)) is not None:
         return [large]
     if are_months(texts):
         return [MONTHS]
-    if all_differ or (texts.str.len() > _LONG).any():
-        return [f"{'every cell is different' if all_differ else 'some cells are long texts'}; {IGNORE}"]
+    differ = _differ(len(texts), cells)
+    if differ or (texts.str.len() > _LONG).any():
+        return [f"{differ or 'some cells are long texts'}; {IGNORE}"]
     if texts.map(canonical).nunique() > 1:
-        return []
+        spellings = unlike_spellings(texts)
+        return [] if spellings is None else [spellings]
     empty = '; the other cells are empty, and if that says something, list both: categories: [x, ""]' if some_missing else ""
     return [f"one value throughout{empty}"]
+
+
+def _differ(different: int, cells: int) -> str | None:
+    """What to say of cells of which each is different, or nearly each; None if they repeat."""
+    if cells < _ID_ROWS or different < _NEARLY_ALL * cells:
+        return None
+    return "every cell is different" if different == cells else f"nearly every cell is different ({different:,} of {cells:,})"
 
 
 def _of_dates(found: Dates, counts: np.ndarray | None = None) -> Kind:
@@ -323,10 +360,10 @@ def _of_first_texts(array: Any) -> Kind:
         return _declared_text(f"in the first rows all cells are dates; if they all are, say {{{written}}}{also}")
     if as_numbers(texts) is not None and len(texts) > FEW:
         return _declared_text("in the first rows all cells are numbers; if they all are and measure something, say {kind: real}")
-    if (quantities := quantities_as_texts(texts)) is not None:
+    if (quantities := quantities_as_texts(texts) or packed(texts)) is not None:
         return replace(_declared_text(f"by its first rows {quantities}"), measures=True)
-    if len(texts) == len(cells) >= _ID_ROWS:
-        return _declared_text(f"in the first rows every cell is different; {IGNORE}")
+    if (differ := _differ(len(texts), len(cells))) is not None:
+        return _declared_text(f"in the first rows {differ}; {IGNORE}")
     return _declared_text()
 
 

@@ -6,7 +6,7 @@ them (`dpdsyn.tables.kinds`). `dpdsyn.draft` writes the other form, with what pu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from dpdsyn.reading.schema_values import shortened
 from dpdsyn.schema import MARK
 from dpdsyn.tables.date_forms import SHORT_YEARS
 from dpdsyn.tables.kinds import Kind
+from dpdsyn.tables.quantities import NEARLY_ALL
 
 _HEAD = """\
 # Schema of {title}: the name and the kind of each column. A schema is public: whoever sees a result may know all of it.
@@ -93,10 +94,35 @@ def open_draft(kinds: Mapping[str, Kind], title: str, target: str | None = None)
         person=scalar(next((name for name, kind in kinds.items() if kind.repeats), "COLUMN")),
     )
     lines = [_line(name, kind) + (_CLASSES if name == target and _has_classes(kind) else "") for name, kind in used.items()]
-    remarks = [f"{name}: {remark}" for name, kind in kinds.items() for remark in kind.remarks]
+    remarks = [*_of_the_table(kinds), *(f"{name}: {remark}" for name, kind in kinds.items() for remark in _own(kind, kinds))]
     if target is not None and used[target].spec["kind"] in ("integer", "real"):
         remarks.append(_of_a_number(target))
     return Draft(text + "\n".join(lines) + "\n", tuple(remarks))
+
+
+def _of_the_table(kinds: Mapping[str, Kind]) -> Iterator[str]:
+    """What is remarked of several columns at once: rows that look like none, and names that hardly differ."""
+    for edge, where, what in (
+        ("first", "the first row (line 2 of most files)", "a second line of names, or of units"),
+        ("last", "the last row", "sums, or a word on where the table is from"),
+    ):
+        if odd := [name for name, kind in kinds.items() if kind.edge == edge]:
+            yield (
+                f"{where} looks like {what}: there alone stand texts in columns of numbers ({shortened(odd)}). If it is no row, "
+                "delete it and draft again"
+            )
+    names: dict[str, list[str]] = {}
+    for name in kinds:
+        names.setdefault("".join(name.casefold().split()), []).append(name)
+    for alike in names.values():
+        if len(alike) > 1:
+            yield f"names that differ by capital letters or blanks alone: {shortened(alike)}. Call each otherwise"
+
+
+def _own(kind: Kind, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
+    """What is remarked of one column, but for what is said of several at once."""
+    several = kind.edge is not None and sum(other.edge == kind.edge for other in kinds.values()) > 1
+    return tuple(remark for remark in kind.remarks if not (several and remark.startswith(NEARLY_ALL)))
 
 
 def _why(left_out: Kind) -> str:

@@ -14,6 +14,7 @@ _LARGEST = 1e15  # beyond it whole numbers are ids rather than quantities
 _GROUPED_BY_COMMAS = r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$"
 _LIKE_DATES = r"\d{8}|(?:19|20|00)\d{10}|(?:19|20|00)\d{12}"
 _NAMED = 3  # texts for missing dates that a remark names
+NEARLY_ALL = "all but"  # with which a remark begins
 _USE_COMMA = "say `--decimal ,` and draft again"
 IGNORE = "if it is an id or a remark that somebody typed, put it under `ignore`, for nothing can be learnt of it"
 
@@ -44,7 +45,7 @@ def quantities_as_texts(texts: pd.Series) -> str | None:
     if not 0 < unlike <= (1 - NEARLY) * len(texts):
         return None
     return (
-        f"all but {unlike:,} of {len(texts):,} different cells are {what}; if the others stand for missing cells, name them "
+        f"{NEARLY_ALL} {unlike:,} of {len(texts):,} different cells are {what}; if the others stand for missing cells, name them "
         f"(--missing {named}) and draft again{_on_infinite(infinite, len(texts)) if infinite else ''}"
     )
 

@@ -112,7 +112,7 @@ def test_a_target_of_few_numbers_is_one_of_classes() -> None:
         (["le 3 août 2021", "le 14 décembre 2020"], "look like dates of a form that is not read"),
         (["2023-03-25 20:00:00 CET", "2023-07-25 21:10:00 CEST"], "look like dates of a form that is not read"),
         ([f"20{y}{m:02d}" for y in (13, 14) for m in range(1, 13)], "numbers that look like months of years (yyyymm)"),
-        (["4:05", "0:59", "12:30"], "so they may be minutes and seconds, or hours and minutes that something took"),
+        (["4:05", "0:59", "2:45", "12:30"], "so they may be minutes and seconds, or hours and minutes that something took"),
         (["01/02/2024", "03/04/2024"], "fit %m/%d/%Y and %d/%m/%Y alike"),
         (["01/02/2024 10:30", "03/04/2024 00:00"], "fit %m/%d/%Y %H:%M and %d/%m/%Y %H:%M alike"),
         (["x", None, "x"], "the other cells are empty, and if that says something, list both"),

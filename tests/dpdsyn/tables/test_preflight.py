@@ -231,6 +231,7 @@ def test_texts_that_come_out_in_another_spelling_are_told_of_unless_they_are_lis
 @pytest.mark.parametrize(
     ("cells", "share"), [(("true", "false"), 100), (("True", "False"), 0), (("TRUE", "False"), 50), ((True, False), 0)]
 )
+@pytest.mark.filterwarnings("ignore:seeded noise", "ignore:column .flag")
 def test_the_spelling_that_truth_values_are_said_to_get_is_the_one_they_get(cells: tuple, share: int, tmp_path: Path) -> None:
     frame = pd.DataFrame({"flag": [*cells] * 2000, "y": ["a", "b", "b", "a"] * 1000})
     written = (
