@@ -31,7 +31,7 @@ def run(arguments: Sequence[str], retried: set[str] | None = None) -> int:
     from experiments.sweep.sweep import sweep
 
     if FLAG in arguments:
-        return debug([argument for argument in arguments if argument != FLAG])
+        return debug(arguments)
     see_own_modules()
     if is_asked(arguments):
         return _tuned(arguments, retried)
@@ -63,26 +63,35 @@ def _tuned(arguments: Sequence[str], retried: set[str] | None) -> int:
 
 
 def retry(arguments: Sequence[str]) -> int:
-    """Repeat the runs that failed: of the command given, or of every command that this folder knows."""
-    if arguments:
-        flags = [] if is_multirun(arguments) else ["-m"]
-        return run([*flags, *arguments], retried=set())
+    """Repeat the runs that failed: of the command given, or of every command that this folder knows.
+
+    Of a folder of configuration alone: of every command with that one.
+    """
     from dpdsyn.base.checks import InputError
     from experiments.records import former
     from experiments.records.store import Store
     from experiments.sweep.launch import typed_command
+    from experiments.sweep.places import chosen, only_flags, typed_there, where_typed
     from experiments.sweep.sweep import failures
 
+    if FLAG in arguments:
+        raise InputError(f"{FLAG} is for dpdsyn run; dpdsyn status ends with the command for a run that failed")
+    if not only_flags(arguments):
+        flags = [] if is_multirun(arguments) else ["-m"]
+        return run([*flags, *arguments], retried=set())
     store = Store(results_dir())
+    known = list(failures(store))
+    meant = chosen([plan for plan, _ in known], arguments, store.results)
     codes, retried = [0], set[str]()
-    for plan, records in failures(store):
+    for plan, records in known:
         failed = [record for record in records if record.run_id not in retried]
-        if failed:
+        if failed and plan in meant:
             say(f"{len(failed)} of {len(plan.runs)} runs failed: {typed_command(plan)}")
             try:
-                codes.append(run(list(map(former.override, plan.arguments)), retried))
+                with typed_there(plan):
+                    codes.append(run(list(map(former.override, plan.arguments)), retried))
             except InputError as error:  # a folder or an experiment that is gone; the other commands go on
-                say(f"dpdsyn: {' '.join(str(error).split())}")
+                say(f"dpdsyn: {' '.join(str(error).split())}{where_typed(plan)}")
                 codes.append(2)
     if len(codes) == 1:
         say(f"no run that failed is known in {store.results}")

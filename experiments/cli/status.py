@@ -21,5 +21,5 @@ def show(given: argparse.Namespace) -> int:
     from experiments.sweep.status import status
 
     see_own_modules()
-    folder = [] if given.config_dir is None or not given.overrides else ["--config-dir", given.config_dir]
+    folder = [] if given.config_dir is None else ["--config-dir", given.config_dir]
     return status(Store(results_dir()), [*folder, *given.overrides], given.once, say)

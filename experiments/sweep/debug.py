@@ -28,6 +28,9 @@ def debug(arguments: Sequence[str]) -> int:
     from experiments.sweep.progress import line_of
     from experiments.sweep.request import UsageError, inspect_request
 
+    if list(arguments).count(FLAG) > 1:
+        raise UsageError(f"{FLAG} is given more than once; give it once")
+    arguments = [argument for argument in arguments if argument != FLAG]
     see_own_modules()
     if is_multirun(arguments):
         raise UsageError(f"{FLAG} is for a single run; leave -m out and name one data set, method, budget and seed")

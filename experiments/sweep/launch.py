@@ -7,7 +7,6 @@ store, so a launcher that breaks, a second sweep beside this one, or an earlier 
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from experiments.sweep.composing import hydra_with
 from experiments.sweep.job import Ended, Errand, job
 from experiments.sweep.local.limits import Limits
 from experiments.sweep.locks import held
+from experiments.sweep.places import config_words, typed
 from experiments.sweep.plan import Plan, Planned
 from experiments.sweep.plugins.launchers import hint
 from experiments.sweep.plugins.launchers import launcher as launcher_of
@@ -225,12 +225,9 @@ def time_left(plan: Plan, records: Mapping[str, Record], workers: int) -> float 
 
 def debug_command(plan: Plan, planned: Planned) -> str:
     """The command that does one run of a plan where it can be watched."""
-    flags = ("--config-dir", "-cd")
-    pairs = [pair for pair in zip(plan.arguments, plan.arguments[1:], strict=False) if pair[0] in flags]
-    folder = [word for pair in pairs for word in pair] + [word for word in plan.arguments if word.startswith("--config-dir=")]
-    return shlex.join(["dpdsyn", "run", "--debug", *folder, *planned.overrides])
+    return typed(plan, ["dpdsyn", "run", "--debug", *config_words(plan.arguments), *planned.overrides])
 
 
 def typed_command(plan: Plan) -> str:
     """The command that the plan is of, as a person would type it."""
-    return shlex.join(["dpdsyn", "run", *plan.arguments])
+    return typed(plan, ["dpdsyn", "run", *plan.arguments])

@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +50,17 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """arguments: as typed after `dpdsyn run`. experiment: as typed, or `single`."""
+    """arguments: as typed after `dpdsyn run`. experiment: as typed, or `single`.
+
+    folder: where it was typed last, which file names and modules of one's own start from; empty in plans of earlier versions.
+    """
 
     arguments: tuple[str, ...]
     experiment: str
     runs: tuple[Planned, ...]
     started: float  # seconds since 1970, when the command was first given
     fingerprint: str
+    folder: str = ""
 
     @property
     def sweep_id(self) -> str:
@@ -124,10 +128,10 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
 
     Raises InputError, in one line, for the first value that cannot be meant.
     """
-    fingerprint = _fingerprint(request.config_dir)
+    fingerprint, here = _fingerprint(request.config_dir), str(Path.cwd())
     known = plans.read(_digest(list(request.arguments)))
     if known is not None and known.fingerprint == fingerprint:
-        return known, []
+        return replace(known, folder=here), []
     jobs = request.jobs()
     runs: list[Planned] = []
     examples: dict[str, Run] = {}
@@ -143,7 +147,8 @@ def plan_of(request: Request, plans: Plans, progress: Progress = lambda done, to
     unique = tuple({planned.run_id: planned for planned in runs}.values())
     experiment = ", ".join(str(name) for name in request.axes.get("experiment", [])) or "single"
     started = known.started if known is not None else time.time()
-    return Plan(request.arguments, experiment, unique, started, fingerprint if reusable else ""), list(examples.values())
+    plan = Plan(request.arguments, experiment, unique, started, fingerprint if reusable else "", here)
+    return plan, list(examples.values())
 
 
 def composed(

@@ -15,6 +15,7 @@ from experiments.records.store import Store
 from experiments.sweep.launch import debug_command, time_left, typed_command
 from experiments.sweep.locks import held
 from experiments.sweep.overrides import is_multirun
+from experiments.sweep.places import chosen, only_flags
 from experiments.sweep.plan import Plan, Plans
 
 _AGAIN = 2.0  # seconds between two screens of a live status
@@ -23,7 +24,7 @@ _AGAIN = 2.0  # seconds between two screens of a live status
 def status(store: Store, arguments: Sequence[str], once: bool, say: Say) -> int:
     """Print it; on a terminal, go on printing while runs are at work. With arguments: of that command alone."""
     while True:
-        plans = [_asked(arguments, store)] if arguments else list(Plans(store.results).all())
+        plans = _asked(arguments, store)
         records = {record.run_id: record for record in store.all(say)}
         running = held(store.locks)
         text = printable("\n".join(_lines(store, plans, records, running, bool(arguments))))
@@ -35,12 +36,15 @@ def status(store: Store, arguments: Sequence[str], once: bool, say: Say) -> int:
         time.sleep(_AGAIN)
 
 
-def _asked(arguments: Sequence[str], store: Store) -> Plan:
+def _asked(arguments: Sequence[str], store: Store) -> list[Plan]:
+    if only_flags(arguments):
+        known = list(Plans(store.results).all())
+        return chosen(known, arguments, store.results) if arguments else known  # reading flags loads Hydra
     from experiments.sweep.plan import plan_of
     from experiments.sweep.request import inspect_request
 
     flags = [] if is_multirun(arguments) else ["-m"]
-    return plan_of(inspect_request([*flags, *arguments]), Plans(store.results))[0]
+    return [plan_of(inspect_request([*flags, *arguments]), Plans(store.results))[0]]
 
 
 def _lines(store: Store, plans: list[Plan], records: dict[str, Record], running: dict, only_plans: bool) -> list[str]:

@@ -73,7 +73,7 @@ class _Work:
         self._tuning, self._retried = tuning, retried
         self._store, self._plans = Store(results_dir()), Plans(results_dir())
         experiments = ", ".join(tuning.request.experiments) or "single"
-        plan = Plan(tuning.arguments, experiments, (), time.time(), "")
+        plan = Plan(tuning.arguments, experiments, (), time.time(), "", str(Path.cwd()))
         known = self._plans.read(plan.sweep_id)
         self._plan = replace(plan, started=known.started) if known else plan
         self._checked: set[str] = set()
