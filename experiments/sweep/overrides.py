@@ -46,7 +46,8 @@ def is_multirun(arguments: Iterable[str]) -> bool:
 def split(arguments: Iterable[str]) -> argparse.Namespace:
     """Hydra's flags and, in `overrides`, the rest, in whatever order they were typed.
 
-    Raises UsageError for an unknown flag, and for a key or a flag with a value that is given twice.
+    Raises UsageError for an unknown flag, for one that could do nothing beside the others, and for a key or a flag with a value
+    that is given twice.
     """
     from hydra._internal.utils import get_args_parser
 
@@ -65,11 +66,36 @@ def split(arguments: Iterable[str]) -> argparse.Namespace:
             raise UsageError(
                 f"{named[-1].partition('=')[0]} is given more than once; of several values the last alone would count: give one"
             )
+        if action.nargs != 0 and named and getattr(given, action.dest) == "":
+            raise UsageError(f"{named[-1].partition('=')[0]} is empty; a value is needed, or leave it out")
+    _refuse_without_effect(given)
     times = Counter(text.partition("=")[0].lstrip("+") for text in given.overrides if "=" in text)
     for key, count in times.items():
         if count > 1:
             raise UsageError(f"{key} is given more than once; of several values the last alone would count: give one")
     return given
+
+
+def _refuse_without_effect(given: argparse.Namespace) -> None:
+    """Raise UsageError for flags of which Hydra would follow one at the most, or show a page that is of no use here."""
+    if given.hydra_help:
+        raise UsageError("--hydra-help is a page on Hydra itself; dpdsyn run --help tells of the flags and keys that there are")
+    asked = {
+        "--help": given.help,
+        "--cfg": given.cfg is not None,
+        "--info": given.info is not None,
+        "--shell-completion": given.shell_completion,
+    }
+    shows = [flag for flag, there in asked.items() if there]
+    if len(shows) > 1:
+        raise UsageError(f"{' and '.join(shows)} each show something else and run nothing; give one of them")
+    if given.run and (given.multirun or shows):
+        other = shows[0] if shows else "-m"
+        raise UsageError(f"--run does one run, and {other} something else; leave one of them out")
+    if given.resolve and not (given.cfg or given.help):
+        raise UsageError("--resolve is for what --cfg shows; add --cfg job, or leave it out")
+    if given.package is not None and given.cfg is None:
+        raise UsageError("--package is for what --cfg shows; add --cfg job, or leave it out")
 
 
 def settled(arguments: Sequence[str], extra: Path | None) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from experiments.console import say
 from experiments.paths import results_dir
 from experiments.sweep import overrides as typed
 from experiments.sweep.overrides import GROUPS, MULTIRUN, UsageError, as_name, parsed, remedy, settled, split
-from experiments.sweep.plugins.launchers import refuse_unknown_launcher
+from experiments.sweep.plugins.launchers import hint, refuse_unknown_launcher
 
 _CALL = re.compile(r"\w+\(")  # a word of Hydra's own
 _CONFIG_DIR = ("--config-dir", "-cd")
@@ -308,6 +309,27 @@ def show(request: Request) -> None:
     if request.config_dir:
         shown = [*_without_config_dir(shown), _CONFIG_DIR[0], str(config_dir())]  # ours after theirs
     sys.argv = ["dpdsyn run", *shown]
-    hydra.main(config_path=str(request.config_dir or config_dir()), config_name="config", version_base="1.3")(
-        lambda config: None
-    )()
+    with _errors_raised():
+        hydra.main(config_path=str(request.config_dir or config_dir()), config_name="config", version_base="1.3")(
+            lambda config: None
+        )()
+
+
+@contextmanager
+def _errors_raised() -> Iterator[None]:
+    """Put what Hydra does not understand into one line, as where runs are composed. Raises UsageError."""
+    from hydra.core.utils import env_override
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    from experiments.sweep.composing import plain_words
+
+    with env_override({"HYDRA_FULL_ERROR": "1"}):  # else it prints what it has to say, and ends the program
+        try:
+            yield
+        except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+            reason = plain_words(error)
+            raise UsageError(reason + hint(reason)) from error
+        except SystemExit as end:  # of `--package`, say, which it refuses in a line of its own
+            sys.exit(2 if end.code else 0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.cli.main import main
 from experiments.sweep.overrides import UsageError, is_multirun, parsed, quoted, remedy, settled, split, values
 from experiments.sweep.plan import composed
 from experiments.sweep.request import inspect_request
@@ -113,6 +115,49 @@ def test_what_hydra_cannot_list_or_read_is_one_line(typed: str, message: str) ->
 def test_a_flag_with_a_value_is_given_once(flags: list[str]) -> None:
     with pytest.raises(UsageError, match=r"^--?[a-z]+ is given more than once; of several values the last alone would count"):
         inspect_request(["dataset=adult", "synthesizer=real", *flags])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            "--hydra-help",
+            "^--hydra-help is a page on Hydra itself; dpdsyn run --help tells of the flags and keys that there are$",
+        ),
+        ("--cfg job --info config", "^--cfg and --info each show something else and run nothing; give one of them$"),
+        ("--help --cfg job", "^--help and --cfg each show something else"),
+        ("--run -m --cfg job", "^--run does one run, and --cfg something else; leave one of them out$"),
+        ("--run -m", "^--run does one run, and -m something else"),
+        ("--package x", "^--package is for what --cfg shows; add --cfg job, or leave it out$"),
+        ("--resolve", "^--resolve is for what --cfg shows; add --cfg job, or leave it out$"),
+        ("--config-dir=", "^--config-dir is empty; a value is needed, or leave it out$"),
+    ],
+)
+def test_flags_that_could_do_nothing_are_refused(flags: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        inspect_request(["dataset=adult", "synthesizer=real", *flags.split()])
+
+
+def test_flags_that_go_together_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    for flags in ("--run", "--cfg job --resolve --package synthesizer", "-m --info config", "--help --resolve"):
+        assert inspect_request(["dataset=adult", "synthesizer=real", *flags.split()]).arguments
+
+
+@pytest.mark.parametrize("command", ["run", "retry", "audit"])
+def test_what_hydra_cannot_show_is_one_line(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setitem(os.environ, "DPDSYN_RESULTS", str(tmp_path / "results"))
+    (tmp_path / "hydra" / "launcher").mkdir(parents=True)
+    (tmp_path / "hydra" / "launcher" / "broken.yaml").write_text("defaults:\n  - submitit_nosuch\n")
+    folder = ["--config-dir", str(tmp_path), "dataset=adult", "synthesizer=real"]
+    assert main([command, "--cfg", "hydra", *folder, "hydra/launcher=broken"]) == 2
+    said = capsys.readouterr().err
+    assert "Could not load 'hydra/launcher/submitit_nosuch'" in said and "pip install 'dpdsyn[slurm]'" in said
+    assert said.count("\n") == 1 and not (tmp_path / "results").exists()
+    assert main([command, "--hydra-help"]) == 2 and capsys.readouterr().err.count("\n") == 1
+    assert main([command, "--debug", "--debug", *folder]) == 2 and capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(SystemExit, match="2"):
+        main([command, "--cfg", "job", "--package", "nosuch", *folder])
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_words_that_list_values_do(tmp_path: Path) -> None:
