@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from experiments.configuration import option_path, options, read_option
@@ -17,21 +18,42 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def show(given: argparse.Namespace) -> int:
+    """Exit code: 0, or 1 if a file of one's own cannot be read, which its line says."""
     extra = given.config_dir
-    print("data sets")
-    for name in options("dataset", extra):
-        print(f"  {name:<20} {read_option('dataset', name, extra).get('title', '')}")
-    print("methods")
-    for name in options("synthesizer", extra):
-        print(f"  {name:<20} {_role(name, extra):<12} {_summary(name, extra)}".rstrip())
-    for group in ("encoding", "evaluation"):
-        print(f"{group}s ({group}=NAME)")
+    options("dataset", extra)  # refuses a folder that there is not, before anything is printed
+    broken = 0
+    for group, (heading, told) in _GROUPS.items():
+        print(heading)
         for name in options(group, extra):
-            print(f"  {name:<20} {_remark(group, name, extra)}")
-    print("experiments (dpdsyn run -m experiment=NAME)")
-    for name in options("experiment", extra):
-        print(f"  {name:<20} {_remark('experiment', name, extra)}")
-    return 0
+            try:
+                print(f"  {name:<20} {told(name, extra)}".rstrip())
+            except Exception as error:  # whatever a person's file makes of it; the others are listed all the same
+                if not _is_own(group, name, extra):
+                    raise
+                broken += 1
+                print(f"  {name:<20} cannot be read: {' '.join(str(error).split())}")
+    return 1 if broken else 0
+
+
+def _is_own(group: str, name: str, extra: Path | None) -> bool:
+    return extra is not None and option_path(group, name, extra).is_relative_to(extra)
+
+
+def _title(name: str, extra: Path | None) -> str:
+    return str(read_option("dataset", name, extra).get("title", ""))
+
+
+def _method(name: str, extra: Path | None) -> str:
+    return f"{_role(name, extra):<12} {_summary(name, extra)}"
+
+
+def _remark_of(group: str) -> Callable[[str, Path | None], str]:
+    def remark(name: str, extra: Path | None) -> str:
+        if _is_own(group, name, extra):
+            read_option(group, name, extra)  # refuses what cannot be read
+        return _remark(group, name, extra)
+
+    return remark
 
 
 def _role(name: str, extra: Path | None) -> str:
@@ -71,3 +93,12 @@ def _first_line(source: str, kind: str) -> str:
 def _remark(group: str, name: str, extra: Path | None) -> str:
     lines = option_path(group, name, extra).read_text(encoding="utf-8").splitlines()
     return next((line[1:].strip() for line in lines if line.startswith("# ") and "@package" not in line), "")
+
+
+_GROUPS: dict[str, tuple[str, Callable[[str, Path | None], str]]] = {
+    "dataset": ("data sets", _title),
+    "synthesizer": ("methods", _method),
+    "encoding": ("encodings (encoding=NAME)", _remark_of("encoding")),
+    "evaluation": ("evaluations (evaluation=NAME)", _remark_of("evaluation")),
+    "experiment": ("experiments (dpdsyn run -m experiment=NAME)", _remark_of("experiment")),
+}
