@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from dpdsyn.base.checks import InputError
 
@@ -22,8 +23,19 @@ class Parser(argparse.ArgumentParser):
         self.seen: set[str] = set()
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Refuse what is unknown where it stands, in the name of the command that does not know it."""
         self.seen = set()
-        return super().parse_known_args(args, namespace)
+        words = list(sys.argv[1:] if args is None else args)
+        if self._subparsers is not None and words and words[0].startswith("-") and words[0] not in self._option_string_actions:
+            self.error(f"unrecognized arguments: {words[0]}")  # else a command would be missed first
+        found, unknown = super().parse_known_args(words, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Exit code 2, with one line that says why: a command's usage is what its `--help` is for."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}; {self.prog} --help tells of it\n")
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         own = action.nargs != argparse.PARSER and not isinstance(action, argparse._AppendAction)

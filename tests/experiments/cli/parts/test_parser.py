@@ -68,3 +68,35 @@ def test_what_may_be_repeated_is_and_another_command_begins_anew() -> None:
         own = Parser()
         own.add_argument("--shown")
         own.parse_args(["--shown", "a", "--shown", "a"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            "reproduce --sample x",
+            "dpdsyn reproduce: argument --sample: invalid int value: 'x'; dpdsyn reproduce --help tells of it",
+        ),
+        (
+            "tables --epsilon x",
+            "dpdsyn tables: argument --epsilon: 'x' is no list of numbers, as 0.5,1; dpdsyn tables --help tells",
+        ),
+        ("list foo", "dpdsyn list: unrecognized arguments: foo; dpdsyn list --help tells of it"),
+        ("data verify --bar", "dpdsyn data verify: unrecognized arguments: --bar; dpdsyn data verify --help tells of it"),
+        ("nosuch", "dpdsyn: argument COMMAND: invalid choice: 'nosuch' (choose from "),
+        ("--foo", "dpdsyn: unrecognized arguments: --foo; dpdsyn --help tells of it"),
+        ("--foo list", "dpdsyn: unrecognized arguments: --foo; dpdsyn --help tells of it"),
+        ("", "dpdsyn: the following arguments are required: COMMAND; dpdsyn --help tells of it"),
+        ("data", "dpdsyn data: the following arguments are required: ACTION; dpdsyn data --help tells of it"),
+        ("merge", "dpdsyn merge: the following arguments are required: DIR; dpdsyn merge --help tells of it"),
+        ("check", "dpdsyn check: the following arguments are required: METHOD or MODULE:CLASS; dpdsyn check --help tells of it"),
+        ("audit --plan", "dpdsyn audit: argument --plan: expected at least one argument; dpdsyn audit --help tells of it"),
+    ],
+)
+def test_what_argparse_refuses_is_one_line_without_the_usage(
+    arguments: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(arguments.split())
+    told = capsys.readouterr()
+    assert refused.value.code == 2 and told.err.startswith(said) and told.err.count("\n") == 1 and not told.out
