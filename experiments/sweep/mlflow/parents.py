@@ -45,9 +45,11 @@ class Parents:
     def __init__(self, client: Any, store: Store, experiment_id: str) -> None:
         self._client, self._store, self._id = client, store, experiment_id
         self._known: dict[str, Any] = {}
+        self._names: dict[str, str] = {}  # whose each name is
 
     def remember(self, sweep_id: str, run: Any) -> None:
         self._known[sweep_id] = run
+        self._names.setdefault(run.info.run_name or "", sweep_id)
 
     def of(self, plan: Plan) -> str:
         """The id of a sweep's parent run, which is made if there is none: running, until somebody says how it ended."""
@@ -57,8 +59,13 @@ class Parents:
             command = typed_command(plan)
             tags = {SWEEP: plan.sweep_id, "mlflow.source.name": "dpdsyn", "mlflow.source.type": "LOCAL"}
             tags["mlflow.note.content"] = _note(plan, {}, command)
-            run = self._client.create_run(self._id, int(plan.started * 1000), tags, run_name=_name(plan))
-            params = {"command": command[:6000], "experiment": plan.experiment, "runs": str(len(plan.runs))}
+            name = _name(plan)
+            if self._names.setdefault(name, plan.sweep_id) != plan.sweep_id:
+                name = f"{name} #{plan.sweep_id[:6]}"
+                self._names[name] = plan.sweep_id
+            run = self._client.create_run(self._id, int(plan.started * 1000), tags, run_name=name)
+            experiment = self._client.get_experiment(self._id).name
+            params = {"command": command[:6000], "experiment": experiment, "runs": str(len(plan.runs))}
             self._client.log_batch(run.info.run_id, params=[Param(key, value) for key, value in params.items()])
             self._known[plan.sweep_id] = run
         return str(self._known[plan.sweep_id].info.run_id)

@@ -74,17 +74,23 @@ class Tracker:
             self._experiments[name] = _Experiment(client_of(self._store), self._store, name, self._files)
         return self._experiments[name]
 
-    def log(self, pairs: Sequence[tuple[Plan | None, Record]]) -> int:
-        """Have a run for each record, replacing one of an earlier record of the same run; gives how many were written."""
+    def log(self, pairs: Sequence[tuple[Plan | None, Record]]) -> set[tuple[str, str]]:
+        """Have a run for each record, replacing one of an earlier record of the same run; gives which were written.
+
+        These are named by their experiment and the record's `run_id`.
+        """
         by_name: dict[str, list[tuple[Plan | None, Record]]] = {}
         for plan, record in pairs:
             by_name.setdefault(experiment_of(plan, record), []).append((plan, record))
-        return sum(self.experiment(name).log(own) for name, own in by_name.items())
+        return {(name, run_id) for name, own in by_name.items() for run_id in self.experiment(name).log(own)}
 
-    def keep_rows(self, pairs: Sequence[tuple[Plan | None, Record]], picture: Picture | None = None) -> None:
-        """Have the runs of records hold their synthetic rows, where these are kept and published, as a model and as a page."""
-        for plan, record in pairs:
-            self.experiment(experiment_of(plan, record)).keep_rows(record, picture)
+    def keep_rows(self, plan: Plan | None, record: Record, picture: Picture | None = None) -> set[tuple[str, str]]:
+        """Have a record's run hold its synthetic rows, where these are kept and published, as a model and as a page.
+
+        Gives which run was written, if any was.
+        """
+        name = experiment_of(plan, record)
+        return {(name, record.run_id)} if self.experiment(name).keep_rows(record, picture) else set()
 
     def begin(self, plan: Plan) -> str:
         """Have the sweep's parent run, running; gives its id."""
@@ -144,8 +150,8 @@ class _Experiment:
             elif SWEEP in tags:
                 self.parents.remember(tags[SWEEP], run)
 
-    def log(self, pairs: Iterable[tuple[Plan | None, Record]]) -> int:
-        """Have a run for each record; gives for how many anything was changed."""
+    def log(self, pairs: Iterable[tuple[Plan | None, Record]]) -> set[str]:
+        """Have a run for each record; gives for which anything was changed."""
         drafts: list[tuple[Record, str, Draft]] = []
         changed = set()
         for plan, record in pairs:
@@ -164,7 +170,7 @@ class _Experiment:
         for run_id, (record, content, draft) in zip(ids, drafts, strict=True):
             shown = _shown(draft.told.params, draft.told.metrics)
             self._runs[record.run_id] = [_Known(run_id, content, draft.name, True, shown)]
-        return len(changed)
+        return changed
 
     def _draft(self, record: Record, content: str, plan: Plan | None) -> Draft:
         told = contents(record, _ended(self._store, record))
@@ -175,7 +181,8 @@ class _Experiment:
         parent = {"mlflow.parentRunId": self.parents.of(plan)} if plan and plan.is_sweep else {}
         return Draft(name, told, {RUN: record.run_id, CONTENT: content, **parent})
 
-    def keep_rows(self, record: Record, picture: Picture | None) -> None:
+    def keep_rows(self, record: Record, picture: Picture | None) -> bool:
+        """Whether anything was written."""
         from experiments.sweep.mlflow.flavour import keep, rows_of
 
         for known in self._runs.get(record.run_id, [])[:1]:
@@ -187,6 +194,8 @@ class _Experiment:
                     if picture is not None:
                         self._client.log_text(known.run_id, picture(record, schema, rows), PICTURE)
                     self._client.set_tag(known.run_id, "dpdsyn.rows", str(len(rows)))
+                    return True
+        return False
 
     def show(self) -> None:
         runs = [run.shown for known in self._runs.values() for run in known]
@@ -268,12 +277,12 @@ def track(
                 runs.append((plan, records[planned.run_id]))
     placed = {run_id for _, run_id in seen}
     runs += [(None, record) for run_id, record in records.items() if run_id not in placed]
-    written = 0
+    written: set[tuple[str, str]] = set()
     (store.results / "runs").mkdir(parents=True, exist_ok=True)
     with bar(console(), "runs") as shown, Tracker(store, files) as tracker:
         task = shown.add_task("runs", total=len(runs))
         for first in range(0, len(runs), _AT_ONCE):
-            written += tracker.log(runs[first : first + _AT_ONCE])
+            written |= tracker.log(runs[first : first + _AT_ONCE])
             shown.update(task, completed=first + _AT_ONCE)
         for plan in plans:
             own = {planned.run_id: records[planned.run_id] for planned in plan.runs if planned.run_id in records}
@@ -282,13 +291,13 @@ def track(
                 tracker.end(plan, own, ended, sheets, killed=len(own) < len(plan.runs))
         if rows:
             task = shown.add_task("rows of runs", total=len(runs))
-            for pair in runs:
-                tracker.keep_rows([pair], picture)
+            for plan_or_none, record in runs:
+                written |= tracker.keep_rows(plan_or_none, record, picture)
                 shown.advance(task)
         tracker.show()
         _leave_former(store)
     settle(store)
-    return len(runs), written
+    return len(runs), len(written)
 
 
 def settle(store: Store) -> None:

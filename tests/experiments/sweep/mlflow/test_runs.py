@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +247,7 @@ def test_a_run_is_loaded_as_a_model_that_samples_what_was_published(store: Store
         and drawn.equals(model.predict(pd.DataFrame({"rows": [3], "seed": [1]})))
     )
     assert len(model.predict(pd.DataFrame({"rows": [10]}))) == 10
-    track(store, quiet, rows=True)
+    assert track(store, quiet, rows=True) == (1, 0)
     assert len(client_of(store).search_logged_models([run.info.experiment_id])) == 1
     assert not [path for path in Path(store.results / "mlartifacts").rglob("*") if path.suffix == ".pkl"]
 
@@ -266,6 +267,26 @@ def test_the_command_of_a_sweep_can_be_typed_again(store: Store) -> None:
     told = client.get_run(parents.of(sweep))
     assert shlex.split(told.data.params["command"]) == ["dpdsyn", "run", *typed]
     assert typed_command(sweep) in told.data.tags["mlflow.note.content"]
+
+
+def test_parents_have_names_of_their_own_and_say_their_experiment(store: Store) -> None:
+    made = [one("a", seed=seed) for seed in (0, 1, 2)]
+    plans = [replace(plan([each]), arguments=("-m", f"seed={each.seed}")) for each in made]
+    keeping(store, made[:2], *plans[:2])
+    track(store, quiet)
+    keeping(store, made[2:], plans[2])
+    track(store, quiet)
+    parents = found(store, "ad hoc: toy", SWEEP)
+    names = sorted(str(run.info.run_name) for run in parents)
+    assert len(set(names)) == 3 and all(name.startswith("sweep of 1 runs: a on toy") for name in names)
+    assert {run.data.params["experiment"] for run in parents} == {"ad hoc: toy"}
+
+
+def test_rows_that_are_written_later_count_as_written(store: Store) -> None:
+    keeping(store, [record(method={"name": "m", "guarantee": "dp", "parameters": {}})])
+    store.fits.mkdir(parents=True)
+    store.write_fit("f", fit(np.zeros((2, 2), dtype=np.uint8)))
+    assert track(store, quiet) == (1, 1) and track(store, quiet, rows=True) == (1, 1) and track(store, quiet, rows=True) == (1, 0)
 
 
 def test_a_sampler_draws_each_row_once_before_any_twice() -> None:
