@@ -21,8 +21,8 @@ _MEASURES: tuple[tuple[str, Read], ...] = (
 _COLUMNS = ["method", "guarantee", "seeds"]
 _NOTE = (
     "Told apart: by boosting, from test rows; .5 where it cannot. pMSE: of a logistic regression on single columns, which sees "
-    "no dependence between them: rows of independent columns pass it. Membership: AUROC of public attacks that tell training from "
-    "test rows by the synthetic table; weak, and .5 proves nothing (audits.md has attacks that know the method)."
+    "no dependence between them: rows of independent columns pass it. Membership: AUROC of public attacks that tell training "
+    "from test rows by the synthetic table; weak, and .5 proves nothing (audits.md has attacks that know the method)."
 )
 
 
