@@ -43,7 +43,11 @@ _NAMED_WITH_CLOCK = tuple(
 _NAMED = (*_NAMED_MONTHS, *_NAMED_DAYS, *_NAMED_WITH_CLOCK, "%a %b %d %H:%M:%S %Y")  # the last is C's ctime
 _DIGITS = {"%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}  # of forms that are nothing else
 _FORMS = (None, *_WITH_CLOCK, *_DAYS, *list(_DIGITS)[1:], *_SHORT_DAYS, *_NAMED, *_CLOCKS)  # None is ISO 8601
-_ENGLISH = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE)
+_ENGLISH = re.compile(
+    r"(?=.*\d)(?:.*[\W\d_])?(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![^\W\d_])",
+    re.IGNORECASE,
+)
 _AFTERNOON = 0.05  # of different times; a larger share from 13:00 on makes them times of day
 _ISO_DAY = r"^\d{4}-\d\d-\d\d$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
@@ -154,7 +158,7 @@ def _fits(text: str, form: str | None) -> bool:
         return re.match(_ISO_DAY, text) is not None
     if form.startswith("%Y%m%d") and not re.match(_of_digits(form), text):
         return False  # 018926 is a code
-    if form in _NAMED and (not _ENGLISH.search(text) or (":" in form) != (":" in text)):
+    if form in _NAMED and (not _ENGLISH.match(text) or (":" in form) != (":" in text)):
         return False  # as strptime would find out slowly
     try:
         return datetime.strptime(text.strip(), form) is not None

@@ -194,7 +194,7 @@ def _of_dates(found: Dates, counts: np.ndarray | None = None) -> Kind:
     """counts: of each of its different texts, where these are all that there are."""
     spec = {"kind": "date"} | ({} if found.form is None else {"format": found.form})
     spec |= {"resolution": found.resolution} if found.resolution else {}
-    odd = () if counts is None or found.is_clock else date_sentinels(found.moments, found.texts, counts)
+    odd = () if counts is None or found.is_clock else date_sentinels(found.moments, found.texts.__getitem__, counts)
     return Kind(spec, True, (*found.remarks, *(one.told for one in odd)), found.also)
 
 
@@ -209,6 +209,8 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -
         again = None  # texts of days, as a Parquet file may declare them
     remarks: tuple[str, ...] = () if again is None else (again.told,)
     if what in ("integer", "real"):
+        if not kind.inferred and are_month_numbers(pd.Series(list(map(canonical, values)), dtype="str")):
+            remarks += (MONTH_NUMBERS,)
         if not kind.inferred and set(values) == {0, 1} and counts.min() >= _FLAG_CELLS:
             remarks += (_ONLY_0_AND_1,)
         numbers = Sentinels()
@@ -258,10 +260,21 @@ def _of_field(field: Any, read: Callable[[], Iterator[Any]]) -> Kind:
         return Kind(remarks=(INDEX_REMARK,))
     named = _of_names(field.name) if whole else None
     kind = named or _of_type(field.type, read)
+    if is_.is_date(field.type) or is_.is_timestamp(field.type):
+        return replace(kind, remarks=(*kind.remarks, *_odd_dates(read())))
     if not (is_.is_integer(field.type) or is_.is_floating(field.type) or declares_text(field.type)):
         return kind
     values, counts = _counted(read())
     return remarked(_with_all_different(kind, values, counts), field.name, values, counts) if len(values) else kind
+
+
+def _odd_dates(arrays: Iterable[Any]) -> list[str]:
+    """What to say of a column's first dates or moments of which some are codes for a missing one."""
+    import pyarrow as pa
+
+    seconds, counts = _counted(cells.cast(pa.timestamp("s"), safe=False).cast(pa.int64()) for cells in arrays)
+    moments = pd.Series(np.array(seconds, dtype="datetime64[s]"))
+    return [one.told for one in date_sentinels(moments, lambda place: canonical(moments.iloc[place]), counts)]
 
 
 def _with_all_different(kind: Kind, values: Sequence[Any], counts: np.ndarray) -> Kind:

@@ -106,7 +106,9 @@ def unlike_spellings(texts: pd.Series) -> str | None:
 def uneven_decimals(texts: pd.Series, numbers: np.ndarray) -> str | None:
     """Of different texts that are numbers of which some may be versions, such as 1.10 beside 1.9, what to say to an owner."""
     decimals = texts.str.extract(r"^[+-]?\d+\.(\d+)$", expand=False)
+    below_one = texts.str.match(r"[+-]?0+\.").to_numpy(dtype=bool)  # 0.10 beside 1.1 has as many digits that count
     pointed = decimals.notna().to_numpy()
-    ends_in_zero = decimals[pointed][decimals[pointed].str.match(r"\d*[1-9]0+$")]
+    ends_in_zero = decimals[pointed & ~below_one]
+    ends_in_zero = ends_in_zero[ends_in_zero.str.match(r"\d*[1-9]0+$")]
     uneven = len(ends_in_zero) and decimals[pointed].str.len().min() < ends_in_zero.str.len().max()
     return _AS_WRITTEN if uneven or pd.Series(numbers[pointed]).duplicated().any() else None

@@ -8,7 +8,7 @@ It tells of rows: for a table's owner, before a budget opens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,26 +152,25 @@ class Sentinels:
         return codes if codes[0] - given[-1] >= least else []
 
 
-def date_sentinels(moments: pd.Series, texts: Sequence[str], counts: np.ndarray) -> list[Sentinel]:
+def date_sentinels(moments: pd.Series, text_of: Callable[[int], str], counts: np.ndarray) -> list[Sentinel]:
     """Dates that are written for a missing one and lie further from all others than these from each other, or are far commoner.
 
-    moments: the different ones, texts as they are written, and counts of each, shape (different,).
+    moments: the different ones, and counts of each, shape (different,). text_of: how the one of a place is written.
     """
-    days = moments.dt.strftime("%Y-%m-%d").str.zfill(10).to_numpy()
-    coded = np.isin(days, _DATES)
     numbers = moments.to_numpy().astype("datetime64[D]").astype(np.int64)
+    coded = np.isin(numbers, np.array(_DATES, dtype="datetime64[D]").astype(np.int64))
     if not coded.any() or len(set(numbers[~coded])) < 2:
         return []
     others, of = numbers[~coded], int(counts.sum())
     low, high = others.min(), others.max()
     found = []
-    for code in sorted(set(days[coded])):
-        own = days == code
-        cells, at = int(counts[own].sum()), int(numbers[own][0])
+    for at in np.unique(numbers[coded]):
+        own = np.flatnonzero(numbers == at)
+        cells = int(counts[own].sum())
         far = max(at - high, low - at) > _APART * (high - low)
         common = cells >= _COMMON * of and cells >= _COMMONER * int(counts[~coded].max())
         if cells >= _CELLS and (far or common):
-            text = str(np.array(texts, dtype=object)[own][np.argmax(counts[own])])
+            text = text_of(int(own[np.argmax(counts[own])]))
             how = "stands apart from all other dates" if far else "is far more common than any other date"
             found.append(Sentinel(text, cells, of, how))
     return found

@@ -82,7 +82,15 @@ def test_numbers_that_may_be_versions_are_told_of(cells: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "cells", [["1.50", "2.00", "3.25"], ["1.5", "2.0", "3.25"], ["10", "2.5", "3.0"], ["1.5", "1e1", "20"], ["1.10", "20"]]
+    "cells",
+    [
+        ["1.50", "2.00", "3.25"],
+        ["1.5", "2.0", "3.25"],
+        ["10", "2.5", "3.0"],
+        ["1.5", "1e1", "20"],
+        ["1.10", "20"],
+        ["0.10", "1.1", "12.3"],
+    ],
 )
 def test_usual_decimals_are_no_versions(cells: list[str]) -> None:
     assert of(cells * 30).remarks == ()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from dpdsyn.tables.kinds import guessed
+from dpdsyn.tables.kinds import declared, guessed
 from dpdsyn.tables.sentinels import Sentinels
+from experiments.data.table_file import Reading, read_table
 
 
 def told(*pieces: object) -> list[object]:
@@ -104,3 +110,21 @@ def test_a_draft_names_them() -> None:
     systolic = pd.Series([*map(str, range(90, 190)), "999", "999"], name="systolic")
     (remark,) = guessed(systolic).remarks
     assert remark.startswith("999 stands apart from all other values, in 2.0% of cells") and "`--missing 999`" in remark
+
+
+@pytest.mark.parametrize("moment", [datetime(9999, 12, 31), datetime(9999, 12, 31, 23, 59, 59), datetime(1, 1, 1)])
+def test_a_parquet_file_s_dates_that_stand_for_none_are_named_as_they_are_read(moment: datetime, tmp_path: Path) -> None:
+    days = [datetime(2020, 1, 1) + timedelta(days=day) for day in range(900)] + [moment] * 100
+    table = pa.table({"end": pa.array(days, pa.timestamp("us")), "y": ["a", "b"] * 500})
+    pq.write_table(table.append_column("day", table["end"].cast(pa.date32(), safe=False)), tmp_path / "a.parquet")
+    for name in ("end", "day"):
+        (remark,) = declared(tmp_path / "a.parquet")[name].remarks
+        assert "stands apart from all other dates, in 10.0% of cells" in remark
+        code = remark.partition("--missing ")[2].partition("`")[0].strip("'")
+        assert read_table(tmp_path / "a.parquet", Reading(missing=(code,)))[name].isna().sum() == 100
+
+
+def test_months_that_a_parquet_file_holds_as_numbers_are_told_of(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"month": [201301, 201302, 201312, 201401, 201406, 201408] * 3}), tmp_path / "a.parquet")
+    (remark,) = declared(tmp_path / "a.parquet")["month"].remarks
+    assert "look like months of years" in remark
