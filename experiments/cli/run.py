@@ -71,7 +71,7 @@ def retry(arguments: Sequence[str]) -> int:
     from experiments.records import former
     from experiments.records.store import Store
     from experiments.sweep.launch import typed_command
-    from experiments.sweep.places import chosen, only_flags, typed_there, where_typed
+    from experiments.sweep.local.places import chosen, only_flags, typed_there, where_typed
     from experiments.sweep.sweep import failures
 
     if FLAG in arguments:

@@ -24,8 +24,8 @@ from experiments.sweep import processors
 from experiments.sweep.composing import hydra_with
 from experiments.sweep.job import Ended, Errand, job
 from experiments.sweep.local.limits import Limits
+from experiments.sweep.local.places import config_words, typed
 from experiments.sweep.locks import held
-from experiments.sweep.places import config_words, typed
 from experiments.sweep.plan import Plan, Planned
 from experiments.sweep.plugins.launchers import hint
 from experiments.sweep.plugins.launchers import launcher as launcher_of

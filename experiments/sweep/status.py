@@ -13,9 +13,9 @@ from experiments.records.printable import MOST_OF_AN_ERROR, one_line, printable
 from experiments.records.record import Record
 from experiments.records.store import Store
 from experiments.sweep.launch import debug_command, time_left, typed_command
+from experiments.sweep.local.places import chosen, only_flags
 from experiments.sweep.locks import held
 from experiments.sweep.overrides import is_multirun
-from experiments.sweep.places import chosen, only_flags
 from experiments.sweep.plan import Plan, Plans
 
 _AGAIN = 2.0  # seconds between two screens of a live status

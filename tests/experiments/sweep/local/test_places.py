@@ -17,8 +17,9 @@ from builders.records import record
 from experiments.cli.main import main
 from experiments.cli.run import retry
 from experiments.records.store import Store
-from experiments.sweep import places, sweep
+from experiments.sweep import sweep
 from experiments.sweep.launch import debug_command, typed_command
+from experiments.sweep.local import places
 from experiments.sweep.plan import Plan, Plans, plan_of
 from experiments.sweep.request import inspect_request
 
