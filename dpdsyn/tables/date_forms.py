@@ -43,6 +43,7 @@ _NAMED_WITH_CLOCK = tuple(
 _NAMED = (*_NAMED_MONTHS, *_NAMED_DAYS, *_NAMED_WITH_CLOCK, "%a %b %d %H:%M:%S %Y")  # the last is C's ctime
 _DIGITS = {"%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}  # of forms that are nothing else
 _FORMS = (None, *_WITH_CLOCK, *_DAYS, *list(_DIGITS)[1:], *_SHORT_DAYS, *_NAMED, *_CLOCKS)  # None is ISO 8601
+_NAMELESS = tuple(form for form in _FORMS if form not in _NAMED)
 _ENGLISH = re.compile(
     r"(?=.*\d)(?:.*[\W\d_])?(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![^\W\d_])",
@@ -115,7 +116,7 @@ def dates_of(texts: pd.Series) -> Dates | None:
     """The first form in which all of the different texts are dates or times of day; None if there is none."""
     if not len(texts) or not re.search(r"\d", str(texts.iloc[0])):
         return None
-    for form in _FORMS:
+    for form in _forms_of([str(texts.iloc[0])]):
         if not _fits(str(texts.iloc[0]), form) or _moments(texts.head(_TRIED), form) is None:
             continue
         moments = _moments(texts, form)
@@ -152,13 +153,18 @@ def swapped(form: str | None) -> str | None:
     return date.translate(str.maketrans("md", "dm")) + clock
 
 
+def _forms_of(few: list[str]) -> tuple[str | None, ...]:
+    """The forms that some of these texts may have: without names of months, where there are none."""
+    return _FORMS if any(map(_ENGLISH.match, few)) else _NAMELESS
+
+
 def _fits(text: str, form: str | None) -> bool:
     """Whether strptime, which reads such cells later, takes one of them."""
     if form is None:
         return re.match(_ISO_DAY, text) is not None
     if form.startswith("%Y%m%d") and not re.match(_of_digits(form), text):
         return False  # 018926 is a code
-    if form in _NAMED and (not _ENGLISH.match(text) or (":" in form) != (":" in text)):
+    if (":" in form) != (":" in text):
         return False  # as strptime would find out slowly
     try:
         return datetime.strptime(text.strip(), form) is not None
@@ -210,7 +216,7 @@ def unlike_dates(texts: pd.Series) -> tuple[int, str] | None:
     """Where nearly all of the different texts are dates of one form: how many are none, and what the others are."""
     few = spread(texts, _FEW)
     found = [(int((~_are_iso(texts)).sum()), "dates")]
-    for form in _FORMS[1:]:
+    for form in _forms_of(few)[1:]:
         if 2 * sum(_fits(text, form) for text in few) > len(few):
             unlike = int((~_are(texts, form)).sum())
             found.append((unlike, f"times of day ({form})" if is_time_of_day(form) else f"dates ({form})"))
@@ -223,7 +229,7 @@ def several_forms(texts: pd.Series) -> list[str] | None:
     few = spread(texts, _FEW)
     if 2 * sum(re.search(r"\d", text) is not None for text in few) < len(few):
         return None
-    fitting = [form for form in _FORMS if form not in _CLOCKS and any(_fits(text, form) for text in few)]
+    fitting = [form for form in _forms_of(few) if form not in _CLOCKS and any(_fits(text, form) for text in few)]
     fit = {form: _are(texts, form) for form in fitting}
     chosen, covered = [], np.zeros(len(texts), dtype=bool)
     while fit:
