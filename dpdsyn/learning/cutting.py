@@ -5,7 +5,7 @@ Everything here is computed from answers of mechanisms and from public values, s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +16,9 @@ from dpdsyn.learning.noisy_tree import Level, estimated
 from dpdsyn.reading.pieces import Pieces
 
 _WORTH = 4.0  # standard deviations of a cell's noise, from which on a run between two atoms has a code of its own
+_OUTERMOST = 3  # runs, counted from an open end, that may lie where nothing stands out
+_LONGER = 3.0  # times as long as the run before it, that such a run may be
+_BEYOND = 2.5  # standard deviations by which counts beyond that have to stand out together
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,11 @@ class Cut:
     sds: np.ndarray
 
 
-def cut(grid: Values, levels: Sequence[Level], total: float, how: Cutting) -> Cut | None:
+def cut(grid: Values, levels: Sequence[Level], total: float, how: Cutting, open_ends: bool = False) -> Cut | None:
     """Cut a grid by noisy counts at each resolution (`dpdsyn.learning.noisy_tree`), which add up to about `total`.
 
-    levels: from the coarsest to that of the grid's cells. None if nothing stands out.
+    levels: from the coarsest to that of the grid's cells. open_ends: whether the ends of the grid were learnt too, so that
+    nothing says that values reach them. None if nothing stands out.
     """
     finest, sigma = levels[-1].counts, levels[-1].sigma
     counts, inside = estimated(levels, total)
@@ -53,6 +57,9 @@ def cut(grid: Values, levels: Sequence[Level], total: float, how: Cutting) -> Cu
     if counts.sum() < 3 * sigma or not len(seen):
         return None
     atoms = _atoms(np.where(inside, finest, 0.0), int(inside.sum()), sigma, how)
+    if open_ends:
+        known = levels[0], levels[-2 if len(grid.coarser) else -1]
+        counts = _without_empty_ends(counts, lambda found: _runs(found, grid.octaves, atoms, sigma, how), atoms, known)
     runs = _runs(counts, grid.octaves, atoms, sigma, how)
     if not len(atoms) and not runs:  # too little to cut anything of
         runs = [(0, len(counts))]
@@ -98,6 +105,75 @@ def _whole_octaves(first: int, end: int, octaves: np.ndarray) -> list[tuple[int,
     return list(pairwise([first, *map(int, within), end])) if len(within) > 1 else []
 
 
+def _without_empty_ends(
+    counts: np.ndarray, runs_of: Callable[[np.ndarray], list[tuple[int, int]]], atoms: np.ndarray, known: Sequence[Level]
+) -> np.ndarray:
+    """Counts that are 0 at both ends of the grid as far as nothing stands out there.
+
+    Where single cells drown in the noise, what is not found of an octave is spread evenly over it, up to the next power of two.
+    Runs of about equal mass grow longer towards a tail, but seldom by more than a factor; one that does holds what was spread,
+    and its values lie in its nearer part. known: noisy counts of powers of two or years, and of runs of cells or of cells.
+    """
+    counts, cells = counts.copy(), len(counts)
+    for mirrored in (False, True):
+        held = counts[::-1] if mirrored else counts  # a view
+        marks = [_mirrored(level, cells) if mirrored else level for level in known]
+        places = cells - 1 - atoms if mirrored else atoms
+        for _ in range(_OUTERMOST + 1):
+            runs = runs_of(counts)
+            runs = [(cells - end, cells - first) for first, end in runs[::-1]] if mirrored else runs
+            cores = [_core(held, first, end) for first, end in runs if held[first:end].any()]
+            found = _too_long(cores, int(places.max(initial=-1)), marks, cells)
+            if found is None:
+                break
+            first, reach = found
+            held[first:reach] *= held[first:].sum() / held[first:reach].sum()
+            held[reach:] = 0
+    return counts
+
+
+def _mirrored(level: Level, cells: int) -> Level:
+    """A level as it is seen from the other end of the grid."""
+    ends = np.append(level.begins[1:], cells)
+    return Level((cells - ends)[::-1], level.counts[::-1], level.sigma)
+
+
+def _core(counts: np.ndarray, first: int, end: int) -> tuple[int, int]:
+    """A run without the cells at its ends that are empty; all of it if all are."""
+    (held,) = np.nonzero(counts[first:end] > 0)
+    return (first + int(held[0]), first + int(held[-1]) + 1) if len(held) else (first, end)
+
+
+def _too_long(cores: Sequence[tuple[int, int]], last_atom: int, known: Sequence[Level], cells: int) -> tuple[int, int] | None:
+    """Where the first of the outermost runs begins that is too long, and how far it goes; None if there is none.
+
+    cores: of all runs, rising. last_atom: beyond which a run has to lie.
+    """
+    coarsest, fine = known
+    for i in range(max(1, len(cores) - _OUTERMOST), len(cores)):
+        first, end = cores[i]
+        before = cores[i - 1][1] - cores[i - 1][0]
+        reach = first + max(1, round(_LONGER * before))
+        if first > last_atom and reach < end:
+            if (octave := _together(coarsest, reach, cells)) is not None:
+                reach = max(reach, sum(octave) // 2)  # of which it is not known how far they go
+            while reach < end and (seen := _together(fine, reach, cores[-1][1])) is not None:
+                reach = seen[1]
+            if reach < end:
+                return first, reach
+    return None
+
+
+def _together(level: Level, reach: int, end: int) -> tuple[int, int] | None:
+    """The last of the counts between two cells that stand out most together, from the first on, as the cells that it is of."""
+    begin, stop = (int(place) for place in np.searchsorted(level.begins, (reach, end)))
+    together = np.cumsum(level.counts[begin:stop]) / (level.sigma * np.sqrt(np.arange(1, stop - begin + 1)))
+    if not len(together) or together.max() < _BEYOND:
+        return None
+    at = begin + int(together.argmax())
+    return int(level.begins[at]), int(level.begins[at + 1]) if at + 1 < len(level.begins) else end
+
+
 def _assembled(grid: Values, counts: np.ndarray, atoms: np.ndarray, runs: list[tuple[int, int]], sigma: float) -> Cut:
     """Pieces in order; what lies between two of them belongs to the nearer one."""
     widths = grid.widths
@@ -106,8 +182,7 @@ def _assembled(grid: Values, counts: np.ndarray, atoms: np.ndarray, runs: list[t
     firsts, lasts, masses, sds = [], [], [], []
     before = int(grid.starts[0])
     for first, end, atom in codes:
-        (held,) = np.nonzero(counts[first:end] > 0)  # a run's core is what it holds of cells that are not empty
-        inner = (first, end) if atom or not len(held) else (first + int(held[0]), first + int(held[-1]) + 1)
+        inner = (first, end) if atom else _core(counts, first, end)  # what a run holds of cells that are not empty
         low, high = int(grid.starts[first]), int(grid.starts[end - 1] + widths[end - 1]) - 1
         starts.append(low if not starts else max(low - (low - before - 1) // 2, before + 1))
         core = int(grid.starts[inner[0]]), int(grid.starts[inner[1] - 1] + widths[inner[1] - 1]) - 1

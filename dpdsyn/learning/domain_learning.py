@@ -222,7 +222,7 @@ class _Learner:
         levels = [] if span.coarsest is None else [span.coarsest]
         levels += [Level(begins, runs, sigma) for begins, runs in zip(grid.coarser, answers[1:], strict=True)]
         levels.append(Level(np.arange(len(finest)), finest, sigma))
-        made = cut(grid, levels, max(self.rows - silent, 1.0), self.how.cutting)
+        made = cut(grid, levels, max(self.rows - silent, 1.0), self.how.cutting, open_ends=span.coarsest is not None)
         if made is None:
             return None
         masses, sds = made.counts.tolist(), made.sds.tolist()

@@ -104,3 +104,32 @@ def test_where_little_is_octaves_have_a_piece_each() -> None:
     values = np.concatenate([np.zeros(5000, dtype=int), 2 ** np.arange(1, 12) - 1])
     found = made(values, 0, 4095, 1.0)
     assert found is not None and {4, 16, 64, 256, 1024} <= set(found.pieces.starts)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_learnt_end_is_no_further_than_counts_stand_out_and_a_stated_one_stays(mirrored: bool) -> None:
+    """Blood pressures between two powers of two: what of the tail drowns in the noise was spread evenly up to the next one."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(130, 15, 20_000).round().astype(int).clip(64, 255)
+    values, low = (-values, -255) if mirrored else (values, 64)
+    grid = Values.between(WHOLE, low, low + 191)
+    far: dict[bool, list[int]] = {False: [], True: []}
+    for seed in range(10):
+        (finest,) = noisy(grid, values, 60.0, seed)
+        octaves = np.array([0, 128 if mirrored else 64])
+        coarsest = Level(octaves, np.add.reduceat(np.bincount(values - low, minlength=192), octaves) + rng.normal(0, 60, 2), 60.0)
+        for is_open in far:
+            found = cut(grid, [coarsest, finest], 20_000.0, Cutting(), is_open)
+            assert found is not None and found.counts.sum() == pytest.approx(20_000, rel=0.02)
+            far[is_open].append(max(map(abs, (*found.pieces.firsts, *found.pieces.lasts))))
+    assert np.median(far[False]) > 220 and np.median(far[True]) < 195, "in truth 189"
+
+
+def test_a_learnt_end_is_kept_where_counts_beyond_stand_out_together() -> None:
+    """Every second cell up to the end of the grid has a few, and all else lies at its beginning."""
+    values = np.concatenate([np.repeat(np.arange(60), 100), np.repeat(np.arange(64, 256, 2), 12)])
+    grid = Values.between(WHOLE, 0, 255)
+    (finest,) = noisy(grid, values, 10.0)
+    coarsest = Level(np.array([0, 64, 128]), np.array([6000.0, 384.0, 768.0]), 10.0)
+    found = cut(grid, [coarsest, finest], 7152.0, Cutting(), open_ends=True)
+    assert found is not None and found.pieces.lasts[-1] > 190
