@@ -83,7 +83,9 @@ def guessed(cells: pd.Series, is_target: bool = False) -> Kind:
         return kind
     found = cells.value_counts()
     numbers = as_numbers(pd.Series(found.index, dtype="str"))
-    return remarked(kind, str(cells.name), (found.index if numbers is None else numbers).tolist(), found.to_numpy())
+    values = (found.index if numbers is None else numbers).tolist()
+    written = dict(zip(values[::-1], found.index[::-1], strict=True))  # the commonest, where a number is written in several ways
+    return remarked(kind, str(cells.name), values, found.to_numpy(), written)
 
 
 def _flag(cells: pd.Series, is_target: bool) -> Kind | None:
@@ -198,10 +200,10 @@ def _of_dates(found: Dates, counts: np.ndarray | None = None) -> Kind:
     return Kind(spec, True, (*found.remarks, *(one.told for one in odd)), found.also)
 
 
-def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -> Kind:
+def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray, written: Mapping[Any, str] | None = None) -> Kind:
     """The kind of a column with what its cells say besides: that it may be the `person`, or has a code for missing cells.
 
-    values: the different ones, numbers where the column holds them, and counts of each.
+    values: the different ones, numbers where the column holds them, and counts of each. written: how they stand in the file.
     """
     what = kind.spec.get("kind")
     again = None if what in ("date", "real") else repeats(name, values, counts, kind.measures)
@@ -218,7 +220,7 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray) -
         remarks += (
             (_TOO_LARGE,) if max((abs(value) for value in values if np.isfinite(float(value))), default=0) > LARGEST else ()
         )
-        remarks += tuple(one.told for one in numbers.found())
+        remarks += tuple(replace(one, written=(written or {}).get(one.value, "")).told for one in numbers.found())
     return replace(kind, remarks=(*kind.remarks, *remarks), repeats=again is not None and again.likely)
 
 

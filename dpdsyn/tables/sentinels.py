@@ -72,17 +72,22 @@ _COMMONER = 10  # times as many as the commonest other date, where a date stands
 
 @dataclass(frozen=True)
 class Sentinel:
-    """A number, or a text that is a date, and how many of a column's cells have it. how: in what it differs from all others."""
+    """A number, or a text that is a date, and how many of a column's cells have it. how: in what it differs from all others.
+
+    written: how it stands in the file, where that is known, as -999.0 for -999.
+    """
 
     value: float | str
     cells: int
     of: int
     how: str = "stands apart from all other values"
+    written: str = ""
 
     @property
     def told(self) -> str:
         """For the owner alone."""
         code = self.value if isinstance(self.value, str) else f"{self.value:.0f}" if self.value % 1 == 0 else f"{self.value:.12g}"
+        code = self.written or code
         what, word = ("a date", f"'{code}'" if " " in code else code) if isinstance(self.value, str) else ("a number", code)
         return (
             f"{code} {self.how}, in {self.cells / self.of:.1%} of cells: a code for a missing cell? Then "

@@ -128,3 +128,12 @@ def test_months_that_a_parquet_file_holds_as_numbers_are_told_of(tmp_path: Path)
     pq.write_table(pa.table({"month": [201301, 201302, 201312, 201401, 201406, 201408] * 3}), tmp_path / "a.parquet")
     (remark,) = declared(tmp_path / "a.parquet")["month"].remarks
     assert "look like months of years" in remark
+
+
+@pytest.mark.parametrize("code", ["999", "999.0", "-999.00", "9.99e2", "-999.9"])
+def test_a_code_is_named_as_it_stands_in_the_file(code: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("t,y\n" + "".join(f"{n % 40}.5,a\n" for n in range(400)) + f"{code},b\n" * 9)
+    (remark,) = guessed(read_table(path)["t"]).remarks
+    assert f"say `--missing {code}` wherever" in remark
+    assert read_table(path, Reading(missing=(code,)))["t"].isna().sum() == 9
