@@ -285,9 +285,10 @@ def _categories(
 ) -> Column | None:
     """Those that were told of, in their order as numbers or texts, None if there are none. are_texts: whether none is a number.
 
-    What is left is published as `other` if it is more than noise makes of nothing.
+    An empty text is a value where the file declares texts, for there it is not how a missing cell is written. What is left is
+    published as `other` if it is more than noise makes of nothing.
     """
-    texts = [text for text in told if text is not None and text != ""]
+    texts = [text for text in told if text is not None and (text or are_texts)]
     if not texts:
         return None
     values = sorted(texts) if are_texts else _typed(texts)

@@ -369,3 +369,12 @@ def test_digits_that_a_file_declares_a_text_stay_texts(tmp_path: Path) -> None:
     schema, _ = learnt(tmp_path / "people.parquet", columns)
     assert schema["code"].categories == ("1", "2") and schema["same"].categories == (1, 2)
     assert learnt(frame, columns)[0]["code"].categories == (1, 2)  # a frame read from CSV has nothing but texts
+
+
+def test_an_empty_text_is_a_category_where_a_file_declares_texts(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"mood": ["a", "", "b", None] * 1000, "more": [1, 2] * 2000})
+    frame.to_parquet(tmp_path / "people.parquet")
+    columns = {name: {"kind": "categorical"} for name in frame}
+    schema, _ = learnt(tmp_path / "people.parquet", columns)
+    assert schema["mood"].categories == ("", "a", "b") and schema["mood"].missing == "own_code"
+    assert learnt(frame, columns)[0]["mood"].categories == ("a", "b")  # blanks of a CSV file say nothing
