@@ -175,6 +175,9 @@ def test_the_table_is_near_the_truth_and_what_is_said_of_it_is_made_of_it() -> N
     assert sure.log_loss.low > sure.guessing["log_loss"] and "but log loss worse" in sure.verdict and "cannot" in sure.verdict
     leaning = replace(found, table=((2000.0, 1600.0), (40.0, 360.0)), sd=1.0)
     assert "but accuracy worse" in leaning.verdict
+    little = replace(found, table=((1040.0, 960.0), (960.0, 1040.0)), sd=1.0, loss=(1300.0, 1000.0))
+    assert little.balanced_accuracy.low > 0.5 and little.verdict.startswith("perhaps better") and "held out" in little.verdict
+    assert replace(little, part=0.2).verdict.startswith("models learn")
 
 
 def test_many_classes_have_a_table_of_right_and_wrong_and_a_number_is_cut_into_parts() -> None:
