@@ -37,6 +37,7 @@ from dpdsyn.schema import Schema
 _COUNT_SHARE = 0.02  # of epsilon and delta, for the number of rows
 _SOME, _LIKELY, _STANDS_OUT, _SURE, _SURE_ALONE = 1.0, 2.5, 3.0, 4.5, 5.5  # standard deviations of the noise of a count
 _NEXT, _NEAR = 3, 8  # powers of two, or years
+_YEARS_TOGETHER = 64  # at most, that are taken for more than noise by their sum, though none of them is
 _USUAL = 5.0  # histograms of numbers and dates that have the share to themselves
 _LARGEST = 2.0**63  # of categories that are published as numbers; beyond it they stay texts, as ids are
 _FEW = 0.01  # of all numbers, that may have more decimals than are kept
@@ -175,7 +176,7 @@ class _Learner:
         seen, counts, low_high = None, np.zeros(0), column.bounds
         if low_high is None:
             counts = rough[column.name, type(probe)][:-1]
-            seen = _hull(counts / self._noise(probe))
+            seen = _hull(counts / self._noise(probe), _YEARS_TOGETHER if column.kind == "date" else 0)
             if seen is None:
                 return None
             low_high = probe.ends(*seen)
@@ -232,12 +233,13 @@ class _Learner:
         return replace(column, pieces=made.pieces, counts=tuple(masses), count_sds=tuple(sds))
 
 
-def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
+def _hull(deviations: np.ndarray, wide: int = 0) -> tuple[int, int] | None:
     """The first and the last of neighbouring counts that stand out of the noise, given in its standard deviations.
 
     Some have to do so by `_SURE`, alone or, where none does, two or four together; from these on, others that are near. What is
     far from all others has to do so by `_SURE_ALONE`, unless it does most. So no single count of many that is noise makes the
-    bounds of a column wide.
+    bounds of a column wide. wide: how many neighbours may be too few each and are found by their sum alone, in which they are
+    spread evenly, as people are over years of birth; 0 for none.
     """
     (sure,) = np.nonzero(deviations > _SURE)
     if not len(sure):
@@ -245,19 +247,27 @@ def _hull(deviations: np.ndarray) -> tuple[int, int] | None:
             sums = np.convolve(deviations, np.ones(width), mode="valid") / math.sqrt(width)
             sure = np.union1d(sure, np.add.outer(np.flatnonzero(sums > _SURE), np.arange(width)))
         sure = sure[deviations[sure] > _SOME].astype(int)
+    width = 2 * _NEAR
+    while not len(sure) and width <= wide:
+        sums = np.convolve(deviations, np.ones(width), mode="valid") / math.sqrt(width)
+        best = int(sums.argmax())
+        if sums[best] > _SURE:
+            sure = best + np.flatnonzero(deviations[best : best + width] > _SOME)
+        width *= 2
     if not len(sure):
         return None
     far = np.diff(sure) > _NEAR
     alone = np.append(True, far) & np.append(far, True)
     sure = sure[~alone | (deviations[sure] >= min(_SURE_ALONE, deviations[sure].max()))]
     first, last = int(sure[0]), int(sure[-1])
-    return first - _reach(deviations[:first][::-1]), last + _reach(deviations[last + 1 :])
+    return first - _reach(deviations[:first][::-1], wide), last + _reach(deviations[last + 1 :], wide)
 
 
-def _reach(deviations: np.ndarray) -> int:
+def _reach(deviations: np.ndarray, wide: int = 0) -> int:
     """How many counts beside a sure one go with it, given from the nearest on: steps that are more than noise together make.
 
-    Each step takes as many of the next few counts as it can, or else the first that it can of some more.
+    Each step takes as many of the next few counts as it can, or else the first that it can of some more; where there is no such
+    step, as many of the next `wide` ones as stand out most together.
     """
     reach = 0
     while True:
@@ -265,7 +275,12 @@ def _reach(deviations: np.ndarray) -> int:
         together = np.cumsum(near) / np.sqrt(np.arange(1, len(near) + 1))
         (steps,) = np.nonzero((near > _SOME) & (together > _LIKELY))
         if not len(steps):
-            return reach
+            further = deviations[reach : reach + wide]
+            together = np.cumsum(further) / np.sqrt(np.arange(1, len(further) + 1))
+            if together.max(initial=0.0) < _STANDS_OUT:
+                return reach
+            reach += 1 + int(together.argmax())
+            continue
         reach += 1 + int(steps[0] if steps[0] >= _NEXT else steps[steps < _NEXT][-1])
 
 

@@ -63,3 +63,19 @@ def test_weak_counts_without_a_sure_one_are_found_together_or_not_at_all(rng: np
     weak[20:24] = 4.0
     assert np.mean([_hull(weak + rng.normal(size=60)) is not None for _ in range(200)]) > 0.9
     assert not any(_hull(rng.normal(size=100)) for _ in range(100))
+
+
+def test_years_that_are_few_each_are_found_by_their_sum(rng: np.random.Generator) -> None:
+    """Dates of birth over 165 years, each year little above the noise; numbers, whose powers of two are few, go on as before."""
+    counts = np.zeros(1000)
+    counts[450:615] = 1.3
+    noisy = [counts + rng.normal(size=1000) for _ in range(100)]
+    found = [_hull(one, wide=64) for one in noisy]
+    kept = [0 if one is None else min(one[1], 614) - max(one[0], 450) + 1 for one in found]
+    beyond = [0 if one is None else max(0, 450 - one[0]) + max(0, one[1] - 614) for one in found]
+    assert np.mean(kept) > 0.94 * 165 and np.mean(beyond) < 15
+    narrow = [_hull(one) for one in noisy]
+    assert np.mean([0 if one is None else one[1] - one[0] + 1 for one in narrow]) < 0.75 * 165
+    assert sum(_hull(rng.normal(size=1000), wide=64) is not None for _ in range(100)) <= 4
+    heavy = np.where(np.arange(1000) == 450, 100.0, 0.0)
+    assert np.mean([one != (450, 450) for one in (_hull(heavy + rng.normal(size=1000), wide=64) for _ in range(300))]) < 0.12
