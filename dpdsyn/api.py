@@ -22,7 +22,7 @@ from dpdsyn.base.parameters import Parameters
 from dpdsyn.guide import GuideSettings
 from dpdsyn.learning import merging
 from dpdsyn.learning.domain_learning import DomainLearning
-from dpdsyn.learning.learnt import told
+from dpdsyn.learning.learnt import left_out, told
 from dpdsyn.learning.raw_table import ROWS_COUNTED, RawTable
 from dpdsyn.mechanisms.contribution_bounding import used_rows
 from dpdsyn.mechanisms.entropy import apart, fresh
@@ -241,6 +241,9 @@ class DPDSyn(Parameters):
         if self.row_count_ is None or self.guarantee_.kind != "dp":
             return ()
         learnt = any(spend["label"] == ROWS_COUNTED for spend in self.guarantee_.spends)
+        left = left_out(self.schema_, learnt)  # rows of classes that were not learnt, of which the target's line tells
+        if left and not self.row_count_.far_from(round(self.schema_.rows_public * (1 - left))):
+            return ()
         return self.row_count_.cautions(self.schema_.rows_public, self.guarantee_.delta, learnt)
 
     def save(self, path: str | Path) -> None:

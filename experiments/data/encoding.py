@@ -17,6 +17,7 @@ from experiments.typed import suggestion
 
 VERSION = 2  # raised when the same settings would learn other domains from the same rows
 WIDE_VERSION = 3  # the same, of columns alone whose ends, decimals or categories are learnt, or that have more than `_MANY` units
+OPEN_VERSION = 4  # the same, of columns alone whose ends or categories are not stated
 _MANY = 8192  # of which a grid may be counted at three resolutions
 PARTS = {  # of a schema that can stay public: the keys of a column that say them
     "bounds": ("bounds", "decimals"),
@@ -82,7 +83,9 @@ class Encoding:
         if not schema.is_open:
             return {}
         wide = any(column.is_open and _is_wide(column) for column in schema.columns)
-        return {"learnt": [self.settings, VERSION, *([WIDE_VERSION] if wide else [])]}
+        unstated = any(column.is_open and _is_unstated(column) for column in schema.columns)
+        versions = [VERSION, *([WIDE_VERSION] if wide else []), *([OPEN_VERSION] if unstated else [])]
+        return {"learnt": [self.settings, *versions]}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -90,8 +93,12 @@ class Encoding:
         return {"strike": self.strike, "keep": list(self.keep), **asdict(self.learning)}
 
 
+def _is_unstated(column: Column) -> bool:
+    return not column.ordered or column.bounds is None
+
+
 def _is_wide(column: Column) -> bool:
-    if not column.ordered or column.bounds is None or (column.kind == "real" and column.decimals is None):
+    if _is_unstated(column) or (column.kind == "real" and column.decimals is None):
         return True
     low, high = column.ends if column.kind == "date" else units_of(np.array(column.bounds), column.decimals or 0)
     return bool(high - low >= _MANY)

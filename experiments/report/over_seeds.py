@@ -55,12 +55,13 @@ def seconds_of(runs: Iterable[Record]) -> tuple[float | None, bool]:
 
 
 def shared_seeds(runs: Iterable[Record], others: Iterable[Record]) -> set[int]:
-    """The seeds that both ran with."""
-    return {record.seed for record in runs} & {record.seed for record in others}
+    """The seeds that both ran with on processors of one kind: others' times are of another machine."""
+    one, other = ({(record.seed, record.environment.cpu) for record in each} for each in (runs, others))
+    return {seed for seed, _ in one & other}
 
 
 def ratio_of_seconds(runs: Iterable[Record], others: Iterable[Record]) -> tuple[float | None, bool]:
-    """Median seconds of one method over those of another on the seeds that both have, and whether it is only a lower bound.
+    """Median seconds of one method over those of another on the `shared_seeds`, and whether it is only a lower bound.
 
     None where they share none, or where stopped runs make the other's seconds a lower bound.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,18 @@ def test_a_number_of_rows_that_was_learnt_badly_is_told_as_such(monkeypatch: pyt
     ):
         model = DPDSyn(**QUICK).fit(TABLE[list(columns)], {"target": "left", "columns": columns})
     assert model.schema_.rows_public < 600
+
+
+def test_rows_of_classes_that_were_not_learnt_are_no_reason_to_state_another_number_of_rows() -> None:
+    rng = np.random.default_rng(0)
+    common, rare = rng.choice(["a", "b"], 2000), rng.choice([f"rare {i}" for i in range(200)], 2000)
+    table = pd.DataFrame({"size": rng.integers(0, 50, 4000).astype(str), "code": [*common, *rare]})
+    columns = {"size": {"kind": "integer"}, "code": {"kind": "categorical"}}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        model = DPDSyn(**QUICK).fit(table, {"target": "code", "columns": columns})
+    assert any("were left out: state `categories`" in line for line in model.guarantee.learnt), model.guarantee.learnt
+    assert not [one for one in told if one.category is RowCountWarning]
 
 
 def test_a_draft_is_an_open_schema_that_is_learnt_from_as_it_is(tmp_path: Path) -> None:

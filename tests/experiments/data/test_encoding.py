@@ -140,6 +140,11 @@ def test_how_wide_columns_are_learnt_counts_in_names_where_one_is(
         return [Encoding.of(raw).identity(Encoding.of(raw).opened(schema)) for raw in (LEARNED, KINDS)]
 
     before = names()
+    monkeypatch.setattr("experiments.data.encoding.OPEN_VERSION", 1000)
+    assert [one != other for one, other in zip(before, names(), strict=True)] == [False, True], (
+        "bounds are kept by the first alone"
+    )
+    monkeypatch.undo()
     monkeypatch.setattr("experiments.data.encoding.WIDE_VERSION", 1000)
     assert [one != other for one, other in zip(before, names(), strict=True)] == [named, True]
 

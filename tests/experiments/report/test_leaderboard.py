@@ -182,6 +182,9 @@ def test_the_claims_name_their_cells_and_leave_out_what_is_no_baseline() -> None
     engine = [run("pgm_mst", 0, seconds=400.0, clock={"alone": True})]
     (authors,) = tables("headline", [*several(), *alone, *engine])
     assert {row[0]: row[1:5] for row in authors.rows}[headline.ENGINE] == ["333.73x", "800.00x", "reached", "pgm_mst"]
+    elsewhere = [changed(each, environment={"cpu": "of another kind"}) for each in engine]
+    (other,) = tables("headline", [*several(), *alone, *elsewhere])
+    assert headline.ENGINE not in [row[0] for row in other.rows], "another machine's time is no other method's"
     for limit, verdict in ((600.0, "reached"), (60.0, "not shown")):
         stop = stopped("pgm_aim", limit=limit, alone=True)
         (bounded,) = tables("headline", [*several(), *alone, run("pgm_aim", 0), stop])
