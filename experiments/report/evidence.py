@@ -1,7 +1,7 @@
 """What the answer rests on: for each data set and budget that counts, DPDSyn beside the others under the same guarantee.
 
-A cell counts on a data set in its usual form on which no setting was chosen, where enough others ran with half of its seeds at
-least; rows that another data set has too count once, and budgets that are as usual as others.
+A cell counts on a data set in its usual form on which no setting was chosen and real rows beat a constant, where enough others
+ran with half of its seeds at least; rows that another data set has too count once, and budgets that are as usual as others.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def evidence(view: View) -> Evidence:
     enough = {case: found for case, found in every.items() if len(found) >= needed}
     budgets = Counter(case.epsilon for case in enough)
     usual = {epsilon for epsilon, times in budgets.items() if 2 * times >= max(budgets.values())}
-    cells = [Cell(case, found, known[case]) for case, found in sorted(enough.items(), key=_first) if case.epsilon in usual]
+    made = (Cell(case, found, known[case]) for case, found in sorted(enough.items(), key=_first) if case.epsilon in usual)
+    cells = [cell for cell in made if cell.constant is None or cell.constant < 1]
     return Evidence(cells, _elsewhere(known), needed)
 
 

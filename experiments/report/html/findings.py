@@ -126,9 +126,9 @@ def _notes(known: Evidence) -> list[str]:
 
 def _out() -> str:
     return (
-        f"Data sets on which settings were chosen ({', '.join(facts.development_sets())}) or in special settings, other splits "
-        "of the same rows, references, inspired and wrapped methods and what has no "
-        "guarantee take no part."
+        f"Data sets on which settings were chosen ({', '.join(facts.development_sets())}) or in special settings, "
+        "those where models of real rows are no more accurate than a constant, other splits of the same rows, references, "
+        "inspired and wrapped methods and what has no guarantee take no part."
     )
 
 
