@@ -233,8 +233,7 @@ class DPDSyn(Parameters):
     @property
     def cautions(self) -> tuple[Caution, ...]:
         """What to say of the budget and of the schema's number of rows; as public as the guarantee."""
-        allowed = self.guarantee
-        return cautions(allowed.epsilon, allowed.delta, self.schema_.rows_public) + self._of_row_count()
+        return cautions(self.guarantee.epsilon, self.guarantee.delta, self.schema_.rows_public) + self._of_row_count()
 
     def _of_row_count(self) -> tuple[Caution, ...]:
         """Nothing unless the count was measured under our guarantee: see `dpdsyn.mechanisms.row_count`."""
@@ -242,9 +241,8 @@ class DPDSyn(Parameters):
             return ()
         learnt = any(spend["label"] == ROWS_COUNTED for spend in self.guarantee_.spends)
         left = left_out(self.schema_, learnt)  # rows of classes that were not learnt, of which the target's line tells
-        if left and not self.row_count_.far_from(round(self.schema_.rows_public * (1 - left))):
-            return ()
-        return self.row_count_.cautions(self.schema_.rows_public, self.guarantee_.delta, learnt)
+        explained = left and not self.row_count_.far_from(round(self.schema_.rows_public * (1 - left)))
+        return () if explained else self.row_count_.cautions(self.schema_.rows_public, self.guarantee_.delta, learnt)
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model, which is as private as the rows it samples, to one file, whole or not at all.

@@ -98,7 +98,7 @@ def test_a_spoilt_record_is_set_aside_or_left_out_and_named(
         file.write(spoilt(path, value) + "\n")
     said: list[str] = []
     assert len(read_export(tmp_path, said.append)) == len(few())
-    assert f"records.jsonl, line {len(few()) + 1}: " in said[0] and "left out" in said[0] and "1 of 25" in said[1]
+    assert f"records.jsonl, line {len(few()) + 1}: " in said[0] and "left out" in said[0] and "1 of 29" in said[1]
     with pytest.raises(ValueError, match=f"line {len(few()) + 1}"):
         read_export(tmp_path)
     store = Store(tmp_path)
