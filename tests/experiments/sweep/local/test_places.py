@@ -31,6 +31,7 @@ OWN = ("--config-dir", "conf", *ONE, "synthesizer=own")
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """Two folders with a method of one's own, of the same names in both."""
     monkeypatch.setitem(os.environ, "DPDSYN_RESULTS", str(tmp_path / "results"))
+    monkeypatch.delenv("DPDSYN_DATA", raising=False)  # commands that are told name it
     for name in ("here", "there"):
         (tmp_path / name / "conf" / "synthesizer").mkdir(parents=True)
         (tmp_path / name / "conf" / "synthesizer" / "own.yaml").write_text("name: own\n_target_: placed_method.Own\n")
@@ -79,6 +80,9 @@ def test_what_is_told_works_when_it_is_pasted(
     assert typed_command(own) == f"{told} synthesizer=own"
     assert debug_command(own, own.runs[0]).startswith(f"cd {there} && DPDSYN_RESULTS={tmp_path / 'results'} dpdsyn run --debug ")
     assert typed_command(plain) == shlex.join(["dpdsyn", "run", *plain.arguments]), "which can be typed anywhere"
+    with monkeypatch.context() as other:
+        other.setenv("DPDSYN_DATA", "rows")
+        assert typed_command(own) == f"{told.replace('dpdsyn run', f'DPDSYN_DATA={here}/rows dpdsyn run')} synthesizer=own"
     store = Store(tmp_path / "results")
     store.prepare()
     store.write(record())  # else status says how to begin
