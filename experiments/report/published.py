@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, ClassVar
 
 from experiments.records.record import Record
 
 LIST = "published.yaml"
+AUDITED = "audited.csv"
 LEAST = 0.01  # by which ours may be worse and is not looked into
 K_MARGINAL = "k-marginal"  # SDNist's score of pairs: 1000 (1 - mean 2-way TVD)
 
@@ -43,12 +46,25 @@ class Nearest:
 
 
 @dataclass(frozen=True)
+class FoundAgain:
+    """The mu that an audit shows of a method, by what its attacker sees (`experiments.bench.audited`)."""
+
+    audited: str
+    sees: str
+    measure: ClassVar[str] = "mu"
+
+    def value(self, row: Mapping[str, str]) -> float | None:
+        """What a row of the file has of it."""
+        return float(row["shown_mu"]) if (row["method"], row["attacker_sees"]) == (self.audited, self.sees) else None
+
+
+@dataclass(frozen=True)
 class Entry:
     """One published number. theirs: as printed, a number where it can be checked. ours: nothing here comes near without it."""
 
     what: str
     theirs: float | str
-    ours: Nearest | None = None
+    ours: Nearest | FoundAgain | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +87,8 @@ class Source:
 
 def _entry(given: Mapping[str, Any]) -> Entry:
     nearest = given.get("ours")
-    entry = Entry(**{**given, "ours": Nearest(**nearest) if nearest else None})
+    kind = FoundAgain if nearest and "audited" in nearest else Nearest
+    entry = Entry(**{**given, "ours": kind(**nearest) if nearest else None})
     if entry.ours and not isinstance(entry.theirs, int | float):
         raise ValueError(f"{entry.what}: {entry.theirs!r} is held against runs and is no number")
     return entry
@@ -98,6 +115,8 @@ class Held:
         least = LEAST * (1000 if self.entry.ours and self.entry.ours.measure == K_MARGINAL else 1)
         if abs(self.less) <= max(least, spread):
             return "the same"
+        if isinstance(self.entry.ours, FoundAgain):
+            return "more is found again" if self.less > 0 else "less is found again"
         return "ours is better" if self.less > 0 else "ours is worse"
 
 
@@ -108,11 +127,19 @@ def read(path: Path) -> list[Source]:
     return [Source.of(source) for source in yaml.safe_load(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 
-def held(entries: Iterable[Entry], records: Iterable[Record]) -> list[Held]:
-    """Each number beside what these records have of it, seed by seed."""
-    ordered = sorted(records, key=lambda record: record.seed)
-    return [Held(entry, tuple(_values(entry.ours, ordered)) if entry.ours else ()) for entry in entries]
+def held(entries: Iterable[Entry], records: Iterable[Record], audits: Iterable[Mapping[str, str]] = ()) -> list[Held]:
+    """Each number beside what these records, and these rows of `results/audited.csv`, have of it, seed by seed."""
+    ordered, rows = sorted(records, key=lambda record: record.seed), list(audits)
+
+    def values(ours: Nearest | FoundAgain | None) -> Iterable[float | None]:
+        if isinstance(ours, FoundAgain):
+            return (ours.value(row) for row in rows)
+        return (ours.value(record) for record in ordered) if ours else ()
+
+    return [Held(entry, tuple(value for value in values(entry.ours) if value is not None)) for entry in entries]
 
 
-def _values(nearest: Nearest, records: Iterable[Record]) -> Iterable[float]:
-    return (value for record in records if (value := nearest.value(record)) is not None)
+def audits(path: Path) -> list[dict[str, str]]:
+    """The rows of `results/audited.csv`, none where there is no such file."""
+    with path.open(encoding="utf-8", newline="") if path.exists() else io.StringIO() as file:
+        return list(csv.DictReader(file))

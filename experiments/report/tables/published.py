@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from experiments.report.grouped import View
-from experiments.report.published import LEAST, LIST, Held, held, read
+from experiments.report.published import AUDITED, LEAST, LIST, Held, audits, held, read
 from experiments.report.tables.cells import mean_and_deviation
 from experiments.report.tables.table import Table
 
@@ -17,7 +17,7 @@ def build(view: View) -> list[Table]:
     """One table a source, if the results folder has such a list."""
     tables = []
     for source in read(view.results / LIST) if view.results else []:
-        found = held(source.entries, view.swept.records)
+        found = held(source.entries, view.swept.records, audits(view.results / AUDITED))
         if any(one.entry.ours for one in found):
             columns = ["what", "theirs", "ours", "seeds", "ours less theirs", ""]
             rows, notes = list(map(_row, found)), [f"What differs: {source.differs}.", *_NOTES]

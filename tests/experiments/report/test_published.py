@@ -12,7 +12,8 @@ from builders.records import changed, record
 from experiments.configuration import options
 from experiments.records.record import Record
 from experiments.report.grouped import View
-from experiments.report.published import LIST, Entry, Held, Nearest, Source, held, read
+from experiments.bench.audited import SEES
+from experiments.report.published import AUDITED, LIST, Entry, FoundAgain, Held, Nearest, Source, held, read
 from experiments.report.tables.all import BUILDERS
 
 NEAREST = {"dataset": "adult", "synthesizer": "mst", "epsilon": 1.0, "delta": 1e-6, "measure": "auroc", "evaluator": "boosting"}
@@ -82,7 +83,26 @@ def test_the_table_sets_theirs_beside_ours(tmp_path: Path) -> None:
 
 
 def test_the_committed_list_names_what_there_is() -> None:
-    named = [entry.ours for source in read(ROOT / "results" / LIST) for entry in source.entries if entry.ours]
-    assert len(named) >= 12
-    assert {one.dataset for one in named} <= set(options("dataset"))
-    assert {one.synthesizer for one in named} <= set(options("synthesizer"))
+    sources = read(ROOT / "results" / LIST)
+    named = [entry.ours for source in sources for entry in source.entries if entry.ours]
+    assert len(named) >= 12 and sum(any(entry.ours for entry in source.entries) for source in sources) >= 4
+    assert {one.dataset for one in named if isinstance(one, Nearest)} <= set(options("dataset"))
+    audited = [one for one in named if isinstance(one, FoundAgain)]
+    assert {one.sees for one in audited} <= set(SEES)
+    methods = {one.synthesizer if isinstance(one, Nearest) else one.audited for one in named}
+    assert methods <= set(options("synthesizer"))
+
+
+def test_an_audit_is_held_against_a_published_one(tmp_path: Path) -> None:
+    entry = {"what": "MST, rows", "theirs": 0.39, "ours": {"audited": "mst", "sees": "released rows"}}
+    (tmp_path / LIST).write_text(yaml.safe_dump([{"source": "an audit", "differs": "noise", "numbers": [entry]}]))
+    lines = ["method,seed,attacker_sees,shown_mu"]
+    lines += [
+        f"{method},{seed},{sees},{mu}" for method, seed, sees, mu in [("mst", 0, "released rows", 0.3), ("mst", 0, "both", 0.4)]
+    ]
+    (tmp_path / AUDITED).write_text("\n".join([*lines, "mst,1,released rows,0.32", "aim,0,released rows,0.1"]))
+    (table,) = BUILDERS["published"](View.of([run(0, 0.812)], tmp_path))
+    assert table.rows == [["MST, rows", "0.39", "0.3100 ± 0.0141", "2", "-0.0800", "less is found again"]]
+    (tmp_path / AUDITED).unlink()
+    (table,) = BUILDERS["published"](View.of([run(0, 0.812)], tmp_path))
+    assert table.rows[0][-1] == "not run"
