@@ -9,7 +9,7 @@ from statistics import fmean
 from experiments.records.record import Record
 from experiments.report.cases import Case, Method
 from experiments.report.grouped import Group, View
-from experiments.report.over_seeds import metric, on_same_splits, test_to_train
+from experiments.report.over_seeds import Read, metric, on_same_splits, test_to_train
 from experiments.report.roles import MAJORITY, RANKED, REAL, YARDSTICK
 from experiments.report.statistics import FEWEST_FOR_TEST, Estimate, holm, over_splits
 
@@ -69,26 +69,27 @@ MARKS = f"{_MORE}, {_LESS}: more, or less, accurate than {YARDSTICK} {_TEST} and
 MARKS_OF_MEASURES = f"{_MORE}, {_LESS}: better, or worse, than {YARDSTICK} {_TEST}, budgets and measures)."
 
 
-def lead(view: View, group: Group) -> float | None:
+def lead(view: View, group: Group, read: Read | None = None) -> float | None:
     """How much more accurate than DPDSyn a method is over the seeds that both have; None without one.
 
-    Methods that ran with different seeds are compared by it, since some splits are harder than others.
+    Methods that ran with different seeds are compared by it, since some splits are harder than others. read: another measure.
     """
-    own, theirs = on_same_splits(view.group(group.case, YARDSTICK).runs, group.runs)
+    own, theirs = on_same_splits(view.group(group.case, YARDSTICK).runs, group.runs, read)
     return fmean(theirs) - fmean(own) if own else None
 
 
-def contest(view: View, group: Group) -> float | None:
+def contest(view: View, group: Group, read: Read | None = None) -> float | None:
     """The lead by which a method may be called best.
 
-    None for what is not ranked, is less accurate than the larger class, or ran with less than half of DPDSyn's seeds.
+    None for what is not ranked, is less accurate than the larger class, or ran with less than half of DPDSyn's seeds. read: a
+    measure other than accuracy, in which the larger class has no part.
     """
-    guesses, own = on_same_splits(view.group(group.case, MAJORITY).runs, group.runs)
-    worthy = group.is_ranked and (not own or fmean(own) >= fmean(guesses)) and _often_enough(view, group)
-    return lead(view, group) if worthy else None
+    guesses, own = ([], []) if read else on_same_splits(view.group(group.case, MAJORITY).runs, group.runs)
+    worthy = group.is_ranked and (not own or fmean(own) >= fmean(guesses)) and often_enough(view, group)
+    return lead(view, group, read) if worthy else None
 
 
-def _often_enough(view: View, group: Group) -> bool:
+def often_enough(view: View, group: Group) -> bool:
     """Whether a method ran with half of DPDSyn's seeds at least: who has fewer may be ahead by one lucky seed."""
     yardstick = view.group(group.case, YARDSTICK)
     return 2 * len(on_same_splits(yardstick.runs, group.runs)[0]) >= len({run.seed for run in yardstick.ended})
@@ -145,7 +146,7 @@ def _pair(view: View, group: Group, measure: Measure) -> Pair | None:
     if not own:
         return None
     difference = over_splits([b - a for a, b in zip(own, theirs, strict=True)], test_to_train(group.runs))
-    return Pair(group.method, fmean(own), fmean(theirs), difference, None, group.missing, measure, _often_enough(view, group))
+    return Pair(group.method, fmean(own), fmean(theirs), difference, None, group.missing, measure, often_enough(view, group))
 
 
 def _adjusted(made: list[Pair]) -> list[Pair]:

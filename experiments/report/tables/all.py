@@ -16,6 +16,7 @@ from experiments.report.tables import (
     accuracy,
     audits,
     claims,
+    companions,
     comparison,
     efficiency,
     equivalence,
@@ -24,6 +25,7 @@ from experiments.report.tables import (
     likeness,
     map_of_winners,
     measures,
+    not_ahead,
     overview,
     own_metrics,
     paper,
@@ -42,6 +44,7 @@ from experiments.report.tables.table import Table, as_csv, latex, markdown, of_m
 
 BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "paper": paper.build,
+    "companions": companions.build,
     "claims": claims.build,
     "headline": headline.build,
     "leaderboard": leaderboard.build,
@@ -53,6 +56,7 @@ BUILDERS: Mapping[str, Callable[[View], list[Table]]] = {
     "equivalence": equivalence.build,
     "likeness": likeness.build,
     "ranks": ranks.build,
+    "not_ahead": not_ahead.build,
     "accuracy": accuracy.build,
     "time": time.build,
     "overview": overview.build,

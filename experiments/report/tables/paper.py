@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from experiments.report.cases import Case, Dataset, Method
-from experiments.report.comparison import ALPHA, contest, lead, pairs
+from experiments.report.comparison import ALPHA, contest, lead, often_enough, pairs
 from experiments.report.facts import of_dataset
 from experiments.report.grouped import Group, View
 from experiments.report.missing import STALE
-from experiments.report.over_seeds import metric, seconds_of, values
-from experiments.report.roles import YARDSTICK
+from experiments.report.over_seeds import Read, metric, seconds_of, values
+from experiments.report.roles import MAJORITY, RANKED, YARDSTICK
 from experiments.report.statistics import FEWEST_FOR_TEST
 from experiments.report.tables.table import Emphasis, Table
 
 EPSILON, DELTA = 0.8, 1e-6
 DATASETS = ("adult", "br2000", "liver", "smoking", "acs")  # the four of the paper, and ACS
 TIMED = "adult"
-_FEWEST = 2  # of them that a method must have run on
+_FEWEST = 2  # columns that there have to be, and that a method must have run on
+_SPREAD = 5  # columns at most that have room for standard deviations
 
 _PARTS: tuple[tuple[str, Callable[[Group], bool]], ...] = (  # each method stands in the first that it is of
     ("no guarantee, to read the others by", lambda group: group.guarantee == "none"),
@@ -34,35 +36,89 @@ _PARTS: tuple[tuple[str, Callable[[Group], bool]], ...] = (  # each method stand
     ("networks that make rows", lambda group: True),
 )
 _ORDER = (2, 5, 6, 7, 3, 1, 4, 0)  # in which they stand
+_OLDER = "Some of these runs are from an older version of their method."
+_DEVELOPMENT = "* settings were chosen on it."
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Methods by cases, by one measure. columns: each case by its title. read: the measure, accuracy unless told.
+
+    brief: of references, and of methods that ran with half of DPDSyn's seeds at least, alone, and without titles of parts.
+    """
+
+    title: str
+    columns: Mapping[str, Case]
+    notes: Sequence[str]
+    read: Read | None = None
+    less_is_better: bool = False
+    brief: bool = True
+
+    def values(self, group: Group) -> list[float]:
+        return values(group.runs, self.read or metric("accuracy"))
+
+    def worth(self, found: float | None) -> float | None:
+        """The larger the better."""
+        return -found if found is not None and self.less_is_better else found
 
 
 def build(view: View) -> list[Table]:
     """One table; nothing before two data sets have been run at that budget."""
-    judged = view.swept.plain.of_classes.judged_alike
-    cases = [case for name in DATASETS if (case := Case(_usual(name), EPSILON, DELTA)) in judged.cases]
+    cases = {title(case): case for case in (Case(usual(name), EPSILON, DELTA) for name in DATASETS)}
+    notes = [
+        "Mean ± standard deviation over seeds, of four models tested on real rows. Bold: best under our guarantee, with half of "
+        f"{YARDSTICK}'s seeds at least. ▲, ▼: more, less accurate than {YARDSTICK} (p < {ALPHA} after Holm, {FEWEST_FOR_TEST} "
+        f"seeds). s: seconds of fit and sample of {TIMED}, alone on the machine; † beside other runs, an upper bound."
+    ]
+    told = f"Accuracy of models trained on synthetic rows at epsilon {EPSILON:g}, and seconds"
+    made = sheet(view.swept.plain.of_classes.judged_alike, Sheet(told, cases, notes, brief=False))
+    return [_timed(view, table) for table in made]
+
+
+def usual(name: str) -> Dataset:
+    """The data set as its file has it."""
+    return Dataset(name, facts=of_dataset(name))
+
+
+def title(case: Case) -> str:
+    """The data set's name, with a star where settings were chosen on it."""
+    return f"{case.dataset.name}{'*' if case.dataset.facts.development else ''}"
+
+
+def sheet(shown: View, asked: Sheet) -> list[Table]:
+    """One table, in parts by the kind of method, the best first; nothing with fewer than two columns, or without a method."""
+    cases = {title: case for title, case in asked.columns.items() if case in shown.cases}
     found: dict[Method, list[Group]] = {}
-    for case in cases:
-        for group in judged.cases[case]:
+    for case in cases.values():
+        for group in shown.cases[case]:
             if group.runs and not group.method.settings:
                 found.setdefault(group.method, []).append(group)
-    shown = {method: groups for method, groups in found.items() if len(groups) >= _FEWEST}
-    if len(cases) < _FEWEST or not shown:
+    kept = {method: groups for method, groups in found.items() if _has_room(shown, asked, groups)}
+    if len(cases) < _FEWEST or not kept:
         return []
-    ordered = sorted(shown, key=lambda method: (_ORDER.index(_part(shown[method])), -_ahead(judged, shown[method]), method))
-    places = [_part(shown[method]) for method in ordered]
-    parts = {i: _PARTS[place][0] for i, place in enumerate(places) if i == 0 or places[i - 1] != place}
-    marks = {(case, pair.method): pair.mark for case, pairs_of in pairs(judged).items() for pair in pairs_of}
-    rows = [
-        [method.name, *(_cell(judged.group(case, method), marks) for case in cases), _time(view, method)] for method in ordered
-    ]
-    columns = ["method", *(f"{case.dataset.name}{'*' if case.dataset.facts.development else ''}" for case in cases), "s"]
-    title = f"Accuracy of models trained on synthetic rows at epsilon {EPSILON:g}, and seconds"
-    older = any(STALE in group.missing for groups in shown.values() for group in groups)
-    return [Table(title, columns, rows, _notes(cases, older), _best(judged, cases, ordered), parts)]
+    ordered = sorted(kept, key=lambda method: (_ORDER.index(_part(kept[method])), -_ahead(shown, asked, kept[method]), method))
+    places = [_part(kept[method]) for method in ordered]
+    parts = {i: _PARTS[place][0] for i, place in enumerate(places) if not asked.brief and places[i - 1 : i] != [place]}
+    compared = {} if asked.read else pairs(shown)
+    marks = {(case, pair.method): pair.mark for case, pairs_of in compared.items() for pair in pairs_of}
+
+    def row(method: Method) -> list[str]:
+        return [method.name, *(_cell(asked, shown.group(case, method), marks.get((case, method), "")) for case in cases.values())]
+
+    older = any(STALE in group.missing for groups in kept.values() for group in groups)
+    development = any("*" in name for name in cases)
+    notes = [*asked.notes, *([_DEVELOPMENT] if development else []), *([_OLDER] if older else [])]
+    rows = [row(method) for method in ordered]
+    best = _best(shown, asked, list(cases.values()), ordered)
+    return [Table(asked.title, ["method", *cases], rows, notes, best, parts)]
 
 
-def _usual(name: str) -> Dataset:
-    return Dataset(name, facts=of_dataset(name))
+def _has_room(shown: View, asked: Sheet, groups: Sequence[Group]) -> bool:
+    if not asked.brief:
+        return len(groups) >= _FEWEST
+    known = [group for group in groups if asked.values(group) and group.method.about.role in (*RANKED, "reference")]
+    known = [group for group in known if group.method.name != MAJORITY or not asked.read]  # of which labels alone say something
+    return sum(group.method.about.role == "reference" or often_enough(shown, group) for group in known) >= _FEWEST
 
 
 def _part(groups: Sequence[Group]) -> int:
@@ -70,26 +126,32 @@ def _part(groups: Sequence[Group]) -> int:
     return next(place for place, (_, is_of) in enumerate(_PARTS) if is_of(known))
 
 
-def _ahead(judged: View, groups: Sequence[Group]) -> float:
-    known = [value for group in groups if (value := lead(judged, group)) is not None]
+def _ahead(shown: View, asked: Sheet, groups: Sequence[Group]) -> float:
+    known = [value for group in groups if (value := asked.worth(lead(shown, group, asked.read))) is not None]
     return fmean(known) if known else float("-inf")
 
 
-def _cell(group: Group, marks: dict[tuple[Case, Method], str]) -> str:
-    known = values(group.runs, metric("accuracy"))
+def _cell(asked: Sheet, group: Group, mark: str) -> str:
+    known = asked.values(group)
     if not known:
         return group.missing.partition(" of ")[2].partition(" ")[2] or "-"
-    spread = f"±{_short(stdev(known))}" if len(known) > 1 else ""
-    return f"{_short(fmean(known))}{spread}{marks.get((group.case, group.method), '')}"
+    spread = f"±{_short(stdev(known))}" if len(known) > 1 and len(asked.columns) <= _SPREAD else ""
+    return f"{_short(fmean(known))}{spread}{mark}"
 
 
 def _short(value: float) -> str:
-    return f"{value:.3f}".removeprefix("0")
+    return f"{value:.3f}".removeprefix("0") if value < 1 else f"{value:.3g}"
+
+
+def _timed(view: View, table: Table) -> Table:
+    """With a column of seconds."""
+    rows = [[*row, _time(view, Method(row[0]))] for row in table.rows]
+    return Table(table.title, [*table.columns, "s"], rows, table.notes, table.emphasis, table.parts)
 
 
 def _time(view: View, method: Method) -> str:
     """Of runs alone; with a mark of those of a sweep where there are none."""
-    case = Case(_usual(TIMED), EPSILON, DELTA)
+    case = Case(usual(TIMED), EPSILON, DELTA)
     for selected, mark in ((view.alone, ""), (view.swept, "†")):
         seconds, bound = seconds_of(selected.group(case, method).runs)
         if seconds is not None:
@@ -97,20 +159,11 @@ def _time(view: View, method: Method) -> str:
     return "-"
 
 
-def _best(judged: View, cases: Sequence[Case], ordered: Sequence[Method]) -> dict[tuple[int, int], Emphasis]:
+def _best(shown: View, asked: Sheet, cases: Sequence[Case], ordered: Sequence[Method]) -> dict[tuple[int, int], Emphasis]:
     stressed: dict[tuple[int, int], Emphasis] = {}
     for column, case in enumerate(cases, start=1):
-        known = [(value, row) for row, m in enumerate(ordered) if (value := contest(judged, judged.group(case, m))) is not None]
+        leads = [asked.worth(contest(shown, shown.group(case, method), asked.read)) for method in ordered]
+        known = [(value, row) for row, value in enumerate(leads) if value is not None]
         if len(known) > 1:
             stressed[max(known, key=lambda pair: (pair[0], -pair[1]))[1], column] = "best"
     return stressed
-
-
-def _notes(cases: Sequence[Case], older: bool) -> list[str]:
-    notes = [
-        "Mean ± standard deviation over seeds, of four models tested on real rows. Bold: best under our guarantee, with half of "
-        f"{YARDSTICK}'s seeds at least. ▲, ▼: more, less accurate than {YARDSTICK} (p < {ALPHA} after Holm, {FEWEST_FOR_TEST} "
-        f"seeds). s: seconds of fit and sample of {TIMED}, alone on the machine; † beside other runs, an upper bound."
-    ]
-    notes += ["* settings were chosen on it."] if any(case.dataset.facts.development for case in cases) else []
-    return notes + (["Some of these runs are from an older version of their method."] if older else [])
