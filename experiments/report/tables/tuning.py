@@ -14,6 +14,7 @@ from experiments.records.record import Record, as_text
 from experiments.report.cases import Case, Method
 from experiments.report.grouped import TUNING, View
 from experiments.report.over_seeds import mean_of, metric
+from experiments.report.roles import YARDSTICK
 from experiments.report.tables.table import Table
 
 _ACCURACY = metric("accuracy")
@@ -22,7 +23,11 @@ Scores = dict[Case, float]
 
 
 def build(view: View) -> list[Table]:
-    """One table, a row for each method that ran with several settings on development sets; none where no method did."""
+    """What was chosen, and how much was tried: a row for each method that ran with several settings on development sets."""
+    return [*_chosen(view), *_efforts(view)]
+
+
+def _chosen(view: View) -> list[Table]:
     found = grids(view)
     if not found:
         return []
@@ -42,15 +47,56 @@ def build(view: View) -> list[Table]:
 
 def grids(view: View) -> dict[str, dict[Method, Scores]]:
     """Of each method whose whole grid ran: the mean accuracy of each setting in the cases where it ended well on shared seeds."""
+    tried = {name: grid for name, cases in _ran(view).items() if len(grid := _grid(cases)) > 1}
+    most = max((_breadth(grid) for grid in tried.values()), default=0)
+    return {name: grid for name, grid in tried.items() if _breadth(grid) == most}
+
+
+def _ran(view: View) -> dict[str, dict[Case, dict[Method, tuple[Record, ...]]]]:
+    """By method's name: the runs of its defaults, and of what was tried beside them, on development sets."""
     by_name: dict[str, dict[Case, dict[Method, tuple[Record, ...]]]] = defaultdict(lambda: defaultdict(dict))
     for group in view.swept.groups:
         dataset = group.case.dataset
         asked = not group.method.settings or any(run.experiment and run.experiment.name == TUNING for run in group.runs)
         if dataset.facts.development and dataset.is_usual and asked:
             by_name[group.method.name][group.case][group.method] = group.runs
-    tried = {name: grid for name, cases in by_name.items() if len(grid := _grid(cases)) > 1}
-    most = max((_breadth(grid) for grid in tried.values()), default=0)
-    return {name: grid for name, grid in tried.items() if _breadth(grid) == most}
+    return by_name
+
+
+def _efforts(view: View) -> list[Table]:
+    """How many runs the choice of each method's settings rests on."""
+    whole = grids(view)
+    rows = [_effort(name, cases, name in whole) for name, cases in sorted(_ran(view).items()) if _settings(cases)]
+    tuned = {row[0] for row in rows}
+    usual = {group.method for group in view.shown.groups if group.is_baseline and group.case.dataset.counts}
+    others = sorted(method.name for method in usual if method.about.role == "method" and method.name not in tuned)
+    columns = ["method", "settings", "data sets", "budgets", "seeds", "runs", "ended well", "chosen from"]
+    notes = [
+        "Settings: the defaults among them, all combinations of a grid. Runs of defaults count where the others have the same "
+        f"seed. {YARDSTICK}'s own settings were chosen before, by runs that left no records: notes/settings.md says by how many.",
+        *([f"Under our guarantee, with their defaults alone: {', '.join(others)}."] if others else []),
+    ]
+    return [Table("How much was tried on development sets", columns, rows, notes)] if rows else []
+
+
+def _settings(cases: Mapping[Case, Mapping[Method, tuple[Record, ...]]]) -> set[Method]:
+    """Those that are not the defaults."""
+    return {method for methods in cases.values() for method in methods if method.settings}
+
+
+def _effort(name: str, cases: Mapping[Case, Mapping[Method, tuple[Record, ...]]], whole: bool) -> list[str]:
+    tried = {case: methods for case, methods in cases.items() if any(method.settings for method in methods)}
+    seeds = {run.seed for methods in tried.values() for method, runs in methods.items() if method.settings for run in runs}
+    runs = [run for methods in tried.values() for own in methods.values() for run in own if run.seed in seeds]
+    counts = (
+        1 + len(_settings(cases)),
+        len({case.dataset for case in tried}),
+        len({(case.epsilon, case.delta) for case in tried}),
+        len(seeds),
+        len(runs),
+        sum(run.status == "ok" for run in runs),
+    )
+    return [name, *map(str, counts), "yes" if whole else "no: its grid is not whole"]
 
 
 def _breadth(grid: Mapping[Method, Scores]) -> int:

@@ -25,8 +25,13 @@ def tried(cells: int, accuracy: float, dataset: str = "br2000", of: str = "tunin
 
 
 def line(*records: Record) -> list[str]:
-    (table,) = tuning.build(View.of(records))
+    table, _ = tuning.build(View.of(records))
     (row,) = table.rows
+    return row
+
+
+def effort(*records: Record) -> list[str]:
+    (row,) = tuning.build(View.of(records))[-1].rows
     return row
 
 
@@ -55,6 +60,18 @@ def test_what_did_not_end_well_somewhere_is_not_chosen_and_counted() -> None:
 
 def test_seeds_that_other_settings_have_not_count_nowhere() -> None:
     assert line(tried(USUAL, 0.7), tried(50, 0.6), tried(50, 1.0, seed=1))[3:5] == ["0.7000", "0.7000"]
+
+
+def test_what_was_tried_is_counted_defaults_of_other_seeds_aside() -> None:
+    ended = [tried(USUAL, 0.7), tried(USUAL, 0.7, seed=5), tried(50, 0.8), tried(USUAL, 0.7, "fair")]
+    cut = changed(tried(50, 0.9, "fair"), status="timeout", metrics={}, fidelity={})
+    assert effort(*ended, cut) == ["privsyn", "2", "2", "1", "1", "4", "3", "yes"]
+
+
+def test_methods_with_their_defaults_alone_are_named() -> None:
+    untried = one("mst", 0.7)
+    table = tuning.build(View.of([tried(USUAL, 0.7), tried(50, 0.8), untried, one("dpdsyn", 0.8)]))[-1]
+    assert table.notes[-1] == "Under our guarantee, with their defaults alone: mst."
 
 
 @pytest.mark.parametrize("records", [[tried(USUAL, 0.7)], [tried(USUAL, 0.7, "adult"), tried(50, 0.8, "adult")]])
