@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 4.6  # inches
-_ROW, _ABOVE, _BELOW, _LEFT, _RIGHT = 0.36, 0.12, 0.86, 1.28, 0.1
+_ROW, _ABOVE, _BELOW, _LEFT, _RIGHT = 0.36, 0.02, 1.04, 1.28, 0.1
 
 
 def height(cells: Sequence[Cell]) -> float:
@@ -39,14 +39,16 @@ def draw(figure: Figure, cells: Sequence[Cell], top: float = 0.0) -> None:
         }
         own, best = of_gaps.at(cell.own) or 0.0, cell.known[cell.best.method]
         axes.plot([own, spots.get(best.method, own)], [row, row], color=GRID, linewidth=3, zorder=1, solid_capstyle="butt")
+        often = {pair.method for pair in cell.pairs}
         for summary in others:
             if summary.method != best.method:
-                axes.plot([spots[summary.method]], [row], **_dot("o", OTHER, 3.5, 0.75), gid=TIP + tip(summary))
+                dot = _dot("o", OTHER, 3.5, 0.75) if summary.method in often else _ring(OTHER)
+                axes.plot([spots[summary.method]], [row], **dot, gid=TIP + tip(summary))
         floor = next((p for p in cell.known.values() if p.name == MAJORITY and p.gap), None)
         if floor is not None:
             axes.plot([spots[floor.method]], [row], marker="|", color=INK, markersize=7, gid=TIP + tip(floor), zorder=3)
         if best.method in spots:
-            axes.plot([spots[best.method]], [row], **_dot("D", INK, 5, 1), gid=TIP + tip(best))
+            axes.plot([spots[best.method]], [row], **_dot("D", INK, 5, 1) | {"zorder": 5}, gid=TIP + tip(best))
         axes.plot([own], [row], **_dot("o", COLOUR, 8, 1), gid=TIP + tip(cell.own))
         axes.text(-0.02, row - 0.16, cell.case.dataset.name, transform=axes.get_yaxis_transform(), ha="right", va="center",
                   fontsize=fitted(cell.case.dataset.name, SIZE + 0.5, 17), color=INK)  # fmt: skip
@@ -59,7 +61,7 @@ def draw(figure: Figure, cells: Sequence[Cell], top: float = 0.0) -> None:
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.axvline(0, color=INK, linestyle=(0, (1, 1.5)), linewidth=1, zorder=0.5)
-    axes.set_xlabel("points of accuracy below real rows: the further left, the better", fontsize=SIZE - 0.5)
+    axes.set_xlabel("points of accuracy below real rows (left is better)", fontsize=SIZE)
     axes.tick_params(labelsize=SIZE, length=2)
     _legend(figure, tall, top + height(cells))
 
@@ -79,6 +81,11 @@ def _dot(shape: str, colour: str, size: float, alpha: float) -> dict[str, Any]:
             "markeredgewidth": 0.5, "zorder": 2 + size / 4, "linestyle": ""}  # fmt: skip
 
 
+def _ring(colour: str) -> dict[str, Any]:
+    return {"marker": "o", "color": colour, "markerfacecolor": "white", "markersize": 3.2, "markeredgewidth": 0.7, "zorder": 2,
+            "linestyle": ""}  # fmt: skip
+
+
 def _legend(figure: Figure, tall: float, bottom: float) -> None:
     from matplotlib.lines import Line2D
 
@@ -86,8 +93,9 @@ def _legend(figure: Figure, tall: float, bottom: float) -> None:
         ("DPDSyn", {"marker": "o", "color": COLOUR, "markersize": 7}),
         ("best of the others: name, times as long", {"marker": "D", "color": INK, "markersize": 5}),
         ("others, same guarantee", {"marker": "o", "color": OTHER, "markersize": 3.5}),
+        ("others, fewer seeds", _ring(OTHER)),
         ("guessing the larger class", {"marker": "|", "color": INK, "markersize": 7}),
     ]
-    handles = [Line2D([], [], linestyle="", label=text, **how) for text, how in entries]
+    handles = [Line2D([], [], label=text, **{"linestyle": "", **how}) for text, how in entries]
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.02, (tall - bottom + 0.02) / tall), ncols=2, frameon=False,
                   fontsize=SIZE, labelcolor=FAINT, handletextpad=0.2, borderaxespad=0, columnspacing=1.2)  # fmt: skip

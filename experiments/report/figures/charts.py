@@ -13,8 +13,9 @@ from experiments.records.record import as_text
 from experiments.report.cases import Case, Dataset
 from experiments.report.comparison import pairs
 from experiments.report.evidence import OWN, Evidence, evidence
-from experiments.report.figures import answer, panels, winners
+from experiments.report.figures import answer, grid, panels, winners
 from experiments.report.figures.looks import Looks, looks
+from experiments.report.figures.style import seconds
 from experiments.report.grouped import View
 from experiments.report.summary import Summary, summaries
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Draw = Callable[["Axes", Sequence[Summary], Looks], None]
 _FEWEST = 3  # methods that are compared in a panel
+_MANY = 7  # data sets that are too many for panels of full size
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ class Whole:
 
 @dataclass(frozen=True)
 class Chart:
-    """name: of its files. caption: how to read it. cautions: what the data sets shown warn of. whole: instead of panels."""
+    """name: of its files. caption: how to read it. cautions: what the data sets shown warn of. whole: instead of panels.
+
+    small: of many panels those that count in the answer, as one figure, which stands in the file; the page has every panel.
+    keyed: whether names do not stand beside everything that is drawn.
+    """
 
     name: str
     title: str
@@ -56,6 +62,8 @@ class Chart:
     panels: tuple[Panel, ...] = ()
     looks: Looks = field(default_factory=dict)
     whole: Whole | None = None
+    small: Whole | None = None
+    keyed: bool = True
 
     @property
     def drawn(self) -> list[Summary]:
@@ -63,21 +71,27 @@ class Chart:
 
     @property
     def cautions(self) -> list[str]:
-        runs = (run for summary in self.drawn for run in summary.runs)
-        warned = dict.fromkeys((run.dataset.name, run.dataset.caution) for run in runs if run.dataset.caution)
-        return [f"{name}: {caution}." for name, caution in warned]
+        return cautions(self.drawn)
+
+
+def cautions(drawn: Iterable[Summary]) -> list[str]:
+    """What their data sets warn of."""
+    runs = (run for summary in drawn for run in summary.runs)
+    warned = dict.fromkeys((run.dataset.name, run.dataset.caution) for run in runs if run.dataset.caution)
+    return [f"{name}: {caution}." for name, caution in warned]
 
 
 def charts(view: View, known: Evidence | None = None) -> list[Chart]:
     """Those charts for which there are records. known: what the answer rests on, if it was found before."""
-    rest = view.shown
+    rest, known = view.shown, known or evidence(view)
     usual = [summary for summary in summaries(rest.plain) if summary.dataset.is_usually_judged]
     whole = [summary for summary in usual if not summary.dataset.settings]
     sized = [summary for summary in usual if summary.dataset.is_sized]
     orders = [summary for summary in usual if summary.dataset.settings and not summary.dataset.is_sized]
     how = looks(usual)
+    small = _small(known, whole, how)
     made = [
-        _answer(known or evidence(view)),
+        _answer(known),
         _winners("winners", "Who wins where", winners.blocks(usual, pairs(rest.plain.judged_alike)), usual),
         _map(view.mapped.plain),
         Chart(
@@ -85,10 +99,11 @@ def charts(view: View, known: Evidence | None = None) -> list[Chart]:
             "Gap to real rows against epsilon",
             "How many points of accuracy models lose that are trained on synthetic rows instead of real ones, on the same "
             "splits. The upper the better. The scale is even up to half a point and logarithmic beyond. Bars are 95% intervals "
-            "over seeds, from three seeds on, of the methods that are named; the others are faint. An arrow at the edge is out "
+            "over seeds, from five seeds on, of the methods that are named; the others are faint. An arrow at the edge is out "
             "of sight.",
             _over_epsilon(whole),
             how,
+            small=small(grid.Across("epsilon", lambda p: p.epsilon, joined=True)),
         ),
         Chart(
             "accuracy_time",
@@ -98,6 +113,7 @@ def charts(view: View, known: Evidence | None = None) -> list[Chart]:
             "was stopped.",
             _one_budget(whole, panels.gap_over_time, lambda p: p.seconds is not None),
             how,
+            small=small(grid.Across("seconds of fit and sample", seconds)),
         ),
         Chart(
             "accuracy_fidelity",
@@ -106,6 +122,7 @@ def charts(view: View, known: Evidence | None = None) -> list[Chart]:
             "the real ones. The grey steps are the Pareto front of the methods that are compared.",
             _one_budget(whole, panels.gap_over_error, lambda p: p.accuracy is not None and p.tvd2 is not None),
             how,
+            small=small(grid.Across("mean 2-way TVD", lambda p: p.tvd2)),
         ),
         Chart(
             "interactions",
@@ -120,6 +137,7 @@ def charts(view: View, known: Evidence | None = None) -> list[Chart]:
             "Nested subsamples or simulated rows at a fixed budget; an upward arrow is a run that was stopped.",
             _over_rows(sized),
             how,
+            keyed=False,
         ),
     ]
     return [chart for chart in made if chart.panels or chart.whole]
@@ -141,6 +159,30 @@ def _answer(known: Evidence) -> Chart:
         "half a point and logarithmic beyond.",
         whole=whole if cells else None,
     )
+
+
+def _small(known: Evidence, drawn: Sequence[Summary], how: Looks) -> Callable[[grid.Across], Whole | None]:
+    """Makes the figure of the data sets that count in the answer, where these are many; at its budget unless that goes across."""
+    counted = {cell.case.dataset for cell in known.cells if cell.own.gap}
+    budgets = {cell.case.epsilon for cell in known.cells}
+    usual = [p for p in drawn if p.dataset in counted and known.budget and p.delta == known.budget[1] and p.epsilon in budgets]
+    every = [grid.Small(data.name, tuple(_on_usual_seeds(own))) for (data, _), own in _by_dataset(usual).items()]
+    marked = grid.leaders(every)
+
+    def made(across: grid.Across) -> Whole | None:
+        if len(every) < _MANY or not known.budget:
+            return None
+        at = known.budget[0]
+        one = [grid.Small(small.name, tuple(p for p in small.drawn if p.epsilon == at)) for small in every]
+        shown = every if across.joined else one
+        under = across if across.joined else replace(across, title=f"{across.title}, at epsilon {at:g}")
+        return Whole(
+            grid.size(shown, marked),
+            lambda figure, top: grid.draw(figure, shown, marked, how, under, top),
+            tuple(p for small in shown for p in small.drawn),
+        )
+
+    return made
 
 
 def _winners(name: str, title: str, blocks: Sequence[winners.Block], drawn: Sequence[Summary]) -> Chart:

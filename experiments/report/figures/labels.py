@@ -61,7 +61,7 @@ def label_right(axes: Axes, labels: Sequence[Label]) -> None:
         )
 
 
-def fitted(text: str, size: float, most: int) -> float:
+def fitted(text: str, size: float, most: float) -> float:
     """The size in points at which a text has the room of `most` letters of `size`."""
     return size * min(1.0, most / max(len(text), 1))
 

@@ -107,7 +107,7 @@ def _scatter(
         axes.plot(*steps, drawstyle="steps-post", color=FAINT, linewidth=1, zorder=1.5)
     shown = [p for p in placed if p.method in spots]
     for summary in sorted(shown, key=lambda p: (looks[p.method].strong, p.method)):
-        _mark(axes, spots[summary.method][0], summary, looks[summary.method], height, sight, bars=looks[summary.method].coloured)
+        _mark(axes, spots[summary.method][0], summary, looks[summary.method], height, sight, bars=looks[summary.method].strong)
     axes.margins(x=0.12)
     _upright(axes, drawn, height, compared, judges_of(placed))
     labels = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments.report.roles import REAL
+from experiments.report.statistics import FEWEST_FOR_TEST
 from experiments.report.summary import Summary
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ class Height:
         return None if value is None else value.mean * (100 if self.of_gaps else 1)
 
     def interval(self, summary: Summary) -> tuple[float, float] | None:
-        """Of 95%, where there are seeds enough."""
+        """Of 95%, where there are seeds enough for a test: that of fewer is wider than anything that is drawn."""
         value, factor = (summary.gap, 100) if self.of_gaps else (summary.accuracy, 1)
-        if value is None or value.half_width is None:
+        if value is None or value.half_width is None or value.seeds < FEWEST_FOR_TEST:
             return None
         return (value.mean - value.half_width) * factor, (value.mean + value.half_width) * factor
 
@@ -64,27 +65,34 @@ class Height:
         axes.set_ylabel(f"points below real rows{told}")
         best, worst = self.span(heights or [0.0])
         gap_axis(axes.yaxis, best, worst)
-        axes.set_ylim(_moved(worst, 0.07, best, worst), _moved(best, -0.07, best, worst))
+        axes.set_ylim(*self.limits(best, worst))
+
+    def limits(self, best: float, worst: float) -> tuple[float, float]:
+        """Of the axis of gaps, from below, with room for markers."""
+        return _moved(worst, 0.07, best, worst), _moved(best, -0.07, best, worst)
 
 
-def gap_axis(axis: Any, best: float, worst: float) -> None:
-    """Make an axis one of gaps between these, in points: even up to FINE on either side of 0, then logarithmic."""
+def gap_axis(axis: Any, best: float, worst: float, apart: float = _APART) -> None:
+    """Make an axis one of gaps between these, in points: even up to FINE on either side of 0, then logarithmic.
+
+    apart: of its length, between two ticks.
+    """
     scale = axis.axes.set_yscale if axis.axis_name == "y" else axis.axes.set_xscale
     scale("symlog", linthresh=FINE, linscale=1.0, subs=None)
-    ticks = gap_ticks(best, worst)
+    ticks = gap_ticks(best, worst, apart)
     axis.set_ticks(ticks, [f"{tick:g}" if tick >= 0 else f"+{-tick:g}" for tick in ticks])
     axis.set_ticks([], minor=True)
 
 
-def gap_ticks(best: float, worst: float) -> list[float]:
+def gap_ticks(best: float, worst: float, apart: float = _APART) -> list[float]:
     """Round gaps in between, 0 first, as many as stand apart."""
     low, high = _even(best), _even(worst)
     ticks = [0.0] if low <= 0 <= high else []
     # 0, then the wide steps, then those between: the first that have room stay
-    wished = [g for start in (0.5, 1, 10, 5, 20, 2, 50, 0.2, 100, 0.1, 15, 30, 7) for g in (start, -start)]
+    wished = [g for start in (0.5, 1, 10, 5, 20, 2, 50, 0.2, 100, 0.1, 15, 30, 7, 3) for g in (start, -start)]
     for tick in wished:
         inside = low - 1e-9 <= _even(tick) <= high + 1e-9
-        if inside and all(abs(_even(tick) - _even(other)) > _APART * (high - low) for other in ticks):
+        if inside and all(abs(_even(tick) - _even(other)) > apart * (high - low) for other in ticks):
             ticks.append(tick)
     return sorted(ticks)
 
@@ -129,10 +137,13 @@ def budget_ticks(axes: Axes, counts: Counter[float]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def plain_logs(axis: Any) -> None:
-    """Three to six ticks on a logarithmic axis, as plain numbers."""
+def plain_logs(axis: Any, apart: float = 0.0) -> None:
+    """Three to six ticks on a logarithmic axis, as plain numbers. apart: of its length, at least, between two."""
     low, high = sorted(axis.get_view_interval())
-    ticks = log_ticks(low, high)
+    ticks: list[float] = []
+    for tick in log_ticks(low, high):
+        if not ticks or math.log(tick / ticks[-1]) >= apart * math.log(high / low):
+            ticks.append(tick)
     axis.set_ticks(ticks, [_plain(tick) for tick in ticks])
     axis.set_ticks([], minor=True)
 

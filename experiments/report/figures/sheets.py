@@ -15,9 +15,10 @@ from dpdsyn.base.files import folder as made
 from dpdsyn.base.files import removed, write_whole
 from experiments.report.figures import panels
 from experiments.report.figures.charts import Chart, Panel, charts
+from experiments.report.figures.charts import cautions as warned
 from experiments.report.figures.labels import SIZE
 from experiments.report.figures.looks import MEANINGS, Look, Looks
-from experiments.report.figures.style import COLOURS, FAINT, INK, OTHER, TINTS, rgb, style
+from experiments.report.figures.style import COLOURS, FAINT, INK, INKS, OTHER, TINTS, rgb, style
 from experiments.report.grouped import View
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _LEFT, _RIGHT, _NARROW, _TOP, _BOTTOM = 0.64, 1.2, 0.2, 0.48, 0.5  # inches arou
 _HEAD, _TITLE, _LINE = 0.45, 0.4, 0.18  # inches of the sheet's title, of a panel's, of a line below the panels
 _ACROSS = 2
 _SHARPNESS = 140  # dots an inch of a PNG
-_MOST = 256 // TINTS  # colours of a PNG
+_PALETTE, _MOST = 256, 16  # entries of a PNG's, and colours of which it has steps from white
 _SHARED = "not compared:"  # begins what is said of a marker that methods share
 _FINE = re.compile(r"-?\d+\.\d{3,}")  # numbers of a drawing
 _ENTRY = 1.5  # inches of one name in the key, at least
@@ -53,19 +54,20 @@ def write(view: View, folder: Path) -> list[Path]:
 def sheet(chart: Chart) -> Figure:
     """A whole chart with its title, what its marks mean and what its data sets warn of. Call it inside `style`."""
     across = min(_ACROSS, max(len(chart.panels), 1))
-    entries = key_of(chart)
-    if chart.whole:
-        width, inner = chart.whole.size
+    whole = chart.whole or chart.small
+    entries = key_of(chart) if chart.keyed and not whole else []
+    if whole:
+        width, inner = whole.size
     else:
         width, inner = across * WIDTH, ceil(len(chart.panels) / across) * HEIGHT
-    cautions = _folded(chart.cautions, width)
+    cautions = _folded(warned(whole.drawn) if whole else chart.cautions, width)
     tall = _key_height(entries, width)
     height = _HEAD + inner + tall + _LINE * (len(cautions) + 0.5)
     figure = _figure(width, height)
     figure.text(0.12 / width, 1 - 0.15 / height, chart.title, fontsize=11, fontweight="bold", va="top")
-    if chart.whole:
-        chart.whole.draw(figure, _HEAD)
-    for place, panel in enumerate(chart.panels):
+    if whole:
+        whole.draw(figure, _HEAD)
+    for place, panel in enumerate(() if whole else chart.panels):
         _draw(figure, panel, chart.looks, (place % across) * WIDTH, _HEAD + (place // across) * HEIGHT)
     for line, caution in enumerate(reversed(cautions)):
         figure.text(0.15 / width, (_LINE * (line + 0.6)) / height, caution, fontsize=SIZE - 0.5, color=FAINT, va="center")
@@ -194,9 +196,10 @@ def _rounded(number: re.Match[str]) -> str:
 
 
 def _colours(chart: Chart) -> list[str]:
-    """Ours, and what methods of a person's own have besides, as many as a palette holds."""
-    own = {look.colour for look in chart.looks.values()}
-    return [*COLOURS, *sorted(own - set(COLOURS))][:_MOST]
+    """Of text and lines, then those that what is drawn has, as many as a palette holds; all of ours where looks say nothing."""
+    own = {chart.looks[summary.method].colour for summary in chart.drawn if summary.method in chart.looks}
+    first = INKS if own else COLOURS
+    return [*first, *sorted(own - set(first), key=lambda colour: (colour not in COLOURS, colour))][:_MOST]
 
 
 def _as_png(figure: Figure, colours: Sequence[str]) -> bytes:
@@ -206,7 +209,7 @@ def _as_png(figure: Figure, colours: Sequence[str]) -> bytes:
     figure.set_dpi(_SHARPNESS)
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
-    tints = np.linspace(0, 1, TINTS)[:, None, None]
+    tints = np.linspace(0, 1, min(TINTS, _PALETTE // len(colours)))[:, None, None]
     palette = np.rint(255 - (255 - np.array([rgb(colour) for colour in colours])) * tints).reshape(-1, 3)
     packed = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
     found, places = np.unique(packed, return_inverse=True)

@@ -14,7 +14,8 @@ ON_TINT = "#1b1f25"  # ink on a tinted ground, which stays dark where a page is 
 OWN = "#d55e00"
 # Okabe and Ito's colours, of which the strongest is DPDSyn's; methods choose theirs in their YAML, and are grey without one
 PALETTE = {"orange": OWN, "gold": "#b8860b", "blue": "#0072b2", "green": "#009e73", "purple": "#a2559b"}
-COLOURS = (*PALETTE.values(), INK, FAINT, GRID, OTHER, GREY)
+INKS = (INK, FAINT, GRID, OTHER, GREY)
+COLOURS = (*PALETTE.values(), *INKS)
 THEMED = {  # what a page calls these colours, to show others in the dark
     **{INK: "ink", FAINT: "faint", GRID: "grid", "#ffffff": "paper", OTHER: "other", GREY: "faint"},
     **{colour: name for name, colour in PALETTE.items()},

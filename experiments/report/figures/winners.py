@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH = 4.6  # inches, of the whole figure where three budgets are beside each other
 _LEFT, _CELL, _ROW, _HEAD, _GAP, _FOOT = 1.55, 1.0, 0.36, 0.58, 0.1, 0.84
+_STRIP = 0.11  # inches of strokes at the edge of a cell
 _STEPS = (0.2, 1.0)  # points of accuracy, at which a lead is shown stronger
 _OURS = tuple(tint(OWN, step) for step in (3, 7, 11))
 _THEIRS = tuple(tint(PALETTE["blue"], step) for step in (3, 6, 9))
@@ -56,7 +57,9 @@ class Won:
     @property
     def text(self) -> str:
         """The lead in points."""
-        return "" if self.lead is None else "level" if self.level else f"{self.lead * 100:+.2f}{self.mark}"
+        if self.lead is None or self.winner is None:
+            return ""
+        return "level" if self.level else f"{self.lead * 100:+.2f}{self.mark}"
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,13 @@ def _plain(rows: int) -> str:
 
 
 def blocks(drawn: Sequence[Summary], compared: dict[Case, list[Pair]]) -> list[Block]:
-    """Whole data sets; simulated rows whose label hangs on several columns; data sets of several sizes. Those with a cell."""
+    """What counts in answers; other whole data sets; simulated rows whose label hangs on several columns; data sets of several
+    sizes. Those with a cell.
+    """
     won = _cells(drawn, compared)
     kinds = {
-        "data sets": lambda dataset: not dataset.settings,
+        "data sets": lambda dataset: dataset.counts,
+        "development sets, and other splits of the same rows": lambda dataset: not (dataset.settings or dataset.counts),
         "labels that hang on several columns": lambda dataset: bool(dataset.settings) and not dataset.is_sized,
         "numbers of rows": lambda dataset: dataset.is_sized,
     }
@@ -188,14 +194,22 @@ def _cell(axes: Any, x: float, y: float, won: Won | None) -> None:
     if won is None:
         axes.add_patch(Rectangle(**place, facecolor="white", edgecolor=GRID, linewidth=0.6))
         return
-    axes.add_patch(Rectangle(**place, **_filling(won)))
+    filling = _filling(won)
+    hatch = filling.pop("hatch", None)
+    axes.add_patch(Rectangle(**place, **filling))
+    if hatch:  # at its edge alone, where no text is
+        axes.add_patch(Rectangle(**place | {"width": _STRIP}, **filling, hatch=hatch))
     winner = won.winner
     name = won.name
     strong = winner is not None and winner.method.about.family == YARDSTICK and not won.level
     ink = INK if winner is None else ON_TINT
-    axes.text(x + _CELL / 2, y + 0.125, name, fontsize=fitted(name, SIZE, 13), ha="center", va="center", color=ink,
+    middle, room = (x + (_CELL + _STRIP) / 2, 12.5) if hatch else (x + _CELL / 2, 14)
+    if winner is None:
+        axes.text(middle, y + _ROW / 2, name, fontsize=SIZE - 2, ha="center", va="center", color=ink)
+        return
+    axes.text(middle, y + 0.125, name, fontsize=fitted(name, SIZE, room - 2 * strong), ha="center", va="center", color=ink,
               fontweight="bold" if strong else "normal")  # fmt: skip
-    axes.text(x + _CELL / 2, y + 0.25, won.text, fontsize=SIZE - 1, ha="center", va="center", color=ink)
+    axes.text(middle, y + 0.25, won.text, fontsize=SIZE - 1, ha="center", va="center", color=ink)
 
 
 def _filling(won: Won) -> dict[str, Any]:
@@ -207,7 +221,7 @@ def _filling(won: Won) -> dict[str, Any]:
     shade = sum(abs(won.lead) * 100 >= step for step in _STEPS)
     if won.ours:
         return {"facecolor": _OURS[shade], "edgecolor": "white", "linewidth": 0}
-    return {"facecolor": _THEIRS[shade], "edgecolor": "white", "linewidth": 0, "hatch": "//"}
+    return {"facecolor": _THEIRS[shade], "edgecolor": "white", "linewidth": 0, "hatch": "/////"}
 
 
 def _legend(axes: Any, y: float) -> None:
@@ -215,7 +229,7 @@ def _legend(axes: Any, y: float) -> None:
     from matplotlib.patches import Rectangle
 
     for line, (text, shades, hatch) in enumerate(
-        [("DPDSyn ahead of all others", _OURS, None), ("another method ahead", _THEIRS, "//")]
+        [("DPDSyn ahead of all others", _OURS, None), ("another method ahead", _THEIRS, "/////")]
     ):
         for place, shade in enumerate(shades):
             where: dict[str, Any] = {"xy": (0.1 + 0.2 * place, y + 0.06 + 0.19 * line), "width": 0.19, "height": 0.13}

@@ -120,6 +120,33 @@ def test_the_map_has_a_figure_of_its_own_with_a_block_an_order() -> None:
     assert "scale" not in made and not any("simulated" in text for text in others)
 
 
+def test_many_data_sets_are_one_small_figure_with_the_leaders_under_one_key() -> None:
+    """Which shows what counts alone; the page has every panel."""
+    names = [f"table_{number}" for number in range(9)]
+    many = [
+        changed(r, run_id=f"{name}{r.run_id}", dataset={"name": name, "n_train": 9, "n_test": 3}) for name in names for r in few()
+    ]
+    more = [
+        changed(r, run_id=f"{r.run_id}{name}{method}", method={"name": method, "guarantee": "dp", "parameters": {}})
+        for name in names
+        for r in many
+        if r.dataset.name == name and r.method.name == "mst"
+        for method in ("first", "second")
+    ]
+    developed = [changed(r, run_id=f"dev{r.run_id}", dataset={"name": "br2000", "n_train": 9, "n_test": 3}) for r in few()]
+    made = {chart.name: chart for chart in charts(View.of([*many, *more, *developed]))}
+    for name in ("accuracy_epsilon", "accuracy_time", "accuracy_fidelity"):
+        chart = made[name]
+        assert len(chart.panels) == 10 and chart.small
+        with style():
+            figure = sheet(chart)
+            said = [text.get_text() for text in figure.texts]
+            assert {"dpdsyn", "aim", "mst", "first", "others", "real rows", "larger class"} <= set(said)
+            assert [axes.texts[0].get_text() for axes in figure.axes] == names, "each is named, and development sets are left out"
+            assert float(figure.get_size_inches()[0]) < 5, "a phone shows it"
+            assert all(text.get_fontsize() >= SIZE - 1 for axes in figure.axes for text in axes.get_yticklabels())
+
+
 @given(st.floats(-30, 0), st.floats(0.5, 60))
 def test_ticks_of_gaps_are_few_and_inside(best: float, worst: float) -> None:
     ticks = gap_ticks(best, worst)
