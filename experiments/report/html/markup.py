@@ -38,7 +38,8 @@ def table(made: Table, place: str | None = None) -> str:
         line = []
         for column, cell in enumerate(cells):
             how = made.emphasis.get((row, column))
-            text = tag(_TAGS[how], escape(cell)) if how else escape(cell)
+            said = escape(cell).replace("≥ ", "≥\N{NO-BREAK SPACE}").replace("≤ ", "≤\N{NO-BREAK SPACE}")
+            text = tag(_TAGS[how], said) if how else said
             long = "long" if len(cell) > _LONG else None  # in several lines
             line.append(tag("td", text, class_=long) if column else tag("th", text, scope="row", class_=long))
         body.append(tag("tr", "".join(line)))
