@@ -19,7 +19,7 @@ from dpdsyn.learning.grids import Grid, Values
 from dpdsyn.learning.raw_table import LONGEST, RawTable
 from dpdsyn.mechanisms.contribution_bounding import bounded
 from dpdsyn.privacy import Ledger
-from dpdsyn.reading.cells import canonical, is_missing, is_single
+from dpdsyn.reading.cells import as_spelled, is_missing, is_single
 from dpdsyn.schema import Schema
 
 _CERTAIN = 8.0  # standard deviations above the threshold, from which on a value is told of whatever its noise is
@@ -164,6 +164,6 @@ def _said(cells: Iterable[Any]) -> Counter[Any]:
     for cell in cells:
         if is_missing(cell) or not is_single(cell):
             found[None] += 1
-        elif len(text := canonical(cell)) <= LONGEST:
+        elif len(text := as_spelled(cell)) <= LONGEST:
             found[text] += 1
     return found

@@ -106,6 +106,16 @@ def _counted(raw: RawTable, ledger: Ledger) -> int:
     return max(1, round(rows, 2 - len(str(rows))))
 
 
+def learnt_with(raw: RawTable, sigma: float, how: DomainLearning | None = None) -> dict[str, Column | None]:
+    """What would be learnt of each column with that noise, of a weight of one, where rows are no secret; None for nothing."""
+    return _Learner(how or DomainLearning(), raw, raw.schema, sigma).columns()
+
+
+def weight_of_one(grid: Grid, sigma: float) -> float:
+    """The noise of a weight of one where that of a grid's counts is sigma."""
+    return sigma / math.sqrt(resolutions(grid) / _WEIGHTS[type(grid)])
+
+
 @dataclass(frozen=True)
 class _Span:
     """A column's fine grid, and what the first pass counted of it."""
@@ -117,7 +127,8 @@ class _Span:
 class _Learner:
     """One table's domain, as it is learnt."""
 
-    def __init__(self, how: DomainLearning, raw: RawTable, schema: Schema) -> None:
+    def __init__(self, how: DomainLearning, raw: RawTable, schema: Schema, sigma: float | None = None) -> None:
+        """sigma: of a weight of one, where the spending is not to be fixed by the ledger."""
         self.how = how
         self.raw = raw
         self.schema = schema
@@ -127,27 +138,30 @@ class _Learner:
         self.first = [grid for column in self.ordered for grid in _first_grids(column)]
         if columns:
             self.first.append(AllRows(columns[0]))
-        self.deltas = self._reserve()
+        self.deltas, self.sigma = self._reserve() if sigma is None else (1.0, sigma)
 
-    def _reserve(self) -> float:
-        """Fix what is spent: sets the noise of a weight of one, and gives the delta of each listed column."""
+    def _reserve(self) -> tuple[float, float]:
+        """Fix what is spent: the delta of each listed column, and the noise of a weight of one."""
         budget = self.raw.ledger.allowance
         if not isinstance(budget, Budget):
             raise InputError("domains are learnt with an (epsilon, delta) budget, not under a cap")
         weights = [_WEIGHTS[type(grid)] for grid in self.first] + [1.0] * len(self.listed) + [1.0] * len(self.ordered)
         parts = math.fsum(weights)
         rho = self.how.share * budget.rho * min(1 / _USUAL, 2 / max(parts, 1.0))
-        self.sigma = math.sqrt(1 / (2 * rho))  # of a weight of one
         delta = self.how.threshold_delta * budget.delta / max(1, len(self.listed))
         thresholds = [Threshold(delta, len(self.listed))] if self.listed else []
         self.raw.ledger.reserve([Gaussian(1 / math.sqrt(2 * rho * parts)), *thresholds] if weights else [])
-        return delta
+        return delta, math.sqrt(1 / (2 * rho))
 
     def _noise(self, grid: Grid) -> float:
         """The standard deviation of a grid's counts, whose resolutions share its part."""
         return self.sigma * math.sqrt(resolutions(grid) / _WEIGHTS[type(grid)])
 
     def closed(self) -> Schema:
+        return _assembled(self.schema, self.columns())
+
+    def columns(self) -> dict[str, Column | None]:
+        """All columns, closed; None for one that nothing was learnt of."""
         closed: dict[str, Column | None] = {column.name: column for column in self.schema.columns}
         rough: dict[tuple[str, type], np.ndarray] = {}
         if self.first or self.listed:
@@ -168,7 +182,7 @@ class _Learner:
         for column in self.ordered:
             span = spans[column.name]
             closed[column.name] = None if span is None else self._pieces(span, found[column.name])
-        return _assembled(self.schema, closed)
+        return closed
 
     def _span(self, column: Column, rough: Mapping[tuple[str, type], np.ndarray]) -> _Span | None:
         """Where a column's values lie, and its fine grid; None if no bounds are given, and none can be told."""
@@ -303,26 +317,38 @@ def _categories(
     An empty text is a value where the file declares texts, for there it is not how a missing cell is written. What is left is
     published as `other` if it is more than noise makes of nothing.
     """
-    texts = [text for text in told if text is not None and (text or are_texts)]
-    if not texts:
+    found = _spellings({text: n for text, n in told.items() if text is not None and (text or are_texts)})
+    if not found:
         return None
-    values = sorted(texts) if are_texts else _typed(texts)
-    counts = [told[canonical(value)] for value in values]
+    values = [found[text][0] for text in sorted(found)] if are_texts else _typed({text: found[text][0] for text in found})
+    counts = [math.fsum(found[canonical(value)][1]) for value in values]
     silent = max(told.get(None, 0.0), 0.0)
     left, left_sd = rows - sum(counts) - silent, math.hypot(rows_sd, sigma * math.sqrt(len(told)))
     many = left > _STANDS_OUT * left_sd
     column = replace(column, missing=_rule(column, silent, sigma), emit_other=column.other and many)
     if column.missing == "own_code":
         counts.append(silent)
-    sds = [sigma] * len(counts)
+    sds = [sigma * math.sqrt(len(found[canonical(value)][1])) for value in values] + [sigma] * (len(counts) - len(values))
     if column.other:
         counts, sds = [*counts, max(left, 0.0)], [*sds, left_sd]
     return replace(column, categories=tuple(values), counts=tuple(counts), count_sds=tuple(sds))
 
 
-def _typed(texts: list[str]) -> list[Any]:
-    """Categories as whole numbers, numbers or truth values if all of their texts are, in the order of their values."""
-    if set(texts) <= {"true", "false"}:
+def _spellings(told: Mapping[str, float]) -> dict[str, tuple[str, list[float]]]:
+    """Of each value, by its text, its commonest spelling and the noisy counts of all; true and false alone may have several."""
+    found: dict[str, tuple[str, list[float]]] = {}
+    for text, count in sorted(told.items(), key=lambda one: -one[1]):
+        found.setdefault(canonical(text), (text, []))[1].append(count)
+    return found
+
+
+def _typed(spelled: Mapping[str, str]) -> list[Any]:
+    """Categories as whole numbers, numbers or truth values if all of their texts are, in the order of their values.
+
+    spelled: of each text its spelling. True and false in another spelling than Python's are texts.
+    """
+    texts = list(spelled)
+    if set(spelled.values()) <= {"True", "False"}:
         return [text == "true" for text in sorted(texts)]
     for kind in (int, float):
         try:
@@ -332,7 +358,7 @@ def _typed(texts: list[str]) -> list[Any]:
         same = all(canonical(number) == text for number, text in zip(numbers, texts, strict=True))
         if same and all(math.isfinite(number) and abs(number) < _LARGEST for number in numbers):
             return sorted(numbers)
-    return sorted(texts)
+    return [spelled[text] for text in sorted(texts)]
 
 
 def _assembled(schema: Schema, closed: Mapping[str, Column | None]) -> Schema:

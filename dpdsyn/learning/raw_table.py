@@ -29,7 +29,7 @@ from dpdsyn.parquet import pieces, stream, texts_of
 from dpdsyn.partitioned_rows import Workers
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
-from dpdsyn.reading.cells import canonical, distinct, is_single
+from dpdsyn.reading.cells import as_spelled, distinct, is_single
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
 
@@ -104,7 +104,7 @@ class RawTable:
 
         Of each grid one answer, or for a grid of many values two or three (`dpdsyn.learning.noisy_tree`), the finest first, with
         N(0, sigma^2) in each cell, the code of cells that say nothing in the finest. Of each column in `listed` its values
-        (`canonical`) above the threshold with their noisy counts, in the order of the texts, and under None that of cells that
+        (`as_spelled`) above the threshold with their noisy counts, in the order of the texts, and under None that of cells that
         say nothing. Charges all of it together as one Gaussian, and a threshold of `listed_delta` for each column. Raises
         BudgetExceeded before any row is read.
         """
@@ -188,7 +188,7 @@ def _said(cells: pd.Series) -> Counter[str | None]:
     for value, count in zip(values, counts[1:], strict=True):
         if not is_single(value):
             found[None] += count
-        elif len(text := canonical(value)) <= LONGEST:
+        elif len(text := as_spelled(value)) <= LONGEST:
             found[text] += count
     return found
 

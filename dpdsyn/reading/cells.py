@@ -69,7 +69,24 @@ def canonical(cell: Any) -> str:
     text = _WHOLE.sub(r"\1", text)
     if text == "-0":
         return "0"
-    return text.lower() if text.lower() in ("true", "false") else text
+    return text.lower() if is_truth(text) else text
+
+
+def as_spelled(cell: Any) -> str:
+    """The text under which a cell's value is learnt: `canonical`, but of true and false as they are spelled in the cell.
+
+    So the spelling is counted with the value, in the same histogram: a cell still counts once. That of a truth value, which has
+    none, is Python's.
+    """
+    if isinstance(cell, bool | np.bool_):
+        return str(bool(cell))
+    text = canonical(cell)
+    return _written(cell) if is_truth(text) else text
+
+
+def is_truth(text: str) -> bool:
+    """Whether a text says true or false, in whatever spelling."""
+    return text.lower() in ("true", "false")
 
 
 def _written(cell: Any) -> str:

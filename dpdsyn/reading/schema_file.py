@@ -77,6 +77,10 @@ def read_yaml(path: str | Path) -> Any:
             value = super().construct_yaml_int(node)
             return spelled(value, node.value) if id(node) in published else value
 
+        def construct_yaml_bool(self, node: Any) -> Any:
+            value = super().construct_yaml_bool(node)
+            return spelled(value, node.value) if id(node) in published else value
+
     def _as_written(node: Any, even_nothing: bool = False) -> None:
         """Make a text of a scalar, whatever it looks like; of what is empty or null only where that is asked for."""
         if isinstance(node, yaml.ScalarNode) and (even_nothing or node.tag != _NOTHING):
@@ -86,6 +90,7 @@ def read_yaml(path: str | Path) -> Any:
         Loader.add_implicit_resolver(f"{_TAG}{kind}", re.compile(rf"(?:{form.pattern})\Z"), list(begins))
     Loader.add_constructor(f"{_TAG}float", Loader.construct_yaml_float)
     Loader.add_constructor(f"{_TAG}int", Loader.construct_yaml_int)
+    Loader.add_constructor(f"{_TAG}bool", Loader.construct_yaml_bool)
     try:
         return yaml.load(text_of(path), Loader)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:

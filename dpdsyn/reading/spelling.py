@@ -1,6 +1,7 @@
-"""How an owner spelled the numbers among listed categories: 2.00, +1. They are compared as numbers and published as listed.
+"""How an owner spelled the numbers and truth values among listed categories: 2.00, +1, TRUE. They are compared as what they say
+and published as listed.
 
-A frame holds numbers, which have no spelling; it is for files of text.
+A frame holds numbers and truth values, which have no spelling; it is for files of text.
 """
 
 from __future__ import annotations
@@ -24,24 +25,33 @@ class SpelledFloat(float):
     written: str
 
 
+class SpelledTruth(int):
+    """True or false, of which Python has no kinds, with how it was written."""
+
+    written: str
+
+
 def spelled(number: float, written: str) -> float:
-    """The number, which remembers how it was written where it would be written otherwise."""
+    """The number, or truth value, which remembers how it was written where it would be written otherwise."""
     if str(number) in (written, written.replace(".0e", "e")):  # as YAML writes 1e+300
         return number
-    kept = (SpelledInt if isinstance(number, int) else SpelledFloat)(number)
+    kind = SpelledTruth if isinstance(number, bool) else SpelledInt if isinstance(number, int) else SpelledFloat
+    kept = kind(number)
     kept.written = written
     return kept
 
 
 def plain_number(value: Any) -> Any:
-    """The value, if it is such a number without its spelling."""
+    """The value, if it is such a number or truth value without its spelling."""
+    if isinstance(value, SpelledTruth):
+        return bool(value)
     return int(value) if isinstance(value, SpelledInt) else float(value) if isinstance(value, SpelledFloat) else value
 
 
 def written_of(values: Iterable[Any]) -> tuple[str, ...]:
     """The texts of all values, empty where none of them is spelled in a way of its own."""
     values = list(values)
-    own = any(isinstance(value, SpelledInt | SpelledFloat) for value in values)
+    own = any(isinstance(value, SpelledInt | SpelledFloat | SpelledTruth) for value in values)
     return tuple(getattr(value, "written", str(value)) for value in values) if own else ()
 
 
@@ -54,7 +64,7 @@ def check_written(where: str, categories: Sequence[Any], written: Any) -> tuple[
 
 
 def spellings(categories: Sequence[Any], written: Sequence[str]) -> Mapping[Any, str]:
-    """Of each category that is a number its text in a file; empty where a file's own way to write numbers does as well.
+    """Of each category that is a number or a truth value its text in a file; empty where a file's own way does as well.
 
     A spelling that would be read back as another category is not used: 1.10 beside "1.10".
     """
@@ -64,5 +74,7 @@ def spellings(categories: Sequence[Any], written: Sequence[str]) -> Mapping[Any,
     texts = written or [str(category) for category in categories]
     found = zip(range(len(categories)), categories, texts, strict=True)
     return {
-        category: text if listed.code(text) == code else str(category) for code, category, text in found if is_number(category)
+        category: text if listed.code(text) == code else str(category)
+        for code, category, text in found
+        if is_number(category) or isinstance(category, bool)
     }

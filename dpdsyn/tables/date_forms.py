@@ -49,6 +49,7 @@ _ENGLISH = re.compile(
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![^\W\d_])",
     re.IGNORECASE,
 )
+_FROM_ZERO = 0.1  # of different times, in the first hour; of the whole day a twenty-fourth is
 _AFTERNOON = 0.05  # of different times; a larger share from 13:00 on makes them times of day
 _ISO_DAY = r"^\d{4}-\d\d-\d\d$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
@@ -140,9 +141,10 @@ def _remarks(form: str | None, texts: pd.Series, moments: pd.Series, also: str |
 
 
 def _may_be_durations(texts: pd.Series) -> bool:
-    """Whether times of day have no zero in front, and hardly one is of the afternoon."""
+    """Whether hardly one time of day is of the afternoon, and they have no zero in front, or many begin with 0 as counts do."""
     unpadded = bool(texts.str.match(r"\d:").any()) and not texts.str.match(r"0\d").any()
-    return unpadded and int(texts.str.match(r"1[3-9]|2\d").sum()) <= _AFTERNOON * len(texts)
+    from_zero = len(texts) >= _FEW and int(texts.str.match(r"00?:").sum()) > _FROM_ZERO * len(texts)
+    return (unpadded or from_zero) and int(texts.str.match(r"1[3-9]|2\d").sum()) <= _AFTERNOON * len(texts)
 
 
 def swapped(form: str | None) -> str | None:

@@ -125,8 +125,7 @@ def _dress(text: str) -> _Dress | None:
     """What a text wears that is a number underneath; None if it is none."""
     if _PLAIN.fullmatch(text):
         return _Dress(code=_CODE.match(text.lstrip("+-")) is not None)
-    usual = text if text.isascii() else _usual(text)
-    found = _DRESSED.fullmatch(usual)
+    found = _DRESSED.fullmatch(text if text.isascii() else usual(text))
     if found is None or (found["open"] is None) != (found["close"] is None):
         return None
     if sum(found[name] is not None for name in ("open", "sign", "inner", "behind")) > 1:
@@ -154,7 +153,7 @@ def _names(text: str, found: re.Match[str]) -> list[str]:
     return [name for name, is_worn in worn.items() if is_worn]
 
 
-def _usual(text: str) -> str:
+def usual(text: str) -> str:
     """With ASCII digits, one character for all minus signs, one for all spaces and one for all apostrophes."""
-    usual = unicodedata.normalize("NFKC", text).translate(_CHARACTERS)
-    return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in usual)
+    plain = unicodedata.normalize("NFKC", text).translate(_CHARACTERS)
+    return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in plain)

@@ -20,14 +20,15 @@ import pandas as pd
 from dpdsyn.parquet import cells_of, declares_text, files_of, readable, unlike_parts, utf8
 from dpdsyn.reading.cells import canonical
 from dpdsyn.reading.column import MOST_DECIMALS, SchemaError
-from dpdsyn.reading.reach import LARGEST
+from dpdsyn.reading.reach import LARGEST, YEARS
 from dpdsyn.reading.schema_values import shortened
 from dpdsyn.tables.date_forms import MONTH_NUMBERS, MONTHS, Dates, are_month_numbers, are_months, dates_of, finest, may_be_dates
 from dpdsyn.tables.identifiers import CODE_REMARK, FEW, ID_REMARK, INDEX_REMARK, PLACES_REMARK, is_unnamed_index, naming
-from dpdsyn.tables.packed_cells import packed, uneven_decimals, unlike_spellings
+from dpdsyn.tables.packed_cells import uneven_decimals, unlike_spellings
 from dpdsyn.tables.quantities import IGNORE, as_numbers, beyond_quantities, quantities_as_texts
 from dpdsyn.tables.repeats import repeats
 from dpdsyn.tables.sentinels import Sentinels, date_sentinels
+from dpdsyn.tables.worded_numbers import measures_as_texts, moments_as_numbers, one_form
 
 _FLAG_CELLS = 10  # of 0 and of 1, from which on a column of nothing else is one of both
 _ID_ROWS = 20  # so many rows, all different, make a column look like an id
@@ -40,6 +41,11 @@ _DIGITS = 15  # of a number in floating point, before and behind its point
 _TOO_LARGE = (
     "some numbers are beyond 2^53, up to which they are learnt: if they are ids, put it under `ignore`; if they stand for "
     "missing cells, give them as missing; else state `bounds`"
+)
+_MOSTLY = 0.5
+_OTHER_YEARS = (
+    f"most of these dates lie outside the years {YEARS[0]} to {YEARS[1] - 1}, in which dates are looked for: if they are of "
+    "another calendar, write them in the Gregorian one, as 2024-03-31, and draft again; else state `bounds`"
 )
 _FEW_DECIMALS = 4  # that leave room for numbers up to some 10^11
 _THREE_DECIMALS = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
@@ -118,6 +124,8 @@ def _guessed(cells: pd.Series, is_target: bool) -> Kind:
     if numbers is not None:
         if is_target and len(np.unique(numbers)) <= FEW:
             return _categorical()
+        if whole and (counted := moments_as_numbers(str(cells.name), numbers)) is not None:
+            return Kind({"kind": "integer"}, True, (counted,))
         if whole and not is_target and (found := _of_names(str(cells.name), numbers, int(cells.notna().sum()))):
             return found
         remarks = (f"whole numbers, every one different; {IGNORE}",) if whole and all_differ and not is_target else ()
@@ -132,7 +140,7 @@ def _guessed(cells: pd.Series, is_target: bool) -> Kind:
                 "numbers of three decimals throughout; if their point groups thousands, say `--decimal ,` and draft again",
             )
         return Kind({"kind": "integer" if whole else "real"}, True, remarks)
-    if (quantities := quantities_as_texts(texts) or packed(texts)) is not None:
+    if (quantities := measures_as_texts(texts)) is not None:
         return Kind({"kind": "categorical"}, True, (f"{quantities}; {_SO}",), measures=True)
     return _categorical(*_of_texts(texts, int(cells.notna().sum()), bool(cells.isna().any())))
 
@@ -179,8 +187,7 @@ def _of_texts(texts: pd.Series, cells: int, some_missing: bool) -> list[str]:
     if differ or (texts.str.len() > _LONG).any():
         return [f"{differ or 'some cells are long texts'}; {IGNORE}"]
     if texts.map(canonical).nunique() > 1:
-        spellings = unlike_spellings(texts)
-        return [] if spellings is None else [spellings]
+        return [said for said in (unlike_spellings(texts), one_form(texts)) if said is not None]
     empty = '; the other cells are empty, and if that says something, list both: categories: [x, ""]' if some_missing else ""
     return [f"one value throughout{empty}"]
 
@@ -196,6 +203,9 @@ def _of_dates(found: Dates, counts: np.ndarray | None = None) -> Kind:
     """counts: of each of its different texts, where these are all that there are."""
     spec = {"kind": "date"} | ({} if found.form is None else {"format": found.form})
     spec |= {"resolution": found.resolution} if found.resolution else {}
+    years = found.moments.dt.year
+    if (~years.between(YEARS[0], YEARS[1] - 1)).mean() > _MOSTLY:
+        return Kind(spec, True, (_OTHER_YEARS,), found.also)
     odd = () if counts is None or found.is_clock else date_sentinels(found.moments, found.texts.__getitem__, counts)
     return Kind(spec, True, (*found.remarks, *(one.told for one in odd)), found.also)
 
@@ -213,6 +223,8 @@ def remarked(kind: Kind, name: str, values: Sequence[Any], counts: np.ndarray, w
     if what in ("integer", "real"):
         if not kind.inferred and are_month_numbers(pd.Series(list(map(canonical, values)), dtype="str")):
             remarks += (MONTH_NUMBERS,)
+        if not kind.inferred and (counted := moments_as_numbers(name, np.array(values, dtype=float))) is not None:
+            remarks += (counted,)
         if not kind.inferred and set(values) == {0, 1} and counts.min() >= _FLAG_CELLS:
             remarks += (_ONLY_0_AND_1,)
         numbers = Sentinels()
@@ -375,7 +387,7 @@ def _of_first_texts(array: Any) -> Kind:
         return _declared_text(f"in the first rows all cells are dates; if they all are, say {{{written}}}{also}")
     if as_numbers(texts) is not None and len(texts) > FEW:
         return _declared_text("in the first rows all cells are numbers; if they all are and measure something, say {kind: real}")
-    if (quantities := quantities_as_texts(texts) or packed(texts)) is not None:
+    if (quantities := measures_as_texts(texts)) is not None:
         return replace(_declared_text(f"by its first rows {quantities}"), measures=True)
     if (differ := _differ(len(texts), len(cells))) is not None:
         return _declared_text(f"in the first rows {differ}; {IGNORE}")

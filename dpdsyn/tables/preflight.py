@@ -6,6 +6,7 @@ it, or without it, nothing refuses a row: every cell is encoded as something (`d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,12 +17,13 @@ import numpy as np
 import pandas as pd
 
 from dpdsyn.mechanisms.persons import beyond_digits, digits_of, names_somebody, whose
-from dpdsyn.reading.cells import canonical, each
+from dpdsyn.reading.cells import as_spelled, canonical, days, distinct, each, is_single, is_truth
 from dpdsyn.reading.column import ABSENT, UNREADABLE, Column, SchemaError
+from dpdsyn.reading.times_of_day import is_time_of_day
 from dpdsyn.schema import Schema
 from dpdsyn.tables.complaints import beyond, complaint
 from dpdsyn.tables.raw_rules import applied, broken, misspelt
-from dpdsyn.tables.sentinels import Sentinel, Sentinels
+from dpdsyn.tables.sentinels import DateSentinels, Sentinel, Sentinels
 
 OFTEN = 0.05  # a larger share of cells that are not what the schema says is worth a word
 _BEYOND = 0.01  # a larger share of cells beyond what is learnt would make all others coarse
@@ -37,17 +39,13 @@ _SAID = {
     "respelled": "come out in one spelling",
     "blurred": "are numbers in floating point so large that ids lose digits in them (2^53; 2^24 of float32); read them as text",
 }
-_KEEP = " (1 for 1.0, a day for its midnight); list `categories` to keep yours"
-_KEEP_TRUTH = (  # YAML takes them for truth values, which are written as Python writes them
-    " (true or True for TRUE, 1 for 1.0, a day for its midnight); list `categories` to keep yours, in quotes where they are true "
-    "and false"
-)
-_KEEP_TRUTH_ALONE = ' (True and False); to keep yours, list them in quotes, as in categories: ["true", "false"]'
+_KEEP = " (1 for 1.0, a day for its midnight, of TRUE and true the commoner one); list `categories` to keep yours"
 _NONE = {
     "undeclared": "none of its {} cells is in a category of the schema; is it written otherwise there?",
     "clipped": "none of its {} cells lies within the bounds of the schema; are they in another unit?",
     "missing": "all of its {} cells are missing; is the file read as it is written? If it is empty, put it under `ignore`",
 }
+_ONE_CLASS = "all of its {} cells say the same, and a target has two classes or more; nothing could be published, so name another"
 
 
 class PreflightWarning(UserWarning):
@@ -125,8 +123,8 @@ class Report:
     are refused where all rows are at hand. shares: of all columns how many cells are of each kind of `Share`, where there are
     some. broken: how many rows break each rule of the schema, by its words. common: how many cells of each column that is not
     open share the code that most of them have. applied: in how many rows the conditions of each rule hold that has some;
-    misspelt: those that hold in none, maybe for a category that is written otherwise. sentinels: of columns of numbers those that
-    look like codes for missing cells.
+    misspelt: those that hold in none, maybe for a category that is written otherwise. sentinels: of columns of numbers and of
+    dates those that look like codes for missing cells.
     """
 
     faults: tuple[Fault, ...]
@@ -213,9 +211,10 @@ def examined(table: pd.DataFrame | str | Path, schema: Schema) -> Report:
 
 def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
     found: dict[tuple[str, str], Fault] = {}
-    counted = {column.name: _Counted(column) for column in schema.columns}
+    counted = {column.name: _Counted(column, column.name == schema.target) for column in schema.columns}
     rules, conditions = (dict.fromkeys((rule.written for rule in schema.constraints), 0) for _ in range(2))
     odd = {column.name: Sentinels() for column in schema.columns if column.kind in ("integer", "real")}
+    odd_dates = {c.name: DateSentinels() for c in schema.columns if c.kind == "date" and not is_time_of_day(c.format)}
     rows = usable = 0
     for frame in frames:
         kept = np.ones(len(frame), dtype=bool)
@@ -239,24 +238,28 @@ def _examined(frames: Iterable[pd.DataFrame], schema: Schema) -> Report:
         for name, numbers in odd.items():
             found_there = schema[name].found(frame[name])
             numbers.add(found_there.values[found_there.positions])
+        for name, dates in odd_dates.items():
+            shown = days(frame[name], schema[name].format)
+            dates.add(shown.values[shown.positions], frame[name])
         rows += len(frame)
     nothing = tuple(fault for one in counted.values() if (fault := one.nothing(rows)) is not None)
     shares = tuple(share for one in counted.values() for share in one.shares(rows))
     common = {name: one.common for name, one in counted.items() if not schema[name].is_open}
     conditions = conditions if rows else {}
     never = tuple(misspelt(schema, conditions))
-    sentinels = {name: tuple(numbers.found()) for name, numbers in odd.items()}
+    sentinels = {name: tuple(one.found()) for name, one in (odd | odd_dates).items()}
     return Report(tuple(found.values()), rows, usable, nothing, shares, rules, common, conditions, never, sentinels)
 
 
 class _Counted:
     """How many cells of a column are of each kind of `Share`, piece by piece."""
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: Column, is_target: bool) -> None:
         self._column = column
+        self._classes: set[str] | None = set() if is_target and column.is_open and not column.ordered else None
         self._cells = {"undeclared": 0, "clipped": 0, "beyond": 0, "missing": 0, "respelled": 0, "blurred": 0}
         self._codes = np.zeros(column.size, dtype=np.int64)
-        self._truth = self._unlike_python = 0  # cells that say true or false; texts among them that are not True and False
+        self._truth: Counter[str] = Counter()  # cells that say true or false, as they are spelled
         self._first: tuple[int, str] | None = None  # row and cell of the first one that is not missing
         self._far: tuple[int, str] | None = None  # of the first one beyond
 
@@ -269,8 +272,10 @@ class _Counted:
         self._cells["missing"] += int((codes == ABSENT).sum())
         if self._column.is_open and not self._column.ordered:
             self._cells["respelled"] += int(each(cells, _respelled, False, bool).sum())
-            self._truth += int(each(cells, _is_truth, False, bool).sum())
-            self._unlike_python += int(each(cells, _is_unlike_python, False, bool).sum())
+            truths = each(cells, _truth, "", object)
+            self._truth.update(truths[truths != ""].tolist())
+        if self._classes is not None and len(self._classes) < 2:
+            self._classes.update(map(canonical, distinct(cells)[1]))
         self._cells["blurred"] += 0 if self._column.ordered else _blurred(cells, self._column)
         if self._first is None and (present := codes != ABSENT).any():
             row = int(present.argmax())
@@ -291,6 +296,8 @@ class _Counted:
             return None
         if not present and self._column.missing is not None and not self._column.is_open:
             return Fault(self._column.name, "nothing", rows, 0, _NONE["missing"].format(f"{rows:,}"))
+        if self._classes is not None and len(self._classes) == 1 and self._first is not None:
+            return Fault(self._column.name, "nothing", present, self._first[0], _ONE_CLASS.format(f"{present:,}"), self._first[1])
         for kind in ("undeclared", "clipped"):
             if self._first is not None and self._cells[kind] == present:
                 row, cell = self._first
@@ -302,10 +309,12 @@ class _Counted:
 
     def shares(self, rows: int) -> list[Share]:
         """Those that are not empty."""
-        truth_alone = 0 < self._truth == rows - self._cells["missing"]  # which come out as Python's truth values
-        cells = self._cells | ({"respelled": self._unlike_python} if truth_alone else {})
-        keep = _KEEP_TRUTH_ALONE if truth_alone else _KEEP_TRUTH if self._truth else _KEEP
-        then = {"missing": self._then, "respelled": keep}
+        commonest: dict[str, int] = {}
+        for spelled, n in self._truth.items():
+            commonest[canonical(spelled)] = max(n, commonest.get(canonical(spelled), 0))
+        rarer = sum(self._truth.values()) - sum(commonest.values())
+        cells = self._cells | {"respelled": self._cells["respelled"] + rarer}
+        then = {"missing": self._then, "respelled": _KEEP}
         return [Share(self._column.name, kind, n, rows, then.get(kind, "")) for kind, n in cells.items() if n]
 
     @property
@@ -320,17 +329,13 @@ def _share(cells: int, of: int) -> str:
 
 
 def _respelled(cell: Any) -> bool:
-    """Whether a cell is a text that comes out written otherwise if it is learnt."""
-    return isinstance(cell, str) and canonical(cell) != cell.strip()
+    """Whether a cell is a text that comes out written otherwise if it is learnt, but for true and false."""
+    return isinstance(cell, str) and canonical(cell) != cell.strip() and not is_truth(cell.strip())
 
 
-def _is_truth(cell: Any) -> bool:
-    return canonical(cell) in ("true", "false")
-
-
-def _is_unlike_python(cell: Any) -> bool:
-    """Whether a cell is a text for true or false that is not written as Python writes these."""
-    return isinstance(cell, str) and _is_truth(cell) and cell.strip() not in ("True", "False")
+def _truth(cell: Any) -> str:
+    """How a cell spells true or false; nothing if it says neither."""
+    return as_spelled(cell) if is_single(cell) and is_truth(canonical(cell)) else ""
 
 
 def _blurred(cells: pd.Series, column: Column) -> int:

@@ -8,11 +8,14 @@ It tells of rows: for a table's owner, before a budget opens.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+from dpdsyn.reading.cells import canonical
 
 _NINES = tuple(10**places - 1 for places in range(2, 10))
 _BESIDE = tuple(
@@ -157,13 +160,39 @@ class Sentinels:
         return codes if codes[0] - given[-1] >= least else []
 
 
+class DateSentinels:
+    """The same of a column's dates, piece by piece."""
+
+    def __init__(self) -> None:
+        self._cells: Counter[int] = Counter()  # of each day since 1970-01-01
+        self._texts: dict[int, str] = {}  # of days that may be codes the first cell's
+
+    def add(self, days: np.ndarray, cells: pd.Series) -> None:
+        """Days since 1970-01-01 that cells show, NaN where they show none."""
+        (there,) = np.nonzero(np.isfinite(days))
+        known, first, counts = np.unique(days[there].astype(np.int64), return_index=True, return_counts=True)
+        self._cells.update(dict(zip(known.tolist(), counts.tolist(), strict=True)))
+        for place in np.flatnonzero(np.isin(known, _coded_days())):
+            cell = cells.iloc[int(there[first[place]])]
+            self._texts.setdefault(int(known[place]), cell.strip() if isinstance(cell, str) else canonical(cell))
+
+    def found(self) -> list[Sentinel]:
+        days = np.array(sorted(self._cells), dtype=np.int64)
+        counts = np.array([self._cells[int(day)] for day in days], dtype=np.int64)
+        return date_sentinels(pd.Series(days.astype("datetime64[D]")), lambda place: self._texts[int(days[place])], counts)
+
+
+def _coded_days() -> np.ndarray:
+    return np.array(_DATES, dtype="datetime64[D]").astype(np.int64)
+
+
 def date_sentinels(moments: pd.Series, text_of: Callable[[int], str], counts: np.ndarray) -> list[Sentinel]:
     """Dates that are written for a missing one and lie further from all others than these from each other, or are far commoner.
 
     moments: the different ones, and counts of each, shape (different,). text_of: how the one of a place is written.
     """
     numbers = moments.to_numpy().astype("datetime64[D]").astype(np.int64)
-    coded = np.isin(numbers, np.array(_DATES, dtype="datetime64[D]").astype(np.int64))
+    coded = np.isin(numbers, _coded_days())
     if not coded.any() or len(set(numbers[~coded])) < 2:
         return []
     others, of = numbers[~coded], int(counts.sum())

@@ -85,6 +85,7 @@ def _draft_to_replace(given: argparse.Namespace) -> int:
 
     frame = read_table(given.table, reading(given))
     _refuse_one_column(frame)
+    tell_of_blanks_around_names(given.table, reading(given))
     sys.stdout.write(draft_schema(frame, given.table.name, given.target))
     _tell_of_words_for_missing(given)
     print(
@@ -108,6 +109,7 @@ def _open_draft(given: argparse.Namespace) -> int:
     else:
         frame = read_table(given.table, reading(given))
         _refuse_one_column(frame)
+        tell_of_blanks_around_names(given.table, reading(given))
         kinds = {str(name): guessed(frame[name], name == given.target) for name in frame}
         for name, said in copies({name: frame[name] for name, kind in kinds.items() if kind.spec}).items():
             kinds[name] = replace(kinds[name], remarks=(*kinds[name].remarks, said))
@@ -126,6 +128,14 @@ def _open_draft(given: argparse.Namespace) -> int:
             "dpdsyn synthesize --confirm-kinds ..."
         )
     return 0
+
+
+def tell_of_blanks_around_names(table: Path, given: Reading) -> None:
+    """Say which names lose blanks; names are public."""
+    from experiments.data.table_file import names_with_blanks
+
+    if names := names_with_blanks(table, given):
+        say(f"note: blanks around names are taken off, in the schema and in what is published: {', '.join(map(repr, names))}")
 
 
 def _refuse_one_column(frame: pd.DataFrame) -> None:
@@ -182,6 +192,7 @@ def check_table(given: argparse.Namespace) -> int:
         for line in table_check(seen, schema):
             print(line)
 
+    tell_of_blanks_around_names(given.table, reading(given))
     report = held_against(given.table, table, schema, reading(given), given.show_cells, tell)
     print(f"{given.table}: {report.rows:,} rows fit {given.schema}, {report.usable:,} of them can be used")
     if schema.drafted:
@@ -226,7 +237,7 @@ def held_against(
     for name, unlike in unlike_parts(path, schema.names).items():
         say(f"CAUTION: {path}, column {name!r}: {unlike}")
     try:
-        report = preflight(table, schema, show_cells, seen)
+        report = preflight(table, schema, show_cells, seen or _tell_of_codes)
     except PreflightError as error:
         lines = lines_of(path, [fault.row for fault in error.faults], reading)
         told = [
@@ -252,6 +263,12 @@ def held_against(
     for line in report.broken_rules:
         say(f"CAUTION: {line}. For you alone: it tells of the rows")
     return report
+
+
+def _tell_of_codes(report: Report) -> None:
+    for name, codes in report.sentinels.items():
+        for code in codes:
+            say(f"CAUTION: column {name!r}: {code.told}. For you alone: it tells of the rows")
 
 
 def still_a_draft(path: Path) -> str:

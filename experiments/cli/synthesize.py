@@ -16,7 +16,16 @@ from experiments.cli.parts.asked_rows import asks_for_rows, conditions
 from experiments.cli.parts.kept_model import Spent, model_file, refuse_unlearnt, spending
 from experiments.cli.parts.outputs import check_private_page, refuse_outputs
 from experiments.cli.parts.release_files import APPEARED, ReleaseFiles
-from experiments.cli.schema import held_against, reading, reads_table, shows_cells, still_a_draft, streamed, table_path
+from experiments.cli.schema import (
+    held_against,
+    reading,
+    reads_table,
+    shows_cells,
+    still_a_draft,
+    streamed,
+    table_path,
+    tell_of_blanks_around_names,
+)
 from experiments.console import say
 from experiments.data.synthetic_file import Types, owners_types
 from experiments.publishing import CHOSEN, CHOSEN_ELSEWHERE, chosen
@@ -185,6 +194,7 @@ def synthesize(request: Request) -> int:
     pieces = streamed(request.table, request.reading, schema) and request.hold_out is None
     table = request.table if pieces else read_table(request.table, request.reading, not request.preflight, schema)
     workers = _workers(request, pieces)
+    tell_of_blanks_around_names(request.table, request.reading)
     if request.preflight:
         held_against(request.table, table, schema, request.reading, request.show_cells)
     spent = Spent(request.epsilon, usual_delta(request.delta, schema.rows_public), bool(request.conditions))

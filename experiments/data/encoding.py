@@ -21,7 +21,7 @@ OPEN_VERSION = 4  # the same, of columns alone whose ends or categories are not 
 _MANY = 8192  # of which a grid may be counted at three resolutions
 PARTS = {  # of a schema that can stay public: the keys of a column that say them
     "bounds": ("bounds", "decimals"),
-    "categories": ("categories", "other"),
+    "categories": ("categories", "other", "written"),
 }
 _ALWAYS_STRUCK = ("bins", "scale", "pieces", "counts", "count_sds")
 _OWN = ("name", "strike", "keep")

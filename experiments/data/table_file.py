@@ -155,6 +155,20 @@ def read_as_missing(path: Path, reading: Reading) -> dict[str, dict[str, int]]:
     return {name: found for name, of in counts.items() if (found := {w: n for w, n in of.items() if w in words and n})}
 
 
+def names_with_blanks(path: Path, reading: Reading) -> list[str]:
+    """The names of a CSV file or a workbook that have blanks around them, as they stand there; a table's have none.
+
+    Raises DataError as `read_table` does.
+    """
+    if is_parquet(path):
+        return []
+    if is_workbook(path):
+        names = workbook_rows(path, reading.decimal)[0]
+    else:
+        _, names, _, _ = _head(path, start_of_text(path, reading.encoding), reading)
+    return [name for name in names if name != name.strip()]
+
+
 def lines_of(path: Path, rows: Iterable[int], reading: Reading | None = None) -> dict[int, int]:
     """The lines of the file on which rows (counted from 0, below the names) end, by row; none for Parquet."""
     wanted = set(rows)
@@ -191,7 +205,7 @@ def _csv_reader(text: Iterable[str], sep: str) -> Any:
 
 
 def _head(path: Path, start: bytes, reading: Reading) -> tuple[str, list[str], str, int]:
-    """Encoding, column names, separator and number of blank lines before the names. Raises DataError."""
+    """Encoding, column names as they stand there, separator and number of blank lines before them. Raises DataError."""
     encoding = mark(start) or reading.encoding
     try:
         with opened(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
@@ -201,8 +215,9 @@ def _head(path: Path, start: bytes, reading: Reading) -> tuple[str, list[str], s
             sep = max(candidates, key=lambda candidate: len(next(_csv_reader([first], candidate))))
             text.seek(0)
             lines = (cells for cells in _csv_reader(text, sep) if cells)
-            names = [name.strip() for name in next(lines, [])]
-            check_names(path, names, [] if all(names) else next(lines, []))
+            names = next(lines, [])
+            stripped = [name.strip() for name in names]
+            check_names(path, stripped, [] if all(stripped) else next(lines, []))
     except (UnicodeError, csv.Error, OSError, EOFError) as error:
         raise DataError(f"{path} cannot be read as a table: {_plain(path, error, reading)}") from error
     return encoding, names, sep, blank
@@ -213,6 +228,7 @@ def _csv(path: Path, start: bytes, reading: Reading) -> Any:
     import pyarrow.csv as pc
 
     encoding, names, sep, blank = _head(path, start, reading)
+    names = [name.strip() for name in names]
     text = pa.dictionary(pa.int32(), pa.string())
     with opened(path) as file:
         table = pc.read_csv(
@@ -294,15 +310,17 @@ def _typed(table: Any) -> list[str]:
     return [field.name for field in table.schema if not pa.types.is_dictionary(field.type)]
 
 
-def _undecodable_line(path: Path, encoding: str) -> int | None:
+def _undecodable_line(path: Path, encoding: str) -> tuple[int, bool] | None:
+    """The first line that is not text of this encoding, and whether lines above it have other letters than ASCII's."""
+    others = False
     if encoding.startswith(("utf-16", "utf-32")):
         return None  # their lines cannot be told apart before they are decoded
     with opened(path) as file:
         for number, line in enumerate(file, start=1):
             try:
-                line.decode(encoding)
+                others |= not line.decode(encoding).isascii()
             except UnicodeError:
-                return number
+                return number, others
     return None
 
 
@@ -311,8 +329,13 @@ def _plain(path: Path, error: Exception, reading: Reading) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, UnicodeError) or "invalid UTF8" in text:
         encoding = mark(first_bytes(path)) or reading.encoding
-        line = _undecodable_line(path, encoding)
+        line, mixed = _undecodable_line(path, encoding) or (None, False)
         where = f"line {line} " if line else "it "
+        if mixed:
+            return (
+                f"{where}is not {encoding} text, and lines above it are: the file mixes encodings, as where two were joined; "
+                "write all of it in one, best UTF-8"
+            )
         return (
             f"{where}is not {encoding} text; name the encoding it is in, often cp1252 (Western European) or utf-16: "
             "--encoding cp1252 (of `dpdsyn run` dataset.read.encoding=cp1252)"

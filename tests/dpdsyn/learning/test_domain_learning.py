@@ -24,6 +24,7 @@ from dpdsyn.learning import raw_table
 from dpdsyn.learning.domain_learning import DomainLearning, _typed
 from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.privacy import ZCDP, Budget, Ledger
+from dpdsyn.reading.cells import canonical
 from dpdsyn.reading.schema_values import SchemaError
 from dpdsyn.schema import Schema
 
@@ -265,7 +266,9 @@ def test_values_that_few_have_become_other_and_are_published_only_where_they_are
 @pytest.mark.parametrize(
     ("texts", "values"),
     [
-        (["true", "false"], [False, True]),
+        (["True", "False"], [False, True]),
+        (["true", "false"], ["false", "true"]),
+        (["TRUE", "False"], ["False", "TRUE"]),
         (["true", "maybe"], ["maybe", "true"]),
         (["10", "9", "-1"], [-1, 9, 10]),
         (["10", "1.5"], [1.5, 10.0]),
@@ -281,7 +284,7 @@ def test_values_that_few_have_become_other_and_are_published_only_where_they_are
     ],
 )
 def test_categories_are_numbers_where_all_of_them_are_written_so(texts: list[str], values: list[Any]) -> None:
-    found = _typed(texts)
+    found = _typed({canonical(text): text for text in texts})
     assert found == values and [type(value) for value in found] == [type(value) for value in values]
 
 

@@ -57,7 +57,7 @@ def test_without_noise_histograms_are_counts_at_each_resolution(cells: list[Any]
 @settings(max_examples=40)
 def test_without_noise_values_are_those_that_occur_often_enough(cells: list[Any]) -> None:
     _, (told,) = words(cells).histograms([], [], ["word"], QUIET, 0.3)
-    texts = {"a": "a", " a": "a", "b": "b", "1": "1", "1.0": "1", "True": "true", "TRUE": "true", "": ""}
+    texts = {"a": "a", " a": "a", "b": "b", "1": "1", "1.0": "1", "True": "True", "TRUE": "TRUE", "": ""}
     naive = Counter(texts[str(cell)] for cell in cells if str(cell) in texts)
     expected = {text: float(count) for text, count in sorted(naive.items()) if count > 1}  # one row alone is never told of
     silent = sum(cell is None or isinstance(cell, list) for cell in cells)

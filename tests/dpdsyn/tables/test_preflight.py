@@ -216,34 +216,54 @@ def test_infinite_numbers_are_faults_unless_bounds_say_where_they_are_clipped_to
 
 def test_texts_that_come_out_in_another_spelling_are_told_of_unless_they_are_listed() -> None:
     frame = pd.DataFrame(
-        {"flag": ["TRUE", "FALSE"] * 20, "grade": [" 1.0", "2.5"] * 20, "plain": ["x ", "2"] * 20, "n": range(40)}
+        {"flag": ["TRUE", "true"] * 20, "grade": [" 1.0", "2.5"] * 20, "plain": ["x ", "2"] * 20, "n": range(40)}
     )
     columns: dict[str, Any] = {name: {"kind": "categorical"} for name in ("flag", "grade", "plain")}
     schema = {"rows_public": 40, "columns": {**columns, "n": {"kind": "integer", "bounds": [0, 40], "bins": 4}}}
     told = preflight(frame, Schema.from_mapping(schema)).cautions
-    truth = 'come out in one spelling (True and False); to keep yours, list them in quotes, as in categories: ["true", "false"]'
-    numbers = "come out in one spelling (1 for 1.0, a day for its midnight); list `categories` to keep yours"
-    assert told == (f"column 'flag': 100% of cells {truth}", f"column 'grade': 50% of cells {numbers}")
+    one = "come out in one spelling (1 for 1.0, a day for its midnight, of TRUE and true the commoner one)"
+    assert told == tuple(f"column {name!r}: 50% of cells {one}; list `categories` to keep yours" for name in ("flag", "grade"))
     columns["flag"]["categories"], columns["grade"]["categories"] = ["TRUE", "FALSE"], ["1.0", "2.5"]
     assert preflight(frame, Schema.from_mapping(schema)).cautions == ()
 
 
 @pytest.mark.parametrize(
-    ("cells", "share"), [(("true", "false"), 100), (("True", "False"), 0), (("TRUE", "False"), 50), ((True, False), 0)]
+    ("cells", "share", "made_of"),
+    [
+        (("true", "false"), 0, {"true", "false"}),
+        (("True", "False"), 0, {True, False}),
+        (("TRUE", "FALSE"), 0, {"TRUE", "FALSE"}),
+        (("TRUE", "False"), 0, {"TRUE", "False"}),
+        (("true", "TRUE", "true", "FALSE"), 25, {"true", "FALSE"}),
+        ((True, False), 0, {True, False}),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:seeded noise", "ignore:column .flag")
-def test_the_spelling_that_truth_values_are_said_to_get_is_the_one_they_get(cells: tuple, share: int, tmp_path: Path) -> None:
-    frame = pd.DataFrame({"flag": [*cells] * 2000, "y": ["a", "b", "b", "a"] * 1000})
+def test_truth_values_that_are_learnt_come_out_as_they_are_spelled_most(
+    cells: tuple, share: int, made_of: set, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"flag": [*cells] * (4000 // len(cells)), "y": ["a", "b", "b", "a"] * 1000})
     written = (
         "target: y\nrows_public: 4000\ncolumns:\n  y: {kind: categorical, categories: [a, b]}\n  flag: {kind: categorical%s}\n"
     )
-    for listed, kept in (("", False), (f", categories: {json.dumps([*map(str, cells)])}", True)):
+    both = [*{str(cell).lower(): str(cell) for cell in cells}.values()]
+    for listed, kept in (("", False), (f", categories: {json.dumps(both)}", True)):
         (tmp_path / "t.yaml").write_text(written % listed)
         schema = Schema.from_yaml(tmp_path / "t.yaml")
         told = preflight(frame, schema).cautions
         made = DPDSyn(epsilon=5.0, delta=1e-6, random_state=0).fit(frame, schema).sample(200)["flag"]
         if kept:
-            assert told == () and set(made) == set(map(str, cells))
+            assert told == () and set(made) <= set(map(str, cells))
         else:
-            assert set(map(str, made)) == {"True", "False"}
+            assert set(made) == made_of
             assert [caution.partition(" come out")[0] for caution in told] == [f"column 'flag': {share}% of cells"] * (share > 0)
+
+
+def test_a_target_that_is_to_be_learnt_and_has_one_class_is_refused_before_anything_is_spent() -> None:
+    columns = {"y": {"kind": "categorical"}, "x": {"kind": "integer"}}
+    schema = Schema.from_mapping({"target": "y", "rows_public": 40, "columns": columns})
+    with pytest.raises(
+        PreflightError, match="column 'y': all of its 39 cells say the same, and a target has two classes or more"
+    ):
+        preflight(pd.DataFrame({"y": [*["yes"] * 39, None], "x": range(40)}), schema)
+    assert preflight(pd.DataFrame({"y": [*["yes"] * 39, "no"], "x": range(40)}), schema).usable == 40

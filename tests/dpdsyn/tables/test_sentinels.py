@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dpdsyn.schema import Schema
 from dpdsyn.tables.kinds import declared, guessed
+from dpdsyn.tables.preflight import examined
 from dpdsyn.tables.sentinels import Sentinels
 from experiments.data.table_file import Reading, read_table
 
@@ -104,6 +106,35 @@ def test_a_date_among_the_others_is_a_code_where_it_is_far_commoner() -> None:
     assert guessed(pd.Series([*births, "1900-01-01"], dtype="str")).remarks == ()
     (remark,) = guessed(pd.Series(births + ["1900-01-01"] * 2000, dtype="str")).remarks
     assert remark.startswith("1900-01-01 is far more common than any other date")
+
+
+@pytest.mark.parametrize("spec", [{}, {"bounds": ["2005-01-01", "2025-12-31"], "bins": 8, "missing": "own_code"}])
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [(None, "1900-01-01"), ("%d.%m.%Y", "31.12.9999"), ("%Y-%m-%d %H:%M", "1970-01-01 00:00")],
+)
+def test_a_check_names_dates_that_stand_for_none_as_the_draft_does(
+    form: str | None, code: str, spec: dict, tmp_path: Path
+) -> None:
+    days = pd.date_range("2010-01-01", periods=500).strftime(form or "%Y-%m-%d").tolist()
+    (tmp_path / "t.csv").write_text(
+        "end,y\n" + "".join(f"{cell},{'ab'[n % 2]}\n" for n, cell in enumerate([*days, code, code, code]))
+    )
+    frame = read_table(tmp_path / "t.csv")
+    end = {"kind": "date", "format": form, **spec} if form else {"kind": "date", **spec}
+    columns = {"end": end, "y": {"kind": "categorical", "categories": ["a", "b"]}}
+    schema = Schema.from_mapping({"target": "y", "rows_public": 500, "columns": columns})
+    (found,) = examined(frame, schema).sentinels["end"]
+    assert found.told in guessed(frame["end"]).remarks and found.told.startswith(f"{code} stands apart from all other dates")
+    mended = read_table(tmp_path / "t.csv", Reading(missing=(code,)), schema=schema)
+    assert mended["end"].isna().sum() == 3 and examined(mended, schema).sentinels["end"] == ()
+
+
+def test_a_time_of_day_is_no_code() -> None:
+    frame = pd.DataFrame({"at": ["00:00", "12:30"] * 20, "y": ["a", "b"] * 20})
+    columns = {"at": {"kind": "date", "format": "%H:%M"}, "y": {"kind": "categorical", "categories": ["a", "b"]}}
+    schema = Schema.from_mapping({"target": "y", "rows_public": 40, "columns": columns})
+    assert "at" not in examined(frame, schema).sentinels
 
 
 def test_a_draft_names_them() -> None:

@@ -130,3 +130,18 @@ def test_parts_of_other_types_are_said_at_the_check_too(people: Path, dpdsyn: Dp
     assert f"note: {told}" in dpdsyn("schema", "draft", "parts").stderr
     checked = dpdsyn("schema", "check", "parts", "--schema", "people.yaml")
     assert checked.returncode == 0 and f"CAUTION: parts, column {told.replace('age', repr('age'), 1)}" in checked.stderr
+
+
+def test_names_that_lose_blanks_and_dates_that_are_codes_are_said_wherever_the_file_is_read(
+    tmp_path: Path, dpdsyn: Dpdsyn
+) -> None:
+    rows = [f"{'1900-01-01' if n < 5 else f'2015-{n % 12 + 1:02d}-11'},{n % 2}" for n in range(60)]
+    (tmp_path / "f.csv").write_text("\n".join(["end , ill", *rows]))
+    draft = dpdsyn("schema", "draft", "f.csv", "--target", "ill")
+    (tmp_path / "f.yaml").write_text(draft.stdout)
+    check = dpdsyn("schema", "check", "f.csv", "--schema", "f.yaml")
+    asked = ("synthesize", "f.csv", "--schema", "f.yaml", "--epsilon", "1", "--output", "s.csv", "--confirm-kinds")
+    for done in (draft, check, dpdsyn(*asked)):
+        told = done.stdout + done.stderr
+        assert "blanks around names are taken off, in the schema and in what is published: 'end ', ' ill'" in told
+        assert "1900-01-01 stands apart from all other dates, in 8.3% of cells" in told

@@ -22,7 +22,7 @@ from dpdsyn.tables.preflight import examined
 from experiments.data import table_file
 from experiments.data.errors import DataError
 from experiments.data.names import MOST_COLUMNS
-from experiments.data.table_file import Reading, lines_of, read_as_missing, read_table
+from experiments.data.table_file import Reading, lines_of, names_with_blanks, read_as_missing, read_table
 
 PLAIN = "name,grade\nZoë,1\nJürgen,\n"
 
@@ -332,3 +332,15 @@ def test_lines_of_rows_are_found_in_one_pass(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text('a\n1\n\n"2\n3"\n4\n')
     assert lines_of(tmp_path / "people.csv", [2, 0, 1, 9]) == {0: 2, 1: 5, 2: 6}
     assert lines_of(tmp_path / "people.csv", []) == {}
+
+
+def test_a_file_of_two_encodings_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("a,b\nKöln,1\n".encode() + "Köln,2\n".encode("latin-1"))
+    with pytest.raises(DataError, match="line 3 is not utf-8 text, and lines above it are: the file mixes encodings"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_names_lose_blanks_and_which_do_is_known(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('\ufeffid, income ,"x "\n1,2,3\n', encoding="utf-8")
+    assert list(read_table(tmp_path / "t.csv")) == ["id", "income", "x"]
+    assert names_with_blanks(tmp_path / "t.csv", Reading()) == [" income ", "x "]

@@ -60,7 +60,9 @@ columns:
   dose: {kind: categorical, categories: [2.00, 0.50, 3, +4, 1.0e+2], other: false}
   mixed: {kind: categorical, categories: [none, 1.10, 7, "1.1e0"], other: false, missing: own_code}
   plain: {kind: categorical, categories: [1, 2], other: false, missing: own_code}
+  flag: {kind: categorical, categories: [true, FALSE], other: false}
   land: {constant: 1.50}
+  here: {constant: TRUE}
 """
 
 
@@ -72,8 +74,9 @@ def test_numbers_are_published_as_they_are_listed_and_stay_numbers_in_a_frame(tm
     found = pd.read_csv(tmp_path / "made.csv", dtype=str, keep_default_na=False)
     assert set(found["dose"]) == {"2.00", "0.50", "3", "+4", "1.0e+2"} and set(found["land"]) == {"1.50"}
     assert set(found["mixed"]) == {"none", "1.10", "7", "1.1e0", ""} and set(found["plain"]) == {"1", "2", ""}
+    assert set(found["flag"]) == {"true", "FALSE"} and set(found["here"]) == {"TRUE"}
     assert np.array_equal(schema.encode(read_table(tmp_path / "made.csv", schema=schema)), codes)
-    assert made["dose"].dtype == float and set(made["land"]) == {1.5}
+    assert made["dose"].dtype == float and made["flag"].dtype == bool and set(made["land"]) == {1.5}
     types = Types.of(schema, {})
     write_parquet([made], tmp_path / "made.parquet", types)
     parquet = pd.read_parquet(tmp_path / "made.parquet")
@@ -85,7 +88,7 @@ def test_spellings_survive_what_a_schema_is_written_to_and_are_no_word_of_a_pers
     schema = Schema.from_yaml(tmp_path / "s.yaml")
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(schema.to_mapping(), sort_keys=False), encoding="utf-8")
     assert Schema.from_yaml(tmp_path / "again.yaml") == schema and schema["plain"].written == ()
-    assert schema["dose"].categories == (2.0, 0.5, 3, 4, 100.0)
+    assert schema["dose"].categories == (2.0, 0.5, 3, 4, 100.0) and schema["flag"].categories == (True, False)
     raw: dict[str, Any] = {
         "rows_public": 9,
         "columns": {"x": {"kind": "categorical", "categories": [2.0, 3], "written": ["1", "3"]}},
