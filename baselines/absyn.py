@@ -13,6 +13,7 @@ from baselines.marginal.marginals import estimate_total, measure
 from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_noise
 from baselines.marginal.workload import affordable, cells_of, workload
 from dpdsyn.base.checks import positive, whole_number
+from dpdsyn.base.steps import Rounds
 from dpdsyn.private_table import PrivateTable
 
 
@@ -70,6 +71,7 @@ class BatchAdaptive(ModelSynthesizer):
         def worth(clique: Clique, off: float) -> float:
             return off - MEAN_NOISE * sigma * cells_of(schema.sizes, clique)
 
+        told = Rounds()
         for i in range(1, self.rounds + 1):
             chosen: list[Clique] = []
             for _ in range(batch):
@@ -77,8 +79,11 @@ class BatchAdaptive(ModelSynthesizer):
                 left = [clique for clique in candidates if clique not in known]
                 allowed = affordable(schema.sizes, left, known, self.max_model_size * i / self.rounds) or columns
                 chosen.append(choose_worst(private, allowed, model, worth, 1.0, epsilon))
-            measurements += measure(private, chosen, sigma)
+            answers = measure(private, chosen, sigma)
+            before = [model.project(clique) for clique in chosen]
+            told.add([m.values for m in answers], before, sigma, model.total, 0.1 + 0.9 * i / self.rounds)
+            measurements += answers
             model = fit(self.engine, schema.sizes, measurements, estimate_total(measurements), self.iterations, model)
             self.report(f"round {i} of {self.rounds}")
-        self.model_ = model
+        self.model_, self.steps_ = model, told.steps
         return self

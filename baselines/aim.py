@@ -15,6 +15,7 @@ from baselines.marginal.marginals import Measurement, estimate_total, measure
 from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_cost, round_noise
 from baselines.marginal.workload import WORKLOADS, Workload, affordable, cells_of, weights, workload
 from dpdsyn.base.checks import one_of, positive, whole_number
+from dpdsyn.base.steps import Rounds
 from dpdsyn.private_table import PrivateTable
 
 
@@ -80,6 +81,7 @@ class AIM(ModelSynthesizer):
         used = len(columns) / (2 * sigma**2)
         model = self._fitted(schema.sizes, measurements, None)
         self.rounds_: list[Round] = []
+        told = Rounds()
         last = False
         while not last:
             if rho - used < 2 * round_cost(sigma, epsilon):
@@ -94,12 +96,13 @@ class AIM(ModelSynthesizer):
             clique = choose_worst(private, allowed, model, worth, steepness, epsilon)
             before = model.project(clique)
             measurements += measure(private, [clique], sigma)
+            told.add([measurements[-1].values], [before], sigma, model.total, used / rho)
             model = self._fitted(schema.sizes, measurements, model)
             self.rounds_.append(Round(clique, sigma, model.tree.cells, model.loss, model.iterations))
             self.report(f"round {len(self.rounds_)}, {min(used / rho, 1.0):.0%} of the budget used")
             if np.abs(model.project(clique) - before).sum() <= sigma * MEAN_NOISE * before.size:
                 sigma, epsilon = sigma / 2, epsilon * 2
-        self.model_ = model
+        self.model_, self.steps_ = model, told.steps
         return self
 
     def _fitted(self, sizes: tuple[int, ...], measurements: list[Measurement], start: Model | None) -> Model:

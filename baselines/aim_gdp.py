@@ -15,6 +15,7 @@ from baselines.marginal.marginals import Measurement, all_gaussian, estimate_tot
 from baselines.marginal.selection import MEAN_NOISE, MEASURING
 from baselines.marginal.workload import WORKLOADS, Workload, affordable, cells_of, weights, workload
 from dpdsyn.base.checks import InputError, one_of, positive, whole_number
+from dpdsyn.base.steps import Rounds
 from dpdsyn.private_table import PrivateTable, Query
 
 _FIRST_DISTANCES = 0.5  # of one round's budget, for the distances of all candidates from independence
@@ -81,6 +82,7 @@ class AIMGDP(ModelSynthesizer):
         distances = noisy_distances(private, list(candidates), model, _FIRST_DISTANCES * of_round)
         left -= _FIRST_DISTANCES * of_round
         self.chosen_: list[Clique] = []
+        told = Rounds()
         last = False
         while not last:
             if left < 2 * of_round:
@@ -95,12 +97,13 @@ class AIMGDP(ModelSynthesizer):
             clique = max(again, key=score)
             before = model.project(clique)
             measurements += measure(private, [clique], sigma)
+            told.add([measurements[-1].values], [before], sigma, model.total, 1 - left / rho)
             model = self._fitted(schema.sizes, measurements, model)
             self.chosen_.append(clique)
             self.report(f"round {len(self.chosen_)}, {1 - left / rho:.0%} of the budget used")
             if np.abs(model.project(clique) - before).sum() <= sigma * MEAN_NOISE * before.size:
                 of_round *= _ANNEALED
-        self.model_ = model
+        self.model_, self.steps_ = model, told.steps
         return self
 
     def _fitted(self, sizes: tuple[int, ...], measurements: list[Measurement], start: Model | None) -> Model:

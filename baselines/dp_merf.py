@@ -199,16 +199,20 @@ class DPMERF(Synthesizer):
         self.generator_ = torch.nn.Sequential(*layers, linear(widths[-1], len(embedding.numbers) + sum(embedding.widths), random))
         target, weights = torch.from_numpy(wanted).float(), torch.from_numpy(self.classes_).float()
         optimizer = torch.optim.Adam(self.generator_.parameters(), self.rate)
+        losses: list[float] = []
         for step in range(1, self.iterations + 1):
             labels = torch.cat([torch.multinomial(weights, batch, True, generator=random), torch.arange(classes)])
             hot = torch.nn.functional.one_hot(labels, classes).float()
             made = (hot / weights).T @ self._features(*self._rows(hot, random)) / len(labels)
             optimizer.zero_grad()
-            (made - target).square().sum().backward()
+            loss = (made - target).square().sum()
+            loss.backward()
             optimizer.step()
             if step % max(1, self.iterations // 50) == 0:
+                losses.append(float(loss))
                 self.report(f"step {step} of {self.iterations}")
         self.generator_.eval()
+        self.steps_ = {"loss": losses}
 
     def _rows(self, hot: torch.Tensor, random: torch.Generator) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Of one-hot classes, generated rows: numbers within 0 and 1, and the logits of every block."""

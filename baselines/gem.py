@@ -12,6 +12,7 @@ from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import estimate_total, measure, named
 from baselines.marginal.workload import WORKLOADS, Workload, workload
 from dpdsyn.base.checks import InputError, one_of, positive, whole_number
+from dpdsyn.base.steps import Rounds
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer
@@ -112,12 +113,15 @@ class GEM(Synthesizer):
         self.chosen_: list[Clique] = []
         largest: float | None = None
         mean: list[torch.Tensor] = []
+        told = Rounds()
         for done in range(1, rounds + 1):
-            total = estimate_total(answers)
-            clique = worst_cell(private, waiting, network.mixture(total), epsilon)
+            before = network.mixture(estimate_total(answers))
+            clique = worst_cell(private, waiting, before, epsilon)
             waiting.remove(clique)
             self.chosen_.append(clique)
             answers += measure(private, [clique], sigma)
+            used = _COUNTING + (1 - _COUNTING) * done / rounds
+            told.add([answers[-1].values], [before.project(clique)], sigma, before.total, used)
             total = estimate_total(answers)
             known = [np.clip(answer.values / total, 0, 1) for answer in answers[1:]]
             largest = self._fitted(network, known, largest)
@@ -128,7 +132,7 @@ class GEM(Synthesizer):
         with torch.no_grad():
             for parameter, averaged in zip(network.parameters(), mean, strict=True):
                 parameter.copy_(averaged)
-        self.mixture_ = network.mixture(estimate_total(answers))
+        self.mixture_, self.steps_ = network.mixture(estimate_total(answers)), told.steps
         return self
 
     def _offered(self, schema: Schema) -> list[Clique]:

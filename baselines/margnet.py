@@ -14,6 +14,7 @@ from baselines.marginal.marginals import Measurement, estimate_total, measure
 from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_cost, round_noise
 from baselines.marginal.workload import WORKLOADS, Workload, cells_of, workload
 from dpdsyn.base.checks import one_of, positive, whole_number
+from dpdsyn.base.steps import Rounds
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 
@@ -100,6 +101,7 @@ class MargNet(Synthesizer):
         used = len(columns) / (2 * sigma**2)
         self._train(network, measurements, first)
         self.rounds_: list[Round] = []
+        told = Rounds()
         last = False
         while not last:
             if rho - used < 2 * round_cost(sigma, epsilon):
@@ -111,13 +113,14 @@ class MargNet(Synthesizer):
             before = model.project(clique)
             known = any(clique == m.clique for m in measurements)
             measurements += measure(private, [clique], sigma)
+            told.add([measurements[-1].values], [before], sigma, model.total, used / rho)
             self._train(network, measurements, first)
             self.rounds_.append(Round(clique, sigma))
             self.report(f"round {len(self.rounds_)}, {min(used / rho, 1.0):.0%} of the budget used")
             moved = network.mixture(model.total).project(clique)
             if not known and np.abs(moved - before).sum() < sigma * MEAN_NOISE * before.size:
                 sigma, epsilon = sigma / math.sqrt(2), epsilon * math.sqrt(2)
-        self.mixture_ = network.mixture(estimate_total(measurements))
+        self.mixture_, self.steps_ = network.mixture(estimate_total(measurements)), told.steps
         return self
 
     def _train(self, network: MixtureNetwork, measurements: Sequence[Measurement], first: float) -> None:

@@ -12,6 +12,7 @@ from baselines.marginal.marginals import Measurement, estimate_total, measure
 from baselines.marginal.selection import choose_worst, round_noise
 from baselines.marginal.workload import affordable, cells_of, workload
 from dpdsyn.base.checks import positive, whole_number
+from dpdsyn.base.steps import Rounds
 from dpdsyn.private_table import PrivateTable
 
 
@@ -61,12 +62,15 @@ class MWEM(ModelSynthesizer):
         smallest = min(candidates, key=lambda c: cells_of(schema.sizes, c))
         self.model_ = uniform_model(schema.sizes, schema.rows_public)
         measurements: list[Measurement] = []
+        told = Rounds()
         for i in range(1, rounds + 1):
             chosen = [m.clique for m in measurements]
             allowed = affordable(schema.sizes, candidates, chosen, self.max_model_size * i / rounds) or [smallest]
             clique = choose_worst(private, allowed, self.model_, lambda c, off: off - cells_of(schema.sizes, c), 1.0, epsilon)
             measurements += measure(private, [clique], sigma)
+            told.add([measurements[-1].values], [self.model_.project(clique)], sigma, self.model_.total, i / rounds)
             total = estimate_total(measurements)
             self.model_ = fit(self.engine, schema.sizes, measurements, total, self.iterations, self.model_)
             self.report(f"round {i} of {rounds}")
+        self.steps_ = told.steps
         return self

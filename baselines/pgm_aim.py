@@ -13,6 +13,7 @@ import numpy as np
 from baselines.pgm.choice import ROUND_MEASURES, Columns, farthest
 from baselines.pgm.needs import ENGINE, needs_mbi
 from dpdsyn.base.checks import one_of, positive, whole_number
+from dpdsyn.base.steps import Rounds
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 
@@ -81,6 +82,7 @@ class PGMAIM(Synthesizer):
         used = len(first) * 0.5 / sigma**2
         model = engine.estimated(domain, measurements, self.iterations)
         self.rounds_: list[tuple[tuple[int, ...], float]] = []  # what each measured, and its noise
+        told = Rounds()
         last = False
         while not last:
             if rho - used < 2 * (0.5 / sigma**2 + epsilon**2 / 8):
@@ -95,13 +97,14 @@ class PGMAIM(Synthesizer):
             place = farthest(private, small, before, worth, max(weight[c] for c in small), epsilon)
             chosen = small[place]
             measurements += engine.measured(private, [chosen], sigma)
+            told.add([engine.counts(measurements[-1], domain)], [before[place]], sigma, float(model.total), used / rho)
             model = engine.estimated(domain, measurements, self.iterations, start=model)
             self.rounds_.append((chosen, sigma))
             self.report(f"round {len(self.rounds_)}, {min(used / rho, 1.0):.0%} of the budget used")
             (after,) = engine.marginals(model, [chosen])
             if np.linalg.norm((after - before[place]).ravel(), 1) <= sigma * _OF_NOISE * after.size:
                 sigma, epsilon = sigma / 2, epsilon * 2
-        self.model_ = engine.learnt(model)
+        self.model_, self.steps_ = engine.learnt(model), told.steps
         return self
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:

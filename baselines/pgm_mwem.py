@@ -12,6 +12,7 @@ import numpy as np
 from baselines.pgm.choice import ROUND_MEASURES, farthest
 from baselines.pgm.needs import ENGINE, needs_mbi
 from dpdsyn.base.checks import positive, whole_number
+from dpdsyn.base.steps import Rounds
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 
@@ -64,6 +65,7 @@ class PGMMWEM(Synthesizer):
         sigma, epsilon = math.sqrt(0.5 / (ROUND_MEASURES * each)), math.sqrt(8 * (1 - ROUND_MEASURES) * each)
 
         measurements: list[Any] = []
+        told = Rounds()
         model = engine.uniform(domain, private.schema.rows_public)
         for i in range(1, rounds + 1):
             chosen = [m.clique for m in measurements]
@@ -72,9 +74,10 @@ class PGMMWEM(Synthesizer):
             expected = engine.marginals(model, small)
             place = farthest(private, small, expected, lambda c, distance: distance - domain.size(c), 1.0, epsilon)
             measurements += engine.measured(private, [small[place]], sigma)
+            told.add([engine.counts(measurements[-1], domain)], [expected[place]], sigma, float(model.total), i / rounds)
             model = engine.estimated(domain, measurements, self.iterations, start=model)
             self.report(f"round {i} of {rounds}")
-        self.model_ = engine.learnt(model)
+        self.model_, self.steps_ = engine.learnt(model), told.steps
         return self
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -97,7 +97,14 @@ class PrivateGSD(Synthesizer):
         shares = rows / estimate_total(answers)
         start = Matched.of(uniform_rows(schema, rows, rng), schema.sizes, {m.clique: m.values * shares for m in answers})
         ordered = [i for i, column in enumerate(schema.columns) if column.ordered]
-        table = evolved(start, schema.sizes, ordered, self.iterations, self.tolerance, rng, self.report)
+        misfits: list[float] = []
+
+        def told(generation: int, now: Matched) -> None:
+            misfits.append(now.misfit)
+            self.report(f"generation {generation} of at most {self.iterations}")
+
+        table = evolved(start, schema.sizes, ordered, self.iterations, self.tolerance, rng, told)
+        self.steps_ = {"misfit": misfits}
         self.table_ = table.astype(schema.dtype)
         return self
 
@@ -170,6 +177,11 @@ class Matched:
         lacks -= np.bincount(matched.cells(matched.table, range(len(cliques))).ravel(), minlength=len(lacks))
         matched.fitness = float(lacks @ lacks)
         return matched
+
+    @property
+    def misfit(self) -> float:
+        """Mean total variation distance of the table's marginals from those that are wanted."""
+        return float(np.abs(self.lacks).sum()) / (2 * len(self.table) * len(self.cliques))
 
     def cells(self, codes: np.ndarray, marginals: Sequence[int]) -> np.ndarray:
         """The cells of rows in some marginals, shape (rows, marginals), int64; exact, for doubles hold whole numbers to 2^53."""
@@ -313,11 +325,12 @@ def evolved(
     generations: int,
     tolerance: float,
     rng: np.random.Generator,
-    report: Callable[[str], None] = lambda line: None,
+    told: Callable[[int, Matched], None] = lambda generation, now: None,
 ) -> np.ndarray:
     """The table, encoded rows of shape (rows, columns), after at most so many generations.
 
-    ordered: columns of numbers. The search ends once fitness falls by less than the share `tolerance` in a hundred generations.
+    ordered: columns of numbers. told: hears, every hundred generations, how many there were and what they made.
+    The search ends once fitness falls by less than the share `tolerance` in a hundred generations.
     """
     changing = [column for column, size in enumerate(sizes) if size > 1]
     if not changing:
@@ -333,7 +346,7 @@ def evolved(
         gain = start.take(operators[chosen].candidates(start.table, rng))
         gains[chosen] = gain if math.isinf(gains[chosen]) else _MEMORY * gains[chosen] + (1 - _MEMORY) * gain
         if generation % _WINDOW == 0:
-            report(f"generation {generation} of at most {generations}")
+            told(generation, start)
             if before - start.fitness <= tolerance * before:
                 break
             before = start.fitness

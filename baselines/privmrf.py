@@ -113,7 +113,7 @@ class PrivMRF(ModelSynthesizer):
         sigma = _sigma(len(initial) + extra, MARGINAL_SHARE * rho)
         growing = MeasuredModel(private, initial, sigma, self.iterations, self.model_cells, self.engine)
         self._descend(growing, candidates, extra, sigma, NORM_SHARE * rho, rng)
-        self.model_ = growing.model
+        self.model_, self.steps_ = growing.model, growing.told.steps
         return self
 
     def _grow(self, cells: Cells, shares: np.ndarray) -> Neighbours:
@@ -198,7 +198,9 @@ class PrivMRF(ModelSynthesizer):
             for clique in chosen:
                 del candidates[sum(1 << column for column in clique)]
             if chosen:
-                growing.add(chosen, sigma)
+                measuring = (len(growing.measurements) + len(chosen)) / (2 * sigma**2)
+                used = SCORE_SHARE + NORM_SHARE * ((taken + 1) / rounds + measuring / rho)
+                growing.add(chosen, sigma, used)
 
 
 def _closest_pair(column: int, cliques: Sequence[int], cells: Cells, shares: np.ndarray, most_cells: float) -> tuple[int, float]:

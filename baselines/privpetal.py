@@ -115,9 +115,10 @@ class PrivPetal(ModelSynthesizer):
             most = extra // rounds + (taken < extra % rounds)
             chosen, _ = growing.farthest(asked, most, NORM_SHARE * rho / rounds)
             if chosen:
-                growing.add(chosen, sigma)
+                measuring = (len(growing.measurements) + len(chosen)) / (2 * sigma**2)
+                growing.add(chosen, sigma, SCORE_SHARE + NORM_SHARE * (taken + 1) / rounds + measuring / rho)
                 candidates = [m for m in candidates if columns_of(m) not in chosen]
-        self.model_ = growing.model
+        self.model_, self.steps_ = growing.model, growing.told.steps
         return self
 
     def _grow(self, cells: Cells, shares: np.ndarray) -> Neighbours:

@@ -79,6 +79,8 @@ class Quail(Synthesizer):
         self.schema_, self.source_schema_ = schema, schema.select(schema.features)
         self.source_ = source.fit(private.child(cap, schema.features), rng)
         self.classifier_ = classifier.fit(private, noise, rng)
+        of_source = {f"features/{name}": values for name, values in self.source_.steps_.items()}
+        self.steps_ = {**of_source, "classifier/gradient_to_noise": classifier.gradient_to_noise_}
         return self
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,7 @@ from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import named
 from baselines.marginal.workload import cells_of
 from dpdsyn.base.checks import InputError, positive, whole_number
+from dpdsyn.base.steps import Rounds
 from dpdsyn.candidates import as_distribution
 from dpdsyn.mechanisms.row_count import RowCount
 from dpdsyn.privacy import Allowance
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 _PIECE = 1 << 16  # rows that are drawn at once
+Answered = tuple[list[np.ndarray], list[np.ndarray], float]  # noisy counts of a round, those that the model had, and their noise
 
 
 class RAPPlusPlus(Synthesizer):
@@ -107,16 +109,19 @@ class RAPPlusPlus(Synthesizer):
         asked = Asked(self.total_)
         asked.add_marginal((schema.target_position,), as_distribution(classes) * self.total_, sigma)
         marginals, pairs = marginal_pool(schema, self.max_cells), threshold_pool(schema, self.max_cells)
+        told, used = Rounds(), self.counting
         for of_marginals, share in self._rounds(schema, len(marginals), len(pairs), rng):
             budget = share * (1 - self.counting) * rho / 2  # half to choose, half to measure
             if of_marginals:
-                self._add_marginal(private, model, asked, marginals, budget)
+                answers = self._add_marginal(private, model, asked, marginals, budget)
             else:
-                self._add_thresholds(private, model, asked, pairs, budget, rng)
+                answers = self._add_thresholds(private, model, asked, pairs, budget, rng)
+            used += share * (1 - self.counting)
+            told.add(*answers, self.total_, used)
             model.fit(asked, self.iterations)
             self.report(f"{asked.measured} queries measured")
         model.fit(asked, self.last_iterations)
-        self.cells_ = model.distributions()
+        self.cells_, self.steps_ = model.distributions(), told.steps
         self.dtype_ = schema.dtype
         return self
 
@@ -134,7 +139,7 @@ class RAPPlusPlus(Synthesizer):
 
     def _add_marginal(
         self, private: PrivateTable, model: RelaxedRows, asked: Asked, pool: Sequence[Clique], budget: float
-    ) -> None:
+    ) -> Answered:
         """Chooses the marginal of those not yet measured that the model has most wrong, and measures it; costs twice `budget`."""
         left = [clique for clique in pool if clique not in asked.marginals]
         queries = named(private.schema, left)
@@ -147,6 +152,7 @@ class RAPPlusPlus(Synthesizer):
         sigma = 1 / math.sqrt(2 * budget)
         (answer,) = private.noisy_marginals(named(private.schema, [clique]), [sigma])
         asked.add_marginal(clique, answer, sigma)
+        return [answer], [model.marginal(clique) * self.total_], sigma
 
     def _add_thresholds(
         self,
@@ -156,7 +162,7 @@ class RAPPlusPlus(Synthesizer):
         pairs: Sequence[Clique],
         budget: float,
         rng: np.random.Generator,
-    ) -> None:
+    ) -> Answered:
         """Chooses thresholds that the model has most wrong, one after another, and measures them; costs twice `budget`."""
         schema = private.schema
         offered = [Threshold.drawn(schema, pairs[int(rng.integers(len(pairs)))], rng) for _ in range(self.offered)]
@@ -175,6 +181,7 @@ class RAPPlusPlus(Synthesizer):
         noise = 1 / math.sqrt(2 * budget)
         counts = private.noisy_sum(Above(chosen, schema), 1.0, noise, clip, "rows of each class above linear thresholds")
         asked.add_thresholds(chosen, counts, noise * clip)
+        return list(counts), [expected[threshold] for threshold in chosen], noise * clip
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         rows = len(self.cells_[0])

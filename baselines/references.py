@@ -76,6 +76,7 @@ class GuideOnly(Synthesizer):
         guide = guide_of(private.schema, GuideSettings.of(self.guide))
         noise = private.ledger.open_calibrated(lambda noise: [guide.spend(noise)])
         self.guide_ = guide.fit(private, noise, rng)
+        self.steps_ = {"guide/gradient_to_noise": guide.gradient_to_noise_}
         self.schema_ = private.schema
         return self
 

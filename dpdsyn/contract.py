@@ -25,7 +25,7 @@ from dpdsyn.private_table import PrivateTable
 from dpdsyn.reading.column import Column
 from dpdsyn.reading.pieces import Pieces
 from dpdsyn.schema import Schema
-from dpdsyn.synthesizer import Synthesizer, draw
+from dpdsyn.synthesizer import Synthesizer, draw, steps_of
 
 Factory = Callable[[], Synthesizer]
 _BUDGET = Budget(1.0, 1e-6)
@@ -191,12 +191,15 @@ def _samples(tried: _Tried) -> None:
 
 
 def _reproducible(tried: _Tried) -> None:
-    tables = []
+    tables, steps = [], []
     for _ in range(2):
         fitted, _ = fit_toy(tried.kind, toy_schema(), _ROWS, seed=3, verify=False)
         tables.append(draw(fitted, toy_schema(), 200, np.random.default_rng(4)))
+        steps.append(steps_of(fitted))
     if not np.array_equal(tables[0], tables[1]):
         raise AssertionError("the same seeds gave two different tables")
+    if repr(steps[0]) != repr(steps[1]):
+        raise AssertionError(f"the same seeds told of different steps: {steps[0]} and {steps[1]}"[:300])
 
 
 def _within_budget(tried: _Tried) -> None:

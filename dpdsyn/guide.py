@@ -109,7 +109,9 @@ PRETRAINED = GuideSettings(hidden=8, wander=0.3, pull=2.0, pretraining=300)  # w
 class Guide:
     """A network for the schema's target and, beside it, `other_targets`; and its private training.
 
-    After `fit` or `pretrain`: `parameters_`, flat, float32. After `fit`: `begin_`, those that private training began with.
+    After `fit` or `pretrain`: `parameters_`, flat, float32. After `fit`: `begin_`, those that private training began with, and
+    `gradient_to_noise_`, of each private step the norm of the noisy sum of gradients over what noise alone would have: 1 is
+    nothing but noise.
     """
 
     pretraining_batch: ClassVar[int] = 2048  # rows
@@ -129,6 +131,7 @@ class Guide:
         self.rows_public = schema.rows_public
         self.parameters_: np.ndarray | None = None
         self.begin_: np.ndarray | None = None
+        self.gradient_to_noise_: list[float] = []
         self._columns = schema.positions(self.features), schema.positions(self.targets)
         self._start: np.ndarray | None = None
 
@@ -194,6 +197,8 @@ class Guide:
         settings, rate, expected = self.settings, self.learning_rate(noise, rows), self.expected_batch(rows)
         self.begin_ = begin
         averaged = max(1, round(settings.steps * settings.average))
+        alone = noise * settings.clip * math.sqrt(flat.size)
+        self.gradient_to_noise_ = []
         pull = settings.pull * (1 - settings.momentum) / (rate * settings.steps)
 
         def gradient_sum(batch: np.ndarray, clip: float) -> np.ndarray:
@@ -202,6 +207,7 @@ class Guide:
 
         for step in range(settings.steps):
             noisy = private.noisy_sum(gradient_sum, self.rate, noise, settings.clip)
+            self.gradient_to_noise_.append(math.sqrt(float(np.square(noisy).sum())) / alone)
             velocity = settings.momentum * velocity + noisy / expected + pull * (flat - begin)
             flat = flat - rate * velocity
             if step >= settings.steps - averaged:

@@ -134,6 +134,8 @@ class GuidedSynthesizer(Synthesizer):
         self.guide_ = guide.fit(private, noise, rng, None if count is None else count.rows)
         self.schema_ = schema
         self.odds_ = self._odds(rng)
+        of_source = {f"candidates/{name}": values for name, values in self.source_.steps_.items()}
+        self.steps_ = {**of_source, "guide/gradient_to_noise": guide.gradient_to_noise_}
         return self
 
     def _taught(self, source: Synthesizer) -> bool:

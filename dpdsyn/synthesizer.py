@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from numbers import Real
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -36,6 +38,8 @@ class Synthesizer(ABC):
     impossible: combinations of codes that no row has, by public rules; whoever fits sets it, and a method whose model can hold
     zeros may hold these (`dpdsyn.rules.impossible`).
     report: what a long fit tells of its progress, one line at a time; set it to hear.
+    steps_: by name numbers of a fit's steps, in order, for charts: set by `fit` where it has any (`dpdsyn.base.steps`), and of
+    nothing but what mechanisms have answered, for it is part of what is fitted. A loss on private rows is no such answer.
     """
 
     version: int = 1
@@ -44,6 +48,7 @@ class Synthesizer(ABC):
     most_values: ClassVar[int | None] = None
     impossible: tuple[Impossible, ...] = ()
     report: Callable[[str], None] = staticmethod(lambda line: None)
+    steps_: Mapping[str, Sequence[float]] = MappingProxyType({})
 
     @abstractmethod
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
@@ -181,6 +186,21 @@ def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Genera
     if not hasattr(synthesizer, "sample"):
         raise ContractError(f"`fit` gave {synthesizer!r}; it is to return what was fitted, as by `return self`")
     return with_declared(checked(synthesizer.sample(n, rng), synthesizer, schema, n), schema, rng)
+
+
+def steps_of(fitted: Synthesizer) -> dict[str, list[float]]:
+    """What a fitted method tells of its steps, as plain numbers. Raises ContractError if `steps_` holds anything else."""
+    told: Any = fitted.steps_
+    name = type(fitted).__name__
+    if not isinstance(told, Mapping) or not all(isinstance(step, str) and step for step in told):
+        raise ContractError(f"{name}.steps_ is {repr(told)[:60]}; numbers by name are needed, as {{'error': [0.5, 0.25]}}")
+    plain: dict[str, list[float]] = {}
+    for step, values in told.items():
+        whole = list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str | bytes) else None
+        if whole is None or not all(isinstance(value, Real) for value in whole):
+            raise ContractError(f"{name}.steps_[{step!r}] is {repr(values)[:60]}; a list of numbers is needed, one a step")
+        plain[step] = [float(value) for value in whole]
+    return plain
 
 
 def checked(sample: np.ndarray, synthesizer: Synthesizer, schema: Schema, n: int) -> np.ndarray:

@@ -24,7 +24,7 @@ from dpdsyn.private_table import PrivateTable
 from dpdsyn.rows import Rows
 from dpdsyn.rules.published_rows import PublishedRows, refuse_contradictions
 from dpdsyn.schema import Schema
-from dpdsyn.synthesizer import ContractError, Synthesizer, draw, load, load_imports
+from dpdsyn.synthesizer import ContractError, Synthesizer, draw, load, load_imports, steps_of
 from experiments import machine, sources
 from experiments.configuration import refuse_name
 from experiments.console import Say, silent
@@ -38,6 +38,7 @@ from experiments.records import former
 from experiments.records.about import About
 from experiments.records.printable import one_line
 from experiments.records.record import Record
+from experiments.records.steps import thinned
 from experiments.records.store import Fit, Store
 
 _SPENDS = get_args(get_args(get_type_hints(Synthesizer)["spends"])[0])  # the words that there are
@@ -278,6 +279,7 @@ def _performed(run: Run, known: dict[str, Any], store: Store | None, say: Say, e
     known["n_synth"] = len(fit.encoded)
     known["method"] |= {"guarantee": fit.guarantee}
     known["privacy"] |= {"spent": fit.spent, "ledger": fit.ledger, **({"plan": fit.plan} if fit.plan else {})}
+    known |= {"steps": fit.steps} if fit.steps else {}
     enter("evaluate")
     return Record.of(
         **known,
@@ -347,6 +349,7 @@ def fit_and_sample(run: Run, split: datasets.Split, enter: Say = silent) -> Fit:
         ledger=ledger.entries,
         plan=ledger.plan,
         schema=closed.to_mapping() if split.schema.is_open else None,
+        steps={name: thinned(values) for name, values in steps_of(fitted).items()} or None,
         seconds={
             **seconds,
             "process": "warm" if next(_fits_before) else "fresh",

@@ -11,6 +11,7 @@ from baselines.marginal.fitting import Engine, fit
 from baselines.marginal.inference import Model
 from baselines.marginal.junction_tree import Clique, tree_cells
 from baselines.marginal.marginals import estimate_total, measure, named
+from dpdsyn.base.steps import Rounds
 from dpdsyn.private_table import PrivateTable, Query
 
 
@@ -32,7 +33,7 @@ class MeasuredModel:
 
     cliques: column positions of the first measurements; sigma: standard deviation of their noise.
     iterations: the most that a fit may take. most_cells: of the junction tree that all measured cliques imply.
-    engine: what fits, `own` or `mbi`.
+    engine: what fits, `own` or `mbi`. told: what its rounds tell.
     """
 
     def __init__(
@@ -51,10 +52,14 @@ class MeasuredModel:
         self._engine = engine
         self.measurements = measure(private, cliques, sigma)
         self.model = self._fit(None)
+        self.told = Rounds()
 
-    def add(self, cliques: Sequence[Clique], sigma: float) -> None:
-        """Measure more marginals and refit, beginning at the model so far."""
-        self.measurements += measure(self._private, cliques, sigma)
+    def add(self, cliques: Sequence[Clique], sigma: float, budget_used: float) -> None:
+        """Measure more marginals and refit, beginning at the model so far. budget_used: the share that is spent by then."""
+        answers, model = measure(self._private, cliques, sigma), self.model
+        before = [model.project(clique) for clique in cliques]
+        self.told.add([answer.values for answer in answers], before, sigma, model.total, budget_used)
+        self.measurements += answers
         self.model = self._fit(self.model)
 
     def farthest(self, candidates: Sequence[Clique], most: int, rho: float) -> tuple[list[Clique], np.ndarray]:

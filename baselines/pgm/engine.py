@@ -60,6 +60,11 @@ def measured(private: PrivateTable, cliques: Sequence[Columns], sigma: float) ->
     return [LinearMeasurement(answer.ravel(), clique, stddev=sigma) for clique, answer in zip(cliques, answers, strict=True)]
 
 
+def counts(measurement: LinearMeasurement, domain: Domain) -> np.ndarray:
+    """The noisy counts of a marginal, of the shape of its columns."""
+    return np.asarray(measurement.noisy_measurement).reshape(domain.project(measurement.clique).shape)
+
+
 def rows_measured(measurements: Sequence[LinearMeasurement]) -> float:
     """The number of rows, by mbi's estimate of least variance from the measurements that are whole marginals."""
     return float(estimation.minimum_variance_unbiased_total(list(measurements)))

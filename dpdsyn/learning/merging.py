@@ -170,6 +170,7 @@ class Merged(Synthesizer):
 
     def fit(self, private: PrivateTable, rng: np.random.Generator) -> Self:
         self.inner = self.inner.fit(private.recode(self.merging.mappings), rng)
+        self.steps_ = self.inner.steps_
         return self
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from statistics import fmean
 from typing import Any
@@ -42,9 +42,10 @@ EVALUATORS = ("logistic", "forest", "boosting", "mlp")
 DIRECT = "guide"  # the name under which a method that predicts by itself is scored
 
 STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
-FORMAT = 5  # 1: without `experiment`; 2: in the words of `former`; 3: encoded by the data set's schema; 4: without code
+FORMAT = 6  # 1: without `experiment`; 2: in the words of `former`; 3: encoded by the data set's schema; 4, 5: without code, steps
 _TODAYS_WORDS = 3
 _BEFORE_CODE = 4
+_BEFORE_STEPS = 5
 _HALF_A_LETTER = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON writes it; or half of one beyond the first 65,536
 
 
@@ -58,7 +59,8 @@ class Record:
 
     fit_id: of what was fitted, shared by runs that only judge it otherwise. metrics: by evaluator, then by metric. positive_rate:
     the share of the positive class among the synthetic labels. log: of a run that failed, the file in the results folder
-    with its whole traceback and the output of its process. experiment: the file that it was first done for, if any.
+    with its whole traceback and the output of its process. experiment: the file that it was first done for, if any. steps: what
+    the method told of its steps (`Synthesizer.steps_`), by name pairs of a step, from 0, and its number.
     """
 
     run_id: str
@@ -81,6 +83,7 @@ class Record:
     environment: Environment = field(default_factory=Environment)
     experiment: Experiment | None = None
     encoding: Encoding | None = None
+    steps: Mapping[str, Sequence[Sequence[float | None]]] | None = None
 
     @classmethod
     def of(cls, **values: Any) -> Record:
@@ -108,8 +111,10 @@ class Record:
     @property
     def _format(self) -> int:
         """The first that can say all that it says, so that records of before stay as they are, letter by letter."""
-        if self.method.source or self.environment.code:
+        if self.steps is not None:
             return FORMAT
+        if self.method.source or self.environment.code:
+            return _BEFORE_STEPS
         return _BEFORE_CODE if self.encoding is not None or self.evaluation.space != "encoded" else _TODAYS_WORDS
 
     @property

@@ -19,6 +19,12 @@ def refuse_unsound(record: Any) -> None:
             _number(f"metrics.{name}.{metric}", value)
     for metric, value in (record.dataset.floor or {}).items():
         _number(f"dataset.floor.{metric}", value)
+    for name, pairs in (record.steps or {}).items():
+        if not isinstance(pairs, list | tuple) or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+            raise ValueError(f"steps.{name} holds something else than pairs of a step and its number")
+        for step, value in pairs:
+            _size(f"steps.{name}", "" if step is None else step)
+            _number(f"steps.{name}", value)
     for entry in record.privacy.ledger:
         if not (isinstance(entry.get("mechanism"), str) and isinstance(entry.get("label"), str)):
             raise ValueError("an entry of its ledger does not say which mechanism it is of, or what for")

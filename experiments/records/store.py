@@ -36,6 +36,7 @@ class StoreError(FileError):
 class Fit:
     """What one fit left: the encoded synthetic rows, what they cost, and test probabilities if the method predicts itself.
 
+    steps: what the method told of its steps, as `Record.steps` has it; None where it told nothing.
     schema: the closed one that was learnt, which the rows follow, as `Schema.to_mapping` gives it; None where nothing was.
     """
 
@@ -48,6 +49,7 @@ class Fit:
     peak_memory_mb: float | None
     plan: list[dict[str, Any]] | None = None
     schema: dict[str, Any] | None = None
+    steps: dict[str, list[list[float]]] | None = None
 
 
 def write_private(path: Path, text: str) -> None:
@@ -88,9 +90,9 @@ class Store:
                 f"{remedy}, or name another in DPDSYN_RESULTS"
             ) from error
 
-    def read(self, run_id: str) -> Record | None:
-        """The record of a run, or None; an unreadable file is set aside and counts as none."""
-        return self._read(self.records / f"{run_id}.json", lambda text: None)
+    def read(self, run_id: str, say: Callable[[str], None] = lambda text: None) -> Record | None:
+        """The record of a run, or None; an unreadable file is set aside, which `say` hears, and counts as none."""
+        return self._read(self.records / f"{run_id}.json", say)
 
     def write(self, record: Record) -> None:
         """Keep a record in place of an earlier one of its run; a log that it does not name goes. Raises FileError."""
@@ -162,8 +164,7 @@ class Store:
         import numpy as np
 
         meta = {key: getattr(fit, key) for key in ("guarantee", "spent", "ledger", "plan", "seconds", "peak_memory_mb")}
-        if fit.schema is not None:
-            meta["schema"] = fit.schema
+        meta |= {key: told for key in ("schema", "steps") if (told := getattr(fit, key)) is not None}
         arrays = {"encoded": fit.encoded, "meta": np.array(json.dumps(meta))}
         if fit.test_probabilities is not None:
             arrays["test_probabilities"] = fit.test_probabilities

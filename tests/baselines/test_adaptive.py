@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
 
 from baselines.absyn import BatchAdaptive
 from baselines.aim import AIM
+from baselines.marginal.fitting import fit
+from baselines.marginal.inference import Model, uniform_model
 from baselines.marginal.junction_tree import tree_cells
 from baselines.marginal.workload import affordable, downward_closure, weights, workload
 from baselines.mwem import MWEM
 from dpdsyn.contract import fit_toy, toy_schema
 from dpdsyn.privacy import Budget, Ledger
-from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.private_table import PrivateTable, Query, marginal
 from dpdsyn.reading.column import Column
 from dpdsyn.schema import Schema
-from dpdsyn.synthesizer import Synthesizer
+from dpdsyn.synthesizer import Synthesizer, steps_of
 
 
 def plain_schema(sizes: tuple[int, ...], rows: int) -> Schema:
@@ -101,6 +105,54 @@ def test_aim_measures_the_dependent_pair_first_and_the_target_workload_finds_a_p
     exact = marginal(encoded, schema, ("c0", "c1", "c4"))
     assert np.abs(triples.model_.project((0, 1, 4)) - exact).sum() < 0.03 * len(encoded)
     assert np.abs(pairs.model_.project((0, 1, 4)) - exact).sum() > 0.9 * len(encoded)
+
+
+class Answering(PrivateTable):
+    """Keeps each single marginal that it answers, as rounds ask for them, with its noise."""
+
+    answers: list[tuple[tuple[str, ...], np.ndarray, float]]
+
+    def noisy_marginals(self, queries: Sequence[Query], sigmas: Sequence[float]) -> list[np.ndarray]:
+        answers = super().noisy_marginals(queries, sigmas)
+        self.answers = [*getattr(self, "answers", []), *zip(queries, answers, sigmas, strict=True)]
+        return answers
+
+
+@pytest.mark.parametrize("kind", [AIM, MWEM])
+def test_steps_are_how_far_each_noisy_answer_was_from_the_model_before_it(
+    kind: type[AIM | MWEM], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models: list[Model] = []
+    module = import_module(kind.__module__)
+
+    def fitting(*given: Any) -> Model:
+        models.append(fit(*given))
+        return models[-1]
+
+    monkeypatch.setattr(module, "fit", fitting)
+    schema = plain_schema((2, 3, 2, 4, 2), 2000)
+    private = Answering(
+        np.random.default_rng(0).integers(2, size=(1900, 5)).astype(np.uint8),
+        schema,
+        Ledger(Budget(1.0, 1e-6)),
+        np.random.default_rng(1),
+    )
+    fitted = kind().fit(private, np.random.default_rng(2))
+    first = 5 if kind is AIM else 0  # AIM begins with all one-ways
+    models = models if kind is AIM else [uniform_model(schema.sizes, schema.rows_public), *models]
+    rounds = private.answers[first:]
+    assert len(rounds) == len(models) - 1 > 3
+    spent = sum(1 / (2 * sigma**2) for _, _, sigma in private.answers[:first])
+    for i, (query, answer, sigma) in enumerate(rounds):
+        model = models[i].project(schema.positions(query))
+        rows = float(model.sum())
+        assert fitted.steps_["error"][i] == pytest.approx(np.abs(answer / rows - model / rows).sum() / 2)
+        assert fitted.steps_["noise"][i] == pytest.approx(
+            np.abs(np.random.default_rng(i).normal(0, sigma, (4000, model.size))).sum(axis=1).mean() / 2 / rows, rel=0.05
+        )
+        spent += 1 / (2 * sigma**2) / 0.9  # a tenth goes to the choice
+        assert fitted.steps_["budget_used"][i] == pytest.approx(spent / private.ledger.allowance.rho)
+    assert fitted.steps_["budget_used"][-1] == pytest.approx(1.0) and steps_of(fitted) == fitted.steps_
 
 
 def test_aim_tells_of_its_rounds() -> None:

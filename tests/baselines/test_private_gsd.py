@@ -149,12 +149,18 @@ def test_without_noise_a_small_table_is_found_again(rng: np.random.Generator) ->
 
 def test_the_search_ends_when_nothing_is_gained(rng: np.random.Generator) -> None:
     goal = wanted(20, rng)
-    told: list[str] = []
-    evolved(Matched.of(table(20, rng), SIZES, goal), SIZES, [3], 100_000, 1e-3, rng, told.append)
-    assert 1 < len(told) < 100
+    told: list[tuple[int, float]] = []
+
+    def hear(generation: int, now: Matched) -> None:
+        naive = [np.abs(goal[clique] - counts(now.table, clique)).sum() / (2 * len(now.table)) for clique in goal]
+        assert now.misfit == pytest.approx(np.mean(naive))
+        told.append((generation, now.misfit))
+
+    evolved(Matched.of(table(20, rng), SIZES, goal), SIZES, [3], 100_000, 1e-3, rng, hear)
+    assert 1 < len(told) < 100 and told[-1][1] <= told[0][1]
     told.clear()
-    evolved(Matched.of(table(20, rng), SIZES, goal), SIZES, [3], 250, 1e-12, rng, told.append)
-    assert len(told) == 2
+    evolved(Matched.of(table(20, rng), SIZES, goal), SIZES, [3], 250, 1e-12, rng, hear)
+    assert [generation for generation, _ in told] == [100, 200]
 
 
 # --- what is measured, and what it costs -----------------------------------------------------------------------

@@ -210,7 +210,7 @@ def test_what_the_model_lacks_most_is_measured_next() -> None:
     exact = [marginal(chained(sizes, 5000), private.schema, tuple(f"x{c}" for c in clique)) for clique in candidates]
     wanted = [np.abs(e - growing.model.project(c)).sum() for e, c in zip(exact, candidates, strict=True)]
     assert distances == pytest.approx(wanted, abs=1) and chosen == [(1, 2)]
-    growing.add([(1, 2)], 0.1)
+    growing.add([(1, 2)], 0.1, 1.0)
     assert growing.farthest([(1, 2)], 1, 1e3)[1][0] < 0.01 * wanted[2]
     narrow = MeasuredModel(private, [(0, 1), (2,), (3,)], 0.1, 10, 20)
     assert narrow.farthest(candidates, 2, 1e3)[0] == [(1, 2), (0, 1)], "only what keeps the tree within 20 cells"

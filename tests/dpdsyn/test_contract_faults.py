@@ -24,6 +24,7 @@ def said(kind: Callable[[], Synthesizer], requirement: str) -> str:
     ("kind", "where"),
     [
         (keepers.KeepsValues, "totals_[0] is 80.0 and 81.0"),
+        (keepers.KeepsSteps, "steps_['rows'][0] is 80.0 and 81.0"),
         (keepers.KeepsASet, "one row more shows though no answer tells of it: cells_{0}."),
         (keepers.KeepsABuffer, "head_.base is "),
         (keepers.KeepsAnError, "ended_.__traceback__.tb_frame.<totals>[('label')] is 80.0 and 81.0"),
@@ -32,6 +33,12 @@ def said(kind: Callable[[], Synthesizer], requirement: str) -> str:
 )
 def test_a_number_of_rows_is_seen_in_whatever_keeps_it(kind: type[Synthesizer], where: str) -> None:
     assert where in said(kind, BLIND)
+
+
+def test_steps_are_numbers_that_a_seed_decides() -> None:
+    seeds = "the same seeds give the same table"
+    assert "the same seeds told of different steps: {'seconds': [" in said(keepers.TellsTheTime, seeds)
+    assert "TellsWords.steps_['error'] is ['small']; a list of numbers is needed" in said(keepers.TellsWords, seeds)
 
 
 def test_who_knows_the_number_of_rows_and_keeps_it_nowhere_is_sound() -> None:

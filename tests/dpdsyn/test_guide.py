@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -70,6 +73,28 @@ def test_the_learning_rate_lets_noise_wander_as_far_as_stated_and_no_faster_than
         position = position - rate * velocity
     assert position.std() == pytest.approx(0.5, rel=0.05)
     assert guide.learning_rate(noise / 2) == pytest.approx(2 * rate) and guide.learning_rate(1e-6) == settings.learning_rate
+
+
+class Summing(PrivateTable):
+    """Keeps the norms of the sums that it answers."""
+
+    norms: list[float]
+
+    def noisy_sum(self, *given: Any, **more: Any) -> np.ndarray:
+        answer = super().noisy_sum(*given, **more)
+        self.norms = [*getattr(self, "norms", []), float(np.linalg.norm(answer))]
+        return answer
+
+
+def test_the_norm_of_each_noisy_sum_is_told_beside_that_of_noise_alone(rng: np.random.Generator) -> None:
+    schema, encoded = xor_table(rng, 500)
+    guide, ledger = Guide(schema, GuideSettings(steps=40, clip=0.5)), Ledger(Budget(0.05, 1e-6))
+    noise = ledger.open_calibrated(lambda noise: [guide.spend(noise)])
+    private = Summing(encoded, schema, ledger, np.random.default_rng(1))
+    guide.fit(private, noise, np.random.default_rng(2))
+    alone = noise * 0.5 * math.sqrt(len(guide.parameters_))
+    assert guide.gradient_to_noise_ == pytest.approx([norm / alone for norm in private.norms]) and len(private.norms) == 40
+    assert np.mean(guide.gradient_to_noise_) == pytest.approx(1.0, abs=0.05), "so small a budget leaves noise alone"
 
 
 def test_one_guide_labels_several_targets_for_one_price(rng: np.random.Generator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from typing import Any
 
 import networkx
 import numpy as np
@@ -21,13 +22,15 @@ from baselines.marginal.marginals import (
 )
 from baselines.marginal.private_pgm import fit_with_mbi
 from baselines.mst import MST
+from baselines.mwem import MWEM
 from dpdsyn.candidates import ClassConditional, Independent, Permuted, as_distribution
-from dpdsyn.contract import fit_toy, toy_encoded, toy_schema
+from dpdsyn.contract import fit_toy, learnt_schema, toy_encoded, toy_schema
+from dpdsyn.learning import merging
 from dpdsyn.method import GuidedSynthesizer
 from dpdsyn.privacy import Budget, Ledger
 from dpdsyn.private_table import PrivateTable, marginal
 from dpdsyn.schema import Schema
-from dpdsyn.synthesizer import GROUP, ContractError, Synthesizer, draw, load
+from dpdsyn.synthesizer import GROUP, ContractError, Synthesizer, draw, load, steps_of
 from experiments.configuration import options, read_option
 
 
@@ -188,6 +191,42 @@ class Fixed(Synthesizer):
 def test_a_sample_that_breaks_the_contract_is_refused(encoded: np.ndarray, message: str) -> None:
     with pytest.raises(ContractError, match=message):
         draw(Fixed(encoded), toy_schema(), 5, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ([0.5], r"Fixed.steps_ is \[0.5\]; numbers by name are needed"),
+        ({3: [0.5]}, "numbers by name are needed"),
+        ({"error": 0.5}, r"Fixed.steps_\['error'\] is 0.5; a list of numbers is needed, one a step"),
+        ({"error": "no"}, "a list of numbers is needed"),
+        ({"error": [0.5, None]}, "a list of numbers is needed"),
+        ({"error": np.zeros((2, 2))}, "a list of numbers is needed"),
+    ],
+)
+def test_steps_that_are_no_numbers_by_name_are_refused(told: Any, message: str) -> None:
+    method = Fixed(np.zeros((5, 5), int))
+    assert steps_of(method) == {}
+    method.steps_ = {"error": np.array([0.5, 0.25]), "rows": [3]}  # type: ignore[dict-item]
+    assert steps_of(method) == {"error": [0.5, 0.25], "rows": [3.0]}
+    method.steps_ = told
+    with pytest.raises(ContractError, match=message):
+        steps_of(method)
+
+
+def test_a_guided_method_tells_the_steps_of_its_source_and_of_its_guide() -> None:
+    synthesizer, _ = fit_toy(lambda: GuidedSynthesizer(candidates="mwem", guide={"steps": 7}), toy_schema(), 80, verify=False)
+    told = {name: len(values) for name, values in steps_of(synthesizer).items()}
+    rounds = len(toy_schema().names)
+    of_rounds = {f"candidates/{name}": rounds for name in ("error", "noise", "budget_used")}
+    assert told == of_rounds | {"guide/gradient_to_noise": 7}
+
+
+def test_a_method_that_is_fitted_on_merged_codes_tells_its_steps_too() -> None:
+    schema = learnt_schema(False)
+    private = PrivateTable(toy_encoded(schema, 80), schema, Ledger(Budget(1.0, 1e-6)), np.random.default_rng(1))
+    fitted = merging.fit(MWEM(rounds=2), private, np.random.default_rng(2))
+    assert isinstance(fitted, merging.Merged) and len(steps_of(fitted)["error"]) == 2
 
 
 def test_undeclared_categories_are_never_published() -> None:

@@ -40,6 +40,18 @@ def cost(record: Record) -> set[str]:
     return {entry["label"] for entry in record.privacy.ledger}
 
 
+def test_steps_are_in_the_record_of_a_fit_and_of_one_that_is_judged_again(of: Callable[..., Run], tmp_path: Path) -> None:
+    run, store = of("synthesizer=mwem"), Store(tmp_path)
+    store.prepare()
+    first = execute(run, store)
+    assert first.steps is not None and set(first.steps) == {"error", "noise", "budget_used"}
+    assert [step for step, _ in first.steps["error"]] == [0, 1, 2, 3] and first.steps["budget_used"][-1] == [3, 1.0]
+    store.write(first)
+    again = execute(run, store)  # of the cached fit
+    assert again.steps == first.steps == store.read(run.run_id).steps  # type: ignore[union-attr]
+    assert again.seconds == first.seconds and Record.from_json(first.to_json()) == first
+
+
 @pytest.mark.parametrize("method", ["independent", "mst", pytest.param("dpdsyn", marks=pytest.mark.slow)])
 def test_domains_are_learnt_out_of_the_run_s_own_budget(of: Callable[..., Run], method: str) -> None:
     record = perform(of(f"synthesizer={method}", "encoding=kinds"))
@@ -56,6 +68,7 @@ def test_domains_are_learnt_out_of_the_run_s_own_budget(of: Callable[..., Run], 
     assert set(record.encoding.codes) == {"colour", "size", "age", "ill"} and record.encoding.codes["age"] > 2
     assert record.encoding.codes["ill"] == 2 and record.n_synth == 900
     public = perform(of(f"synthesizer={method}"))
+    assert (record.steps is not None) is (public.steps is not None) is (method == "dpdsyn")
     assert public.encoding is None and public.seconds.learn is None and not any("domains" in label for label in cost(public))
 
 

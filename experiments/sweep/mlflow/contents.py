@@ -1,7 +1,8 @@
 """What MLflow is told of one record: a name, what one filters by, what one charts, the data set, and the budget step by step.
 
 All of it is read off the record, so that a run looks the same whenever and wherever it is written. Nothing of a fit is told but
-what stands in the ledger: how a guide's loss falls on private rows, say, is no answer of a mechanism, and no record has it.
+what stands in the ledger and what the method made of mechanisms' answers (`Synthesizer.steps_`): how a guide's loss falls on
+private rows, say, is no such answer, and no record has it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
@@ -19,9 +20,9 @@ from dpdsyn.base.checks import InputError
 from experiments.configuration import default_parameters, options, read_option
 from experiments.records import former
 from experiments.records.record import Record, as_text, settings
+from experiments.records.steps import kept
 
-FORMAT = 2  # of what is told; raised when it changes, so that `dpdsyn track` writes runs of before anew
-_STEPS = 50  # of a curve at most: the budget of a method with thousands of mechanisms is thinned out
+FORMAT = 3  # of what is told; raised when it changes, so that `dpdsyn track` writes runs of before anew
 _VARIANT = 100  # letters of a run's name that tell its settings
 _ERROR = 500  # letters of an error in a tag; all of it stands in the run's note
 _OF_SECONDS = ("learn", "sample", "run", "around")
@@ -31,14 +32,14 @@ _OF_SECONDS = ("learn", "sample", "run", "around")
 class Contents:
     """params, tags: text by name. metrics: numbers by name, the few that matter without a `/`. start, end: in milliseconds.
 
-    steps: by name, values of steps 0, 1, ... dataset: name, digest, what is told of it. ending: as MLflow calls a run's status.
+    steps: by name, values by their step, from 0. dataset: name, digest, what is told of it. ending: as MLflow calls its status.
     """
 
     name: str
     params: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
-    steps: Mapping[str, Sequence[float]]
+    steps: Mapping[str, Mapping[int, float]]
     dataset: tuple[str, str, Mapping[str, Any]]
     start: int
     end: int
@@ -57,7 +58,7 @@ def contents(record: Record, ended: float) -> Contents:
         params=_params(record, variant),
         tags=_tags(record, variant),
         metrics=_metrics(record),
-        steps=_steps(record),
+        steps=_budget_used(record) | _steps(record),
         dataset=_dataset(record),
         start=end - int(1000 * took),
         end=end,
@@ -200,7 +201,15 @@ def _metrics(record: Record) -> dict[str, float]:
     return {key: float(value) for key, value in (first | rest).items() if value is not None and math.isfinite(value)}
 
 
-def _steps(record: Record) -> dict[str, list[float]]:
+def _steps(record: Record) -> dict[str, dict[int, float]]:
+    """What the method told, where it is a number."""
+    return {
+        f"steps/{name}": {int(s): float(v) for s, v in pairs if s is not None and v is not None and math.isfinite(v)}
+        for name, pairs in (record.steps or {}).items()
+    }
+
+
+def _budget_used(record: Record) -> dict[str, dict[int, float]]:
     """Epsilon that the ledger's entries up to each one amount to together, in order, as zCDP composes them.
 
     An upper bound of what is spent, which a better accountant may put lower. Nothing where an entry has no useful zCDP: a
@@ -215,9 +224,7 @@ def _steps(record: Record) -> dict[str, list[float]]:
         used.append(total)
     if len(used) < 2 or not 0 < record.privacy.delta < 1:
         return {}
-    every = math.ceil(len(used) / _STEPS)
-    kept = [*used[::every], *([used[-1]] if (len(used) - 1) % every else [])]
-    return {"privacy/epsilon_used": [epsilon_of(rho, record.privacy.delta) for rho in kept]}
+    return {"privacy/epsilon_used": {step: epsilon_of(used[step], record.privacy.delta) for step in kept(len(used))}}
 
 
 def _rho(entry: Mapping[str, Any]) -> float | None:

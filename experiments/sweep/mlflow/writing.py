@@ -68,7 +68,7 @@ def _one(client: Any, experiment_id: str, draft: Draft, files: bool) -> str:
 
 
 def _points(told: Contents) -> list[tuple[str, float, int]]:
-    steps = [(key, value, step) for key, curve in told.steps.items() for step, value in enumerate(curve)]
+    steps = [(key, value, step) for key, curve in told.steps.items() for step, value in curve.items()]
     return [(key, value, 0) for key, value in told.metrics.items()] + steps
 
 

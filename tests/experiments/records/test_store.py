@@ -21,6 +21,7 @@ from builders.records import record
 from dpdsyn.base.files import FileError, write_whole
 from experiments.records.export import read_export, sort_key, write_export
 from experiments.records.record import Record
+from experiments.records.steps import kept, thinned
 from experiments.records.store import Fit, Store, StoreError
 
 
@@ -40,11 +41,11 @@ def test_a_record_comes_back_as_it_was(store: Store) -> None:
 
 
 def test_a_record_of_a_later_version_is_refused_and_left_where_it_is(store: Store) -> None:
-    later = record().to_json().replace('"format":3', '"format":6,"news":1')
+    later = record().to_json().replace('"format":3', '"format":7,"news":1')
     path = store.records / "a.json"
     path.write_text(later)
     for read in (lambda: store.read("a"), lambda: list(store.all())):
-        with pytest.raises(StoreError, match="a record of format 6; this version reads up to 5: install a newer one"):
+        with pytest.raises(StoreError, match="a record of format 7; this version reads up to 6: install a newer one"):
             read()
     assert path.read_text() == later
 
@@ -69,6 +70,31 @@ def test_a_record_of_learnt_domains_and_raw_rows_comes_back_and_no_earlier_versi
     assert (row["learn_seconds"], row["wasserstein"], row["grid_tvd3"], row["r2"]) == (0.2, 0.1, 0.5, 0.4)
     plain = record().flat()
     assert (plain["encoding"], plain["space"], plain["wasserstein"]) == ("public", "encoded", None)
+
+
+def test_a_record_that_tells_of_steps_comes_back_and_one_that_does_not_is_written_as_ever(store: Store) -> None:
+    steps = {"error": [[0, 0.5], [1, 0.25]], "noise": [[0, float("nan")], [1, 0.125]]}
+    made = record(environment={"code": "1" * 16}, steps=steps)
+    store.write(made)
+    read = store.read("a")
+    assert read is not None and read.steps == {**steps, "noise": [[0, None], [1, 0.125]]}
+    assert read.to_json() == made.to_json() == (store.records / "a.json").read_text().strip() and '"format":6' in made.to_json()
+    without = record(environment={"code": "1" * 16}).to_json()
+    assert '"format":5' in without and "steps" not in without and Record.from_json(without).to_json() == without
+
+
+@pytest.mark.parametrize("steps", [{"e": 3}, {"e": [0.5]}, {"e": [[0, "x"]]}, {"e": [[-1, 0.5]]}, {"e": [[None, 1]]}])
+def test_steps_that_are_no_pairs_of_numbers_are_no_record(steps: dict) -> None:
+    with pytest.raises(ValueError, match=r"steps\.e"):
+        Record.from_json(record(steps=steps).to_json())
+
+
+@pytest.mark.parametrize(("count", "most"), [(0, 0), (1, 1), (7, 7), (50, 50), (51, 26), (240, 49), (12_345, 51)])
+def test_of_many_steps_some_fifty_are_kept_the_first_and_the_last_among_them(count: int, most: int) -> None:
+    pairs = thinned([i / 7 for i in range(count)])
+    assert len(pairs) == len(kept(count)) == most
+    assert all(value == float(f"{step / 7:.5g}") for step, value in pairs)
+    assert [step for step, _ in pairs[:1] + pairs[-1:]] == [0, count - 1][: 2 * bool(count)]
 
 
 def test_a_record_that_tells_of_code_is_mistaken_by_no_earlier_version(store: Store) -> None:

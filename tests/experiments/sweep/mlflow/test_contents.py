@@ -45,11 +45,19 @@ def test_a_run_that_failed_says_why() -> None:
 def test_the_budget_is_told_step_by_step_where_the_ledger_has_zcdp_alone() -> None:
     privacy: dict[str, Any] = {"epsilon": 1.0, "delta": 1e-6, "spent": 0.9, "ledger": LEDGER}
     (curve,) = contents(record(privacy=privacy), 9.0).steps.values()
-    assert curve == [epsilon_of(2 / 200, 1e-6), epsilon_of(2 / 200 + 3 * 0.04 / 8, 1e-6)]
+    assert curve == {0: epsilon_of(2 / 200, 1e-6), 1: epsilon_of(2 / 200 + 3 * 0.04 / 8, 1e-6)}
     sampled = {"mechanism": "SampledGaussian", "count": 9, "noise_multiplier": 2.0, "rate": 0.1, "label": "steps"}
     assert contents(record(privacy={**privacy, "ledger": (*LEDGER, sampled)}), 9.0).steps == {}
     long = contents(record(privacy={**privacy, "ledger": LEDGER * 500}), 9.0).steps["privacy/epsilon_used"]
-    assert len(long) <= 51 and long == sorted(long) and long[-1] == pytest.approx(epsilon_of(500 * 0.025, 1e-6))
+    assert len(long) <= 51 and [*long.values()] == sorted(long.values()) and [*long] == [*range(0, 1000, 20), 999]
+    assert long[999] == pytest.approx(epsilon_of(500 * 0.025, 1e-6))
+
+
+def test_what_a_method_told_of_its_steps_is_told_at_those_steps() -> None:
+    steps = {"error": [[0, 0.5], [4, float("nan")], [8, 0.25]], "guide/gradient_to_noise": [[0, 1.5]]}
+    told = contents(record(steps=steps), 9.0).steps
+    assert told == {"steps/error": {0: 0.5, 8: 0.25}, "steps/guide/gradient_to_noise": {0: 1.5}}
+    assert contents(record(), 9.0).steps == {}
 
 
 def test_names_tell_runs_of_other_settings_apart() -> None:

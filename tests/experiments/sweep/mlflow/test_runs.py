@@ -67,6 +67,10 @@ def found(store: Store, experiment: str, only: str = RUN) -> list[Any]:
     return client.search_runs([client.get_experiment_by_name(experiment).experiment_id], only, max_results=1000)
 
 
+def history(store: Store, run: Any, metric: str) -> list[tuple[int, float]]:
+    return [(told.step, told.value) for told in client_of(store).get_metric_history(run.info.run_id, metric)]
+
+
 def quiet(text: str) -> None:
     pass
 
@@ -102,8 +106,9 @@ def test_many_at_once_are_what_mlflows_own_calls_make(
     store: Store, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = ({"mechanism": "Gaussian", "count": 1, "noise_multiplier": 9.0, "label": "x"},) * 3
+    steps = {"error": [[0, 0.5], [3, 0.25]], "budget_used": [[0, 0.1], [3, 1.0]]}
     records = [
-        changed(one("a"), privacy={"epsilon": 1.0, "delta": 1e-6, "spent": 0.9, "ledger": ledger}),
+        changed(one("a"), privacy={"epsilon": 1.0, "delta": 1e-6, "spent": 0.9, "ledger": ledger}, steps=steps),
         one("b", seed=1),
         changed(one("c"), status="timeout", error="too slow", metrics={}),
     ]
@@ -128,13 +133,12 @@ def test_many_at_once_are_what_mlflows_own_calls_make(
     for key, run in ours.items():
         assert told(run) == told(theirs[key])
     for key, run in ours.items():
-        histories = [
-            [(m.step, m.value, m.timestamp) for m in client_of(each).get_metric_history(r.info.run_id, "privacy/epsilon_used")]
-            for each, r in ((store, run), (other, theirs[key]))
-        ]
-        assert histories[0] == histories[1]
+        for name in ("privacy/epsilon_used", "steps/error", "steps/budget_used"):
+            assert history(store, run, name) == history(other, theirs[key], name)
         assert [f.path for f in client_of(store).list_artifacts(run.info.run_id)] == ["ledger.json", "record.json"]
-    assert len(client_of(store).get_metric_history(ours[records[0].run_id].info.run_id, "privacy/epsilon_used")) == 3
+    first = ours[records[0].run_id]
+    assert len(history(store, first, "privacy/epsilon_used")) == 3
+    assert history(store, first, "steps/error") == [(0, 0.5), (3, 0.25)] and first.data.metrics["steps/budget_used"] == 1.0
 
 
 def test_a_new_record_replaces_its_run_and_names_do_not_repeat(store: Store) -> None:
