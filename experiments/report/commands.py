@@ -24,8 +24,9 @@ _SIGNS_IN_KEYS, _ESCAPED = re.compile(r"([\\()\[\]{}:=,\s])"), r"\\\1"
 def commands(runs: Iterable[Record]) -> list[str]:
     """As typed: `dpdsyn run -m dataset=adult synthesizer=mst privacy.epsilon=1.0 seed=0,1,2`, one for each choice of settings.
 
-    What equals the configuration file is left out, and what it does not have is added by `+`. Methods without such a file are
-    named with all settings, as `++`, which holds whether their own files have these or not.
+    What equals the configuration file is left out, and what it does not have is added by `+`. A method without a file of ours is
+    one of its class that has a file, renamed; where there is none, it is named with all settings, as `++`, which holds whether a
+    file of one's own has these or not. The folder of such files is in no record, so a command that needs it has DIR in its place.
     """
     alike: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for record in runs:
@@ -43,8 +44,7 @@ def _settings(record: Record, extra: Path | None = None) -> tuple[str, ...]:
     budget = {"epsilon": record.privacy.epsilon, "delta": record.privacy.delta}
     return (
         *_dataset(record, extra),
-        f"synthesizer={_written(record.method.name)}",
-        *_changed("synthesizer", _default("synthesizer", record.method.name, extra), _parameters(record, extra)),
+        *_method(record, extra),
         *_changed("privacy", _default("privacy", "default", extra), budget, ("epsilon",)),
         *_encoding(record, extra),
         *_evaluation(record, extra),
@@ -59,9 +59,31 @@ def _dataset(record: Record, extra: Path | None) -> list[str]:
     return [f"dataset={_written(name)}", *_changed("dataset", usual, {key: told[key] for key in sorted(told) if key in settable})]
 
 
-def _parameters(record: Record, extra: Path | None) -> dict[str, Any]:
-    """Of its method, those too that there were none of when it ran."""
-    return former.completed(record.method.parameters or {}, _default("synthesizer", record.method.name, extra) or {})
+def _method(record: Record, extra: Path | None) -> list[str]:
+    """By its file; without one, as one of the same class with another name, whichever takes the fewest changes.
+
+    Parameters are told too that there were none of when it ran.
+    """
+    own, parameters = record.method.name, record.method.parameters or {}
+
+    def named(name: str) -> list[str]:
+        usual = _default("synthesizer", name, extra)
+        renamed = [] if name == own else [f"synthesizer.name={_written(own)}"]
+        return [
+            f"synthesizer={_written(name)}",
+            *renamed,
+            *_changed("synthesizer", usual, former.completed(parameters, usual or {})),
+        ]
+
+    there = _default("synthesizer", own, extra) is not None
+    return min(map(named, [own] if there else _of_class(record.method.target, extra) or [own]), key=len)
+
+
+@lru_cache(maxsize=1024)
+def _of_class(target: str | None, extra: Path | None = None) -> list[str]:
+    """Names of the methods of that class."""
+    names = options("synthesizer", extra) if target else []
+    return [name for name in names if read_option("synthesizer", name, extra).get("_target_") == target]
 
 
 def _encoding(record: Record, extra: Path | None) -> list[str]:
@@ -89,7 +111,18 @@ def _typed(overrides: tuple[str, ...], runs: list[Record]) -> str:
     limits = [record.seconds.limit for record in runs if record.seconds.limit]
     seeds = sorted({record.seed for record in runs})
     ending = [*([f"compute.timeout={max(limits):g}"] if limits else []), f"seed={','.join(map(str, seeds))}"]
-    return " ".join(["dpdsyn run" + (" -m" if len(seeds) > 1 else ""), *map(shlex.quote, (*overrides, *ending))])
+    needed = _files_of_ones_own(runs[0])
+    words = ["dpdsyn run", *(["--config-dir DIR"] if needed else []), *(["-m"] if len(seeds) > 1 else [])]
+    told = f"  # DIR: the folder with your {' and '.join(needed)}" if needed else ""
+    return " ".join([*words, *map(shlex.quote, (*overrides, *ending))]) + told
+
+
+def _files_of_ones_own(record: Record) -> list[str]:
+    """Files of configuration that its run needs beside ours, in a folder that no record knows."""
+    data, method = record.dataset.name, record.method
+    own = [f"dataset/{data}.yaml"] if _default("dataset", data) is None else []
+    by_class = _default("synthesizer", method.name) is not None or _of_class(method.target)
+    return own if by_class else [*own, f"synthesizer/{method.name}.yaml"]
 
 
 def _changed(group: str, usual: Mapping[str, Any] | None, chosen: Mapping[str, Any], always: tuple[str, ...] = ()) -> list[str]:

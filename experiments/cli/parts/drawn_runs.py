@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dpdsyn.base.checks import InputError
+from experiments.configuration import UnknownName
 from experiments.data.errors import DataError
 from experiments.records.record import Record
 from experiments.sweep.request import Request
@@ -81,7 +82,9 @@ def _looked_at(
         try:
             run = next(composed([list(given)], config_dir))[2]
         except InputError as error:
-            yield record, f"cannot be composed: {' '.join(str(error).split())}", given
+            own = isinstance(error, UnknownName) and config_dir is None
+            hint = "; a folder with files of your own is given as --config-dir DIR" if own else ""
+            yield record, f"cannot be composed: {' '.join(str(error).split())}{hint}", given
             continue
         if run.run_id != record.run_id:
             yield record, "are of other code or another version", given

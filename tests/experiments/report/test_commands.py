@@ -71,14 +71,18 @@ def test_seeds_of_the_same_settings_share_a_command_that_is_accepted() -> None:
         "synthesizer.guide.hidden=0 privacy.epsilon=1.0 evaluation=offtask 'evaluation.evaluators=[logistic]' seed=1,3"
     )
     assert inspect_request(shlex.split(first)[2:]).axes["seed"] == ["1", "3"]
-    assert second == "dpdsyn run dataset=toy synthesizer=m privacy.epsilon=0.5 privacy.delta=1e-05 compute.timeout=600 seed=0"
+    assert second == (
+        "dpdsyn run --config-dir DIR dataset=toy synthesizer=m privacy.epsilon=0.5 privacy.delta=1e-05 compute.timeout=600 seed=0"
+        "  # DIR: the folder with your dataset/toy.yaml and synthesizer/m.yaml"
+    )
 
 
 def test_what_was_measured_alone_says_so_and_odd_values_are_written_as_hydra_reads_them() -> None:
     parameters = {"share": 0.2, "names": ["a", "b"], "none": None, "yes": True, "deep": {"x": 1e-7}}
     alone = record("a", method={"name": "own", "parameters": parameters}, seconds={"total": 1.0, "alone": True})
     (typed,) = commands([alone])
-    assert shlex.split(typed)[2:] == [
+    assert shlex.split(typed, comments=True) == [
+        *("dpdsyn", "run", "--config-dir", "DIR"),
         "dataset=toy",
         "synthesizer=own",
         "++synthesizer.share=0.2",
@@ -90,6 +94,20 @@ def test_what_was_measured_alone_says_so_and_odd_values_are_written_as_hydra_rea
         "compute=alone",
         "seed=0",
     ]
+
+
+def test_a_method_of_ours_by_another_name_needs_no_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "DPDSYN_RESULTS", str(tmp_path))
+    for typed in (
+        ["synthesizer=mst", "synthesizer.name=mine"],
+        ["synthesizer=aim_target", "synthesizer.name=mine", "synthesizer.iterations=70"],
+        ["synthesizer=dpdsyn", "synthesizer.name=mine", "synthesizer.guide.hidden=3"],
+    ):
+        ((_, _, run),) = composed([["dataset=adult", *typed]], None)
+        (command,) = commands([Record.of(**outline(run), status="failed", error="x")])
+        assert [word for word in shlex.split(command) if word.startswith("synthesizer")] == typed
+        ((_, _, again),) = composed([shlex.split(command)[2:]], None)
+        assert again.run_id == run.run_id
 
 
 OWN = "experiments.examples.metric"
