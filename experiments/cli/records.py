@@ -9,11 +9,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dpdsyn.base.files import FileError
 from experiments.console import say
 from experiments.paths import results_dir, see_own_modules
-from experiments.records.record import Record
+
+if TYPE_CHECKING:
+    from experiments.records.record import Record
 
 
 def add(commands: argparse._SubParsersAction) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from experiments.console import Say
+from experiments.records.brief import brief
 from experiments.records.printable import MOST_OF_AN_ERROR, one_line, printable
 from experiments.records.record import Record
 from experiments.records.store import Store
@@ -25,7 +26,7 @@ def status(store: Store, arguments: Sequence[str], once: bool, say: Say) -> int:
     """Print it; on a terminal, go on printing while runs are at work. With arguments: of that command alone."""
     while True:
         plans = _asked(arguments, store)
-        records = {record.run_id: record for record in store.all(say)}
+        records = brief(store, say)
         running = held(store.locks)
         text = printable("\n".join(_lines(store, plans, records, running, bool(arguments))))
         live = sys.stdout.isatty() and bool(running) and not once
