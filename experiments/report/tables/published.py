@@ -15,9 +15,11 @@ _NOTES = [
 
 def build(view: View) -> list[Table]:
     """One table a source, if the results folder has such a list."""
-    tables = []
-    for source in read(view.results / LIST) if view.results else []:
-        found = held(source.entries, view.swept.records, audits(view.results / AUDITED))
+    if view.results is None:
+        return []
+    tables, audited = [], audits(view.results / AUDITED)
+    for source in read(view.results / LIST):
+        found = held(source.entries, view.swept.records, audited)
         if any(one.entry.ours for one in found):
             columns = ["what", "theirs", "ours", "seeds", "ours less theirs", ""]
             rows, notes = list(map(_row, found)), [f"What differs: {source.differs}.", *_NOTES]

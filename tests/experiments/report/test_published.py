@@ -9,10 +9,10 @@ import yaml
 from builders.paths import ROOT
 from builders.records import changed, record
 
+from experiments.bench.audited import SEES
 from experiments.configuration import options
 from experiments.records.record import Record
 from experiments.report.grouped import View
-from experiments.bench.audited import SEES
 from experiments.report.published import AUDITED, LIST, Entry, FoundAgain, Held, Nearest, Source, held, read
 from experiments.report.tables.all import BUILDERS
 
