@@ -17,12 +17,11 @@ import io
 import itertools
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from tqdm import tqdm
 
 from dpdsyn.base.files import write_whole
 from dpdsyn.privacy import Budget
@@ -32,6 +31,7 @@ from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, load
 from experiments.audit.watched import PlannedLedger
 from experiments.configuration import default_parameters, read_option
+from experiments.console import bar, console
 from experiments.machine import pin_threads
 from experiments.paths import results_dir
 from experiments.report.published import AUDITED
@@ -83,6 +83,11 @@ def observed(make: Callable[[], Synthesizer], rows: np.ndarray, fits: int, seed:
         counts.append(np.concatenate([*getattr(private, "counts", []), []]))
     implied = math.sqrt(2 * math.fsum(spend.rho for spend in ledger.planned))
     return Seen(np.array(profiles, dtype=float), np.array(counts, dtype=float).reshape(fits, -1), implied)
+
+
+def _counted(fits: int) -> Iterator[int]:
+    with bar(console(), "fits") as shown:
+        yield from shown.track(range(fits))
 
 
 def shown_mu(without: np.ndarray, with_row: np.ndarray) -> float:

@@ -215,7 +215,7 @@ def _head(path: Path, start: bytes, reading: Reading) -> tuple[str, list[str], s
             sep = max(candidates, key=lambda candidate: len(next(_csv_reader([first], candidate))))
             text.seek(0)
             lines = (cells for cells in _csv_reader(text, sep) if cells)
-            names = next(lines, [])
+            names: list[str] = next(lines, [])
             stripped = [name.strip() for name in names]
             check_names(path, stripped, [] if all(stripped) else next(lines, []))
     except (UnicodeError, csv.Error, OSError, EOFError) as error:
