@@ -71,7 +71,7 @@ def observed(make: Callable[[], Synthesizer], rows: np.ndarray, fits: int, seed:
     """Fit so many times, with fresh noise, and draw rows. rows: shape (n, 3) of 0 and 1."""
     schema = Schema(tuple(Column(name, "categorical", categories=(0, 1)) for name in "abc"), None, _ROWS)
     profiles, counts = [], []
-    for number in tqdm(range(fits), file=sys.stderr, unit="fit", leave=False):
+    for number in _counted(fits):
         noise, own, sampling = (
             np.random.default_rng(part) for part in np.random.SeedSequence([seed, len(rows), number]).spawn(3)
         )
