@@ -2,14 +2,16 @@
 
 All of it is made of public facts: the schema, the budget, about how many rows there are. The noise is that of the fit's own plan
 (`quality.rehearsal`); what is judged here is how it compares with the rows, where these are evenly spread over a column's values,
-for nothing else is known of them. So a column may do better (a few common values) or worse (rare ones).
+for nothing else is known of them. So a column may do better (a few common values) or worse (rare ones). A column that is to be
+learnt is judged twice, with values close together and far apart, for nobody has said how they are; where the two differ both are
+told.
 
 A count is taken to stand out where it is three standard deviations of its noise or more; below one it drowns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,6 +26,7 @@ from dpdsyn.synthesizer import Synthesizer
 
 TO_BE_LEARNT = "categories to be learnt"
 State = Literal["clear", "blurred", "lost"]
+_RANKS = ("clear", "blurred", "lost")
 Outlook = Literal["good", "fair", "poor", "none"]
 MOST = 100.0  # epsilon whose noise is worked out
 _STANDS_OUT = 3.0  # standard deviations of the noise of a count
@@ -31,7 +34,9 @@ _TAIL = 4.5  # standard deviations of the noise, from which on learning takes nu
 _WIDER = {"integer": 2**0.5, "real": 1.0, "date": 1.0}  # noise of what tells sizes, beside that of what whole numbers are cut by
 _SURE = 2.0  # of the noise about the threshold of a category, within which it may be told of or not
 _FEW_PIECES = 4  # of a number that is cut so coarsely that it tells little
-_FEW_WORDS = 5  # categories that a column can at most have
+_FEW_WORDS, _MANY_WORDS = 5, 50  # categories that a column can have, all of them as common
+_RARE = 0.025  # of all rows, of one size beside a common value, that are to be told of where a column is clear
+_LITTLE, _PART = 0.5, 0.75  # of a column's rows, between the ends that are learnt; below the first it is lost, the second blurred
 # Measured on one core, of the whole of `dpdsyn synthesize` with an open schema, for 2,000 to 100,000 rows of 10 to 150 columns.
 _SECONDS, _SECONDS_A_COLUMN, _SECONDS_A_CELL = 5.0, 0.075, 3e-6
 _MEGABYTES, _MB_A_COLUMN, _MB_A_CELL = 220.0, 0.8, 9e-5
@@ -51,7 +56,9 @@ class ColumnOutlook:
     what: it holds, in words. noise: standard deviation of the noise of one of its counts, in rows. least: rows that one of its
     values needs to be told from noise; to be told of at all where nobody listed it, or where it is a number of another size than
     most of a column without bounds. values: how many it has, for rows evenly spread; None if these are still to be learnt and
-    have no order. each: rows a value then.
+    have no order. each: rows a value then. state: at best, and worst, which differs where it matters how a column that is to be
+    learnt is spread: with numbers of one sign and size, dates of ten years and few categories, or with numbers of all sizes on
+    both sides of 0, dates of 90 years and fifty categories as common.
     """
 
     name: str
@@ -61,6 +68,12 @@ class ColumnOutlook:
     values: int | None
     each: float | None
     state: State
+    worst: State
+
+    @property
+    def told(self) -> str:
+        """Its state, or from which to which it may be, as it is spread."""
+        return self.state if self.state == self.worst else f"{self.state} to {self.worst}"
 
 
 @dataclass(frozen=True)
@@ -98,16 +111,29 @@ class Expectation:
         return max(column.noise for column in self.columns)
 
     def of(self, state: State) -> tuple[str, ...]:
-        """Names of the columns in that state."""
+        """Names of the columns that are at best in that state."""
         return tuple(column.name for column in self.columns if column.state == state)
+
+    @property
+    def open_ends(self) -> tuple[str, ...]:
+        """Names of the columns that are clear or not, as they are spread."""
+        return tuple(column.name for column in self.columns if column.worst != column.state == "clear")
+
+    @property
+    def clear(self) -> tuple[str, ...]:
+        """Names of the columns that are clear however they are spread."""
+        return tuple(column.name for column in self.columns if column.worst == "clear")
 
     @property
     def verdict(self) -> str:
         """In a sentence or two, for a layman."""
         said = WORDS[self.outlook]
-        parts = [f"{len(self.of('clear'))} of {len(self.columns)} columns stand clear of the noise"]
+        parts = [f"{len(self.clear)} of {len(self.columns)} columns stand clear of the noise"]
+        if self.open_ends:
+            parts.append(f"clear or not, as they are spread: {shortened(self.open_ends)}")
         if blurred := self.of("blurred"):
-            parts.append(f"blurred: {shortened(blurred)}")
+            or_lost = " or lost" if any(column.worst == "lost" and column.state == "blurred" for column in self.columns) else ""
+            parts.append(f"blurred{or_lost}: {shortened(blurred)}")
         if lost := self.of("lost"):
             parts.append(f"drowned in it: {shortened(lost)}")
         if self.target in lost:
@@ -189,19 +215,25 @@ def _outlook(column: Column, target: str | None, went: Rehearsal, rows: int) -> 
         surely = went.threshold[column.name] + _SURE * went.learning[column.name]
         least, enough = max(least, surely), 2 if column.name == target else 1
         state: State = "lost" if rows < enough * least else "blurred" if rows < _FEW_WORDS * least else "clear"
-        return ColumnOutlook(column.name, TO_BE_LEARNT, noise, least, None, None, state)
+        worst: State = "clear" if rows >= _MANY_WORDS * least else "lost"
+        return ColumnOutlook(column.name, TO_BE_LEARNT, noise, least, None, None, state, worst)
     if column.is_open:
         known = went.closed is not None and column.name in went.closed.names
         values = went.closed[column.name].values if known and went.closed is not None else 0
         state = "lost" if not values or rows < least else "blurred" if values < _FEW_PIECES else "clear"
+        share, apart = went.seen.get(column.name, (0.0, 0))
+        worst = "lost" if share < _LITTLE else "blurred" if share < _PART or apart < _FEW_PIECES else "clear"
         tail = _tail(column, went)
+        alone = column.kind != "date" and tail is not None and tail[0] > _RARE * rows  # a common value, of nine in ten 0
+        worst = "blurred" if worst == "clear" and alone else worst
+        worst = max(state, worst, key=_RANKS.index)
         least = least if tail is None else max(least, tail[0])
-        return ColumnOutlook(column.name, f"{column.kind}, to be cut", noise, least, values, rows / max(values, 1), state)
+        return ColumnOutlook(column.name, f"{column.kind}, to be cut", noise, least, values, rows / max(values, 1), state, worst)
     values = column.values
     each = rows / values
     what = f"{column.kind}, {values:,} bins" if column.ordered else f"{values:,} categor{'y' if values == 1 else 'ies'}"
     state = "clear" if values == 1 or each >= least else "lost" if rows < least or each < noise else "blurred"
-    return ColumnOutlook(column.name, what, noise, least, values, each, state)
+    return ColumnOutlook(column.name, what, noise, least, values, each, state, state)
 
 
 def _judged(columns: Sequence[ColumnOutlook], target: str | None, went: Rehearsal) -> Outlook:
@@ -212,7 +244,7 @@ def _judged(columns: Sequence[ColumnOutlook], target: str | None, went: Rehearsa
     unclear = sum(state != "clear" for state in features)
     if 2 * unclear > len(features) or (target is not None and states[target] == "blurred"):
         return "poor"
-    return "fair" if unclear else "good"
+    return "fair" if unclear or any(column.worst != column.state for column in columns) else "good"
 
 
 def _findings(
@@ -234,6 +266,7 @@ def _findings(
             column = schema[seen.name]
             alike.setdefault((column.is_open, column.ordered, column.other, seen.values, seen.state), []).append(seen)
     found += [_of_alike(schema[group[0].name], group, rows) for group in alike.values()]
+    found += _of_open_ends(schema, [one for one in columns if one.worst != one.state])
     if unlisted is not None:
         names = tuple(name for name in schema.names if name in went.threshold)
         found.append(_of_unlisted(names, unlisted, rows, epsilon, max(by_name[name].noise for name in names)))
@@ -254,6 +287,21 @@ def _of_tails(names: tuple[str, ...], tail: tuple[float, float], rows: int, epsi
         "Where there are but a few values, list them ({kind: categorical, categories: [0, 1]}); else state `bounds`, and a few "
         "`bins`, if they are known without the rows.",
     )
+
+
+def _of_open_ends(schema: Schema, seen: Sequence[ColumnOutlook]) -> Iterator[Finding]:
+    """Of columns of which it matters how they are spread, by their kind."""
+    for dates, far, near in (
+        (True, "dates over many years, as of birth,", "of some ten years"),
+        (False, "numbers of all sizes, or on both sides of 0,", "of one sign and size"),
+    ):
+        names = tuple(one.name for one in seen if one.values is not None and (schema[one.name].kind == "date") == dates)
+        if names:
+            yield Finding(
+                names,
+                f"{shortened(names)}: {far} may be learnt in part or not at all, where those {near} are learnt better.",
+                "State `bounds` if they are known without the rows: then ends need not be learnt.",
+            )
 
 
 _MORE = "Spend a larger epsilon, bring more rows, or leave columns out: the noise grows with the number of columns."
@@ -296,8 +344,8 @@ def _of_unlisted(names: tuple[str, ...], unlisted: tuple[float, float], rows: in
     return Finding(
         names,
         f"{shortened(names)}: a category needs about {_rows(surely)} rows to be told of at epsilon {epsilon:g}, and with fewer "
-        f"than {_rows(hardly)} it hardly ever is, {told}. Rarer ones become `other`; a column of ids, names or "
-        "remarks, of which each row has its own, falls out.",
+        f"than {_rows(hardly)} it hardly ever is, {told}. Rarer ones become `other`; a column of more that are "
+        "all as common, as of ids, names or remarks, falls out.",
         f"List the categories that are known without the rows: a listed one needs only about {_rows(_STANDS_OUT * noise)} rows.",
     )
 

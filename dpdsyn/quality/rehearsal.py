@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from dpdsyn.accounting.spends import Spend
 from dpdsyn.base.checks import InputError
 from dpdsyn.checking.blind_learning import Answers
 from dpdsyn.learning import merging
-from dpdsyn.learning.domain_learning import DomainLearning
+from dpdsyn.learning.domain_learning import DomainLearning, learnt_with, weight_of_one
 from dpdsyn.learning.grids import Grid, Values
 from dpdsyn.learning.noisy_tree import with_coarser
 from dpdsyn.learning.raw_table import RawTable, threshold
@@ -38,6 +38,11 @@ from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer
 
 _MADE_UP = 1024  # rows
+_CAREFUL = 0.75  # of all rows
+_WIDE_YEARS = 90.0  # of birth, say
+_LAST_DAY = 20_000.0  # since 1970
+_NARROW = 50.0  # times as wide are bounds
+_LARGE = 1000.0
 _WORDS = ("a", "b", "c", "d")  # of columns whose categories are open
 
 
@@ -45,6 +50,9 @@ _WORDS = ("a", "b", "c", "d")  # of columns whose categories are open
 class Rehearsal:
     """What a fit will do, as far as no row decides it; all standard deviations are in rows, of one count each.
 
+    seen: of each column of numbers or dates that is to be learnt the share of its rows between the ends that are, and the pieces
+    they are cut into, where they are spread as widely as may be: numbers on both sides of 0, dates over `_WIDE_YEARS`; 0 and 0 if
+    nothing is.
     noise: of each column's own counts, by name. learning: of the histograms that an open column is learnt from; of a column of
     categories the counts that the threshold is held against. threshold: from how many rows on a value that nobody listed is told
     of, by the column's name. closed: the schema as learning leaves it for rows evenly spread, in which a column is missing that
@@ -57,6 +65,7 @@ class Rehearsal:
     threshold: Mapping[str, float]
     closed: Schema | None
     why: str | None
+    seen: Mapping[str, tuple[float, int]]
     plan: tuple[dict[str, Any], ...] | None
 
 
@@ -98,7 +107,35 @@ def rehearsed(
     known = {name: sigma * most for name, sigma in heard.marginals.items()}
     learning = {name: sigma * most for name, sigma in heard.histograms.items()}
     told = {name: threshold(sigma, delta, most) * most for name, (sigma, delta) in heard.listed.items()}
-    return Rehearsal(known, learning, told, closed, why, None if ledger.plan is None else tuple(ledger.plan))
+    seen = {} if heard.one is None else _seen(public, heard.one, heard.units)
+    return Rehearsal(known, learning, told, closed, why, seen, None if ledger.plan is None else tuple(ledger.plan))
+
+
+def _seen(schema: Schema, sigma: float, units: float) -> dict[str, tuple[float, int]]:
+    """As `Rehearsal.seen`. Columns alike are learnt alike, so one of each kind is tried, with fewer rows than there are: what is
+    learnt of rows that just stand out of the noise is learnt of half of such tables.
+    """
+    alike: dict[Column, list[str]] = {}
+    for column in schema.columns:
+        if column.is_open and column.ordered:
+            alike.setdefault(replace(column, name="", missing=None, unlearnt=None), []).append(column.name)
+    if not alike:
+        return {}
+    tried = tuple(replace(column, name=names[0]) for column, names in alike.items())
+    alone = replace(schema, columns=tried, target=None, person=None, max_rows_per_person=None, constraints=(), made=())
+    raw = _SpreadOut.of(alone, _Free(Budget(1.0, 0.5)), _Heard(_CAREFUL * units), spread_out(alone))
+    learnt = learnt_with(raw, sigma)
+    found: dict[str, tuple[float, int]] = {}
+    for names in alike.values():
+        made = learnt[names[0]]
+        if made is None or made.pieces is None:
+            found.update(dict.fromkeys(names, (0.0, 0)))
+            continue
+        said = made.found(raw.frame[names[0]])
+        places = made.units(said.values[said.positions])
+        share = float(((places >= made.pieces.firsts[0]) & (places <= made.pieces.lasts[-1])).mean())
+        found.update(dict.fromkeys(names, (share, made.values)))
+    return found
 
 
 class Unforeseeable(InputError):
@@ -113,13 +150,14 @@ class _Enough(BaseException):
 class _Heard:
     """units: how many rows, or persons, are answered for. marginals, histograms: standard deviations in these, by column.
 
-    listed: of columns of open categories, that and the delta of the threshold.
+    listed: of columns of open categories, that and the delta of the threshold. one: the standard deviation of a weight of one.
     """
 
     units: float
     marginals: dict[str, float] = field(default_factory=dict)
     histograms: dict[str, float] = field(default_factory=dict)
     listed: dict[str, tuple[float, float]] = field(default_factory=dict)
+    one: float | None = None
 
 
 class _MadeUp(PrivateTable):
@@ -173,8 +211,8 @@ class _MadeUpRaw(RawTable):
     frame: pd.DataFrame
 
     @classmethod
-    def of(cls, schema: Schema, ledger: Ledger, heard: _Heard) -> _MadeUpRaw:
-        frame = made_up(schema)
+    def of(cls, schema: Schema, ledger: Ledger, heard: _Heard, frame: pd.DataFrame | None = None) -> Self:
+        frame = made_up(schema) if frame is None else frame
         raw = cls(frame, schema, ledger, np.random.default_rng(0))
         raw.heard, raw.frame = heard, frame
         return raw
@@ -196,6 +234,7 @@ class _MadeUpRaw(RawTable):
         self.heard.histograms.update(
             {grid.name: sigma for grid, sigma in zip(grids, sigmas, strict=True) if isinstance(grid, Values)}
         )
+        self.heard.one = next((weight_of_one(grid, sigma) for grid, sigma in zip(grids, sigmas, strict=True)), listed_sigma)
         self.heard.listed.update(dict.fromkeys(listed, (listed_sigma, listed_delta)))
         least = threshold(listed_sigma, listed_delta, self.schema.max_rows_per_person or 1) if listed else 1.0
         words = _WORDS[: int(self.heard.units / least)]  # as many as can be above it
@@ -217,6 +256,39 @@ class _MadeUpRaw(RawTable):
         return private
 
 
+class _SpreadOut(_MadeUpRaw):
+    """The same, of which values are spread as those of the frame are and not evenly."""
+
+    def _even(self, grid: Grid) -> list[np.ndarray]:
+        if not isinstance(grid, Values):
+            return super()._even(grid)
+        begins = grid.coarser[-1] if grid.coarser else np.arange(len(grid.starts))
+        said = grid.codes(self.frame[grid.name])
+        runs = np.bincount(np.searchsorted(begins, said[said < grid.size - 1], side="right") - 1, minlength=len(begins))
+        widths = np.add.reduceat(grid.widths, begins)
+        lengths = np.diff(np.append(begins, len(grid.starts)))
+        counts = np.repeat(runs / widths, lengths) * grid.widths * (self.heard.units / len(self.frame))
+        return [np.append(counts, 0.0), *with_coarser(counts, grid.coarser)[1:]]
+
+
+def spread_out(schema: Schema, rows: int = _MADE_UP) -> pd.DataFrame:
+    """Rows of a table that the schema could be of, spread as widely as columns are, or within bounds as closely."""
+    return pd.DataFrame({column.name: _spread(column, rows) for column in schema.columns})
+
+
+def _spread(column: Column, rows: int) -> pd.Series:
+    even = (np.arange(rows) + 0.5) / rows
+    if column.bounds is not None:
+        near = column.ends[0] + (column.ends[1] - column.ends[0]) * even / _NARROW
+        return _as_cells(column, near)
+    if column.kind == "date":
+        step = RESOLUTIONS[column.resolution or "day"]
+        return _as_cells(column, (_LAST_DAY - _WIDE_YEARS * 365.25 * even) * RESOLUTIONS["day"] / step)
+    from scipy.special import ndtri
+
+    return _as_cells(column, ndtri(even) * _LARGE)
+
+
 def made_up(schema: Schema, rows: int = _MADE_UP) -> pd.DataFrame:
     """Rows of a table that the schema could be of, evenly spread over what it allows; of persons one row each."""
     frame = pd.DataFrame({column.name: _cells(column, rows) for column in schema.columns})
@@ -230,8 +302,16 @@ def _cells(column: Column, rows: int) -> pd.Series:
     if column.kind == "date":
         step = RESOLUTIONS[column.resolution or "day"]
         low, high = replace(column, bounds=column.bounds or (16_000.0, 19_999.0)).ends  # days since 1970: some ten years
-        seconds = np.linspace(low * step, (high + 1) * step - 1, rows).astype(np.int64).astype("datetime64[s]")
-        return pd.Series(pd.Series(seconds).dt.strftime(column.format or "%Y-%m-%dT%H:%M:%S"), dtype=object)
+        return _as_cells(column, np.linspace(low * step, (high + 1) * step - 1, rows) / step)
     low, high = column.bounds or (0.0, 127.0)
-    numbers = np.linspace(low, high, rows)
-    return pd.Series(np.rint(numbers) if column.kind == "integer" else np.round(numbers, column.decimals or 2))
+    return _as_cells(column, np.linspace(low, high, rows))
+
+
+def _as_cells(column: Column, numbers: np.ndarray) -> pd.Series:
+    """Cells of a column of numbers or dates; of dates the numbers are parts of days since 1970, as it resolves them."""
+    if column.kind == "date":
+        seconds = (numbers * RESOLUTIONS[column.resolution or "day"]).astype(np.int64).astype("datetime64[s]")
+        return pd.Series(pd.Series(seconds).dt.strftime(column.format or "%Y-%m-%dT%H:%M:%S"), dtype=object)
+    return pd.Series(
+        np.rint(numbers) if column.kind == "integer" else np.round(numbers, column.decimals if column.decimals is not None else 2)
+    )

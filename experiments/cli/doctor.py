@@ -104,7 +104,7 @@ def _told(path: Path, schema: Schema, asked: Expectation, others: Sequence[Expec
 def _columns(asked: Expectation) -> Iterator[str]:
     """The noise on each column's counts beside its rows; of very many columns those that are worst off."""
     worst = {"lost": 0, "blurred": 1, "clear": 2}
-    ranked = sorted(asked.columns, key=lambda column: worst[column.state])
+    ranked = sorted(asked.columns, key=lambda column: (worst[column.worst], worst[column.state]))
     shown = set(map(id, ranked[:_SHOWN]))
     rows = [
         (
@@ -113,7 +113,7 @@ def _columns(asked: Expectation) -> Iterator[str]:
             f"{column.noise:,.0f}" if column.noise >= 10 else f"{column.noise:.2g}",
             f"{column.least:,.0f}",
             "" if column.each is None else f"{column.each:,.0f}",
-            column.state,
+            column.told,
         )
         for column in asked.columns
         if id(column) in shown
@@ -121,6 +121,8 @@ def _columns(asked: Expectation) -> Iterator[str]:
     yield from aligned([("column", "holds", "noise", "a value needs", "evenly spread has", "is"), *rows])
     if len(asked.columns) > _SHOWN:
         yield f"... and {len(asked.columns) - _SHOWN:,} more, none of them worse off"
+    if any(column.state != column.worst for column in asked.columns):
+        yield "(clear to lost: as it is spread, which nobody has said; see below)"
     yield "(all in rows; two thirds of counts are off by less than the noise, 95% by less than twice that)"
 
 
@@ -129,10 +131,10 @@ def _other_budgets(asked: Expectation, others: Sequence[Expectation]) -> Iterato
 
     yield "Another epsilon:"
     rows: list[tuple[str, ...]] = [
-        ("epsilon", "noise", "an unlisted category needs", "clear", "blurred", "lost", "verdict"),
+        ("epsilon", "noise", "an unlisted category needs", "clear", "clear or not", "blurred", "lost", "verdict"),
     ]
     for one in sorted((asked, *others), key=lambda one: one.epsilon):
-        states = [str(len(one.of(state))) for state in ("clear", "blurred", "lost")]
+        states = [str(len(names)) for names in (one.clear, one.open_ends, one.of("blurred"), one.of("lost"))]
         unlisted = "-" if one.unlisted is None else f"{one.unlisted[0]:,.0f} rows"
         noise = f"{one.noise:,.0f}" if one.noise >= 10 else f"{one.noise:.2g}"
         rows.append((f"{one.epsilon:g}", noise, unlisted, *states, WORDS[one.outlook].partition(":")[0]))
