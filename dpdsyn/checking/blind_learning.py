@@ -12,7 +12,8 @@ import pandas as pd
 from dpdsyn.accounting.spends import Spend
 from dpdsyn.checking.blind import CLOSED, Blind, NotTried
 from dpdsyn.checking.content import Content, attributes, content
-from dpdsyn.checking.side_effects import outside, watched
+from dpdsyn.checking.outside import outside
+from dpdsyn.checking.side_effects import watched
 from dpdsyn.learning.grids import Grid
 from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.privacy import Budget, Ledger
@@ -87,7 +88,7 @@ class Learnt:
     """All that blind learning leaves: schema, attributes of the learner, ledger, questions, words. left: see `Told`."""
 
     found: Content
-    raised: Exception | None
+    raised: Exception | SystemExit | None
     left: list[str]
 
 

@@ -19,27 +19,18 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
+from dpdsyn.checking.arrays import of_array, of_dtype, of_torch
 from dpdsyn.checking.leaves import difference, digest, number
+from dpdsyn.checking.named import is_known, of_cell, of_code, of_function, of_logger, of_module, of_type, variables
 from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.private_table import PrivateTable
 
-_SELF_EVIDENT = (bool, int, str, bytes, complex, type(None), type(Ellipsis), type(NotImplemented))
-_BY_NAME = (types.ModuleType, logging.Logger, property, staticmethod, classmethod, types.GenericAlias, types.UnionType)
-_OF_EVERY_CLASS = (
-    "__dict__",
-    "__weakref__",
-    "__doc__",
-    "__module__",
-    "__qualname__",
-    "__firstlineno__",
-    "__annotations__",
-    "__slotnames__",
-)
-_ADDRESSED = (types.FunctionType, types.MethodType, types.BuiltinMethodType)
+_SELF_EVIDENT = (bool, int, str, bytes, type(None), type(Ellipsis), type(NotImplemented))
+_WRAPPED = (property, staticmethod, classmethod)
+_BOUND = (types.MethodType, types.BuiltinMethodType)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _CACHE = type(functools.lru_cache(lambda: None))
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
-_STRIDED: Any = type(np.lib.stride_tricks.as_strided(np.zeros(1)).base)  # what it puts between two arrays holds an address
 _CLOSED = object()
 
 
@@ -62,16 +53,18 @@ class Content:
                 return f"{way} is not always there"
             if (found := difference(way, self.leaves[way], other.leaves[way])) is not None:
                 return found
-        return None
+        moved = next((one for one, two in zip(self.leaves, other.leaves, strict=True) if one != two), None)
+        return None if moved is None else f"{moved} does not always stand in the same place"
 
 
 def content(parts: Mapping[str, Any]) -> Content:
     """Everything that can be reached from these named objects.
 
-    Arrays with what they are views of, tensors with their whole storage, generators with their state, functions with their
-    code, defaults, attributes and closures, caches with their keys and values, exceptions with the variables of the frames that
-    they came through, objects with their attributes and slots, objects of compiled classes as they would be pickled. Modules,
-    loggers, and classes that a module holds, are told by their names.
+    Arrays with their layout and what they are views of, tensors with their whole storage and hooks, generators with their state,
+    functions with their code, defaults, attributes and closures, caches with their keys and values, finalizers with what they are
+    to call, exceptions with the variables of the frames that they came through, objects with their attributes and slots, objects
+    of compiled classes as they would be pickled. Modules, and classes that a module holds, are told by their names; objects of
+    other classes come with their class.
     """
     return _walked(parts, members=True)
 
@@ -80,6 +73,7 @@ def _walked(parts: Mapping[str, Any], members: bool) -> Content:
     """members: whether those of sets are opened too, and not only told as texts."""
     found = Content()
     seen: dict[int, str] = {}
+    classes: dict[type, bool] = {}  # whether each is told by its name
     kept: list[Any] = []  # what is made on the way lives until the end, so that no identity is used twice
     waiting = [*reversed(list(parts.items()))]
     while waiting:
@@ -99,6 +93,11 @@ def _walked(parts: Mapping[str, Any], members: bool) -> Content:
             leaf, inner = _opened(value)
             found.leaves[way] = leaf
             opened = [*inner, *(_members(value) if members and isinstance(value, set | frozenset) else ())]
+            kind = type(value)
+            if kind not in classes:
+                classes[kind] = is_known(kind)
+            if not classes[kind]:
+                opened.append((".__class__", kind))
             waiting.extend((way + step, part) for step, part in reversed(opened))
     return found
 
@@ -107,28 +106,50 @@ def _atomic(value: Any) -> bool:
     """Whether it is no matter if two such things are one and the same."""
     if isinstance(value, tuple):
         return all(type(part) in _SELF_EVIDENT for part in value)
-    return isinstance(value, float | np.generic | type)
+    return isinstance(value, float | complex | np.generic | type)
 
 
 def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     """The value's own content and, by the step to each, what it holds."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if type(value) in (list, tuple):  # first what there is most of
+        return (kind, len(value)), [(f"[{i}]", part) for i, part in enumerate(value)]
+    if type(value) is dict:
+        return (kind, _keys(value)), _items(value)
+    if type(value) is types.FunctionType:
+        return of_function(value, attributes)
+    if type(value) is types.CodeType:
+        return of_code(value)
     if isinstance(value, float):
-        return number(value), ()
+        return number(value), () if isinstance(value, np.generic) else attributes(value)
+    if isinstance(value, complex) and not isinstance(value, np.generic):
+        return (kind, number(value.real), number(value.imag)), attributes(value)
     if isinstance(value, pd.Period | pd.Timestamp | pd.Timedelta | BaseOffset):  # never change, but note what was asked of them
         return f"{kind} {value!r}", ()
     if isinstance(value, np.ndarray | np.generic):
-        return _array(value)
+        return of_array(value, attributes)
+    if isinstance(value, np.dtype):
+        return of_dtype(value)
+    if isinstance(value, types.ModuleType):
+        return of_module(value)
+    if isinstance(value, logging.Logger):
+        return of_logger(value)
+    if isinstance(value, types.GenericAlias | types.UnionType):
+        return kind, _named(value, *(name for name in ("__origin__", "__args__") if hasattr(value, name)))
     if isinstance(value, type):
-        return f"class {value.__module__}.{value.__qualname__}", of_class(value) if "<locals>" in value.__qualname__ else ()
-    if isinstance(value, _BY_NAME):
+        return of_type(value)
+    if isinstance(value, _WRAPPED):
         return f"{kind} {getattr(value, '__name__', '')}", _inside(value)
-    if isinstance(value, _ADDRESSED):
-        return _function(value)
+    if isinstance(value, _BOUND):
+        return of_function(value, attributes)
+    if kind.startswith("pandas._libs.index."):  # how an index finds its own values again, made when they are looked for
+        return kind, ()
     if kind.startswith("typing.") or isinstance(value, PurePath):  # which remember what they were asked
         return f"{kind} {value!r}", ()
     if kind.startswith("torch.") or hasattr(value, "next_functions"):
-        return _torch(value, kind)
+        return of_torch(value, kind, attributes) or (kind, _inside(value))
+    if isinstance(value, np.ufunc):
+        return f"{kind} {value.__name__}", ((".held", gc.get_referents(value)),)
     if isinstance(value, np.random.BitGenerator):
         return kind, ((".state", value.state), (".seed_seq", value.seed_seq))
     if isinstance(value, np.random.Generator):
@@ -142,7 +163,7 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     if isinstance(value, types.TracebackType):
         return (kind, value.tb_lineno), _named(value, "tb_frame", "tb_next")
     if isinstance(value, types.FrameType):
-        return (kind, value.f_code.co_qualname, value.f_lasti), _variables(value)
+        return (kind, value.f_code.co_qualname, value.f_lasti), variables(value)
     if isinstance(value, re.Pattern):
         return (kind, value.flags), _named(value, "pattern")
     if isinstance(value, re.Match):
@@ -150,22 +171,23 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     if isinstance(value, _LOCKS):
         return _ADDRESS.sub("", repr(value)), ()
     if isinstance(value, types.GeneratorType):
-        return kind, _named(value, "gi_frame", "gi_yieldfrom")
+        return kind, (*_named(value, "gi_frame", "gi_yieldfrom"), (".held", gc.get_referents(value)))
     if isinstance(value, types.CoroutineType):
-        return kind, _named(value, "cr_frame", "cr_await")
+        return kind, (*_named(value, "cr_frame", "cr_await"), (".held", gc.get_referents(value)))
     if isinstance(value, types.CellType):
-        return kind, _cell("", value)
-    if isinstance(value, types.CodeType):
-        return (value.co_qualname, value.co_code), ((".co_consts", value.co_consts),)
+        return kind, of_cell("", value)
     if isinstance(value, weakref.ReferenceType):
-        return kind, (("()", value()),)
+        return kind, (("()", value()), *_named(value, "__callback__"))
+    if isinstance(value, weakref.finalize):
+        return kind, ((".called", (value.peek() or (None,))[1:]),)
     if isinstance(value, memoryview | bytearray):
-        return (kind, bytes(value)), _named(value, "obj") if isinstance(value, memoryview) else ()
+        return (kind, bytes(value)), _named(value, "obj") if isinstance(value, memoryview) else attributes(value)
     if isinstance(value, Mapping):
         made = _named(value, "default_factory") if isinstance(value, collections.defaultdict) else ()
         return (kind, _keys(value)), (*_items(value), *attributes(value), *made)
     if isinstance(value, set | frozenset):
-        return (kind, sorted(map(_text, value))), attributes(value)
+        texts = [*map(_text, value)]  # in their order, unless that is one of addresses
+        return (kind, texts if all(map(_plain, value)) else sorted(texts)), attributes(value)
     if isinstance(value, list | tuple | collections.deque | KeysView | ValuesView | ItemsView):
         room = (value.maxlen,) if isinstance(value, collections.deque) else ()
         return (kind, len(value), *room), (*((f"[{i}]", part) for i, part in enumerate(value)), *attributes(value))
@@ -174,87 +196,8 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     return kind, _inside(value)
 
 
-def _array(value: np.ndarray | np.generic) -> tuple[Any, Iterable[tuple[str, Any]]]:
-    held: Any = value.base
-    if isinstance(held, _STRIDED):
-        held = held.base
-    beside = [(".base", held)] if held is not None else []
-    if value.dtype.metadata is not None:
-        beside.append((".dtype.metadata", value.dtype.metadata))
-    if type(value) is not np.ndarray:
-        beside += attributes(value)
-    if value.dtype.hasobject:
-        parts = enumerate(np.ravel(np.asarray(value)).tolist())
-        return (value.dtype.str, value.shape), (*((f"[{i}]", part) for i, part in parts), *beside)
-    return np.array(value), beside
-
-
-def _torch(value: Any, kind: str) -> tuple[Any, Iterable[tuple[str, Any]]]:
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        if value.layout != torch.strided:
-            return kind, ((".coalesced", value.detach().to_dense()),)
-        storage = value.detach().untyped_storage().cpu()
-        whole = np.array(torch.tensor([], dtype=torch.uint8).set_(storage).numpy())
-        place = (str(value.dtype), tuple(value.shape), value.storage_offset(), tuple(value.stride()), value.requires_grad)
-        beside = ((".grad", value.grad if value.is_leaf else None), (".grad_fn", value.grad_fn), *attributes(value))
-        return _as_type(whole, str(value.dtype)), ((".layout", place), *beside)
-    if isinstance(value, torch.autograd.graph.Node):
-        return kind, ((".next_functions", value.next_functions), *_saved(value))
-    if isinstance(value, torch.Generator):
-        return kind, ((".state", value.get_state().numpy()),)
-    if isinstance(value, torch.dtype | torch.device | torch.layout):
-        return str(value), ()
-    return kind, _inside(value)
-
-
-def _saved(node: Any) -> Iterator[tuple[str, Any]]:
-    """What a step of a computation keeps of its inputs, for gradients."""
-    for name in dir(node):
-        if name.startswith("_saved_"):
-            try:
-                yield f".{name}", getattr(node, name)
-            except RuntimeError:  # it was freed once gradients were computed
-                yield f".{name}", None
-
-
-def _as_type(storage: np.ndarray, dtype: str) -> np.ndarray:
-    """The storage in the type of its tensor where NumPy has it, so that a difference is told by its place."""
-    try:
-        return np.array(storage.view(dtype.removeprefix("torch.")))
-    except TypeError:
-        return storage
-
-
-def _function(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
-    name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
-    if isinstance(value, types.MethodType):
-        return name, ((".__func__", value.__func__), (".__self__", value.__self__))
-    if isinstance(value, types.BuiltinMethodType):
-        own = value.__self__
-        return name, () if own is None or isinstance(own, types.ModuleType | type) else ((".__self__", own),)
-    cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
-    inner = [(".__code__", value.__code__), (".__defaults__", value.__defaults__), (".__kwdefaults__", value.__kwdefaults__)]
-    inner += [found for free, cell in cells for found in _cell(f".<{free}>", cell)]
-    return name, (*inner, *attributes(value))
-
-
-def _cell(step: str, cell: types.CellType) -> Iterator[tuple[str, Any]]:
-    try:
-        yield step, cell.cell_contents
-    except ValueError:  # nothing has been bound to it yet
-        yield step, None
-
-
 def _named(value: Any, *names: str) -> list[tuple[str, Any]]:
     return [(f".{name}", getattr(value, name)) for name in names]
-
-
-def _variables(frame: types.FrameType) -> Iterator[tuple[str, Any]]:
-    """Those of a call; a module's are told by its name."""
-    if frame.f_locals is not frame.f_globals:
-        yield from ((f".<{name}>", part) for name, part in frame.f_locals.items())
 
 
 def _cached(value: Any) -> list[Any]:
@@ -269,8 +212,6 @@ def _inside(value: Any) -> list[tuple[str, Any]]:
         return _named(value, "fget", "fset", "fdel")
     if isinstance(value, staticmethod | classmethod):
         return [(".__func__", value.__func__)]
-    if isinstance(value, _BY_NAME):
-        return []
     found = list(attributes(value))
     if found and not _pickled_its_own_way(type(value)):
         return found
@@ -294,7 +235,7 @@ def attributes(value: Any) -> Iterator[tuple[str, Any]]:
     for name, part in getattr(value, "__dict__", {}).items():
         yield f".{name}", part
     for kind in type(value).__mro__:
-        slots = vars(kind).get("__slots__", ())
+        slots = kind.__dict__.get("__slots__", ())
         for slot in (slots,) if isinstance(slots, str) else slots:
             name = f"_{kind.__name__.lstrip('_')}{slot}" if slot.startswith("__") and not slot.endswith("__") else slot
             if slot not in ("__dict__", "__weakref__") and hasattr(value, name):
@@ -320,7 +261,7 @@ def _plain(value: Any) -> bool:
     """Whether a text tells all of a key or member."""
     if isinstance(value, tuple | frozenset):
         return all(map(_plain, value))
-    return type(value) in _SELF_EVIDENT or isinstance(value, float | np.generic)
+    return type(value) in _SELF_EVIDENT or isinstance(value, float | complex | np.generic)
 
 
 def _keys(value: Mapping[Any, Any]) -> list[str]:
@@ -335,10 +276,3 @@ def _text(value: Any) -> str:
     if isinstance(value, int | float | str | bytes | complex | np.generic | type(None)):
         return repr(value)
     return f"<{type(value).__qualname__} {_ADDRESS.sub('', repr(value))}>"
-
-
-def of_class(kind: type) -> Iterator[tuple[str, Any]]:
-    """Attributes of a class itself."""
-    for name, part in vars(kind).items():
-        if name not in _OF_EVERY_CLASS and not name.startswith("_abc_") and not isinstance(part, types.MemberDescriptorType):
-            yield f".{name}", part

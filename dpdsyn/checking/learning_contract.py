@@ -19,8 +19,9 @@ from dpdsyn.checking import raw_trials, residuals
 from dpdsyn.checking.blind import NotTried
 from dpdsyn.checking.blind_learning import Learner, sight
 from dpdsyn.checking.content import content
+from dpdsyn.checking.outside import left_behind, outside
 from dpdsyn.checking.raw_twin import RawTwin
-from dpdsyn.checking.side_effects import left_behind, outside, watched
+from dpdsyn.checking.side_effects import watched
 from dpdsyn.checking.strange_cells import strange_cells
 from dpdsyn.contract import BLIND, FALSE_ALARM, MECHANISMS, NOISE, NOTHING_LEFT, PLAN, Outcome
 from dpdsyn.learning.raw_table import RawTable

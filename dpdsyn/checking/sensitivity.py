@@ -6,6 +6,7 @@ method merge what it would ask of with a large one, several rows of one person m
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from dpdsyn.synthesizer import Synthesizer
 _ROUNDING = 1e-4  # gradients are of single precision
 _OF_A_PERSON = 3
 _PLENTY = 500.0  # epsilon with which methods ask all that they ever do; from some 700 on the accountant's numbers overflow
-_COPIES = 60
+_CROWD = 5000  # rows, about
 _OFF = 1e-9  # by which a sum over many rows may miss, a row, as a share of the clip; double precision misses by 1e-14
 
 
@@ -112,9 +113,10 @@ class Trial:
 
 
 class Crowded(Twin):
-    """A twin that also calls a function of sums on many copies of all rows at once, shuffled.
+    """A twin that also looks at tables of thousands of rows, and calls a function of sums on every row that could be, one by one
+    and many at once.
 
-    In every fit once for each kind of sum, and then ever more rarely, for a method's sums are much alike.
+    Sums in every fit once for each kind, and then ever more rarely, for a method's sums are much alike.
     """
 
     def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float, label: str = SUMMED) -> np.ndarray:
@@ -122,16 +124,28 @@ class Crowded(Twin):
         alike = (rate, sigma, clip, answer.shape)
         self._summed[alike] += 1
         if self._summed[alike].bit_count() == 1:
-            self.calls[-1] = replace(self.calls[-1], off=self._off(f, clip))
+            last, (off, longest) = self.calls[-1], self._tried(f, clip)
+            self.calls[-1] = replace(last, off=off, moved=max(last.moved, longest))
         return answer
+
+    def _furthest(self, exact: Callable[[np.ndarray], np.ndarray], pull: np.ndarray, norm: float) -> float:
+        crowds = [np.repeat(rows, _CROWD // max(1, len(rows)), axis=0) for rows in (self.others, self.row)]
+        pulls = [pull, *(exact(np.concatenate([crowd, self.row])) - exact(crowd) for crowd in crowds)]
+        return max(float(np.linalg.norm(moved, norm)) for moved in pulls)
 
     @cached_property
     def _summed(self) -> Counter[tuple[Any, ...]]:
         """How many sums of each rate, noise, clip and shape there have been."""
         return Counter()
 
-    def _off(self, f: ClippedSum, clip: float) -> float:
-        rows, counts = np.unique(np.concatenate([self.others, self.row]), axis=0, return_counts=True)
-        crowd = np.random.default_rng(0).permutation(np.repeat(rows, counts * _COPIES, axis=0))
-        total = sum(count * f(rows[i : i + 1].copy(), clip) for i, count in enumerate(counts * _COPIES))
-        return float(np.linalg.norm(f(crowd, clip) - total)) / (clip * len(crowd))
+    def _tried(self, f: ClippedSum, clip: float) -> tuple[float, float]:
+        """How far the sum of many rows is from that of their vectors, in clips a row; and the norm of the longest vector."""
+        sizes = self.schema.sizes
+        rows = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1).astype(self.others.dtype)
+        if len(rows) > _CROWD:
+            rows = np.unique(np.concatenate([self.others, self.row]), axis=0)
+        copies = max(1, _CROWD // len(rows))
+        crowd = np.random.default_rng(0).permutation(np.repeat(rows, copies, axis=0))
+        vectors = [f(rows[i : i + 1].copy(), clip) for i in range(len(rows))]
+        off = f(crowd, clip) - copies * np.sum(vectors, axis=0)
+        return float(np.linalg.norm(off)) / (clip * len(crowd)), max(float(np.linalg.norm(vector)) for vector in vectors)

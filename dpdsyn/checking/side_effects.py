@@ -6,112 +6,187 @@ import contextlib
 import io
 import logging
 import os
-import random
 import sys
 import tempfile
+import threading
 import traceback
 import types
 import warnings
-from abc import ABC
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from dpdsyn.checking.content import Content, content, of_class
 from dpdsyn.synthesizer import Synthesizer
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
-_OUTWARD = (
-    *("socket.connect", "socket.sendto", "socket.sendmsg"),
-    *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"),
+_ACTIONS = ("os", "shutil", "socket", "sqlite3", "subprocess", "syslog")  # modules whose audit events are of what is done
+_HARMLESS = (
+    *("os.listdir", "os.scandir", "os.walk", "os.fwalk", "os.getxattr", "os.listxattr"),
+    *("socket.__new__", "socket.gethostname", "sqlite3.connect/handle"),
 )
-_ON_DISK = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.remove", "os.rmdir", "os.setxattr", "os.putenv")
-_OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", "path", "spec", "warningregistry", "annotations")
+_COUNTED = Path("/proc/self/io")  # what this process has written, where the system tells
 
 
 @dataclass
 class Told:
     """Everything that was told while something was watched.
 
-    reported: lines given to `report` by the method or one nested in it. printed: to either of the process's streams. warned,
-    logged: with their kinds. raised: the exception that ended it, None if it came to an end by itself. left: files and folders
-    that were written, processes that were started, connections made.
+    reported: lines given to `report` by the method or one nested in it. printed: to either of the process's streams, by Python or
+    past it. warned, logged: with their kinds. raised: the exception or exit that ended it, None if it came to an end by itself.
+    later: what is to be called once something is gone. left: files and folders that were written, processes and threads that were
+    started, connections made. imported: whether a module was imported that wrote something, as compiled code.
     """
 
     reported: list[str] = field(default_factory=list)
     printed: str = ""
     warned: list[str] = field(default_factory=list)
+    warned_at: list[tuple[str, int]] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
-    raised: Exception | None = None
+    raised: Exception | SystemExit | None = None
+    later: list[Any] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    imported: bool = False
 
     def words(self) -> dict[str, Any]:
         """What is to be the same on every table."""
         raised = None if self.raised is None else "".join(traceback.format_exception_only(self.raised))
-        return {"report": self.reported, "printed": self.printed, "warned": self.warned, "logged": self.logged, "raised": raised}
+        words: dict[str, Any] = {"report": self.reported, "printed": self.printed, "warned": self.warned, "logged": self.logged}
+        words |= {"warned at": self.warned_at, "raised": raised, "raised from": [*_errors(self.raised)], "later": self.later}
+        return words
+
+
+def _errors(raised: BaseException | None) -> Iterator[dict[str, Any]]:
+    """An exception and those that it came from: all that they hold but the variables of the frames that they came through."""
+    waiting, seen = [raised], list[BaseException]()
+    while waiting:
+        error = waiting.pop()
+        if error is None or any(error is one for one in seen):
+            continue
+        seen.append(error)
+        lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+        yield {"kind": type(error).__qualname__, "args": error.args, "beside": vars(error), "lines": lines}
+        waiting += [error.__cause__, error.__context__]
 
 
 @contextlib.contextmanager
 def watched() -> Iterator[Told]:
-    """Note all that is told; an exception is noted too and goes no further.
+    """Note all that is told; an exception, or an exit, is noted too and goes no further.
 
-    Files are seen as Python opens them (audit events, PEP 578); what compiled code opens by itself is not seen.
+    Files are seen as Python opens them (audit events, PEP 578); of what compiled code writes by itself only how much it is.
     """
     told, text = Told(), io.StringIO()
     tempfile.gettempdir()  # which tries, once in a process, whether it can be written to
-    report, kept = Synthesizer.report, warnings.showwarning
-    handler = _Listening(told.logged)
-    _listen(told.left, sys._getframe(2))  # whose `with` it is
-    logging.getLogger().addHandler(handler)
-    Synthesizer.report = staticmethod(told.reported.append)
-    try:
-        with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text), warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                yield told
-            except Exception as error:
-                told.raised = error
-    finally:
-        Synthesizer.report = staticmethod(report)
-        logging.getLogger().removeHandler(handler)
-        _ears.pop()
-        warnings.showwarning = kept
-    told.printed = text.getvalue()
+    report, kept, level = Synthesizer.report, warnings.showwarning, logging.root.level
+    threads, finalizers = set(threading.enumerate()), set(_finalizers())
+    handler = _Listening(told.logged, level)
+    with _past_python(told):
+        _listen(told, sys._getframe(2))  # whose `with` it is
+        logging.root.addHandler(handler)
+        logging.root.setLevel(1)
+        Synthesizer.report = staticmethod(told.reported.append)
+        try:
+            with (
+                contextlib.redirect_stdout(text),
+                contextlib.redirect_stderr(text),
+                warnings.catch_warnings(record=True) as caught,
+            ):
+                warnings.simplefilter("always")
+                try:
+                    yield told
+                except (Exception, SystemExit) as error:
+                    told.raised = error
+        finally:
+            Synthesizer.report = staticmethod(report)
+            logging.root.setLevel(level)
+            logging.root.removeHandler(handler)
+            _ears.pop()
+            warnings.showwarning = kept
+    told.printed = text.getvalue() + told.printed
     told.warned = [f"{warning.category.__name__}: {warning.message}" for warning in caught]
+    told.warned_at = [(warning.filename, warning.lineno) for warning in caught]
+    told.later = [(finalizer.peek() or ())[1:] for finalizer in _finalizers() if finalizer not in finalizers]
+    told.left += [f"left a thread running, {thread.name}" for thread in threading.enumerate() if thread not in threads]
+
+
+def _finalizers() -> list[weakref.finalize]:
+    return [*weakref.finalize._registry]  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _past_python(told: Told) -> Iterator[None]:
+    """Note what goes to the process's streams without Python's own, and whether more is written than is known of."""
+    streams = [stream for stream in (sys.__stdout__, sys.__stderr__) if stream is not None]
+    _listen(Told(), sys._getframe())  # so that nobody else hears of this file
+    with tempfile.TemporaryFile() as file, contextlib.ExitStack() as back:
+        _ears.pop()
+        for stream in streams:
+            stream.flush()
+        for number in (1, 2):
+            with contextlib.suppress(OSError):  # one that is closed
+                kept = os.dup(number)
+                back.callback(os.close, kept)
+                back.callback(os.dup2, kept, number)
+                os.dup2(file.fileno(), number)
+        before = _written()
+        yield
+        for stream in streams:
+            stream.flush()
+        size = os.fstat(file.fileno()).st_size
+        if _written() - before > size and not told.left and not told.imported:
+            told.left.append(f"wrote {_written() - before - size} bytes past Python")
+        file.seek(0)
+        told.printed = file.read().decode(errors="backslashreplace")
+
+
+def _written() -> int:
+    """How many bytes this process has written anywhere; 0 where nobody knows."""
+    with contextlib.suppress(OSError):
+        return next(int(line.split()[1]) for line in _COUNTED.read_text().splitlines() if line.startswith("wchar"))
+    return 0
 
 
 class _Listening(logging.Handler):
-    def __init__(self, heard: list[str]) -> None:
+    """Hears all that is logged, but what libraries would only say to those who ask for more than is usual."""
+
+    def __init__(self, heard: list[str], level: int) -> None:
         super().__init__()
-        self.heard = heard
+        self.heard, self.usual = heard, level
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(f"{record.name} {record.levelname}: {record.getMessage()}")
+        if record.levelno >= self.usual or "site-packages" not in record.pathname:
+            more = {name: part for name, part in vars(record).items() if name not in _OF_EVERY_RECORD}
+            self.heard.append(f"{record.name} {record.levelname}: {record.getMessage()}{f' {more}' if more else ''}")
 
 
-_ears: list[tuple[list[str], types.FrameType]] = []
+_OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+_ears: list[tuple[Told, types.FrameType]] = []
 _hooked: list[bool] = []
 
 
-def _listen(left: list[str], frame: types.FrameType) -> None:
+def _listen(told: Told, frame: types.FrameType) -> None:
     if not _hooked:  # an audit hook stays as long as the process
         sys.addaudithook(_hear)
         _hooked.append(True)
-    _ears.append((left, frame))
+    _ears.append((told, frame))
 
 
 def _hear(event: str, given: tuple[Any, ...]) -> None:
-    if not _ears or not (event == "open" or event in _OUTWARD or event in _ON_DISK) or _importing():
+    if not _ears or event in _HARMLESS or not (event == "open" or event.partition(".")[0] in _ACTIONS):
         return
+    done = f"called {event}{given!r:.100}"
     if event == "open":
         path, mode, flags = given
         writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool((flags or 0) & _WRITING)
-        if writes and str(path) != os.devnull:
-            _ears[-1][0].append(f"wrote {path}")
+        if not writes or str(path) == os.devnull:
+            return
+        done = f"wrote {path}"
+    told = _ears[-1][0]
+    if _importing():
+        told.imported = True
     else:
-        _ears[-1][0].append(f"called {event}{given!r:.100}")
+        told.left.append(done)
 
 
 def _importing() -> bool:
@@ -122,60 +197,3 @@ def _importing() -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def kept_outside(method: object) -> dict[str, Any]:
-    """What lies about outside a method or learner, by name: attributes of its classes and of all modules of their packages, ours
-    too; global generators of random numbers; variables of the environment.
-
-    Of modules, what they hold themselves: names of others' functions and classes, not what is in these.
-    """
-    kinds = [kind for kind in type(method).__mro__ if kind not in (object, ABC, Generic, Protocol)]
-    packages = {kind.__module__.partition(".")[0] for kind in kinds} | {"dpdsyn"}
-    found: dict[str, Any] = {}
-    for name, module in list(sys.modules.items()):  # in the order of their import: what is imported later comes last
-        if module is not None and name.partition(".")[0] in packages and name != __name__:
-            found |= _of_module(name, module)
-    for kind in kinds:
-        found |= {f"{kind.__module__}.{kind.__qualname__}{step}": part for step, part in of_class(kind)}
-    found |= {"os.environ": dict(os.environ), "random": random.getstate(), "numpy.random": np.random.get_state()}  # noqa: NPY002
-    if (torch := sys.modules.get("torch")) is not None:
-        found["torch"] = torch.get_rng_state()
-    return found
-
-
-def _of_module(name: str, module: types.ModuleType) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for own, value in list(vars(module).items()):
-        if own in {f"__{name}__" for name in _OF_PYTHON}:
-            continue
-        elsewhere = getattr(value, "__module__", None) != name
-        if isinstance(value, types.ModuleType) or (elsewhere and isinstance(value, type | types.FunctionType)):
-            found[f"{name}.{own}"] = f"{getattr(value, '__module__', '')} {value.__name__}"
-        elif isinstance(value, type):
-            found |= {f"{name}.{own}{step}": part for step, part in of_class(value)}
-        else:
-            found[f"{name}.{own}"] = value
-    return found
-
-
-def outside(method: object) -> Content:
-    """The content of `kept_outside`, to be compared."""
-    return content(kept_outside(method))
-
-
-def left_behind(before: Content, after: Content) -> str | None:
-    """What a fit has changed outside, if anything. Modules that it imported and caches of functools may grow.
-
-    Not the environment, which imports change too: `Told.left` names what the fit itself sets there.
-    """
-    known = {way.partition(".")[0] for way in before.leaves} | {way.rpartition(".")[0] for way in before.leaves}
-    old, new = (
-        Content({way: leaf for way, leaf in found.leaves.items() if way.rpartition(".")[0] in known and _lasts(way, leaf)})
-        for found in (before, after)
-    )
-    return old.difference(new)
-
-
-def _lasts(way: str, leaf: object) -> bool:
-    return not way.startswith("os.environ") and ".cached" not in way and not (isinstance(leaf, str) and ".cached" in leaf)

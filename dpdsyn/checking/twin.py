@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from dpdsyn.own_mechanism import OwnMechanism
-from dpdsyn.privacy import Ledger
+from dpdsyn.privacy import Allowance, Ledger
 from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable, Query, Score, marginal
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
@@ -27,7 +27,8 @@ class Call:
     residual: what was added to the exact answer of this very table, in units of the deviation that was charged for; the answer's
     shape; None for a choice and for rows that were given away. step: between neighbouring values that the noise can have, in
     the same units: noise on counts may be rounded to whole numbers; 0 where no such step is known. off: how far what a function
-    gave for many rows at once was from the sum of what it gave for each alone, in clips a row, where that was tried.
+    gave for many rows at once was from the sum of what it gave for each alone, in clips a row, where that was tried. ledger: what
+    the answer is to be charged to.
     """
 
     asked: tuple[Any, ...]
@@ -37,14 +38,16 @@ class Call:
     residual: np.ndarray | None = None
     step: float = 0.0
     off: float = 0.0
+    ledger: Ledger | None = None
 
 
 class Twin(PrivateTable):
     """A private table that knows which of its rows are in question: one, or all those of one person.
 
     others: all other rows, encoded. row: the rows in question, shape (rows, columns). present: whether they are in the table.
-    calls, ledgers: of this table and of all views of it, in order. before: what tells the state of the method's own randomness,
-    noted at the first call. most: how many rows a person may have; each then weighs 1 / most.
+    calls, ledgers: of this table and of all views of it, in order. allowed: what each ledger was made with. before: what tells
+    the state of the method's own randomness, noted at the first call. most: how many rows a person may have; each then weighs
+    1 / most.
     """
 
     others: np.ndarray
@@ -53,13 +56,14 @@ class Twin(PrivateTable):
     most: int
     calls: list[Call]
     ledgers: list[Ledger]
+    allowed: list[Allowance]
     before: Callable[[], Any]
 
     def __init__(
         self, rows: np.ndarray | Rows, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False
     ) -> None:
         super().__init__(rows, schema, ledger, rng, verify)
-        self.ledgers = [ledger]
+        self.ledgers, self.allowed = [ledger], [ledger.allowance]
 
     @classmethod
     def of(
@@ -100,18 +104,22 @@ class Twin(PrivateTable):
 
     def select(self, queries: Sequence[Query], score: Score, sensitivity: float, epsilon: float) -> int:
         chosen = super().select(queries, score, sensitivity, epsilon)
-        without, pull = self._both(partial(self._scores, queries=queries, score=score))
+        exact = partial(self._scores, queries=queries, score=score)
+        without, pull = self._both(exact)
+        moved = self._furthest(exact, pull, np.inf)
         with_row, without = (scores * epsilon / (2 * sensitivity) for scores in (without + pull, without))
         evidence = with_row[chosen] - without[chosen] - np.logaddexp.reduce(with_row) + np.logaddexp.reduce(without)
-        self._note(("select", tuple(queries), sensitivity, epsilon), sensitivity, np.abs(pull).max(), evidence)
+        self._note(("select", tuple(queries), sensitivity, epsilon), sensitivity, moved, evidence)
         return chosen
 
     def noisy_scores(self, queries: Sequence[Query], score: Score, l2_sensitivity: float, sigma: float) -> np.ndarray:
         answer = super().noisy_scores(queries, score, l2_sensitivity, sigma)
-        without, pull = self._both(partial(self._scores, queries=queries, score=score))
+        exact = partial(self._scores, queries=queries, score=score)
+        without, pull = self._both(exact)
         asked = ("noisy_scores", tuple(queries), l2_sensitivity, sigma)
         evidence = _gaussian(answer - without, pull, sigma)
-        self._note(asked, l2_sensitivity, np.linalg.norm(pull), evidence, self._noise(answer, without, pull) / sigma)
+        moved, noise = self._furthest(exact, pull, 2), self._noise(answer, without, pull) / sigma
+        self._note(asked, l2_sensitivity, moved, evidence, noise)
         return answer
 
     def noisy_sum(self, f: ClippedSum, rate: float, sigma: float, clip: float, label: str = SUMMED) -> np.ndarray:
@@ -152,21 +160,27 @@ class Twin(PrivateTable):
         view = super()._view(change, schema, ledger, rng)
         assert isinstance(view, Twin)
         view.others, view.row, view.present = change(self.others), change(self.row), self.present
-        view.calls, view.before, view.most, view.ledgers = self.calls, self.before, self.most, self.ledgers
-        if ledger is not self.ledger:
+        view.calls, view.before, view.most = self.calls, self.before, self.most
+        view.ledgers, view.allowed = self.ledgers, self.allowed
+        if all(ledger is not known for known in self.ledgers):
             self.ledgers.append(ledger)
+            self.allowed.append(ledger.allowance)
         return view
 
     def _note(
         self, asked: tuple[Any, ...], stated: float, moved: Any, evidence: Any, residual: Any = None, step: float = 0.0
     ) -> None:
         state = () if self.calls else (self.schema, self.before())
-        self.calls.append(Call((*asked, *state), stated, float(moved), float(evidence), residual, step))
+        self.calls.append(Call((*asked, *state), stated, float(moved), float(evidence), residual, step, ledger=self.ledger))
 
     def _both(self, exact: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """The exact answer without the rows in question, and what they add to it: how an answer moves is decided here."""
         without = exact(self.others)
         return without, exact(np.concatenate([self.others, self.row])) - without
+
+    def _furthest(self, exact: Callable[[np.ndarray], np.ndarray], pull: np.ndarray, norm: float) -> float:
+        """How far the rows in question move exact scores, on whatever tables that is looked at: here on this one."""
+        return float(np.linalg.norm(pull, norm))
 
     def _noise(self, answer: np.ndarray, without: np.ndarray, pull: np.ndarray) -> np.ndarray:
         return answer - (without + pull if self.present else without)

@@ -25,9 +25,22 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def hold(given: argparse.Namespace) -> int:
+    from dpdsyn.base.checks import InputError
+    from dpdsyn.contract import LIMITS
+
     see_own_modules()
+    try:
+        broken = _told(given.target)
+    except SystemExit as error:
+        raise InputError(f"{given.target} cannot be tried: it ends the process ({error})") from error
+    print(f"no check of this kind sees: {'; '.join(LIMITS)}", flush=True)
+    return 1 if broken else 0
+
+
+def _told(target: str) -> int:
+    """Print each outcome; gives how many requirements are broken."""
     broken = 0
-    for outcome in _outcomes(given.target):
+    for outcome in _outcomes(target):
         if outcome.untried is not None:
             print(f"-      {outcome.requirement}: not tried, {outcome.untried}", flush=True)
         elif outcome.fault is not None:
@@ -35,7 +48,7 @@ def hold(given: argparse.Namespace) -> int:
         else:
             print(f"ok     {outcome.requirement}", flush=True)
         broken += outcome.fault is not None
-    return 1 if broken else 0
+    return broken
 
 
 def _outcomes(target: str) -> Iterator[Outcome]:

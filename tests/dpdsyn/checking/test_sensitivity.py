@@ -81,11 +81,11 @@ def test_of_many_sums_ever_fewer_are_tried_and_of_each_kind_the_first() -> None:
 
     def summed(batch: np.ndarray, clip: float) -> np.ndarray:
         sizes.append(len(batch))
-        return np.full(3, clip / 2 * min(len(batch), 2400))
+        return np.full(3, clip / 2 * min(len(batch), 2500))
 
     for _ in range(9):
         private.noisy_sum(summed, 0.5, 2.0, 1.0)
     private.noisy_sum(summed, 0.5, 2.0, 3.0)
     tried = [call.off for call in private.calls]
     half = pytest.approx(np.sqrt(3) / 4)
-    assert tried == [half, half, 0.0, half, 0.0, 0.0, 0.0, half, 0.0, half] and sizes.count(4800) == 5
+    assert tried == [half, half, 0.0, half, 0.0, 0.0, 0.0, half, 0.0, half] and sizes.count(5000) == 5

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import atexit
+import contextvars
+import json
 import logging
 import os
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
+import types
 import warnings
+import weakref
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from dpdsyn.candidates import Independent
-from dpdsyn.checking.content import Content
-from dpdsyn.checking.side_effects import left_behind, outside, watched
+from dpdsyn.checking.content import Content, content
+from dpdsyn.checking.outside import left_behind, outside
+from dpdsyn.checking.side_effects import watched
 from dpdsyn.synthesizer import Synthesizer
 
 
@@ -85,6 +97,143 @@ def test_modules_and_caches_may_grow_and_nothing_else() -> None:
     assert left_behind(before, found(a__x=1, a__f__cached=4, b__y=2)) is None
     assert left_behind(before, found(a__x=2, a__f__cached=3)) == "a.x is 1 and 2"
     assert left_behind(before, found(a__x=1, a__f__cached=3, a__z=1)) == "a.z is not always there"
+
+
+def test_what_goes_to_the_streams_past_python_is_noted(capfd: pytest.CaptureFixture[str]) -> None:
+    with watched() as told:
+        os.write(2, b"three\n")
+        print("one", file=sys.__stdout__)
+        print("two")  # noqa: T201
+    assert sorted(told.printed.split()) == ["one", "three", "two"] and told.left == []
+    assert capfd.readouterr() == ("", "")
+    os.write(1, b"not heard")
+    assert capfd.readouterr().out == "not heard"
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="this system does not say how much a process has written")
+def test_what_compiled_code_writes_is_noted_by_its_length(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    with watched() as told:
+        os.write(write, b"12345")
+    assert told.left == ["wrote 5 bytes past Python"]
+    os.close(read), os.close(write)
+    with watched() as told:
+        torch.save(torch.zeros(3), str(tmp_path / "some.pt"))
+    assert len(told.left) == 1 and told.left[0].startswith("wrote ")
+
+
+def test_changes_on_disk_databases_and_threads_are_noted(tmp_path: Path) -> None:
+    go = threading.Event()
+    with watched() as told:
+        (tmp_path / "a").touch()
+    assert told.left[-1] == f"wrote {tmp_path / 'a'}"
+    with watched() as told:
+        os.utime(tmp_path / "a", (1, 1))
+    assert told.left[0].startswith("called os.utime")
+    with watched() as told:
+        sqlite3.connect(tmp_path / "b").close()
+    assert told.left[0].startswith("called sqlite3.connect")
+    with watched() as told:
+        thread = threading.Thread(target=go.wait, name="late")
+        thread.start()
+    assert told.left == ["left a thread running, late"]
+    go.set()
+    thread.join()
+
+
+def test_what_is_to_be_called_later_is_noted() -> None:
+    things: list[Any] = []
+    for rows in (3, 4):
+        kept = types.ModuleType("kept")
+        with watched() as told:
+            weakref.finalize(kept, list, [rows])
+        things.append(content(told.words()))
+        del kept
+    assert things[0].difference(things[1]) == "later[0][1][0][0] is 3 and 4"
+
+
+def test_logs_are_heard_that_nobody_has_asked_for() -> None:
+    level = logging.root.level
+    with watched() as told:
+        logging.getLogger("planted").info("%d rows", 3)
+        logging.getLogger("planted").warning("look", extra={"rows": 3})
+    assert told.logged == ["planted INFO: 3 rows", "planted WARNING: look {'rows': 3}"] and logging.root.level == level
+
+
+def raised_from(rows: int) -> None:
+    raise ValueError("no more") from KeyError(rows)
+
+
+def raised_with(rows: int) -> None:
+    error = ValueError("no more")
+    error.rows = rows  # type: ignore[attr-defined]
+    raise error
+
+
+def raised_elsewhere(rows: int) -> None:
+    if rows == 3:
+        raise ValueError("no more")
+    raise ValueError("no more")
+
+
+def ended(rows: int) -> None:
+    sys.exit(rows)
+
+
+def warned_elsewhere(rows: int) -> None:
+    warnings.warn_explicit("look", UserWarning, "a file", rows)
+
+
+@pytest.mark.parametrize("does", [raised_from, raised_with, raised_elsewhere, ended, warned_elsewhere])
+def test_exceptions_exits_and_warnings_are_told_apart_by_more_than_their_words(does: Callable[[int], None]) -> None:
+    found = []
+    for rows in (3, 3, 4):
+        with watched() as told:
+            does(rows)
+        found.append(content(told.words()))
+    assert found[0].difference(found[1]) is None and found[0].difference(found[2]) is not None
+
+
+def module_of(rows: int) -> types.ModuleType:
+    found = types.ModuleType("planted")
+    found.rows = [rows]  # type: ignore[attr-defined]
+    return found
+
+
+VARIABLE: contextvars.ContextVar[int] = contextvars.ContextVar("planted", default=0)
+
+
+@pytest.mark.parametrize(
+    ("put", "where"),
+    [
+        (lambda: json.__dict__.update(planted=4), "modules.json.planted is "),
+        (lambda: json.__dict__.update(planted={"rows": 4}), "modules.json.planted is "),
+        (lambda: sys.modules.update(planted=module_of(4)), "modules.planted.rows is "),
+        (lambda: VARIABLE.set(4), "context['planted']"),
+        (lambda: atexit.register(int), "atexit is "),
+        (lambda: sys.setrecursionlimit(sys.getrecursionlimit() + 1), "settings['recursion']"),
+        (lambda: signal.signal(signal.SIGUSR1, lambda *_: None), f"settings['signals'][{int(signal.SIGUSR1)}]"),
+        (lambda: logging.getLogger("planted").setLevel(4), "settings['logging']"),
+        (lambda: os.chdir("/"), "settings['folder']"),
+        (lambda: torch.set_default_dtype(torch.float64), "settings['torch']"),
+    ],
+)
+def test_what_is_put_into_the_process_is_seen(put: Callable[[], Any], where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path.cwd())
+    before, kind, limit, signalled = outside(Independent()), torch.get_default_dtype(), sys.getrecursionlimit(), signal.SIGUSR1
+    handler = signal.getsignal(signalled)
+    try:
+        put()
+        assert where in (before.difference(outside(Independent())) or "")
+    finally:
+        torch.set_default_dtype(kind)
+        sys.setrecursionlimit(limit)
+        signal.signal(signalled, handler)
+        atexit.unregister(int)
+        VARIABLE.set(0)
+        logging.getLogger("planted").setLevel(logging.NOTSET)
+        json.__dict__.pop("planted", None)
+        sys.modules.pop("planted", None)
 
 
 def test_looking_twice_at_what_lies_outside_shows_no_difference() -> None:

@@ -1,0 +1,114 @@
+"""What lies about outside a method or learner, where a fit could keep something: classes, modules, the process."""
+
+from __future__ import annotations
+
+import atexit
+import contextvars
+import gc
+import logging
+import os
+import random
+import signal
+import sys
+import types
+from abc import ABC
+from pathlib import Path
+from typing import Any, Generic, Protocol
+
+import numpy as np
+
+from dpdsyn.checking.content import Content, content
+from dpdsyn.checking.named import of_class
+
+_OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", "path", "spec", "warningregistry", "annotations")
+_SINGLE = (bool, int, float, str, bytes, complex)
+_NOT_LASTING = ("os.environ", "atexit", "context", "settings", "modules")
+_OURS = (__name__, f"{__package__}.side_effects")  # which note what they look at
+_at_first: dict[str, frozenset[str]] = {}  # names that other packages' modules had when somebody first looked
+
+
+def kept_outside(method: object) -> dict[str, Any]:
+    """What lies about outside, by name: attributes of the method's classes and of all modules of their packages, ours too;
+    global generators of random numbers; variables of the environment and of the context; settings of the process.
+
+    Of modules, what they hold themselves: names of others' functions and classes, not what is in these. Of modules of other
+    packages single values, and what they had not when somebody first looked.
+    """
+    kinds = [kind for kind in type(method).__mro__ if kind not in (object, ABC, Generic, Protocol)]
+    packages = {kind.__module__.partition(".")[0] for kind in kinds} | {"dpdsyn"}
+    found: dict[str, Any] = {}
+    for name, module in list(sys.modules.items()):  # in the order of their import: what is imported later comes last
+        if module is not None and name.partition(".")[0] in packages and name not in _OURS:
+            found |= _of_module(name, module)
+    for kind in kinds:
+        found |= {f"{kind.__module__}.{kind.__qualname__}{step}": part for step, part in of_class(kind)}
+    found |= {"os.environ": dict(os.environ), "random": random.getstate(), "numpy.random": np.random.get_state()}  # noqa: NPY002
+    found |= {"atexit": atexit._ncallbacks(), "context": {var.name: part for var, part in contextvars.copy_context().items()}}
+    found["settings"] = _settings()
+    if (torch := sys.modules.get("torch")) is not None:
+        found["torch.random"] = torch.get_rng_state()
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] not in {*packages, "__main__"}:
+            found |= {f"modules.{name}.{own}": value for own, value in _of_another(name, module).items()}
+    return found
+
+
+def _of_module(name: str, module: types.ModuleType) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for own, value in list(vars(module).items()):
+        if own in {f"__{name}__" for name in _OF_PYTHON}:
+            continue
+        elsewhere = getattr(value, "__module__", None) != name
+        if isinstance(value, types.ModuleType) or (elsewhere and isinstance(value, type | types.FunctionType)):
+            found[f"{name}.{own}"] = f"{getattr(value, '__module__', '')} {value.__name__}"
+        elif isinstance(value, type):
+            found |= {f"{name}.{own}{step}": part for step, part in of_class(value)}
+        else:
+            found[f"{name}.{own}"] = value
+    return found
+
+
+def _of_another(name: str, module: types.ModuleType | None) -> dict[str, Any]:
+    """Single values of a module of another package, and whatever was put into it later."""
+    held = {own: value for own, value in list(getattr(module, "__dict__", {}).items()) if not own.startswith("__")}
+    first = _at_first.setdefault(name, frozenset(held) if getattr(module, "__spec__", None) else frozenset())
+    passing = types.ModuleType | types.FunctionType | type
+    return {
+        own: value
+        for own, value in held.items()
+        if type(value) in _SINGLE or (own not in first and not isinstance(value, passing))
+    }
+
+
+def _settings() -> dict[str, Any]:
+    """What is set of the process, where a number could be hidden."""
+    found: dict[str, Any] = {"folder": str(Path.cwd()), "recursion": sys.getrecursionlimit(), "switch": sys.getswitchinterval()}
+    found |= {"collector": gc.get_threshold(), "errors": np.geterr(), "printing": np.get_printoptions()}
+    loggers = {name: logger for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger)}
+    found["logging"] = {name: logger.level for name, logger in loggers.items() if logger.level}
+    found["signals"] = {int(number): signal.getsignal(number) for number in signal.valid_signals()}
+    if (torch := sys.modules.get("torch")) is not None:
+        found["torch"] = (torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled())
+    return found
+
+
+def outside(method: object) -> Content:
+    """The content of `kept_outside`, to be compared."""
+    return content(kept_outside(method))
+
+
+def left_behind(before: Content, after: Content) -> str | None:
+    """What a fit has changed outside, if anything. Modules that it imported and caches of functools may grow.
+
+    Not what imports change too, the environment among it: `Told.left` names what the fit itself sets there.
+    """
+    known = {way.partition(".")[0] for way in before.leaves} | {way.rpartition(".")[0] for way in before.leaves}
+    old, new = (
+        Content({way: leaf for way, leaf in found.leaves.items() if way.rpartition(".")[0] in known and _lasts(way, leaf)})
+        for found in (before, after)
+    )
+    return old.difference(new)
+
+
+def _lasts(way: str, leaf: object) -> bool:
+    return not way.startswith(_NOT_LASTING) and ".cached" not in way and not (isinstance(leaf, str) and ".cached" in leaf)
