@@ -35,8 +35,9 @@ class Told:
 
     reported: lines given to `report` by the method or one nested in it. printed: to either of the process's streams, by Python or
     past it. warned, logged: with their kinds. raised: the exception or exit that ended it, None if it came to an end by itself.
-    later: what is to be called once something is gone. left: files and folders that were written, processes and threads that were
-    started, connections made. imported: whether a module was imported that wrote something, as compiled code.
+    later: what is to be called once something is gone, but for what imported modules do of their own. left: files and folders
+    that were written, processes and threads that were started, connections made. imported: whether a module was imported that
+    wrote something, as compiled code.
     """
 
     reported: list[str] = field(default_factory=list)
@@ -79,7 +80,7 @@ def watched() -> Iterator[Told]:
     told, text = Told(), io.StringIO()
     tempfile.gettempdir()  # which tries, once in a process, whether it can be written to
     report, kept, level = Synthesizer.report, warnings.showwarning, logging.root.level
-    threads, finalizers = set(threading.enumerate()), set(_finalizers())
+    threads, finalizers, modules = set(threading.enumerate()), set(_finalizers()), set(sys.modules)
     handler = _Listening(told.logged, level)
     with _past_python(told):
         _listen(told, sys._getframe(2))  # whose `with` it is
@@ -106,7 +107,10 @@ def watched() -> Iterator[Told]:
     told.printed = text.getvalue() + told.printed
     told.warned = [f"{warning.category.__name__}: {warning.message}" for warning in caught]
     told.warned_at = [(warning.filename, warning.lineno) for warning in caught]
-    told.later = [(finalizer.peek() or ())[1:] for finalizer in _finalizers() if finalizer not in finalizers]
+    later = [finalizer.peek() for finalizer in _finalizers() if finalizer not in finalizers]
+    told.later = [
+        found[1:] for found in later if found and getattr(found[1], "__module__", None) not in set(sys.modules) - modules
+    ]
     told.left += [f"left a thread running, {thread.name}" for thread in threading.enumerate() if thread not in threads]
 
 
@@ -134,7 +138,7 @@ def _past_python(told: Told) -> Iterator[None]:
         for stream in streams:
             stream.flush()
         size = os.fstat(file.fileno()).st_size
-        if _written() - before > size and not told.left and not told.imported:
+        if _written() - before > size and not (told.left or told.imported or told.logged):  # logs may go to files of the process
             told.left.append(f"wrote {_written() - before - size} bytes past Python")
         file.seek(0)
         told.printed = file.read().decode(errors="backslashreplace")

@@ -195,7 +195,7 @@ def an_exception(self: Any, rows: int, *_: Any) -> None:
         (a_random_state, "(rng).bit_generator.state"),
         (a_charge, "(ledger)[0]"),
         (a_question, "(asked)[2]"),
-        (the_class, "the_class.rows is 80 and 81"),
+        (the_class, "(fitted).__class__.rows is 80 and 81"),
         (the_module, "_TOLD[0] is 80 and 81"),
         (a_cache, "_remembered.cached"),
         (an_attribute_of_a_function, "count_rows.rows is 80 and 81"),
