@@ -26,7 +26,7 @@ _HARMLESS = (
     *("os.listdir", "os.scandir", "os.walk", "os.fwalk", "os.getxattr", "os.listxattr"),
     *("socket.__new__", "socket.gethostname", "sqlite3.connect/handle"),
 )
-_COUNTED = Path("/proc/self/io")  # what this process has written, where the system tells
+_COUNTED = Path("/proc/self/io")  # how much this process has written, where the system tells
 
 
 @dataclass
@@ -75,7 +75,7 @@ def _errors(raised: BaseException | None) -> Iterator[dict[str, Any]]:
 def watched() -> Iterator[Told]:
     """Note all that is told; an exception, or an exit, is noted too and goes no further.
 
-    Files are seen as Python opens them (audit events, PEP 578); of what compiled code writes by itself only how much it is.
+    Files are seen as Python opens them (audit events, PEP 578); of compiled code only whether it writes to a disk.
     """
     told, text = Told(), io.StringIO()
     tempfile.gettempdir()  # which tries, once in a process, whether it can be written to
@@ -120,7 +120,7 @@ def _finalizers() -> list[weakref.finalize]:
 
 @contextlib.contextmanager
 def _past_python(told: Told) -> Iterator[None]:
-    """Note what goes to the process's streams without Python's own, and whether more is written than is known of."""
+    """Note what goes to the process's streams without Python's own, and whether a disk is written to that no file tells of."""
     streams = [stream for stream in (sys.__stdout__, sys.__stderr__) if stream is not None]
     _listen(Told(), sys._getframe())  # so that nobody else hears of this file
     with tempfile.TemporaryFile() as file, contextlib.ExitStack() as back:
@@ -138,16 +138,16 @@ def _past_python(told: Told) -> Iterator[None]:
         for stream in streams:
             stream.flush()
         size = os.fstat(file.fileno()).st_size
-        if _written() - before > size and not (told.left or told.imported or told.logged):  # logs may go to files of the process
-            told.left.append(f"wrote {_written() - before - size} bytes past Python")
+        if _written() > before and not (size or told.left or told.imported or told.logged):  # logs may go to a file
+            told.left.append("wrote to a disk past Python")
         file.seek(0)
         told.printed = file.read().decode(errors="backslashreplace")
 
 
 def _written() -> int:
-    """How many bytes this process has written anywhere; 0 where nobody knows."""
+    """How many bytes of disks this process has changed; 0 where nobody knows."""
     with contextlib.suppress(OSError):
-        return next(int(line.split()[1]) for line in _COUNTED.read_text().splitlines() if line.startswith("wchar"))
+        return next(int(line.split()[1]) for line in _COUNTED.read_text().splitlines() if line.startswith("write_bytes"))
     return 0
 
 
