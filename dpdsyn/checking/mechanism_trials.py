@@ -1,4 +1,5 @@
-"""Trials of the mechanisms themselves, on a table that is no secret: noise, choices and Poisson samples are what is charged for.
+"""Trials of the mechanisms themselves, on a table that is no secret: noise, choices and Poisson samples are what is charged for,
+and all answers are.
 
 They are held against `PrivateTable` as it is when they run, so that a change of it is tried by every `dpdsyn check`.
 """
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dpdsyn.accounting.spends import ZCDP, SampledGaussian
-from dpdsyn.checking import residuals
+from dpdsyn.checking import recount, residuals
 from dpdsyn.checking.twin import Twin
 from dpdsyn.privacy import Ledger
 from dpdsyn.private_table import PrivateTable
@@ -47,6 +48,8 @@ def _noise(schema: Schema, chance: float, source: Source) -> str | None:
         ledger.cap()
         twin = Twin.of(encoded[1:], encoded[:1], True, schema, ledger, source(seed))
         _ask(twin, everything=seed < _TIMES)
+        if seed < _TIMES and (unpaid := recount.fault(twin.calls, twin.ledgers, twin.allowed)) is not None:
+            return unpaid
         streams.append(residuals.Stream.of(twin.calls, rng))
     return residuals.fault(streams[:_TIMES], chance / 2) or residuals.fault(streams[_TIMES:], chance / 2)
 
@@ -60,7 +63,7 @@ def _ask(private: PrivateTable, everything: bool) -> None:
     pairs = [(name, names[0]) for name in names[1:]]
     private.noisy_marginals(pairs, [1.0 + i for i in range(len(pairs))])
     private.noisy_marginals(pairs, [3.0] * len(pairs))
-    private.noisy_scores([(name,) for name in names * 40], lambda counts, _: float(counts.flat[0]), 1.0, 2.0)
+    private.noisy_scores([(name,) for name in names * 40], lambda counts, _: float(counts.flat[0]), 3.0, 2.0)
     for rate in (1.0, 0.5, 0.5):
         private.noisy_sum(_first_codes, rate, 2.0, 0.25)
     part, other = (private.child(ZCDP(1e6), names) for _ in range(2))
@@ -114,6 +117,8 @@ def _batches(schema: Schema, chance: float, source: Source) -> str | None:
         drawn = np.zeros((_STEPS, len(encoded)), dtype=np.int64)
         for step in range(_STEPS):
             private.noisy_sum(_into(drawn[step], place), _RATE, 1.0, 1.0)
+        if (charged := sum(entry["count"] for entry in ledger.entries)) != _STEPS:
+            return f"noisy_sum: {charged} of {_STEPS} sums were charged for"
         if (found := sampling_fault(drawn, _RATE, chance / 2)) is not None:
             return f"noisy_sum: {found}"
     return None

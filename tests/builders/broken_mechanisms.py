@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dpdsyn.private_table import PrivateTable, marginal
+from dpdsyn.privacy import Gaussian, Ledger
+from dpdsyn.private_table import SUMMED, PrivateTable, marginal
 from dpdsyn.rows import Rows
 
 Noises = Callable[[list[np.ndarray], Sequence[float]], list[np.ndarray]]
@@ -131,6 +133,32 @@ def sums_divided_by_the_batch(patch: pytest.MonkeyPatch) -> None:
         return sums(self, kept, rate, sigma, clip, *label) / max(sizes[0], 1)
 
     patch.setattr(PrivateTable, "noisy_sum", broken)
+
+
+def charged_otherwise(patch: pytest.MonkeyPatch, paid: Callable[[Ledger, Any, str], Any]) -> None:
+    """What a ledger is charged is what `paid` makes of it, nothing if that is None."""
+    charge = Ledger.charge
+
+    def charging(self: Ledger, spend: Any, label: str) -> None:
+        if (own := paid(self, spend, label)) is not None:
+            charge(self, own, label)
+
+    patch.setattr(Ledger, "charge", charging)
+
+
+def scores_without_their_sensitivity(patch: pytest.MonkeyPatch) -> None:
+    """Charged as if a row moved them by a third of what is stated."""
+    charged_otherwise(patch, lambda _, spend, label: Gaussian(3 * spend.noise_multiplier) if label == "noisy scores" else spend)
+
+
+def a_hundred_sums_charged(patch: pytest.MonkeyPatch) -> None:
+    seen: Counter[int] = Counter()
+
+    def paid(ledger: Ledger, spend: Any, label: str) -> Any:
+        seen[id(ledger)] += label == SUMMED
+        return None if label == SUMMED and seen[id(ledger)] > 100 else spend
+
+    charged_otherwise(patch, paid)
 
 
 def bold_choices(patch: pytest.MonkeyPatch) -> None:

@@ -316,6 +316,8 @@ def test_a_plan_that_depends_on_rows_is_seen() -> None:
         (broken.the_same_batch, "noisy_sum: "),
         (broken.batches_in_pairs, "noisy_sum: "),
         (broken.rows_that_come_together, "noisy_sum: "),
+        (broken.scores_without_their_sensitivity, "Gaussian mechanisms cost "),
+        (broken.a_hundred_sums_charged, "noisy_sum: 100 of 600 sums were charged for"),
     ],
 )
 def test_a_broken_mechanism_is_named_by_every_check(plant: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
