@@ -162,8 +162,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "the noise of a histogram leaves out its resolutions",
         _LEARNING,
-        "math.sqrt(resolutions(grid) / _WEIGHTS[type(grid)])",
-        "math.sqrt(1 / _WEIGHTS[type(grid)])",
+        "self.sigma * math.sqrt(resolutions(grid) / _WEIGHTS[type(grid)])",
+        "self.sigma * math.sqrt(1 / _WEIGHTS[type(grid)])",
         "dpdsyn/learning/test_domain_learning.py",
         check=_CHECK,
     ),
