@@ -190,7 +190,11 @@ FAULTS: tuple[Fault, ...] = (
                 "        clique = clique_of[query]\n        if told is not None:\n            told[:] = [float(exact.sum())]\n",
             ),
             Edit(_AIM, "worth, steepness, epsilon)", "worth, steepness, epsilon, self._told())"),
-            Edit(_AIM, "        self.model_, self.steps_ = model,", "        del self.told\n        self.model_, self.steps_ = model,"),
+            Edit(
+                _AIM,
+                "        self.model_, self.steps_ = model,",
+                "        del self.told\n        self.model_, self.steps_ = model,",
+            ),
             Edit(
                 _AIM,
                 "    def _fitted(self,",
