@@ -29,7 +29,7 @@ from dpdsyn.schema import Schema
 from dpdsyn.synthesizer import Synthesizer, draw, steps_of
 
 Factory = Callable[[], Synthesizer]
-_BUDGET, _LARGE = Budget(1.0, 1e-6), Budget(100.0, 1e-6)
+_BUDGET, _LARGE = Budget(1.0, 1e-6), Budget(10.0, 1e-6)
 _ROWS, _MANY = 80, 3000
 NOTHING_LEFT = "a fit leaves nothing behind but what is fitted"
 BLIND = "what is fitted tells of rows what answers tell, no more"

@@ -59,7 +59,7 @@ def test_answers_that_were_not_paid_for_are_seen(kind: type[Synthesizer], fault:
         (lambda private, seen: seen["label"].sum() > 1000, "thousands of rows shows"),
         (lambda private, seen: (seen["age"] > 0).sum() == 1 < seen["age"].sum(), "rows that are all alike shows"),
         (lambda private, seen: 0 < seen["colour"][-1] < 3, "a rare row among equal ones shows"),
-        (lambda private, seen: private.ledger.allowance.epsilon > 50, "rows_ is 80 and 81"),
+        (lambda private, seen: private.ledger.allowance.epsilon > 5, "rows_ is 80 and 81"),
     ],
 )
 def test_what_shows_on_rare_tables_and_with_large_budgets_is_seen(where: Callable[..., bool], told: str) -> None:
