@@ -25,6 +25,7 @@ _SINGLE = (bool, int, float, str, bytes, complex)
 _NOT_LASTING = ("os.environ", "atexit", "context", "settings", "modules")
 _OURS = (__name__, f"{__package__}.side_effects")  # which note what they look at
 _at_first: dict[str, frozenset[str]] = {}  # names that other packages' modules had when somebody first looked
+_clocks: set[str] = set()  # names of other packages' values that change whenever memory is collected
 
 
 def kept_outside(method: object) -> dict[str, Any]:
@@ -47,10 +48,23 @@ def kept_outside(method: object) -> dict[str, Any]:
     found["settings"] = _settings()
     if (torch := sys.modules.get("torch")) is not None:
         found["torch.random"] = torch.get_rng_state()
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] not in {*packages, "__main__"}:
-            found |= {f"modules.{name}.{own}": value for own, value in _of_another(name, module).items()}
-    return found
+    return found | _of_others(packages)
+
+
+def _of_others(packages: set[str]) -> dict[str, Any]:
+    """Of modules of all other packages, without what a collection of memory changes: clocks of whoever watches it."""
+
+    def now() -> dict[str, Any]:
+        others = [(name, module) for name, module in list(sys.modules.items()) if name.partition(".")[0] not in packages]
+        return {f"modules.{name}.{own}": value for name, module in others for own, value in _of_another(name, module).items()}
+
+    packages = {*packages, "__main__"}
+    before = now()
+    gc.collect(0)
+    found = now()
+    moved = {way for way, value in found.items() if type(value) in _SINGLE and value != before.get(way, value)}
+    _clocks.update(way for way in moved if found[way] == found[way])  # NaN is no clock
+    return {way: value for way, value in found.items() if way not in _clocks}
 
 
 def _of_module(name: str, module: types.ModuleType) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextvars
+import gc
 import json
 import logging
 import os
@@ -243,3 +244,18 @@ def test_what_is_put_into_the_process_is_seen(put: Callable[[], Any], where: str
 
 def test_looking_twice_at_what_lies_outside_shows_no_difference() -> None:
     assert outside(Independent()).difference(outside(Independent())) is None
+
+
+def test_a_clock_that_another_package_sets_when_memory_is_collected_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticking = types.ModuleType("ticking")
+    ticking.__dict__.update(at=0, rows=80)
+    monkeypatch.setitem(sys.modules, "ticking", ticking)
+    gc.callbacks.append(tick := lambda *_: ticking.__dict__.update(at=ticking.at + 1))
+    try:
+        before = outside(Independent())
+        gc.collect(0)
+        assert before.difference(outside(Independent())) is None
+        ticking.rows = 81
+        assert "modules.ticking.rows" in (before.difference(outside(Independent())) or "")
+    finally:
+        gc.callbacks.remove(tick)

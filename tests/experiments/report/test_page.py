@@ -90,7 +90,9 @@ def test_a_row_has_its_numbers_its_ledger_and_its_command() -> None:
     rows, opened = Rows(text).rows, details(text)
     place = next(i for i, row in enumerate(rows) if row["values"][0] == "dpdsyn" and row["values"][3] == "1")
     assert rows[place]["kind"] == "ranked" and rows[place]["values"][2:6] == ["toy", "1", "0.85", "0.944444"]
-    assert opened[place]["commands"] == ["dpdsyn run -m dataset=toy synthesizer=dpdsyn privacy.epsilon=1.0 seed=0,1,2"]
+    own = "# DIR: the folder with your dataset/toy.yaml"
+    typed = f"dpdsyn run --config-dir DIR -m dataset=toy synthesizer=dpdsyn privacy.epsilon=1.0 seed=0,1,2  {own}"
+    assert opened[place]["commands"] == [typed]
     assert opened[place]["spent"] == "epsilon 1.0000 at delta 1e-06, for one row"
     stopped = next(i for i, row in enumerate(rows) if row["values"][0] == "slow")
     assert rows[stopped]["values"][4] == "" and "≥ 600.00" in everything(text) and "1 of 1 timeout" in everything(text)
