@@ -365,7 +365,7 @@ def test_the_same_records_give_the_same_page_and_another_record_another() -> Non
 
 def test_the_committed_report_is_that_of_the_committed_records(tmp_path: Path) -> None:
     results = ROOT / "results"
-    for name in ("audits.csv", "published.yaml"):
+    for name in ("audits.csv", "audited.csv", "published.yaml"):
         if (results / name).exists():
             (tmp_path / name).write_bytes((results / name).read_bytes())
     made = write(read_export(results), tmp_path).read_bytes()

@@ -230,7 +230,7 @@ def test_what_made_the_records_is_summed_up_by_experiment() -> None:
 
 
 def test_the_committed_tables_are_those_of_the_committed_records(tmp_path: Path) -> None:
-    for name in ("published.yaml", "audits.csv"):
+    for name in ("published.yaml", "audited.csv", "audits.csv"):
         copy(ROOT / "results" / name, tmp_path)
     folder = tmp_path / "tables"
     for path in write(View.of(read_export(ROOT / "results"), tmp_path), folder):
