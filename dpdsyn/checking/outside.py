@@ -17,11 +17,12 @@ from typing import Any, Generic, Protocol
 
 import numpy as np
 
-from dpdsyn.checking.content import Content, content
+from dpdsyn.checking.content import _ADDRESS, Content, content
 from dpdsyn.checking.named import of_class
 
 _OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", "path", "spec", "warningregistry", "annotations")
 _SINGLE = (bool, int, float, str, bytes, complex)
+_CONTAINERS = (list, tuple, dict, set, frozenset, bytearray, np.ndarray)
 _NOT_LASTING = ("os.environ", "atexit", "context", "settings", "modules")
 _OURS = (__name__, f"{__package__}.side_effects")  # which note what they look at
 _at_first: dict[str, frozenset[str]] = {}  # names that other packages' modules had when somebody first looked
@@ -33,7 +34,7 @@ def kept_outside(method: object) -> dict[str, Any]:
     global generators of random numbers; variables of the environment and of the context; settings of the process.
 
     Of modules, what they hold themselves: names of others' functions and classes, not what is in these. Of modules of other
-    packages single values, and what they had not when somebody first looked.
+    packages single values, and containers that they had not when somebody first looked.
     """
     kinds = [kind for kind in type(method).__mro__ if kind not in (object, ABC, Generic, Protocol)]
     packages = {kind.__module__.partition(".")[0] for kind in kinds} | {"dpdsyn"}
@@ -44,7 +45,10 @@ def kept_outside(method: object) -> dict[str, Any]:
     for kind in kinds:
         found |= {f"{kind.__module__}.{kind.__qualname__}{step}": part for step, part in of_class(kind)}
     found |= {"os.environ": dict(os.environ), "random": random.getstate(), "numpy.random": np.random.get_state()}  # noqa: NPY002
-    found |= {"atexit": atexit._ncallbacks(), "context": {var.name: part for var, part in contextvars.copy_context().items()}}
+    found |= {
+        "atexit": atexit._ncallbacks(),
+        "context": {var.name: _shown(part) for var, part in contextvars.copy_context().items()},
+    }
     found["settings"] = _settings()
     if (torch := sys.modules.get("torch")) is not None:
         found["torch.random"] = torch.get_rng_state()
@@ -83,15 +87,19 @@ def _of_module(name: str, module: types.ModuleType) -> dict[str, Any]:
 
 
 def _of_another(name: str, module: types.ModuleType | None) -> dict[str, Any]:
-    """Single values of a module of another package, and whatever was put into it later."""
+    """Single values of a module of another package, and as texts the containers that were put into it later.
+
+    Not what is in objects there.
+    """
     held = {own: value for own, value in list(getattr(module, "__dict__", {}).items()) if not own.startswith("__")}
-    first = _at_first.setdefault(name, frozenset(held) if getattr(module, "__spec__", None) else frozenset())
-    passing = types.ModuleType | types.FunctionType | type
-    return {
-        own: value
-        for own, value in held.items()
-        if type(value) in _SINGLE or (own not in first and not isinstance(value, passing))
-    }
+    first = _at_first.setdefault(name, frozenset(held))
+    later = {own: _shown(value) for own, value in held.items() if own not in first and type(value) in _CONTAINERS}
+    return {own: value for own, value in held.items() if type(value) in _SINGLE} | later
+
+
+def _shown(value: Any) -> Any:
+    """A single value, or an object as a text: what is in it may lead to all that a process does besides."""
+    return value if type(value) in _SINGLE else _ADDRESS.sub("", repr(value))
 
 
 def _settings() -> dict[str, Any]:
@@ -100,7 +108,7 @@ def _settings() -> dict[str, Any]:
     found |= {"collector": gc.get_threshold(), "errors": np.geterr(), "printing": np.get_printoptions()}
     loggers = {name: logger for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger)}
     found["logging"] = {name: logger.level for name, logger in loggers.items() if logger.level}
-    found["signals"] = {int(number): signal.getsignal(number) for number in signal.valid_signals()}
+    found["signals"] = {int(number): _shown(signal.getsignal(number)) for number in signal.valid_signals()}
     if (torch := sys.modules.get("torch")) is not None:
         found["torch"] = (torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled())
     return found

@@ -202,7 +202,7 @@ def test_exceptions_exits_and_warnings_are_told_apart_by_more_than_their_words(d
 
 def module_of(rows: int) -> types.ModuleType:
     found = types.ModuleType("planted")
-    found.rows = [rows]  # type: ignore[attr-defined]
+    found.rows = rows  # type: ignore[attr-defined]
     return found
 
 
@@ -214,7 +214,7 @@ VARIABLE: contextvars.ContextVar[int] = contextvars.ContextVar("planted", defaul
     [
         (lambda: json.__dict__.update(planted=4), "modules.json.planted is "),
         (lambda: json.__dict__.update(planted={"rows": 4}), "modules.json.planted is "),
-        (lambda: sys.modules.update(planted=module_of(4)), "modules.planted.rows is "),
+        (lambda: sys.modules.update(planted=module_of(4)), "modules.planted.rows is not always there"),
         (lambda: VARIABLE.set(4), "context['planted']"),
         (lambda: atexit.register(int), "atexit is "),
         (lambda: sys.setrecursionlimit(sys.getrecursionlimit() + 1), "settings['recursion']"),
