@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -152,11 +151,9 @@ def scores_without_their_sensitivity(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_hundred_sums_charged(patch: pytest.MonkeyPatch) -> None:
-    seen: Counter[int] = Counter()
-
     def paid(ledger: Ledger, spend: Any, label: str) -> Any:
-        seen[id(ledger)] += label == SUMMED
-        return None if label == SUMMED and seen[id(ledger)] > 100 else spend
+        enough = label == SUMMED and sum(entry["count"] for entry in ledger.entries if entry["label"] == SUMMED) >= 100
+        return None if enough else spend
 
     charged_otherwise(patch, paid)
 
