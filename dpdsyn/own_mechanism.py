@@ -34,6 +34,7 @@ from dpdsyn.schema import Schema
 
 _COARSE, _FINE = 1e-2, 1e-5  # steps of privacy loss that an event is looked at by
 _IN_A_DEVIATION = 20  # of those steps, so that the deviation is about right
+_MOST_POINTS = 100_000  # on which losses may lie for that
 
 
 class OwnMechanism(Protocol):
@@ -66,23 +67,24 @@ def loss(spend: Stated, step: float) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def spread(text: str) -> tuple[float, float]:
-    """Of one use: standard deviation of the privacy loss, about, and how far losses reach."""
+def moments(text: str) -> tuple[float, float, float]:
+    """Of one use: mean and standard deviation of the privacy loss, about, and how far losses reach."""
     step = _COARSE
     while True:
         found = [_moments(part, step) for part in (_loss(text, step)._pmf_remove, _loss(text, step)._pmf_add)]
-        deviation, width = (max(numbers) for numbers in zip(*found, strict=True))
-        if deviation >= _IN_A_DEVIATION * step or step <= _FINE:
-            return deviation, width
+        mean, deviation, width = (max(numbers) for numbers in zip(*found, strict=True))
+        if deviation >= _IN_A_DEVIATION * step or step <= _FINE or width > _MOST_POINTS * step / 10:
+            return mean, deviation, width
         step /= 10
 
 
-def _moments(losses: Any, step: float) -> tuple[float, float]:
+def _moments(losses: Any, step: float) -> tuple[float, float, float]:
     dense = losses.to_dense_pmf()
     chances = np.maximum(np.asarray(dense._probs), 0)
     chances = chances / max(chances.sum(), 1e-300)
     values = (dense._lower_loss + np.arange(len(chances))) * step
-    return math.sqrt(float(chances @ (values - chances @ values) ** 2)), float(values[-1] - values[0])
+    mean = float(chances @ values)
+    return mean, math.sqrt(float(chances @ (values - mean) ** 2)), float(values[-1] - values[0])
 
 
 @lru_cache(maxsize=256)

@@ -79,7 +79,7 @@ class Parts:
         return math.sqrt(
             2 * (self.gaussian + self.capped)
             + sum(count * _variance(rate, noise) for rate, noise, count in self.steps)
-            + sum(spend.count * own_mechanism.spread(spend.event)[0] ** 2 for spend in self.stated)
+            + sum(spend.count * own_mechanism.moments(spend.event)[1] ** 2 for spend in self.stated)
         )
 
     @property
@@ -88,7 +88,7 @@ class Parts:
         uses = 1 + sum(count for _, _, count in self.steps) + sum(spend.count for spend in self.stated)
         wanted = max(self.spread * min(_OF_SPREAD, max(_OF_STEP / math.sqrt(uses), 1 / _MOST_STEPS)), _FINEST)
         widths = [_width(rate, noise) for rate, noise, _ in self.steps]
-        widest = max((*widths, *(own_mechanism.spread(spend.event)[1] for spend in self.stated)), default=0.0)
+        widest = max((*widths, *(own_mechanism.moments(spend.event)[2] for spend in self.stated)), default=0.0)
         return 2.0 ** math.floor(math.log2(wanted)) if wanted * _MOST_POINTS > widest else widest / _MOST_POINTS
 
 
@@ -234,7 +234,12 @@ def _width(rate: float, noise: float) -> float:
 def roughly(plan: Sequence[Spend], delta: float) -> float:
     """About the epsilon of a plan, at once and without any guarantee: as if the sum of all losses were normal.
 
-    (Bu et al. 2020, "Deep learning with Gaussian differential privacy", say so of sampled steps.)
+    (Bu et al. 2020, "Deep learning with Gaussian differential privacy", say so of sampled steps.) The losses of what authors
+    state may be larger than those of a normal sum that is as spread: Laplace noise that is halved doubles them and no more.
     """
     parts = Parts.of(plan)
-    return gaussian_epsilon(parts.spread**2 / 2, delta - parts.delta) if delta > parts.delta else math.inf
+    if delta <= parts.delta:
+        return math.inf
+    of_stated = [(spend.count, *own_mechanism.moments(spend.event)) for spend in parts.stated]
+    beyond = sum(count * max(mean - deviation**2 / 2, 0.0) for count, mean, deviation, _ in of_stated)
+    return gaussian_epsilon(parts.spread**2 / 2, delta - parts.delta) + beyond

@@ -27,7 +27,8 @@ TYPES_OF_FRAME = (
 )
 HELD_AGAINST = (
     "all rows were held against the schema before anything was learnt, and one that does not fit would have been refused; that "
-    "there is a release tells that all of them can be read and fit it"
+    "there is a release tells that all of them can be read and fit it, that no column is without a cell that does, and that a "
+    "target whose classes are learnt has two or more"
 )
 SEEDED = "nobody knows the seed of the noise, or can guess it, for with it the noise comes off; for research, not for publishing"
 

@@ -141,8 +141,9 @@ class Crowded(Twin):
     def _tried(self, f: ClippedSum, clip: float) -> tuple[float, float]:
         """How far the sum of many rows is from that of their vectors, in clips a row; and the norm of the longest vector."""
         sizes = self.schema.sizes
-        rows = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1).astype(self.others.dtype)
-        if len(rows) > _CROWD:
+        if math.prod(sizes) <= _CROWD:
+            rows = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1).astype(self.others.dtype)
+        else:
             rows = np.unique(np.concatenate([self.others, self.row]), axis=0)
         copies = max(1, _CROWD // len(rows))
         crowd = np.random.default_rng(0).permutation(np.repeat(rows, copies, axis=0))

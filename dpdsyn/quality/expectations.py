@@ -27,7 +27,7 @@ from dpdsyn.synthesizer import Synthesizer
 TO_BE_LEARNT = "categories to be learnt"
 State = Literal["clear", "blurred", "lost"]
 _RANKS = ("clear", "blurred", "lost")
-Outlook = Literal["good", "fair", "poor", "none"]
+Outlook = Literal["good", "likely", "fair", "poor", "none"]
 MOST = 100.0  # epsilon whose noise is worked out
 _STANDS_OUT = 3.0  # standard deviations of the noise of a count
 _TAIL = 4.5  # standard deviations of the noise, from which on learning takes numbers of one size alone for more than noise
@@ -43,6 +43,7 @@ _MEGABYTES, _MB_A_COLUMN, _MB_A_CELL = 220.0, 0.8, 9e-5
 
 WORDS: dict[Outlook, str] = {
     "good": "this should work",
+    "likely": "this should work for columns of common values",
     "fair": "this should work, but not for every column",
     "poor": "expect a rough table",
     "none": "do not spend this budget: nearly all that comes out would be noise",
@@ -128,7 +129,8 @@ class Expectation:
     def verdict(self) -> str:
         """In a sentence or two, for a layman."""
         said = WORDS[self.outlook]
-        parts = [f"{len(self.clear)} of {len(self.columns)} columns stand clear of the noise"]
+        always = " whatever they hold" if self.open_ends else ""
+        parts = [f"{len(self.clear)} of {len(self.columns)} columns stand clear of the noise{always}"]
         if self.open_ends:
             parts.append(f"clear or not, as they are spread: {shortened(self.open_ends)}")
         if blurred := self.of("blurred"):
@@ -244,7 +246,7 @@ def _judged(columns: Sequence[ColumnOutlook], target: str | None, went: Rehearsa
     unclear = sum(state != "clear" for state in features)
     if 2 * unclear > len(features) or (target is not None and states[target] == "blurred"):
         return "poor"
-    return "fair" if unclear or any(column.worst != column.state for column in columns) else "good"
+    return "fair" if unclear else "likely" if any(column.worst != column.state for column in columns) else "good"
 
 
 def _findings(

@@ -87,7 +87,7 @@ def clean_neighbours() -> dict[str, pd.DataFrame]:
         "a number far out of bounds": one_more(table, age="99999999999", cost="-1e12"),
         "a person with far more rows": busy,
         "many rows more": pd.concat([table] * 40, ignore_index=True),
-        "other rows": table.assign(age=table["age"].iloc[::-1].to_numpy(), ill="no"),
+        "other rows": table.assign(age=table["age"].iloc[::-1].to_numpy(), ill=["yes"] + ["no"] * (len(table) - 1)),
     }
 
 
@@ -104,6 +104,7 @@ def wild_neighbours() -> dict[str, pd.DataFrame]:
         "nobody's row": one_more(table).assign(patient=lambda t: t["patient"].where(t["patient"] != f"{SECRET}-new")),
         "a target nobody declared": one_more(table, ill=SECRET, floor=SECRET),
         "a row of nothing": one_more(table, **dict.fromkeys(("age", "weight", "cost", "ward", "floor", "seen", "note", "ill"))),
+        "a target of one class": table.assign(ill="no"),
         "strange cells": one_more(table, age="1_0", weight="inf", cost="-nan", seen="9999-99-99", ward="\x01", floor="1e400"),
         "a very long cell": one_more(table, note="x" * 100_000, ward="y" * 100_000),
     }

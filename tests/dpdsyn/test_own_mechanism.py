@@ -106,6 +106,20 @@ def test_a_pure_event_costs_its_epsilon_and_uses_add_up() -> None:
     assert scale == pytest.approx(2.0, rel=2e-3) and compose((stated(LaplaceDpEvent(scale)),), DELTA) <= 0.5 * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("epsilon", [0.01, 3.0, 10.0, 100.0])
+@pytest.mark.parametrize(("uses", "beside"), [(1, []), (20, []), (3, [Gaussian(5.0)])])
+def test_the_least_noise_of_any_budget_is_found(epsilon: float, uses: int, beside: list[Spend]) -> None:
+    """The deviation of a Laplace mechanism's loss is bounded, so noise is not to be guessed from that alone."""
+    budget = Budget(epsilon, DELTA)
+    if beside and compose(tuple(beside), DELTA) > epsilon:
+        with pytest.raises(BudgetExceeded, match="fixed parts alone"):
+            Ledger(budget).open_calibrated(lambda noise: [stated(LaplaceDpEvent(noise), uses), *beside])
+        return
+    scale = Ledger(budget).open_calibrated(lambda noise: [stated(LaplaceDpEvent(noise), uses), *beside])
+    assert 0.97 * epsilon < compose((stated(LaplaceDpEvent(scale), uses), *beside), DELTA) <= epsilon * (1 + 1e-9)
+    assert scale <= uses / epsilon * 1.002 or beside
+
+
 @pytest.mark.parametrize(
     ("event", "message"),
     [

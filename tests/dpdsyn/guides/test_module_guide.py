@@ -225,7 +225,8 @@ def test_a_module_that_keeps_rows_on_its_class_is_seen() -> None:
 
     schema = toy_schema()
     tables = {"": toy_encoded(schema, 80), "half": toy_encoded(schema, 40)}
-    found = sight(lambda: Keeping(Leaky), tables, [toy_encoded(schema, 80, seed=9)], schema, Budget(1.0, 1e-6))
+    fakes = [toy_encoded(schema, 80, seed=9)] * 2  # the module sees them after the rows and, of the second, before
+    found = sight(lambda: Keeping(Leaky), tables, fakes, schema, Budget(1.0, 1e-6))
     assert found is not None and "seen_" in found
 
 

@@ -66,9 +66,9 @@ def test_every_command_does_what_is_said_of_it(
         assert done.returncode == 0, (line, done.stderr)
         said[" ".join(line.split()[1:3])] = done.stdout + done.stderr
     assert len(pd.read_csv(tmp_path / "people.csv")) == 4000 and "kinds_inferred: true" in (tmp_path / "people.yaml").read_text()
-    assert "This should work. 6 of 6 columns stand clear of the noise." in said["doctor --schema"]
+    assert "This should work for columns of common values. 0 of 6 columns stand clear" in said["doctor --schema"]
     (needs,) = re.findall(r"a category needs about (\d+) rows", said["doctor --schema"])
-    assert f"a category needs about {needs} rows to be told of" in " ".join(HOUR.split())
+    assert f"a category needs about {needs} rows" in " ".join(HOUR.split())
     assert "NOT FOR PUBLISHING" in said["schema check"] and "4,000 of 4,000 rows can be used" in said["schema check"]
     assert json.loads((tmp_path / "synthetic.privacy.json").read_text())["guarantee"] == "dp"
     page = (tmp_path / "synthetic.html").read_text(encoding="utf-8")
