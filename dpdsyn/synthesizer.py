@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import posixpath
+import re
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +25,7 @@ from dpdsyn.rules.impossible import Impossible
 from dpdsyn.schema import Schema
 
 GROUP = "dpdsyn.synthesizers"
+_STEP = re.compile(r"[\w. /:-]+")
 _EVERY_METHOD_IMPORTS = ("dp_accounting.pld", "scipy.optimize", *NOISE_IMPORTS)
 
 
@@ -189,18 +192,35 @@ def draw(synthesizer: Synthesizer, schema: Schema, n: int, rng: np.random.Genera
 
 
 def steps_of(fitted: Synthesizer) -> dict[str, list[float]]:
-    """What a fitted method tells of its steps, as plain numbers. Raises ContractError if `steps_` holds anything else."""
+    """What a fitted method tells of its steps, as plain numbers. Raises ContractError if `steps_` holds anything else.
+
+    Names are of letters, digits, blanks and `_ . : / -`, as those of MLflow's metrics are.
+    """
     told: Any = fitted.steps_
     name = type(fitted).__name__
     if not isinstance(told, Mapping) or not all(isinstance(step, str) and step for step in told):
         raise ContractError(f"{name}.steps_ is {repr(told)[:60]}; numbers by name are needed, as {{'error': [0.5, 0.25]}}")
     plain: dict[str, list[float]] = {}
     for step, values in told.items():
-        whole = list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str | bytes) else None
-        if whole is None or not all(isinstance(value, Real) for value in whole):
+        if not _STEP.fullmatch(step) or posixpath.normpath(step) != step or step.startswith((".", "/")):
+            raise ContractError(f"{name}.steps_ names {step[:60]!r}; letters, digits, blanks and _ . : / - make a name")
+        found = _numbers(values)
+        if found is None:
             raise ContractError(f"{name}.steps_[{step!r}] is {repr(values)[:60]}; a list of numbers is needed, one a step")
-        plain[step] = [float(value) for value in whole]
+        plain[step] = found
     return plain
+
+
+def _numbers(values: Any) -> list[float] | None:
+    """Plain numbers of a list or a vector of them; None for anything else."""
+    listed = isinstance(values, np.ndarray) and values.ndim == 1
+    listed = listed or (isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray))
+    if not listed or not all(isinstance(value, Real) and not isinstance(value, bool | np.bool_) for value in values):
+        return None
+    try:
+        return [float(value) for value in values]
+    except OverflowError:
+        return None
 
 
 def checked(sample: np.ndarray, synthesizer: Synthesizer, schema: Schema, n: int) -> np.ndarray:

@@ -26,9 +26,10 @@ TYPES_OF_FRAME = (
     "they tell of rows"
 )
 HELD_AGAINST = (
-    "all rows were held against the schema before anything was learnt, and one that does not fit would have been refused; that "
-    "there is a release tells that all of them can be read and fit it, that no column is without a cell that does, and that a "
-    "target whose classes are learnt has two or more"
+    "all rows were held against the schema before anything was learnt, and a table that does not fit would have been refused; "
+    "that there is a release tells that every cell can be read and every missing one has a rule, that two rows or more are of "
+    "use, that no column with stated values or bounds is without a cell within them, that of none without bounds more than one "
+    "cell in a hundred lies beyond what is learnt, and that a target whose classes are learnt has two or more"
 )
 SEEDED = "nobody knows the seed of the noise, or can guess it, for with it the noise comes off; for research, not for publishing"
 

@@ -14,9 +14,9 @@ class Rounds:
     """Collects, round by round, what `Synthesizer.steps_` is to hold.
 
     steps: by name one number a round. `error`: half the L1 distance per row between a noisy marginal and the model before it was
-    measured, which is their total variation distance (a mean where a round measures several). Noise is in it, so that it can be
-    above 1; where the model is right it is about `noise`, which is what noise alone comes to on average. `budget_used`: the
-    share of the zCDP that is spent after the round, from 0 to 1.
+    measured, of whole marginals their total variation distance (a mean where a round measures several). Noise is in it, so that
+    it can be above 1; where the model is right it is about `noise`, which is what noise alone comes to on average. `budget_used`:
+    the share of the method's own zCDP that is spent after the round, from 0 to 1; of a source, of the part that it was given.
     """
 
     def __init__(self) -> None:

@@ -202,6 +202,13 @@ def test_a_sample_that_breaks_the_contract_is_refused(encoded: np.ndarray, messa
         ({"error": "no"}, "a list of numbers is needed"),
         ({"error": [0.5, None]}, "a list of numbers is needed"),
         ({"error": np.zeros((2, 2))}, "a list of numbers is needed"),
+        ({"error": np.array(3.0)}, "a list of numbers is needed"),
+        ({"error": [10**400]}, "a list of numbers is needed"),
+        ({"error": [True]}, "a list of numbers is needed"),
+        ({"error": bytearray(b"ab")}, "a list of numbers is needed"),
+        ({"loss (mean)": [0.5]}, r"Fixed.steps_ names 'loss \(mean\)'; letters, digits"),
+        ({"../loss": [0.5]}, "letters, digits"),
+        ({"/loss": [0.5]}, "letters, digits"),
     ],
 )
 def test_steps_that_are_no_numbers_by_name_are_refused(told: Any, message: str) -> None:
