@@ -125,19 +125,24 @@ class View:
         return replace(self, groups=tuple(filter(keep, self.groups)))
 
     @cached_property
+    def shown(self) -> View:
+        """All but the map, and what ran to choose settings."""
+        return self.where(lambda record: not _special(record))
+
+    @cached_property
     def swept(self) -> View:
-        """Of sweeps, where runs are beside each other; without the map."""
+        """What is shown, of sweeps alone, where runs are beside each other."""
+        return self.shown.where(lambda record: not record.alone)
+
+    @cached_property
+    def swept_with_tuning(self) -> View:
+        """The same, and what ran to choose settings: for the tables that tell of settings."""
         return self.where(lambda record: not record.alone and not _is_mapped(record))
 
     @cached_property
     def mapped(self) -> View:
         """Of the map alone."""
         return self.where(_is_mapped)
-
-    @cached_property
-    def shown(self) -> View:
-        """All but the map, and what ran to choose settings."""
-        return self.where(lambda record: not (record.experiment and record.experiment.name in (MAP, TUNING)))
 
     @cached_property
     def alone(self) -> View:

@@ -30,7 +30,7 @@ def build(view: View) -> list[Table]:
     At each epsilon only those seeds count that every setting ran with, so that all stand on the same splits.
     """
     kinds: dict[tuple[Dataset, str, float], dict[Method, Budgets]] = defaultdict(dict)
-    for case, groups in view.swept.cases.items():
+    for case, groups in view.swept_with_tuning.cases.items():
         alike: dict[str, dict[Method, dict[int, Record]]] = defaultdict(dict)
         for group in groups:
             alike[group.method.name][group.method] = {record.seed: record for record in group.runs}

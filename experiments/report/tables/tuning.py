@@ -55,7 +55,7 @@ def grids(view: View) -> dict[str, dict[Method, Scores]]:
 def _ran(view: View) -> dict[str, dict[Case, dict[Method, tuple[Record, ...]]]]:
     """By method's name: the runs of its defaults, and of what was tried beside them, on development sets."""
     by_name: dict[str, dict[Case, dict[Method, tuple[Record, ...]]]] = defaultdict(lambda: defaultdict(dict))
-    for group in view.swept.groups:
+    for group in view.swept_with_tuning.groups:
         dataset = group.case.dataset
         asked = not group.method.settings or any(run.experiment and run.experiment.name == TUNING for run in group.runs)
         if dataset.facts.development and dataset.is_usual and asked:

@@ -12,7 +12,9 @@ from experiments.configuration import read_option
 from experiments.data import datasets
 from experiments.records.record import Record
 from experiments.report.cases import Case, Dataset, Method
+from experiments.report.figures.charts import charts
 from experiments.report.grouped import View
+from experiments.report.readme.shown import best_of_the_others
 from experiments.report.summary import summaries
 from experiments.report.tables.all import BUILDERS
 
@@ -52,6 +54,22 @@ def test_selections_follow_each_other() -> None:
     assert off not in view.on_task.records and alone in view.swept.on_task.alone.records + view.on_task.alone.records
     assert view.swept.on_task.groups == View.of(few()).groups
     assert {str(method) for method in view.baselines} == {"mst", "aim", "gan"}
+
+
+def test_runs_that_chose_settings_count_in_no_table_but_those_of_settings_nor_in_a_figure() -> None:
+    data = {"name": "br2000", "n_train": 9, "n_test": 3}
+
+    def runs(experiment: str, seed: int, accuracy: float) -> list[Record]:
+        named = {"dataset": data, "experiment": {"name": experiment, "sha256": "0"}, "seed": seed}
+        return [one(name, accuracy, **named) for name in ("real", "majority", "independent", "dpdsyn", "mst", "privsyn", "aim")]
+
+    usual, chosen = [run for seed in (10, 11) for run in runs("paper_main", seed, 0.8)], runs("tuning", 0, 0.3)
+    view, without = View.of([*usual, *chosen]), View.of(usual)
+    assert view.swept == view.shown == without.swept and view.swept_with_tuning == view
+    of_settings = ("tuning", "settings", "runs")
+    assert [name for name, build in BUILDERS.items() if name not in of_settings and build(view) != build(without)] == []
+    assert best_of_the_others(view) == best_of_the_others(without)
+    assert [chart.drawn for chart in charts(view)] == [chart.drawn for chart in charts(without)]
 
 
 def test_what_other_models_judged_is_left_out_and_its_group_stays() -> None:
