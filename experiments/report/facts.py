@@ -10,6 +10,8 @@ from typing import Any
 from experiments.configuration import options, read_option
 from experiments.records.about import About
 
+STARRED = "*: settings were chosen on it."
+
 
 @dataclass(frozen=True)
 class DatasetFacts:
@@ -18,6 +20,11 @@ class DatasetFacts:
     title: str = ""
     development: bool = False
     same_rows_as: str | None = None
+
+    @property
+    def star(self) -> str:
+        """What stands after the name of a development set in a table, where `STARRED` tells of it."""
+        return "*" if self.development else ""
 
 
 def of_method(name: str, recorded: Mapping[str, Any] | None = None) -> About:

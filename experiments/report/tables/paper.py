@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from experiments.report.cases import Case, Dataset, Method
 from experiments.report.comparison import ALPHA, contest, lead, often_enough, pairs
-from experiments.report.facts import of_dataset
+from experiments.report.facts import STARRED, of_dataset
 from experiments.report.grouped import Group, View
 from experiments.report.missing import STALE
 from experiments.report.over_seeds import Read, metric, seconds_of, values
@@ -37,14 +37,16 @@ _PARTS: tuple[tuple[str, Callable[[Group], bool]], ...] = (  # each method stand
 )
 _ORDER = (2, 5, 6, 7, 3, 1, 4, 0)  # in which they stand
 _OLDER = "Some of these runs are from an older version of their method."
-_DEVELOPMENT = "* settings were chosen on it."
+_FEW = "°"
+FEW_SEEDS = f"{_FEW}: fewer than half of {YARDSTICK}'s seeds, never bold."
 
 
 @dataclass(frozen=True)
 class Sheet:
     """Methods by cases, by one measure. columns: each case by its title. read: the measure, accuracy unless told.
 
-    brief: of references, and of methods that ran with half of DPDSyn's seeds at least, alone, and without titles of parts.
+    brief: of references, and of methods that ran with half of DPDSyn's seeds at least in two columns, alone, and without titles
+    of parts.
     """
 
     title: str
@@ -64,25 +66,28 @@ class Sheet:
 
 def build(view: View) -> list[Table]:
     """One table; nothing before two data sets have been run at that budget."""
-    cases = {title(case): case for case in (Case(usual(name), EPSILON, DELTA) for name in DATASETS)}
     notes = [
-        "Mean ± standard deviation over seeds, of four models tested on real rows. Bold: best under our guarantee, with half of "
-        f"{YARDSTICK}'s seeds at least. ▲, ▼: more, less accurate than {YARDSTICK} (p < {ALPHA} after Holm, {FEWEST_FOR_TEST} "
-        f"seeds). s: seconds of fit and sample of {TIMED}, alone on the machine; † beside other runs, an upper bound."
+        "Mean ± standard deviation over seeds, of four models tested on real rows. Bold: best under our guarantee. "
+        f"{FEW_SEEDS} ▲, ▼: more, less accurate than {YARDSTICK} (p < {ALPHA} after Holm, {FEWEST_FOR_TEST} seeds). s: seconds "
+        f"of fit and sample of {TIMED}, alone on the machine; † beside other runs, an upper bound."
     ]
     told = f"Accuracy of models trained on synthetic rows at epsilon {EPSILON:g}, and seconds"
-    made = sheet(view.swept.plain.of_classes.judged_alike, Sheet(told, cases, notes, brief=False))
+    made = sheet(view.swept.plain.of_classes.judged_alike, Sheet(told, cases_of(DATASETS), notes, brief=False))
     return [_timed(view, table) for table in made]
 
 
-def usual(name: str) -> Dataset:
-    """The data set as its file has it."""
-    return Dataset(name, facts=of_dataset(name))
+def cases_of(names: Iterable[str]) -> dict[str, Case]:
+    """The data sets as their files have them, at our budget, by their titles."""
+    return {title(case): case for case in map(_case, names)}
 
 
 def title(case: Case) -> str:
     """The data set's name, with a star where settings were chosen on it."""
-    return f"{case.dataset.name}{'*' if case.dataset.facts.development else ''}"
+    return case.dataset.name + case.dataset.facts.star
+
+
+def _case(dataset: str) -> Case:
+    return Case(Dataset(dataset, facts=of_dataset(dataset)), EPSILON, DELTA)
 
 
 def sheet(shown: View, asked: Sheet) -> list[Table]:
@@ -103,11 +108,14 @@ def sheet(shown: View, asked: Sheet) -> list[Table]:
     marks = {(case, pair.method): pair.mark for case, pairs_of in compared.items() for pair in pairs_of}
 
     def row(method: Method) -> list[str]:
-        return [method.name, *(_cell(asked, shown.group(case, method), marks.get((case, method), "")) for case in cases.values())]
+        groups = [shown.group(case, method) for case in cases.values()]
+        few = ["" if often_enough(shown, group) else _FEW for group in groups]
+        cells = zip(groups, few, strict=True)
+        return [method.name, *(_cell(asked, group, mark + marks.get((group.case, method), "")) for group, mark in cells)]
 
     older = any(STALE in group.missing for groups in kept.values() for group in groups)
     development = any("*" in name for name in cases)
-    notes = [*asked.notes, *([_DEVELOPMENT] if development else []), *([_OLDER] if older else [])]
+    notes = [*asked.notes, *([STARRED] if development else []), *([_OLDER] if older else [])]
     rows = [row(method) for method in ordered]
     best = _best(shown, asked, list(cases.values()), ordered)
     return [Table(asked.title, ["method", *cases], rows, notes, best, parts)]
@@ -151,7 +159,7 @@ def _timed(view: View, table: Table) -> Table:
 
 def _time(view: View, method: Method) -> str:
     """Of runs alone; with a mark of those of a sweep where there are none."""
-    case = Case(usual(TIMED), EPSILON, DELTA)
+    case = _case(TIMED)
     for selected, mark in ((view.alone, ""), (view.swept, "†")):
         seconds, bound = seconds_of(selected.group(case, method).runs)
         if seconds is not None:

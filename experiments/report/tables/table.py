@@ -16,6 +16,7 @@ _SPECIAL = {
     "±": r"$\pm$",
     "≥": r"$\geq$",
     "†": r"\dag{}",
+    "°": r"$^\circ$",
     "▲": r"$\blacktriangle$",
     "▼": r"$\blacktriangledown$",
 }

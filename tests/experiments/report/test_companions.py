@@ -42,6 +42,33 @@ def test_the_nearest_rows_are_the_best_and_one_seed_is_left_out() -> None:
     assert [row[1] for row in told.rows] == [".520±.000", ".510±.000", ".500±.000"] and set(told.columns[1:]) == {"adult", "acs"}
 
 
+def test_a_cell_of_few_seeds_in_a_row_that_has_enough_is_marked_and_never_the_best() -> None:
+    usual = [*runs("adult"), *runs("acs"), *runs("smoking")]
+    few = [run for run in usual if (run.dataset.name, run.method.name) != ("smoking", "mst") or run.seed == 0]
+    far = tables(few)["Mean 2-way TVD"]
+    assert far.columns == ["method", "adult", "smoking", "acs"] and far.rows[1] == ["mst", ".011±.001", ".010°", ".011±.001"]
+    assert far.emphasis == {(1, 1): "best", (1, 3): "best"}
+    assert "at least in two columns" in far.notes[0] and "°: fewer than half of dpdsyn's seeds, never bold." in far.notes[0]
+    assert r".010$^\circ$" in latex([far])
+
+
+def test_real_rows_as_they_were_read_stand_beside_learnt_cuts_too() -> None:
+    decoded = {"evaluation": {"evaluators": ["logistic"], "space": "raw"}}
+    stated = [run for name in ("adult", "acs") for run in runs(name, "raw", **decoded)]
+    learned = {**decoded, "encoding": {"name": "learned", "settings": {}}}
+    methods = [run for name in ("adult", "acs") for run in runs(name, "learned", **learned) if run.method.name != "real"]
+    told = {table.title.partition(", cuts ")[2]: table for table in companions.build(View.of([*stated, *methods]))}
+    assert [row[0] for row in told["learnt out of the budget"].rows] == ["dpdsyn", "mst", "real"]
+    assert told["learnt out of the budget"].rows[-1] == told["as schemas state them"].rows[-1]
+    assert all("real_encoded: real rows, encoded and decoded." in table.notes for table in told.values())
+
+
+def test_the_parts_are_explained_and_real_is_said_to_be_no_ceiling_for_the_guide() -> None:
+    made = tables([*runs("br2000"), *runs("fair")])["Accuracy of DPDSyn's parts on development sets"]
+    for told in ("swift:", "guide_only:", "dpdsyn_class_conditional:", "dpdsyn_crosses:", "no ceiling for the guide"):
+        assert told in made.notes[0]
+
+
 def test_other_columns_and_raw_space_have_tables_of_their_own() -> None:
     other, decoded = ({"evaluators": ["logistic"], **told} for told in ({"column": "7"}, {"space": "raw"}))
     off = [each for name in ("adult", "br2000") for each in runs(name, "off", evaluation=other)]

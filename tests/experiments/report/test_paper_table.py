@@ -58,5 +58,14 @@ def test_parts_are_rows_of_their_own_in_markdown_and_latex_and_none_in_csv() -> 
     assert "networks" not in as_csv(tables) and as_csv(tables).count("\n") == 7
 
 
+def test_a_cell_of_few_seeds_is_marked() -> None:
+    few = [run for run in records() if (run.dataset.name, run.method.name) != ("smoking", "aim") or run.seed < 2]
+    (table,) = paper.build(View.of(few))
+    cells = {row[0]: row[1:] for row in table.rows}
+    assert cells["aim"][:3] == [".854±.002▲", ".853±.001°", ".854±.002▲"] and cells["mst"][1] == ".802±.002▼"
+    assert table.emphasis == {(1, 1): "best", (0, 2): "best", (1, 3): "best"}
+    assert "°: fewer than half of dpdsyn's seeds, never bold." in table.notes[0]
+
+
 def test_there_is_no_table_before_two_data_sets_have_run() -> None:
     assert paper.build(View.of(runs("adult", "dpdsyn", 0.85))) == []
