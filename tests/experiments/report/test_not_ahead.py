@@ -40,6 +40,24 @@ def test_who_is_level_or_behind_is_told_with_where_and_seeds() -> None:
     assert "2 cases" in made.notes[0] and made.notes[1].endswith("not by accuracy): dpdsyn (2).")
 
 
+def test_who_is_level_but_for_rounding_is_not_ahead() -> None:
+    level = [row[0] for row in table(runs(balanced={"mst": 0.6 + 2e-16})).rows]
+    assert "mst" in level
+
+
+def test_seeds_are_those_that_the_floor_has_too() -> None:
+    one_seed = [run for run in runs() if (run.method.name, run.seed) != ("independent", 1)]
+    assert {row[-1] for row in table(one_seed).rows} == {"toy 0.2, 0.8 (1)"}
+
+
+def test_the_largest_share_of_its_cases_stands_first() -> None:
+    half = [r for r in runs() if r.method.name != "aim"]
+    half += [r for r in runs(aim=0.7) if r.method.name == "aim" and r.privacy.epsilon == 0.2]
+    half += [r for r in runs() if r.method.name == "aim" and r.privacy.epsilon == 0.8]
+    made = table(half)
+    assert [row[0] for row in made.rows] == ["mst", "snsynth_mst", "aim"] and "the share of their cases" in made.notes[0]
+
+
 def test_who_is_ahead_by_balanced_accuracy_has_learnt_something() -> None:
     made = table(runs(balanced={"mst": 0.7}))
     assert [row[0] for row in made.rows] == ["aim", "snsynth_mst"] and made.notes[1].endswith("dpdsyn (2), mst (2, 2).")
