@@ -35,20 +35,28 @@ def differing(records: Iterable[Record]) -> Callable[[Record], dict[str, str]]:
 def once(runs: Iterable[Record], apart: Callable[[Record], Hashable]) -> list[Record]:
     """Runs of one method in one case, with one record for all that was judged of the same fit, in their order.
 
-    apart: what runs must share besides. Models of one name with other parameters stay in records of their own.
+    apart: what runs must share besides. Models of one name with other parameters stay in records of their own. Times and machine
+    are those of the record that was judged by the fewest further questions, so that of all methods they are of one experiment.
     """
-    kept: list[Record] = []
+    runs = list(runs)
+    kept: dict[int, Record] = {}  # by the place of the first in the order
     places: dict[tuple[Hashable, ...], list[int]] = defaultdict(list)
-    for record in runs:
+    for place in sorted(range(len(runs)), key=lambda place: _further(runs[place])):
+        record = runs[place]
         places_of_fit = places[record.fit_id, record.seed, record.alone, apart(record)]
-        place = next((i for i in places_of_fit if _agree(kept[i], record)), None) if record.status == "ok" else None
-        if place is not None:
-            kept[place] = _joined(kept[place], record)
+        joined = next((i for i in places_of_fit if _agree(kept[i], record)), None) if record.status == "ok" else None
+        if joined is not None:
+            kept[joined] = _joined(kept[joined], record)
             continue
         if record.status == "ok":
-            places_of_fit.append(len(kept))
-        kept.append(record)
-    return kept
+            places_of_fit.append(place)
+        kept[place] = record
+    return [kept[place] for place in sorted(kept)]
+
+
+def _further(record: Record) -> tuple[int, bool]:
+    """How many questions beside models' scores its rows were asked, and whether other work went on beside it."""
+    return len(record.evaluation.likeness) + len(record.evaluation.groups), bool(record.seconds.contended)
 
 
 def _agree(one: Record, other: Record) -> bool:

@@ -21,7 +21,7 @@ from experiments.configuration import content_hash, option_path, options, read_o
 from experiments.records.record import Record
 from experiments.report.cases import Case
 from experiments.report.grouped import View
-from experiments.report.over_seeds import Read, metric, on_same_splits, ratio_of_seconds, shared_seeds, test_to_train
+from experiments.report.over_seeds import Read, metric, on_same_splits, ratio_of_seconds, test_to_train, timed_alike
 from experiments.report.statistics import holm, pooled
 
 FILE = "paper"  # the experiment whose claims are judged
@@ -189,6 +189,6 @@ def _values(claim: Claim, own: Sequence[Record], others: Sequence[Record]) -> li
     """Of each seed that both have; of time one value, the ratio of medians."""
     if claim.measure == _SECONDS:
         ratio, bound = ratio_of_seconds(own, others)
-        return [] if ratio is None or bound else [ratio] * len(shared_seeds(own, others))
+        return [] if ratio is None or bound else [ratio] * len({run.seed for run in timed_alike(own, others)[0]})
     pairs = list(zip(*on_same_splits(own, others, claim.read), strict=True))
     return [a / b if claim.compared == "ratio" else a - b for a, b in pairs if claim.compared == "difference" or b]

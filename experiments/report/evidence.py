@@ -143,10 +143,12 @@ def share(summary: Summary) -> float | None:
 
 
 def times_as_long(summary: Summary, own: Summary) -> float | None:
-    """On the seeds that both have, alone on a machine if both ran so, else in sweeps; None where it is a lower bound."""
-    alone = summary.alone and own.alone
-    ratio, bound = ratio_of_seconds(*([run for run in p.runs if run.alone == alone] for p in (summary, own)))
-    return None if bound else ratio
+    """On the seeds that both have on one kind of processor, alone if both ran so, else in sweeps; None for a lower bound."""
+    for alone in (True, False):
+        ratio, bound = ratio_of_seconds(*([run for run in p.runs if run.alone == alone] for p in (summary, own)))
+        if ratio is not None:
+            return None if bound else ratio
+    return None
 
 
 def _elsewhere(known: Mapping[Case, Mapping[Method, Summary]]) -> list[Elsewhere]:

@@ -54,21 +54,23 @@ def seconds_of(runs: Iterable[Record]) -> tuple[float | None, bool]:
     return median(times), any(bound and seconds <= median_high(times) for seconds, bound in took)
 
 
-def shared_seeds(runs: Iterable[Record], others: Iterable[Record]) -> set[int]:
-    """The seeds that both ran with on processors of one kind: others' times are of another machine."""
-    one, other = ({(record.seed, record.environment.cpu) for record in each} for each in (runs, others))
-    return {seed for seed, _ in one & other}
+def timed_alike(runs: Iterable[Record], others: Iterable[Record]) -> tuple[list[Record], list[Record]]:
+    """Of both the runs with a seed that the other ran with too, on a processor of the same kind: other times say nothing."""
+    runs, others = list(runs), list(others)
+    shared = {(record.seed, record.environment.cpu) for record in runs}
+    shared &= {(record.seed, record.environment.cpu) for record in others}
+    one, other = ([run for run in each if (run.seed, run.environment.cpu) in shared] for each in (runs, others))
+    return one, other
 
 
 def ratio_of_seconds(runs: Iterable[Record], others: Iterable[Record]) -> tuple[float | None, bool]:
-    """Median seconds of one method over those of another on the `shared_seeds`, and whether it is only a lower bound.
+    """Median seconds of one method over those of another, `timed_alike`, and whether it is only a lower bound.
 
-    None where they share none, or where stopped runs make the other's seconds a lower bound.
+    None where they share no seed so, or where stopped runs make the other's seconds a lower bound.
     """
-    runs, others = list(runs), list(others)
-    shared = shared_seeds(runs, others)
-    above, bound = seconds_of(record for record in runs if record.seed in shared)
-    below, vague = seconds_of(record for record in others if record.seed in shared)
+    one, other = timed_alike(runs, others)
+    above, bound = seconds_of(one)
+    below, vague = seconds_of(other)
     return (above / below, bound) if above and below and not vague else (None, False)
 
 

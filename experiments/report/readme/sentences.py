@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -27,6 +27,7 @@ from experiments.report.comparison import ACCURACY, ALPHA, OTHER_MEASURES, Measu
 from experiments.report.evidence import OWN, Cell, evidence, times_as_long
 from experiments.report.grouped import View
 from experiments.report.html import findings as answer
+from experiments.report.over_seeds import timed_alike
 from experiments.report.roles import REAL, RIVAL, YARDSTICK
 from experiments.report.statistics import holm
 from experiments.report.summary import Summary, summaries
@@ -177,33 +178,42 @@ def _told(claim: Claim, budgets: list[Found]) -> str:
 
 
 def _times(view: View) -> Point | None:
-    """Of runs that had the machine to themselves, by data sets in their usual form."""
+    """Of runs that had the machine to themselves, by data sets in their usual form; where a method ran on fewer, on which."""
     known: dict[Case, dict[Method, Summary]] = {}
     for one in summaries(view.alone.plain):
         if one.dataset.is_usual:
             known.setdefault(one.case, {})[one.method] = one
-    found = {name: [ratio for at in known.values() if (ratio := _ratio(at, name))] for name in _TIMED}
-    parts = {name: f"`{name}` {_range(ratios)}" for name, ratios in found.items() if ratios}
-    if not parts:
+    found = {name: timed for name in _TIMED if (timed := _timed(known, name))}
+    if not found:
         return None
-    where = ", ".join(sorted({case.dataset.name for case in known}))
-    text = f"Alone on the machine ({where}), others take this many times as long as DPDSyn: {', '.join(parts.values())}."
+    every = {case.dataset.name for timed in found.values() for case in timed}
 
-    def runs(*names: str) -> tuple[Record, ...]:
-        return _together(at[Method(name)].runs for at in known.values() for name in names if Method(name) in at)
+    def says(name: str) -> str:
+        own = {case.dataset.name for case in found[name]}
+        where = "" if own == every else f" ({', '.join(sorted(own))})"
+        return f"`{name}` {_range([ratio for ratio, _ in found[name].values()])}{where}"
 
-    each = [Carried(says, runs(YARDSTICK, name), "efficiency") for name, says in parts.items()]
-    return Point(text, (Carried(text, runs(YARDSTICK, *parts), "efficiency"), *each))
+    each = [Carried(says(name), _together(runs for _, runs in found[name].values()), "efficiency") for name in found]
+    where = ", ".join(sorted(every))
+    told = ", ".join(one.says for one in each)
+    text = f"Alone on the machine ({where}), others take this many times as long as DPDSyn: {told}."
+    return Point(text, (Carried(text, _together(one.runs for one in each), "efficiency"), *each))
+
+
+def _timed(known: Mapping[Case, Mapping[Method, Summary]], name: str) -> dict[Case, tuple[float, tuple[Record, ...]]]:
+    """How many times as long as DPDSyn a method took, and the runs that this is over."""
+    found = {}
+    for case, at in known.items():
+        own, other = at.get(Method(YARDSTICK)), at.get(Method(name))
+        if own and other and (ratio := times_as_long(other, own)) is not None:
+            ours, theirs = timed_alike(own.runs, other.runs)
+            found[case] = ratio, (*ours, *theirs)
+    return found
 
 
 def _range(ratios: list[float]) -> str:
     ends = [f"{float(f'{end:.2g}'):.10g}" for end in (min(ratios), max(ratios))]
     return " to ".join(dict.fromkeys(ends))
-
-
-def _ratio(at: dict[Method, Summary], name: str) -> float | None:
-    own, other = at.get(Method(YARDSTICK)), at.get(Method(name))
-    return times_as_long(other, own) if own and other else None
 
 
 def _paper(view: View) -> Point | None:
@@ -220,7 +230,8 @@ def _paper(view: View) -> Point | None:
 
 def _ratio_told(what: str, row: dict[str, str]) -> str:
     dataset = row["cell"].partition(", ")[0]
-    return f"of {what} {row['here']} ({row['baseline']} on {dataset}; the paper {row['paper']}: {row['verdict']})"
+    seeds = "one seed" if row["seeds"].partition(" ")[0] == "1" else f"{row['seeds'].partition(' ')[0]} seeds"
+    return f"of {what} {row['here']} ({row['baseline']} on {dataset}, {seeds}; the paper {row['paper']}: {row['verdict']})"
 
 
 def _behind(view: View) -> Iterator[Point | None]:

@@ -23,7 +23,8 @@ def build(view: View) -> list[Table]:
 def _table(view: View, groups: list[Group]) -> Table:
     every = [record for group in groups for record in group.runs]
     lines = sorted((seconds_of(group.runs)[0] or float("inf"), _row(view, group)) for group in groups)
-    notes = [*remarks(every), measured_alone(every, "Medians over seeds of fit and sample.")]
+    medians = "Medians over seeds of fit and sample; ratios of them over the seeds that both ran with on one kind of processor."
+    notes = [*remarks(every), measured_alone(every, medians)]
     return Table(f"{groups[0].case}: time and memory", _COLUMNS, [row for _, row in lines], notes)
 
 

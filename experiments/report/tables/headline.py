@@ -9,7 +9,7 @@ from statistics import fmean
 from experiments.records.record import Record
 from experiments.report.cases import Case, Method
 from experiments.report.grouped import View
-from experiments.report.over_seeds import mean_of, metric, on_same_splits, ratio_of_seconds, shared_seeds
+from experiments.report.over_seeds import mean_of, metric, on_same_splits, ratio_of_seconds, timed_alike
 from experiments.report.remarks import remarks
 from experiments.report.roles import MAJORITY, YARDSTICK
 from experiments.report.statistics import FEWEST_FOR_INTERVAL
@@ -25,12 +25,13 @@ STOPPED = "the same, over one that was stopped at its limit (at least)"
 BESIDE = "largest ratio of synthesis time in sweeps beside other work (no measurement of time)"
 BESIDE_STOPPED = "the same, over one that was stopped at its limit (at least; no measurement of time)"
 _COLUMNS = ["claim", "paper", "here", "verdict", "baseline", "cell", "seeds"]
-Ratio = Callable[[tuple[Record, ...], tuple[Record, ...]], tuple[float, int] | None]
+Runs = tuple[Record, ...]
+Ratio = Callable[[Runs, Runs], tuple[float, Runs] | None]  # of DPDSyn's runs and a baseline's; with those it is over
 
 
 @dataclass(frozen=True)
 class _Found:
-    """shared: how many seeds both have, over which the ratio is. seeds: the same, and what became of others. runs: of both."""
+    """shared: how many seeds both have, over which the ratio is. seeds: the same, and what became of others. runs: of these."""
 
     ratio: float
     method: Method
@@ -146,25 +147,35 @@ def _over_baselines(view: View, baselines: set[Method], ratio: Ratio) -> list[_F
         own = view.group(group.case, YARDSTICK)
         if group.method in baselines and (made := ratio(own.runs, group.runs)):
             others = "; ".join(f"{one.method}: {one.missing}" for one in (own, group) if one.missing)
-            seeds = f"{made[1]}" + (f" ({others})" if others else "")
-            found.append(_Found(made[0], group.method, group.case, made[1], seeds, (*own.runs, *group.runs)))
+            shared = len({run.seed for run in made[1]})
+            seeds = f"{shared}" + (f" ({others})" if others else "")
+            found.append(_Found(made[0], group.method, group.case, shared, seeds, made[1]))
     return found
 
 
-def _accuracy_ratio(own: tuple[Record, ...], theirs: tuple[Record, ...]) -> tuple[float, int] | None:
+def _accuracy_ratio(own: Runs, theirs: Runs) -> tuple[float, Runs] | None:
     """On the seeds that both ended well with."""
     ours, others = on_same_splits(own, theirs)
-    return (fmean(ours) / fmean(others), len(ours)) if others and fmean(others) else None
+    if not others or not fmean(others):
+        return None
+    ended = ({run.seed for run in runs if run.status == "ok"} for runs in (own, theirs))
+    shared = set.intersection(*ended)
+    return fmean(ours) / fmean(others), tuple(run for run in (*own, *theirs) if run.status == "ok" and run.seed in shared)
 
 
-def _time_ratio(own: tuple[Record, ...], theirs: tuple[Record, ...]) -> tuple[float, int] | None:
+def _time_ratio(own: Runs, theirs: Runs) -> tuple[float, Runs] | None:
     """None if runs that were stopped make it a lower bound."""
     ratio, bound = ratio_of_seconds(theirs, own)
-    return None if ratio is None or bound else (ratio, len(shared_seeds(own, theirs)))
+    return None if ratio is None or bound else (ratio, _timed(own, theirs))
 
 
-def _least_time_ratio(own: tuple[Record, ...], theirs: tuple[Record, ...]) -> tuple[float, int] | None:
+def _least_time_ratio(own: Runs, theirs: Runs) -> tuple[float, Runs] | None:
     """Of runs that were all stopped, by their limit."""
     ratio, bound = ratio_of_seconds(theirs, own)
     stopped = all(record.status == "timeout" for record in theirs)
-    return (ratio, len(shared_seeds(own, theirs))) if ratio is not None and bound and stopped else None
+    return (ratio, _timed(own, theirs)) if ratio is not None and bound and stopped else None
+
+
+def _timed(own: Runs, theirs: Runs) -> Runs:
+    ours, others = timed_alike(own, theirs)
+    return (*ours, *others)

@@ -133,6 +133,18 @@ def test_a_fit_that_was_judged_several_times_counts_once() -> None:
     assert len(View.of([usual[0], failed]).records) == 2
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_times_are_those_of_the_fit_that_was_asked_least(first: int) -> None:
+    """Of all seeds and methods alike, whatever order their records come in: fits of other machines take other times."""
+    scores = {"logistic": {"accuracy": 0.5}}
+    usual = changed(judged(0, scores), seconds={"fit": 1.0, "sample": 0.0, "total": 1.0}, environment={"cpu": "A"})
+    asked = changed(judged(0, scores, likeness=["triples"]), seconds={"fit": 9.0, "sample": 0.0, "total": 9.0})
+    asked = changed(asked, environment={"cpu": "B"})
+    (group,) = View.of([usual, asked] if first else [asked, usual]).groups
+    (joined,) = group.runs
+    assert (joined.seconds.total, joined.environment.cpu, joined.evaluation.likeness) == (1.0, "A", ("triples",))
+
+
 def test_judging_that_gives_other_numbers_is_a_case_of_its_own() -> None:
     usual = [judged(seed, {"logistic": {"accuracy": 0.5}}, repeats=1) for seed in range(3)]
     often = [judged(seed, {"logistic": {"accuracy": 0.6}}, repeats=2) for seed in range(3)]

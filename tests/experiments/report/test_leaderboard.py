@@ -11,7 +11,7 @@ from builders.records import changed, record
 from experiments.records.record import Record
 from experiments.report.comparison import pairs
 from experiments.report.grouped import View
-from experiments.report.over_seeds import seconds_of
+from experiments.report.over_seeds import ratio_of_seconds, seconds_of, timed_alike
 from experiments.report.tables import headline
 from experiments.report.tables.all import BUILDERS, write
 from experiments.report.tables.table import Table, latex, markdown
@@ -126,6 +126,19 @@ def test_a_ratio_to_stopped_runs_is_a_lower_bound_over_the_seeds_that_both_have(
         ],
     )
     assert {row["total / dpdsyn"] for row in by_method(alone).values()} == {"-"}
+
+
+def test_a_ratio_of_seconds_leaves_out_the_runs_of_a_seed_on_another_processor() -> None:
+    def on(cpu: str, method: str, seed: int, seconds: float) -> Record:
+        return changed(run(method, seed, seconds=seconds), run_id=f"{cpu}{method}{seed}", environment={"cpu": cpu})
+
+    own = [on("A", "dpdsyn", 0, 1.0), on("B", "dpdsyn", 0, 100.0), on("B", "dpdsyn", 1, 3.0)]
+    other = [on("A", "mst", 0, 2.0), on("A", "mst", 1, 50.0)]
+    assert ratio_of_seconds(other, own) == (2.0, False)
+    ours, theirs = timed_alike(own, other)
+    assert [one.run_id for one in (*ours, *theirs)] == ["Adpdsyn0", "Amst0"]
+    found = headline.carriers(View.of([*own, *other]))[headline.BESIDE]
+    assert {one.run_id for one in found} == {"Adpdsyn0", "Amst0"}
 
 
 def test_what_other_models_judged_and_runs_that_failed_are_not_compared() -> None:

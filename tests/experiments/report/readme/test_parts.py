@@ -177,3 +177,7 @@ def test_losses_and_times_alone_are_told() -> None:
         "Alone on the machine (adult), others take this many times as long as DPDSyn: `aim_target` 1.5, `aim` 12, `mst` 1.5."
         in told
     )
+    some = [record for record in alone if record.method.name != "mst"]
+    elsewhere = [changed(record, run_id=f"{record.run_id}b", dataset={"name": "acs"}) for record in some]
+    assert "(acs, adult), others" in sentences.findings(View.of([*alone, *elsewhere]))
+    assert "`aim` 12, `mst` 1.5 (adult)." in sentences.findings(View.of([*alone, *elsewhere]))
