@@ -1,4 +1,4 @@
-"""How much of its mu an attacker finds again in noisy counts: the audit of Ganev, Annamalai and Kulynych (arXiv 2604.18352).
+"""Which share of its mu an attacker finds again in noisy counts: the audit of Ganev, Annamalai and Kulynych (arXiv 2604.18352).
 
 Run: python -m experiments.bench.audited [synthesizer ...] [--fits 5000] [--repeats 3]
 As in their code: ten rows (0, 0, 0) of three columns of two values, or these and a row (1, 1, 1); epsilon 1, delta .01; so
@@ -6,7 +6,7 @@ many fits of each. There MST spends all of it on one-way marginals, as `independ
 attacker sees 25 released rows, counted by profile, and the noisy one-way marginals. Boosting learns from 40% of the fits
 which table it was, the threshold of the largest advantage comes from 20%, and the errors on the rest bound mu of Gaussian DP
 from below: 90%, by beta posteriors of both errors after Jeffreys. Implied mu is sqrt(2 rho) of the method's whole plan. Writes
-results/audited.csv, which `tables/published.md` reads.
+results/audited.csv; `tables/published.md` shows which share of the implied mu is found again.
 """
 
 from __future__ import annotations

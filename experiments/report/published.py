@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, ClassVar
 
+from experiments.configuration import default_parameters, read_option
 from experiments.records.record import Record
+from experiments.report.roles import REAL
 
 LIST = "published.yaml"
 AUDITED = "audited.csv"
-LEAST = 0.01  # by which ours may be worse and is not looked into
+LEAST = 0.01  # by which ours may be off and is called the same
 K_MARGINAL = "k-marginal"  # SDNist's score of pairs: 1000 (1 - mean 2-way TVD)
 
 
@@ -47,15 +49,33 @@ class Nearest:
 
 @dataclass(frozen=True)
 class FoundAgain:
-    """The mu that an audit shows of a method, by what its attacker sees (`experiments.bench.audited`)."""
+    """How much an audit finds again of the mu that a method's guarantee implies, by what its attacker sees.
+
+    implied: the mu of the published guarantee; without it nobody knows how much of it theirs is. Ours is in the file that
+    `experiments.bench.audited` writes.
+    """
 
     audited: str
     sees: str
-    measure: ClassVar[str] = "mu"
+    implied: float | None = None
+    measure: ClassVar[str] = "share of mu"
 
     def value(self, row: Mapping[str, str]) -> float | None:
-        """What a row of the file has of it."""
-        return float(row["shown_mu"]) if (row["method"], row["attacker_sees"]) == (self.audited, self.sees) else None
+        """The share that a row of the file has, None where it is of something else or of an older version of the method."""
+        if (row["method"], row["attacker_sees"]) != (self.audited, self.sees) or row["version"] != _version_now(self.audited):
+            return None
+        return float(row["shown_mu"]) / float(row["implied_mu"])
+
+
+def _version_now(method: str) -> str:
+    """Of its output; empty for a method that is not installed here."""
+    from dpdsyn.synthesizer import load
+
+    try:
+        kind = load(read_option("synthesizer", method)["_target_"])
+        return str(kind(**default_parameters("synthesizer", method)).version)
+    except (KeyError, ValueError):
+        return ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +85,13 @@ class Entry:
     what: str
     theirs: float | str
     ours: Nearest | FoundAgain | None = None
+
+    @property
+    def compared(self) -> float | None:
+        """What ours is held against: the number itself, of an audit its share of the mu that is implied."""
+        if isinstance(self.ours, FoundAgain):
+            return None if self.ours.implied is None else float(self.theirs) / self.ours.implied
+        return float(self.theirs) if self.ours else None
 
 
 @dataclass(frozen=True)
@@ -96,25 +123,49 @@ def _entry(given: Mapping[str, Any]) -> Entry:
 
 @dataclass(frozen=True)
 class Held:
-    """A published number beside ours, one value a seed."""
+    """A published number beside ours, one value a seed.
+
+    real_differs: what models of real rows themselves are off, where that is more than seeds explain: then no verdict on a method
+    follows.
+    """
 
     entry: Entry
     ours: tuple[float, ...]
+    real_differs: float | None = None
 
     @property
     def less(self) -> float | None:
-        """Ours less theirs; None without runs."""
-        return fmean(self.ours) - float(self.entry.theirs) if self.ours else None
+        """Ours less theirs; None without runs, or where theirs is not known."""
+        theirs = self.entry.compared
+        return fmean(self.ours) - theirs if self.ours and theirs is not None else None
+
+    @property
+    def judge(self) -> tuple[str, str | None] | None:
+        """The data set and the model that it was judged by, if it was."""
+        return (self.entry.ours.dataset, self.entry.ours.evaluator) if isinstance(self.entry.ours, Nearest) else None
+
+    @property
+    def is_of_real_rows(self) -> bool:
+        return isinstance(self.entry.ours, Nearest) and self.entry.ours.synthesizer == REAL
+
+    @property
+    def differs(self) -> bool:
+        """Whether ours is off by more than .01 (ten points of a k-marginal score) and twice our seeds' standard deviation."""
+        spread = 2 * stdev(self.ours) if len(self.ours) > 1 else 0.0
+        return self.less is not None and abs(self.less) > max(self._least, spread)
+
+    @property
+    def _least(self) -> float:
+        return LEAST * (1000 if self.entry.ours and self.entry.ours.measure == K_MARGINAL else 1)
 
     @property
     def verdict(self) -> str:
-        """Whether ours is worse by more than .01 (ten points of a k-marginal score) and twice our seeds' standard deviation."""
         if self.less is None:
-            return "not run" if self.entry.ours else "-"
-        spread = 2 * stdev(self.ours) if len(self.ours) > 1 else 0.0
-        least = LEAST * (1000 if self.entry.ours and self.entry.ours.measure == K_MARGINAL else 1)
-        if abs(self.less) <= max(least, spread):
-            return "the same"
+            return "not run" if self.entry.ours and not self.ours else "-"
+        if self.real_differs is not None:
+            return "not compared"
+        if not self.differs:
+            return "the same" if abs(self.less) <= self._least else "not told apart"
         if isinstance(self.entry.ours, FoundAgain):
             return "more is found again" if self.less > 0 else "less is found again"
         return "ours is better" if self.less > 0 else "ours is worse"
@@ -128,7 +179,7 @@ def read(path: Path) -> list[Source]:
 
 
 def held(entries: Iterable[Entry], records: Iterable[Record], audits: Iterable[Mapping[str, str]] = ()) -> list[Held]:
-    """Each number beside what these records, and these rows of `results/audited.csv`, have of it, seed by seed."""
+    """Each number of a source beside what these records, and these rows of `results/audited.csv`, have of it, seed by seed."""
     ordered, rows = sorted(records, key=lambda record: record.seed), list(audits)
 
     def values(ours: Nearest | FoundAgain | None) -> Iterable[float | None]:
@@ -136,7 +187,9 @@ def held(entries: Iterable[Entry], records: Iterable[Record], audits: Iterable[M
             return (ours.value(row) for row in rows)
         return (ours.value(record) for record in ordered) if ours else ()
 
-    return [Held(entry, tuple(value for value in values(entry.ours) if value is not None)) for entry in entries]
+    found = [Held(entry, tuple(value for value in values(entry.ours) if value is not None)) for entry in entries]
+    off = {one.judge: one.less for one in found if one.is_of_real_rows and one.differs}
+    return [replace(one, real_differs=off.get(one.judge)) for one in found]
 
 
 def audits(path: Path) -> list[dict[str, str]]:
