@@ -16,12 +16,15 @@ def add(commands: argparse._SubParsersAction) -> None:
 def export(given: argparse.Namespace) -> int:
     from experiments.records.audits import stored, write_audits
     from experiments.records.export import write_export
+    from experiments.records.judgings import told_of_other_rows
     from experiments.records.store import Store
 
     store = Store(results_dir())
     records, audits = list(store.all(say)), stored(store.results)
     if not records and not audits:
         raise FileError(f"no records in {store.records}; nothing was exported")
+    for line in told_of_other_rows(records):
+        say(f"{line}; has its code changed without a new version? Remove the older ones and run them again")
     if records:
         print(f"{len(records)} records in {write_export(store.results, records)}")
     if audits:

@@ -54,6 +54,24 @@ def once(runs: Iterable[Record], apart: Callable[[Record], Hashable]) -> list[Re
     return [kept[place] for place in sorted(kept)]
 
 
+def told_of_other_rows(records: Iterable[Record]) -> list[str]:
+    """A line of each fit whose records tell of different rows: of one version and seed, and so of code that changed in between.
+
+    Another kind of processor seldom makes a difference.
+    """
+    fits: dict[Hashable, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.status == "ok" and record.synthetic_sha256 is not None:
+            fits[record.fit_id, record.seed, record.method.version].append(record)
+    unlike = [found for found in fits.values() if len({record.synthetic_sha256 for record in found}) > 1]
+    return [
+        f"{one.method.name} on {one.dataset.name} at epsilon {one.privacy.epsilon:g}, seed {one.seed}: records "
+        f"{', '.join(sorted(record.run_id for record in found))} tell of different rows of version {one.method.version}"
+        for found in unlike
+        for one in found[:1]
+    ]
+
+
 def _further(record: Record) -> tuple[int, bool]:
     """How many questions beside models' scores its rows were asked, and whether other work went on beside it."""
     return len(record.evaluation.likeness) + len(record.evaluation.groups), bool(record.seconds.contended)

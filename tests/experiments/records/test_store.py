@@ -19,7 +19,9 @@ from builders.paths import ROOT
 from builders.records import record
 
 from dpdsyn.base.files import FileError, write_whole
+from experiments.cli.main import main
 from experiments.records.export import read_export, sort_key, write_export
+from experiments.records.judgings import told_of_other_rows
 from experiments.records.record import Record
 from experiments.records.steps import kept, thinned
 from experiments.records.store import Fit, Store, StoreError
@@ -112,6 +114,22 @@ def test_committed_records_say_nothing_of_a_choice_that_they_had_not() -> None:
         text = made.to_json()
         assert made.encoding is None and made.evaluation.space == "encoded" and Record.from_json(text) == made
         assert not {"encoding", "space", "learn", "wasserstein"} & set(re.findall(r'"(\w+)":', text))
+
+
+def test_committed_records_of_one_fit_tell_of_the_same_rows() -> None:
+    assert told_of_other_rows(read_export(ROOT / "results")) == []
+
+
+def test_a_fit_whose_rows_changed_under_one_version_is_told_of_when_it_is_exported(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run_id, rows in (("a", "1" * 64), ("b", "2" * 64), ("c", "1" * 64)):
+        store.write(record(run_id, fit_id="f", seed=3, synthetic_sha256=rows, method={"name": "m", "version": 2}))
+    store.write(record("d", fit_id="f", seed=4, synthetic_sha256="3" * 64))
+    monkeypatch.setenv("DPDSYN_RESULTS", str(store.results))
+    assert main(["export"]) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "different rows" in line]
+    assert "seed 3: records a, b, c tell of different rows of version 2" in line
 
 
 def test_a_flat_row_has_means_over_evaluators() -> None:
