@@ -115,7 +115,7 @@ class Evidence:
 def evidence(view: View) -> Evidence:
     """Of all records."""
     known: dict[Case, dict[Method, Summary]] = {}
-    for summary in summaries(view.plain):
+    for summary in summaries(view.shown.plain):
         known.setdefault(summary.case, {})[summary.method] = summary
     compared = pairs(view.swept.plain.judged_alike)
     every = {

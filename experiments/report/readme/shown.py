@@ -8,6 +8,7 @@ from experiments.report.cases import Case, Dataset, Method
 from experiments.report.claims import NOT_RUN, Found, by_claim, judged, preregistered
 from experiments.report.comparison import MARKS, pairs
 from experiments.report.evidence import Cell, evidence
+from experiments.report.facts import STARRED
 from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import mean_of, metric, seconds_of, values
 from experiments.report.readme.sentences import Carried
@@ -97,13 +98,13 @@ def best_of_the_others(view: View) -> str:
             cell = f"{best.difference.mean:+.4f}{mark} {best.method} ({best.difference.seeds})"
             found.setdefault(case.dataset, {})[case.epsilon] = cell
     rows = [
-        [f"{dataset}{'*' if dataset.facts.development else ''}", *(cells.get(e, "-") for e in BUDGETS)]
+        [f"{dataset}{dataset.facts.star}", *(cells.get(e, "-") for e in BUDGETS)]
         for dataset, cells in sorted(found.items())
     ]
     cells = sum(map(len, found.values()))
     left_out = f"Others with fewer than half of {YARDSTICK}'s seeds are left out"
     fewer = f"{left_out}; in {ahead} of {cells} cells one of them is further ahead."
-    return f"{_table(['best of the others', *_budgets()], rows)}\n\n{fewer}\n\n{MARKS} *: settings were chosen on it."
+    return f"{_table(['best of the others', *_budgets()], rows)}\n\n{fewer}\n\n{MARKS} {STARRED}"
 
 
 def claims(view: View) -> str:

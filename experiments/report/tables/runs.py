@@ -20,7 +20,8 @@ def build(view: View) -> list[Table]:
     columns = ["experiment", "runs", "ended otherwise", "beside other work", "hours", "seeds", "commits", "machine"]
     notes = [
         "`dpdsyn run -m experiment=NAME` makes the runs of a row. A run that several experiments share stands with the first "
-        f"that ran it; {_UNNAMED} is of single runs and of records older than the note of their experiment. Hours: of all runs "
+        "that ran it; a fit that several judged is one run, of the one that asked least of it. "
+        f"{_UNNAMED} is of single runs and of records older than the note of their experiment. Hours: of all runs "
         "together, training and testing of models included; ≥: some records are older than this measurement. Beside other work: "
         "other runs of the sweep, or anything else, kept the processors busy. A + marks uncommitted changes."
     ]
