@@ -10,10 +10,10 @@ import numpy as np
 from baselines.marginal.fitting import Engine, ModelSynthesizer, fit, known_engine
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import estimate_total, measure
-from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_noise
+from baselines.marginal.selection import choose_worst, round_noise
 from baselines.marginal.workload import affordable, cells_of, workload
 from dpdsyn.base.checks import positive, whole_number
-from dpdsyn.base.steps import Rounds
+from dpdsyn.base.steps import MEAN_NOISE, Rounds
 from dpdsyn.private_table import PrivateTable
 
 

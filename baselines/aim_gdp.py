@@ -12,10 +12,10 @@ from baselines.marginal.fitting import Engine, ModelSynthesizer, fit, known_engi
 from baselines.marginal.inference import Model
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import Measurement, all_gaussian, estimate_total, measure, named
-from baselines.marginal.selection import MEAN_NOISE, MEASURING
+from baselines.marginal.selection import MEASURING
 from baselines.marginal.workload import WORKLOADS, Workload, affordable, cells_of, weights, workload
 from dpdsyn.base.checks import InputError, one_of, positive, whole_number
-from dpdsyn.base.steps import Rounds
+from dpdsyn.base.steps import MEAN_NOISE, Rounds
 from dpdsyn.private_table import PrivateTable, Query
 
 _FIRST_DISTANCES = 0.5  # of one round's budget, for the distances of all candidates from independence

@@ -11,10 +11,10 @@ import numpy as np
 
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import Measurement, estimate_total, measure
-from baselines.marginal.selection import MEAN_NOISE, choose_worst, round_cost, round_noise
+from baselines.marginal.selection import choose_worst, round_cost, round_noise
 from baselines.marginal.workload import WORKLOADS, Workload, cells_of, workload
 from dpdsyn.base.checks import one_of, positive, whole_number
-from dpdsyn.base.steps import Rounds
+from dpdsyn.base.steps import MEAN_NOISE, Rounds
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 

@@ -13,12 +13,11 @@ import numpy as np
 from baselines.pgm.choice import ROUND_MEASURES, Columns, farthest
 from baselines.pgm.needs import ENGINE, needs_mbi
 from dpdsyn.base.checks import one_of, positive, whole_number
-from dpdsyn.base.steps import Rounds
+from dpdsyn.base.steps import MEAN_NOISE, Rounds
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.synthesizer import Synthesizer
 
 Degree = Literal[2, 3]
-_OF_NOISE = math.sqrt(2 / math.pi)  # mean size of Gaussian noise of standard deviation 1
 
 
 class PGMAIM(Synthesizer):
@@ -93,7 +92,7 @@ class PGMAIM(Synthesizer):
             free, cliques = set(clique_utils.downward_closure(model.cliques)), list(model.cliques)
             small = [c for c in weight if c in free or engine.megabytes(domain, [*cliques, c]) <= most]
             before = engine.marginals(model, small)
-            worth = _worth(weight, {c: _OF_NOISE * sigma * domain.size(c) for c in small})
+            worth = _worth(weight, {c: MEAN_NOISE * sigma * domain.size(c) for c in small})
             place = farthest(private, small, before, worth, max(weight[c] for c in small), epsilon)
             chosen = small[place]
             measurements += engine.measured(private, [chosen], sigma)
@@ -102,7 +101,7 @@ class PGMAIM(Synthesizer):
             self.rounds_.append((chosen, sigma))
             self.report(f"round {len(self.rounds_)}, {min(used / rho, 1.0):.0%} of the budget used")
             (after,) = engine.marginals(model, [chosen])
-            if np.linalg.norm((after - before[place]).ravel(), 1) <= sigma * _OF_NOISE * after.size:
+            if np.linalg.norm((after - before[place]).ravel(), 1) <= sigma * MEAN_NOISE * after.size:
                 sigma, epsilon = sigma / 2, epsilon * 2
         self.model_, self.steps_ = engine.learnt(model), told.steps
         return self

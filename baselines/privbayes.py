@@ -11,11 +11,11 @@ from typing import ClassVar, Self
 import numpy as np
 
 from dpdsyn.base.checks import InputError, positive, whole_number
+from dpdsyn.base.steps import MEAN_NOISE
 from dpdsyn.private_table import PrivateTable, Query
 from dpdsyn.synthesizer import Synthesizer
 
 SENSITIVITY = 2.0  # of `dependence`
-_MEAN_NOISE = math.sqrt(2 / math.pi)  # mean size of Gaussian noise of standard deviation 1
 _MOST_TRIED = 5_000  # sets of columns, before parents are drawn instead of enumerated
 _PIECE = 1 << 16  # rows that are drawn at once
 
@@ -74,7 +74,7 @@ class PrivBayes(Synthesizer):
         sizes, rho = private.schema.sizes, private.ledger.cap()
         choosing = self.choosing * rho if len(sizes) > 1 else 0.0
         guess = math.sqrt(len(sizes) / (2 * (rho - choosing)))
-        most_cells = private.schema.rows_public / (self.theta * _MEAN_NOISE * guess)
+        most_cells = private.schema.rows_public / (self.theta * MEAN_NOISE * guess)
         self.network_ = self._choose(private, most_cells, choosing, rng)
         measured = _measured_of(self.network_)
         sigma = math.sqrt(len(measured) / (2 * (rho - choosing)))

@@ -23,8 +23,8 @@ from baselines.marginal.attribute_graph import (
 from baselines.marginal.fitting import Engine, ModelSynthesizer, known_engine
 from baselines.marginal.marginals import all_gaussian
 from baselines.marginal.measured_model import MeasuredModel, fitting_together
-from baselines.marginal.selection import MEAN_NOISE
 from dpdsyn.base.checks import positive, whole_number
+from dpdsyn.base.steps import MEAN_NOISE
 from dpdsyn.private_table import PrivateTable
 
 SCORE_SHARE, MARGINAL_SHARE, NORM_SHARE = 0.1, 0.8, 0.1  # of rho; reference implementation, main.py: beta1, the rest, beta3

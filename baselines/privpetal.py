@@ -21,8 +21,8 @@ from baselines.marginal.attribute_graph import (
 from baselines.marginal.fitting import Engine, ModelSynthesizer, known_engine
 from baselines.marginal.marginals import all_gaussian
 from baselines.marginal.measured_model import MeasuredModel, fitting_together
-from baselines.marginal.selection import MEAN_NOISE
 from dpdsyn.base.checks import positive, whole_number
+from dpdsyn.base.steps import MEAN_NOISE
 from dpdsyn.private_table import PrivateTable
 
 SCORE_SHARE = 0.05  # of rho; reference implementation, PrivPetal.py: R_score_budget

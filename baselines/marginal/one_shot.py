@@ -19,8 +19,8 @@ from typing import Literal, get_args
 from baselines.marginal.attribute_graph import Cells
 from baselines.marginal.chordal import ChordalGraph
 from baselines.marginal.junction_tree import Clique
-from baselines.marginal.selection import MEAN_NOISE
 from baselines.marginal.workload import cells_of
+from dpdsyn.base.steps import MEAN_NOISE
 from dpdsyn.schema import Schema
 
 OneShotWorkload = Literal["all_2way", "all_3way", "target"]

@@ -13,7 +13,6 @@ from baselines.marginal.marginals import named
 from dpdsyn.private_table import PrivateTable, Query
 
 MEASURING = 0.9  # of what a round may spend, for the answer; the rest is for the choice (AIM's alpha, MWEM+PGM's too)
-MEAN_NOISE = math.sqrt(2 / math.pi)  # mean size of Gaussian noise of standard deviation 1
 
 
 class Projecting(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_MEAN_NOISE = math.sqrt(2 / math.pi)  # mean size of Gaussian noise of standard deviation 1
+MEAN_NOISE = math.sqrt(2 / math.pi)  # mean size of Gaussian noise of standard deviation 1
 
 
 class Rounds:
@@ -35,5 +35,5 @@ class Rounds:
         distances = [float(np.abs(answer - model).sum()) for answer, model in zip(answers, expected, strict=True)]
         cells = sum(answer.size for answer in answers) / len(answers)
         self.steps["error"].append(sum(distances) / len(distances) / (2 * rows))
-        self.steps["noise"].append(_MEAN_NOISE * sigma * cells / (2 * rows))
+        self.steps["noise"].append(MEAN_NOISE * sigma * cells / (2 * rows))
         self.steps["budget_used"].append(min(budget_used, 1.0))
