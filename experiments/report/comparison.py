@@ -14,6 +14,7 @@ from experiments.report.roles import MAJORITY, RANKED, REAL, YARDSTICK
 from experiments.report.statistics import FEWEST_FOR_TEST, Estimate, holm, over_splits
 
 ALPHA = 0.05
+LEVEL = 5e-5  # of accuracy: who leads by less than half a hundredth of a point is as accurate
 _MORE, _LESS = "▲", "▼"
 
 
@@ -84,9 +85,14 @@ def contest(view: View, group: Group, read: Read | None = None) -> float | None:
     None for what is not ranked, is less accurate than the larger class, or ran with less than half of DPDSyn's seeds. read: a
     measure other than accuracy, in which the larger class has no part.
     """
-    guesses, own = ([], []) if read else on_same_splits(view.group(group.case, MAJORITY).runs, group.runs)
-    worthy = group.is_ranked and (not own or fmean(own) >= fmean(guesses)) and often_enough(view, group)
+    worthy = group.is_ranked and (read is not None or beats_guessing(view, group)) and often_enough(view, group)
     return lead(view, group, read) if worthy else None
+
+
+def beats_guessing(view: View, group: Group) -> bool:
+    """Whether a method is no less accurate than the larger class over the seeds that both have, or nothing is known of that."""
+    guesses, own = on_same_splits(view.group(group.case, MAJORITY).runs, group.runs)
+    return not own or fmean(own) >= fmean(guesses)
 
 
 def often_enough(view: View, group: Group) -> bool:
@@ -116,6 +122,12 @@ def gap_to_real(view: View, group: Group) -> Estimate | None:
     """Accuracy of models of real rows less that on the method's own, over the seeds that both have; None without one."""
     real, own = on_same_splits(view.group(group.case, REAL).runs or raw_real(view, group.case), group.runs)
     return over_splits([a - b for a, b in zip(real, own, strict=True)], test_to_train(group.runs)) if real else None
+
+
+def difference(view: View, group: Group) -> Estimate | None:
+    """The `lead` in accuracy with what is known of it over seeds."""
+    own, theirs = on_same_splits(view.group(group.case, YARDSTICK).runs, group.runs)
+    return over_splits([b - a for a, b in zip(own, theirs, strict=True)], test_to_train(group.runs)) if own else None
 
 
 def pairs(view: View, measure: Measure = ACCURACY) -> dict[Case, list[Pair]]:

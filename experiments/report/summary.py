@@ -9,7 +9,7 @@ from statistics import median
 
 from experiments.records.record import Record
 from experiments.report.cases import Case, Dataset, Method
-from experiments.report.comparison import contest, gap_to_real, share_of_real
+from experiments.report.comparison import contest, difference, gap_to_real, often_enough, share_of_real
 from experiments.report.grouped import Group, View
 from experiments.report.over_seeds import best_accuracy, mean_of, median_of, metric, seconds_of, test_to_train, values
 from experiments.report.roles import MAJORITY, REAL, guarantee, is_ranked
@@ -25,10 +25,10 @@ class Summary:
     our guarantee and not compared (inspired methods, special settings); by the method's runs elsewhere if none of these ended
     well, and `unknown` if none did anywhere. evaluators: the models that accuracy, best, auroc, ..., tvd2 are over,
     the largest set that any run here was judged by; runs judged by others count for time alone. of_real: accuracy as a share of
-    that on real rows; gap: what is missing to that; contest: the lead over DPDSyn by which it may be called best, None if it
-    may not; all three on the seeds that are shared. seconds: of fit and sample, median; a lower bound if `at_least`. alone:
-    whether they had the machine to themselves; times and memory of other runs then do not count. memory: MB, median. rows:
-    training rows, the public number.
+    that on real rows; gap: what is missing to that; lead: how much more accurate than DPDSyn it is; contest: that lead, None if
+    it may not be called best; all four on the seeds that are shared. often: whether it ran with half of DPDSyn's seeds at least.
+    seconds: of fit and sample, median; a lower bound if `at_least`. alone: whether they had the machine to themselves;
+    times and memory of other runs then do not count. memory: MB, median. rows: training rows, the public number.
     log_loss, slope (of calibration): None where records are older than these metrics.
     """
 
@@ -38,7 +38,9 @@ class Summary:
     accuracy: Estimate | None
     of_real: float | None
     gap: Estimate | None
+    lead: Estimate | None
     contest: float | None
+    often: bool
     best: float | None
     auroc: float | None
     log_loss: float | None
@@ -133,7 +135,9 @@ def _summary(ended: View, group: Group, kind: str) -> Summary:
         accuracy=over_splits(accuracies, test_to_train(judged.runs)) if accuracies else None,
         of_real=share_of_real(ended, judged),
         gap=gap_to_real(ended, judged),
+        lead=difference(ended, judged),
         contest=contest(ended, judged),
+        often=often_enough(ended, judged),
         best=mean_of(judged.runs, best_accuracy),
         auroc=mean_of(judged.runs, metric("auroc")),
         log_loss=mean_of(judged.runs, metric("log_loss")),

@@ -1,13 +1,15 @@
-"""The answer as one figure: on each data set, how far each method stays below real rows."""
+"""The answer as one figure: on each data set, how far DPDSyn stays below real rows, and each other method from DPDSyn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from experiments.report.cases import Method
 from experiments.report.evidence import OWN, Cell
 from experiments.report.figures.labels import SIZE, fitted
-from experiments.report.figures.panels import TIP, tip
+from experiments.report.figures.marks import TIP
+from experiments.report.figures.panels import tip
 from experiments.report.figures.scales import Height, gap_axis
 from experiments.report.figures.style import FAINT, GREY, GRID, INK, OTHER
 from experiments.report.figures.style import OWN as COLOUR
@@ -31,20 +33,18 @@ def draw(figure: Figure, cells: Sequence[Cell], top: float = 0.0) -> None:
     width, tall = (float(side) for side in figure.get_size_inches())
     box = (_LEFT, _BELOW + tall - top - height(cells), WIDTH - _LEFT - _RIGHT, _ROW * len(cells))
     axes = figure.add_axes((box[0] / width, box[1] / tall, box[2] / width, box[3] / tall))
-    of_gaps, values = Height(of_gaps=True), [0.0]
+    values = [0.0]
     for row, cell in enumerate(cells):
-        others = [p for p in cell.known.values() if _is_other(p) and p.gap]
-        spots = {
-            p.method: of_gaps.at(p) or 0.0 for p in [*others, *(p for p in cell.known.values() if p.name == MAJORITY and p.gap)]
-        }
-        own, best = of_gaps.at(cell.own) or 0.0, cell.known[cell.best.method]
+        spots = places(cell)
+        others = [p for p in cell.known.values() if _is_other(p) and p.method in spots]
+        own, best = spots[OWN], cell.known[cell.best.method]
         axes.plot([own, spots.get(best.method, own)], [row, row], color=GRID, linewidth=3, zorder=1, solid_capstyle="butt")
         often = {pair.method for pair in cell.pairs}
         for summary in others:
             if summary.method != best.method:
                 dot = _dot("o", OTHER, 3.5, 0.75) if summary.method in often else _ring(OTHER)
                 axes.plot([spots[summary.method]], [row], **dot, gid=TIP + tip(summary))
-        floor = next((p for p in cell.known.values() if p.name == MAJORITY and p.gap), None)
+        floor = next((p for p in cell.known.values() if p.name == MAJORITY and p.method in spots), None)
         if floor is not None:
             axes.plot([spots[floor.method]], [row], marker="|", color=INK, markersize=7, gid=TIP + tip(floor), zorder=3)
         if best.method in spots:
@@ -54,7 +54,7 @@ def draw(figure: Figure, cells: Sequence[Cell], top: float = 0.0) -> None:
                   fontsize=fitted(cell.case.dataset.name, SIZE + 0.5, 17), color=INK)  # fmt: skip
         axes.text(-0.02, row + 0.2, _told(cell), transform=axes.get_yaxis_transform(), ha="right", va="center",
                   fontsize=fitted(_told(cell), SIZE - 1.2, 24), color=GREY)  # fmt: skip
-        values += [own, *spots.values()]
+        values += spots.values()
     gap_axis(axes.xaxis, min(values), max(values))
     axes.set_xlim(min(values) - 0.12, max(values) * 1.25)
     axes.set_ylim(len(cells) - 0.5, -0.5)
@@ -64,6 +64,13 @@ def draw(figure: Figure, cells: Sequence[Cell], top: float = 0.0) -> None:
     axes.set_xlabel("points of accuracy below real rows (left is better)", fontsize=SIZE)
     axes.tick_params(labelsize=SIZE, length=2)
     _legend(figure, tall, top + height(cells))
+
+
+def places(cell: Cell) -> dict[Method, float]:
+    """Where DPDSyn, the others and the larger class stand, in points below real rows."""
+    height = Height.of(cell.known.values(), of_gaps=True)
+    shown = [p for p in cell.known.values() if p.method == OWN or p.name == MAJORITY or _is_other(p)]
+    return {p.method: at for p in shown if (at := height.at(p)) is not None}
 
 
 def _is_other(summary: Summary) -> bool:

@@ -15,7 +15,6 @@ from experiments.report.comparison import pairs
 from experiments.report.evidence import OWN, Evidence, evidence
 from experiments.report.figures import answer, grid, panels, winners
 from experiments.report.figures.looks import Looks, looks
-from experiments.report.figures.style import seconds
 from experiments.report.grouped import View
 from experiments.report.summary import Summary, summaries
 
@@ -26,6 +25,12 @@ if TYPE_CHECKING:
 Draw = Callable[["Axes", Sequence[Summary], Looks], None]
 _FEWEST = 3  # methods that are compared in a panel
 _MANY = 7  # data sets that are too many for panels of full size
+_PLACED = (
+    "DPDSyn stands at its own gap to real rows, others as far from it as on the seeds that both have. The scale is even up to "
+    "half a point, then logarithmic."
+)
+_FRONT = "of the methods that are compared and ran with half of DPDSyn's seeds at least"
+_STOPPED = "Arrows to the right: runs that were stopped, at the bottom without rows."
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,15 @@ class Panel:
 
 @dataclass(frozen=True)
 class Whole:
-    """A figure that is no rows of panels. size: in inches; draw: on a figure, from so many inches below its upper edge."""
+    """A figure that is no rows of panels. size: in inches; draw: on a figure, from so many inches below its upper edge.
+
+    caption: how to read it, where that is not the chart's.
+    """
 
     size: tuple[float, float]
     draw: Callable[[Figure, float], None]
     drawn: tuple[Summary, ...]
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,29 +106,28 @@ def charts(view: View, known: Evidence | None = None) -> list[Chart]:
         Chart(
             "accuracy_epsilon",
             "Gap to real rows against epsilon",
-            "How many points of accuracy models lose that are trained on synthetic rows instead of real ones, on the same "
-            "splits. The upper the better. The scale is even up to half a point and logarithmic beyond. Bars are 95% intervals "
-            "over seeds, from five seeds on, of the methods that are named; the others are faint. An arrow at the edge is out "
-            "of sight.",
+            f"How many points of accuracy models lose that are trained on synthetic rows instead of real ones. {_PLACED} The "
+            "upper the better. Bars are 95% intervals over seeds, from five seeds on, of the methods that are named: of "
+            "DPDSyn's gap, and of what others differ from it; the others are faint. An arrow at the edge is out of sight.",
             _over_epsilon(whole),
             how,
-            small=small(grid.Across("epsilon", lambda p: p.epsilon, joined=True)),
+            small=small(grid.Across("epsilon", lambda p: p.epsilon, "Bars: DPDSyn's 95% interval.", joined=True)),
         ),
         Chart(
             "accuracy_time",
             "Gap to real rows against time",
-            "Median seconds of fit and sample; times from sweeps are of runs that had others beside them. The upper left is "
-            "best: the grey steps are the Pareto front of the methods that are compared. An arrow at the bottom is a run that "
+            f"Median seconds of fit and sample; times from sweeps are of runs that had others beside them. {_PLACED} The upper "
+            f"left is best: the grey steps are the Pareto front {_FRONT}. An arrow to the right, at the bottom, is a run that "
             "was stopped.",
             _one_budget(whole, panels.gap_over_time, lambda p: p.seconds is not None),
             how,
-            small=small(grid.Across("seconds of fit and sample", seconds)),
+            small=small(grid.Across("seconds of fit and sample", lambda p: p.seconds, _STOPPED, stops=True)),
         ),
         Chart(
             "accuracy_fidelity",
             "Gap to real rows against mean 2-way TVD",
             "The upper left is best: rows that models learn from as they do from real ones, and two-way marginals that are near "
-            "the real ones. The grey steps are the Pareto front of the methods that are compared.",
+            f"the real ones. {_PLACED} The grey steps are the Pareto front {_FRONT}.",
             _one_budget(whole, panels.gap_over_error, lambda p: p.accuracy is not None and p.tvd2 is not None),
             how,
             small=small(grid.Across("mean 2-way TVD", lambda p: p.tvd2)),
@@ -127,14 +135,15 @@ def charts(view: View, known: Evidence | None = None) -> list[Chart]:
         Chart(
             "interactions",
             "Labels that hang on several columns together",
-            "Simulated rows. order: how many columns have to be seen together, two unless it is said.",
+            f"Simulated rows. order: how many columns have to be seen together, two unless it is said. {_PLACED}",
             _over_epsilon(orders),
             how,
         ),
         Chart(
             "scale",
             "Time and accuracy against rows",
-            "Nested subsamples or simulated rows at a fixed budget; an upward arrow is a run that was stopped.",
+            "Nested subsamples or simulated rows at a fixed budget; an upward arrow is a run that was stopped. Accuracy: DPDSyn "
+            "stands at its own, others as far from it as on the seeds that both have.",
             _over_rows(sized),
             how,
             keyed=False,
@@ -150,13 +159,13 @@ def _answer(known: Evidence) -> Chart:
         (answer.WIDTH, answer.height(cells)),
         lambda figure, top: answer.draw(figure, cells, top),
         tuple(p for cell in cells for p in cell.known.values()),
+        _PLACED,
     )
     return Chart(
         "answer",
         f"How far below real rows, {told}",
         f"On each data set that counts, how many points of accuracy models lose that are trained on a method's rows, {told}; "
-        "under its name the most accurate of the others, and how many times as long as DPDSyn it takes. The scale is even up to "
-        "half a point and logarithmic beyond.",
+        f"under its name the most accurate of the others, and how many times as long as DPDSyn it takes. {_PLACED}",
         whole=whole if cells else None,
     )
 
@@ -180,6 +189,7 @@ def _small(known: Evidence, drawn: Sequence[Summary], how: Looks) -> Callable[[g
             grid.size(shown, marked),
             lambda figure, top: grid.draw(figure, shown, marked, how, under, top),
             tuple(p for small in shown for p in small.drawn),
+            " ".join(filter(None, [_PLACED, across.told, "Arrows up and down: out of sight."])),
         )
 
     return made

@@ -6,8 +6,9 @@ pair of marker and dashes, so that lines can be told apart in print without colo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from experiments.report.cases import Method
 from experiments.report.figures.style import INK, OTHER
@@ -81,17 +82,18 @@ def _order(method: Method) -> tuple[bool, bool, str]:
     return not _is_strong(method), method.about.colour is None, method.title
 
 
-def named(drawn: Iterable[Summary], known: Looks, most: int) -> list[Method]:
+def named(drawn: Sequence[Summary], known: Looks, most: int, worth: Callable[[Summary], float | None]) -> list[Method]:
     """Whose names stand beside what is drawn, the first the most important: our own, coloured ones, then the best of the rest."""
-    worth: dict[Method, list[float]] = {}
+    found: dict[Method, list[float]] = {}
     for summary in drawn:
-        if not summary.is_bound:
-            worth.setdefault(summary.method, []).append(summary.gap.mean if summary.gap else 1.0)
+        value = worth(summary)
+        if value is not None and not summary.is_bound:
+            found.setdefault(summary.method, []).append(value)
     ranked = {summary.method for summary in drawn if summary.kind == "ranked"}
-    best = sorted((sum(gaps) / len(gaps), method) for method, gaps in worth.items() if method in ranked)
-    first = [method for method in worth if known[method].strong]
+    best = sorted((-fmean(values), method) for method, values in found.items() if method in ranked)
+    first = [method for method in found if known[method].strong]
     second = [method for _, method in best[:3]]
-    third = [method for method in worth if known[method].coloured]
+    third = [method for method in found if known[method].coloured]
     fourth = [method for _, method in best]
-    fifth = sorted(worth)
+    fifth = sorted(found)
     return list(dict.fromkeys([*sorted(first), *second, *sorted(third), *fourth, *fifth]))[:most]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.records.about import DRAWN
 from experiments.report.cases import Method
+from experiments.report.evidence import OWN
+from experiments.report.figures import marks
 from experiments.report.figures.labels import SIZE, Label, label_near, label_right
 from experiments.report.figures.looks import Look, Looks, named
+from experiments.report.figures.marks import within
 from experiments.report.figures.scales import Height, bounds, budget_ticks, judged_alike, judges_of, plain_logs
 from experiments.report.figures.style import FAINT, INK, front, seconds
 from experiments.report.missing import briefly
@@ -20,7 +23,6 @@ from experiments.report.summary import Summary
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TIP = "tip|"  # begins the id of whatever says something when pointed at
 _BESIDE, _WITHIN = 9, 10  # names beside an axis, and among markers
 
 
@@ -29,15 +31,25 @@ def tip(summary: Summary) -> str:
     parts = [f"{summary.method}, epsilon {summary.epsilon:g}", summary.badge]
     if summary.accuracy:
         half = summary.accuracy.half_width
-        seeds = f"{summary.accuracy.seeds} seed" + "s" * (summary.accuracy.seeds > 1)
-        parts.append(f"accuracy {summary.accuracy.mean:.4f}" + (f" ± {half:.4f}" if half is not None else "") + f" ({seeds})")
-    if summary.gap and not summary.is_bound:
+        spread = f" ± {half:.4f}" if half is not None else ""
+        parts.append(f"accuracy {summary.accuracy.mean:.4f}{spread} ({_seeds(summary.accuracy.seeds)})")
+    if summary.lead and summary.method != OWN and not summary.is_bound:
+        parts.append(f"{_ahead(summary.lead.mean)} {OWN} on {_seeds(summary.lead.seeds, 'shared ')}")
+    elif summary.gap and not summary.is_bound:
         parts.append(f"{_below(summary.gap.mean)} real rows")
     if summary.tvd2 is not None:
         parts.append(f"mean 2-way TVD {summary.tvd2:.4f}")
     if summary.seconds is not None:
         parts.append(("≥ " if summary.at_least else "") + f"{summary.seconds:.3g} s")
     return "; ".join([*parts, briefly(summary.missing)] if summary.missing else parts)
+
+
+def _seeds(number: int, which: str = "") -> str:
+    return f"{number} {which}seed" + "s" * (number > 1)
+
+
+def _ahead(lead: float) -> str:
+    return f"{abs(lead) * 100:.2f} points {'ahead of' if lead >= 0 else 'behind'}"
 
 
 def _below(gap: float) -> str:
@@ -52,13 +64,13 @@ def gap_over_epsilon(axes: Axes, drawn: Sequence[Summary], looks: Looks) -> None
     counts = Counter(summary.epsilon for summary in shown)
     axes.set_xscale("log")
     budget_ticks(axes, counts)
-    chosen = named([p for line in series.values() for p in line], looks, _BESIDE)
+    chosen = named([p for line in series.values() for p in line], looks, _BESIDE, height.worth)
     compared = [p for line in series.values() for p in line if p.kind == "ranked"]
     sight = height.span(_heights(compared, height))
     labels, last = [], max(counts)
     for method, line in sorted(series.items(), key=lambda item: (item[0] in chosen, looks[item[0]].strong, item[0])):
-        look, values = looks[method], [_within(value, sight) for value in _heights(line, height)]
-        _line(axes, [p.epsilon for p in line], values, look, method in chosen)
+        look, values = looks[method], [within(value, sight) for value in _heights(line, height)]
+        _line(axes, [(p.epsilon, value) for p, value in zip(line, values, strict=True)], look, method in chosen)
         for summary in line:
             _mark(axes, summary.epsilon, summary, look, height, sight, bars=method in chosen)
         if method in chosen and (len(line) > 1 or line[-1].epsilon == last):
@@ -96,28 +108,27 @@ def _scatter(
     compared = [value for p in placed if p.kind == "ranked" and (value := height.at(p)) is not None]
     sight = height.span(compared)
     spots = {
-        p.method: (cost(p) or p.took, _within(value, sight))
+        p.method: (cost(p) or p.took, within(value, sight))
         for p in placed
         if (value := height.at(p)) is not None and not p.is_bound
     }
     axes.set_xscale("log")
-    edge = [summary for summary in front(placed, cost) if summary.method in spots]
+    edge = [summary for summary in front(placed, height.worth, cost) if summary.method in spots]
     if len(edge) > 1:
-        steps = list(zip(*(spots[p.method] for p in edge), strict=True))
-        axes.plot(*steps, drawstyle="steps-post", color=FAINT, linewidth=1, zorder=1.5)
+        marks.steps(axes, [spots[p.method] for p in edge])
     shown = [p for p in placed if p.method in spots]
     for summary in sorted(shown, key=lambda p: (looks[p.method].strong, p.method)):
         _mark(axes, spots[summary.method][0], summary, looks[summary.method], height, sight, bars=looks[summary.method].strong)
     axes.margins(x=0.12)
     _upright(axes, drawn, height, compared, judges_of(placed))
     labels = []
-    order = list(dict.fromkeys([*(p.method for p in edge), *named(shown, looks, len(shown))]))
+    order = list(dict.fromkeys([*(p.method for p in edge), *named(shown, looks, len(shown), height.worth)]))
     for method in order[:_WITHIN]:
         labels.append(_label(*spots[method], str(method), looks[method]))
     bottom = axes.get_ylim()[0]
     for summary in stopped:
         look = looks[summary.method]
-        axes.plot([summary.took], [bottom], marker=">", markersize=6, color=look.colour, clip_on=False, gid=TIP + tip(summary))
+        marks.marker(axes, (summary.took, bottom), look, 6, tip(summary), marks.LONGER, clip_on=False)
         labels.append(_label(summary.took, bottom, _bounded(summary), look))
     axes.set_ylim(bottom=bottom)
     plain_logs(axes.xaxis)
@@ -130,14 +141,10 @@ def time_over_rows(axes: Axes, drawn: Sequence[Summary], looks: Looks) -> None:
     series = _series((p for p in drawn if p.seconds), None, lambda p: p.rows)
     for method, line in sorted(series.items(), key=lambda item: (looks[item[0]].strong, item[0])):
         look = looks[method]
-        _line(axes, [p.rows for p in line], [p.took for p in line], look, True)
+        _line(axes, [(p.rows, p.took) for p in line], look, True)
         for summary in line:
-            style: dict[str, Any] = {
-                "marker": "^" if summary.at_least else look.shape,
-                "markersize": 6 if summary.at_least else 4,
-            }
-            face = look.colour if look.filled else "white"
-            axes.plot([summary.rows], [summary.took], color=look.colour, markerfacecolor=face, gid=TIP + _sized(summary), **style)
+            size, arrow = (6, "^") if summary.at_least else (4, None)
+            marks.marker(axes, (summary.rows, summary.took), look, size, _sized(summary), arrow)
         labels.append(_label(line[-1].rows, line[-1].took, _bounded(line[-1]), look))
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -150,12 +157,13 @@ def time_over_rows(axes: Axes, drawn: Sequence[Summary], looks: Looks) -> None:
 
 def accuracy_over_rows(axes: Axes, drawn: Sequence[Summary], looks: Looks) -> None:
     """A line a method, judged by the same models throughout; real rows of the same number beside them."""
-    height, judged = Height(of_gaps=False), judged_alike(drawn)
+    judged = judged_alike(drawn)
+    height = Height.of(judged, of_gaps=False)
     series, labels = _series(judged, height, lambda p: p.rows), []
     for method, line in sorted(series.items(), key=lambda item: (looks[item[0]].strong, item[0])):
         real, values = method.name == REAL, _heights(line, height)
         look = Look(INK, ".", (1, 1.5), True, False) if real else looks[method]
-        _line(axes, [p.rows for p in line], values, look, True)
+        _line(axes, [(p.rows, value) for p, value in zip(line, values, strict=True)], look, True)
         for summary in line:
             _mark(axes, summary.rows, summary, look, height, (-math.inf, math.inf), bars=not real, text=_sized(summary))
         labels.append(_label(line[-1].rows, values[-1], "real rows" if real else str(method), look))
@@ -188,15 +196,10 @@ def _bounded(summary: Summary) -> str:
     return f"{summary.method}" + (f" ≥ {summary.seconds:g} s" if summary.at_least else "")
 
 
-def _line(axes: Axes, xs: Sequence[float], ys: Sequence[float], look: Look, strong: bool) -> None:
+def _line(axes: Axes, spots: Sequence[marks.Spot], look: Look, strong: bool) -> None:
     """Faint where its method is not among the named ones."""
     width, alpha = (2.0 if look.strong else 1.2, 1.0) if strong else (0.8, 0.45)
-    dashes: Any = (0, look.dashes) if look.dashes else "-"
-    axes.plot(xs, ys, linestyle=dashes, color=look.colour, linewidth=width, alpha=alpha, zorder=2 + look.strong)
-
-
-def _within(value: float, sight: tuple[float, float]) -> float:
-    return min(max(value, sight[0]), sight[1])
+    marks.line(axes, spots, look, width, alpha)
 
 
 def _mark(
@@ -211,20 +214,11 @@ def _mark(
 ) -> None:
     """The summary's marker, with its interval if that is asked for and known; an arrow at the edge of what is in sight."""
     value, ends = height.at(summary) or 0.0, height.interval(summary)
-    out = "^" if value < sight[0] else "v" if value > sight[1] else None  # the best are at the top
-    if bars and ends and not out:
-        axes.plot([x, x], ends, color=look.colour, linewidth=0.9, alpha=0.4, zorder=2)
-    axes.plot(
-        [x],
-        [_within(value, sight)],
-        marker=out or look.shape,
-        markersize=6.5 if look.strong else 5.5,
-        color=look.colour,
-        markerfacecolor=look.colour if look.filled else "white",
-        markeredgewidth=1.0 if not look.filled else 0.3,
-        zorder=4 + look.strong,
-        gid=TIP + (text or tip(summary)),
-    )
+    arrow = marks.out_of(sight, value)
+    if bars and ends and not arrow:
+        marks.interval(axes, x, ends, look)
+    size = 6.5 if look.strong else 5.5
+    marks.marker(axes, (x, within(value, sight)), look, size, text or tip(summary), arrow)
 
 
 def _label(x: float, y: float, text: str, look: Look) -> Label:

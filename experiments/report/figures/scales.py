@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from experiments.report.cases import Case
+from experiments.report.evidence import OWN
 from experiments.report.roles import REAL
-from experiments.report.statistics import FEWEST_FOR_TEST
+from experiments.report.statistics import FEWEST_FOR_TEST, Estimate
 from experiments.report.summary import Summary
 
 if TYPE_CHECKING:
@@ -21,26 +23,54 @@ _APART = 0.075  # of the axis' height, between two ticks
 
 @dataclass(frozen=True)
 class Height:
-    """What stands on the upright axis: gaps to real rows, in points of accuracy, or accuracy where no real rows ran beside."""
+    """What stands on the upright axis: gaps to real rows, in points of accuracy, or accuracy where no real rows ran beside.
+
+    own: of DPDSyn in each case where it has one. Another method is drawn as far from it as it is on the seeds that both have,
+    since some splits are harder than others; without such a seed it is not drawn.
+    """
 
     of_gaps: bool
+    own: Mapping[Case, float]
 
     @classmethod
-    def of(cls, drawn: Iterable[Summary]) -> Height:
-        """Gaps wherever something that is no bound has one."""
-        return cls(any(summary.gap for summary in drawn if not summary.is_bound))
+    def of(cls, drawn: Iterable[Summary], of_gaps: bool | None = None) -> Height:
+        """Unless it is told, gaps wherever something that is no bound has one."""
+        drawn = list(drawn)
+        if of_gaps is None:
+            of_gaps = any(summary.gap for summary in drawn if not summary.is_bound)
+        values = {p.case: p.gap if of_gaps else p.accuracy for p in drawn if p.method == OWN}
+        return cls(of_gaps, {case: value.mean * (100 if of_gaps else 1) for case, value in values.items() if value is not None})
 
     def at(self, summary: Summary) -> float | None:
         """Where its marker stands; None where it has none."""
-        value = summary.gap if self.of_gaps else summary.accuracy
-        return None if value is None else value.mean * (100 if self.of_gaps else 1)
+        value = self._drawn_by(summary)
+        if value is None:
+            return None
+        if value is not summary.lead:
+            return value.mean * self._factor
+        return self.own[summary.case] + value.mean * (-100 if self.of_gaps else 1)
+
+    def worth(self, summary: Summary) -> float | None:
+        """The larger the better."""
+        at = self.at(summary)
+        return -at if at is not None and self.of_gaps else at
 
     def interval(self, summary: Summary) -> tuple[float, float] | None:
         """Of 95%, where there are seeds enough for a test: that of fewer is wider than anything that is drawn."""
-        value, factor = (summary.gap, 100) if self.of_gaps else (summary.accuracy, 1)
-        if value is None or value.half_width is None or value.seeds < FEWEST_FOR_TEST:
+        value, at = self._drawn_by(summary), self.at(summary)
+        if value is None or at is None or value.half_width is None or value.seeds < FEWEST_FOR_TEST:
             return None
-        return (value.mean - value.half_width) * factor, (value.mean + value.half_width) * factor
+        return at - value.half_width * self._factor, at + value.half_width * self._factor
+
+    @property
+    def _factor(self) -> int:
+        return 100 if self.of_gaps else 1
+
+    def _drawn_by(self, summary: Summary) -> Estimate | None:
+        """Its lead over DPDSyn where that is drawn too, else what it has itself."""
+        if summary.case in self.own and summary.method != OWN:
+            return summary.lead
+        return summary.gap if self.of_gaps else summary.accuracy
 
     def span(self, heights: Sequence[float]) -> tuple[float, float]:
         """The best and the worst gap in sight. Real rows are, unless everything is far below them; no bounds of accuracy."""

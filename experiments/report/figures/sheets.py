@@ -13,11 +13,11 @@ import numpy as np
 
 from dpdsyn.base.files import folder as made
 from dpdsyn.base.files import removed, write_whole
-from experiments.report.figures import panels
 from experiments.report.figures.charts import Chart, Panel, charts
 from experiments.report.figures.charts import cautions as warned
 from experiments.report.figures.labels import SIZE
 from experiments.report.figures.looks import MEANINGS, Look, Looks
+from experiments.report.figures.marks import TIP
 from experiments.report.figures.style import COLOURS, FAINT, INK, INKS, OTHER, TINTS, rgb, style
 from experiments.report.grouped import View
 
@@ -52,7 +52,7 @@ def write(view: View, folder: Path) -> list[Path]:
 
 
 def sheet(chart: Chart) -> Figure:
-    """A whole chart with its title, what its marks mean and what its data sets warn of. Call it inside `style`."""
+    """A whole chart with its title, what its marks mean, how to read it and what its data sets warn of. Call it in `style`."""
     across = min(_ACROSS, max(len(chart.panels), 1))
     whole = chart.whole or chart.small
     entries = key_of(chart) if chart.keyed and not whole else []
@@ -60,18 +60,21 @@ def sheet(chart: Chart) -> Figure:
         width, inner = whole.size
     else:
         width, inner = across * WIDTH, ceil(len(chart.panels) / across) * HEIGHT
-    cautions = _folded(warned(whole.drawn) if whole else chart.cautions, width)
+    caption = whole.caption if whole and whole.caption else chart.caption
+    told = _folded([caption, *(warned(whole.drawn) if whole else chart.cautions)], width)
     tall = _key_height(entries, width)
-    height = _HEAD + inner + tall + _LINE * (len(cautions) + 0.5)
+    height = _HEAD + inner + tall + _LINE * (len(told) + 0.5)
     figure = _figure(width, height)
     figure.text(0.12 / width, 1 - 0.15 / height, chart.title, fontsize=11, fontweight="bold", va="top")
     if whole:
         whole.draw(figure, _HEAD)
     for place, panel in enumerate(() if whole else chart.panels):
         _draw(figure, panel, chart.looks, (place % across) * WIDTH, _HEAD + (place // across) * HEIGHT)
-    for line, caution in enumerate(reversed(cautions)):
-        figure.text(0.15 / width, (_LINE * (line + 0.6)) / height, caution, fontsize=SIZE - 0.5, color=FAINT, va="center")
-    _draw_key(figure, entries, _LINE * (len(cautions) + 0.3))
+    for line, text in enumerate(told, 1):
+        figure.text(
+            0.15 / width, (_LINE * (len(told) - line + 0.6)) / height, text, fontsize=SIZE - 0.5, color=FAINT, va="center"
+        )
+    _draw_key(figure, entries, _LINE * (len(told) + 0.3))
     return figure
 
 
@@ -179,7 +182,7 @@ def as_svg(figure: Figure) -> str:
     """Without dates and versions; what a marker stands for is its title, which browsers show when it is pointed at."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return _smaller(re.sub(rf'<g id="{re.escape(panels.TIP)}([^"]*)">', r"<g><title>\1</title>", buffer.getvalue()))
+    return _smaller(re.sub(rf'<g id="{re.escape(TIP)}([^"]*)">', r"<g><title>\1</title>", buffer.getvalue()))
 
 
 def _smaller(svg: str) -> str:

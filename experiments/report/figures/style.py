@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -104,16 +105,19 @@ def seconds(summary: Summary) -> float | None:
     return None if summary.at_least else summary.seconds
 
 
-def front(candidates: Iterable[Summary], cost: Callable[[Summary], float | None] = seconds) -> list[Summary]:
-    """The ranked methods that no other ranked one beats in both accuracy and cost (seconds, unless told), cheapest first."""
-    known = [p for p in candidates if p.kind == "ranked" and p.accuracy and cost(p) is not None]
-    beside = all(summary.gap for summary in known)  # real rows on the same seeds: then the gap to these counts
+def front(
+    candidates: Iterable[Summary], worth: Callable[[Summary], float | None], cost: Callable[[Summary], float | None] = seconds
+) -> list[Summary]:
+    """The ranked methods that no other ranked one beats in both worth and cost (seconds, unless told), cheapest first.
 
-    def worth(summary: Summary) -> float:
-        return -summary.gap.mean if beside and summary.gap else summary.accuracy.mean if summary.accuracy else 0.0
-
+    Who ran with less than half of DPDSyn's seeds takes no part: it may be ahead by one lucky seed.
+    """
+    ranked = [(cost(p), worth(p), p) for p in candidates if p.kind == "ranked" and p.often]
+    known = [(paid, value, p) for paid, value, p in ranked if paid is not None and value is not None]
     best: list[Summary] = []
-    for summary in sorted(known, key=lambda p: (cost(p) or 0.0, -worth(p), p.method)):
-        if not best or worth(summary) > worth(best[-1]):
+    most = -math.inf
+    for _, value, summary in sorted(known, key=lambda one: (one[0], -one[1], one[2].method)):
+        if value > most:
             best.append(summary)
+            most = value
     return best
