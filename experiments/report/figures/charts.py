@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from experiments.records.record import as_text
 from experiments.report.cases import Case, Dataset
-from experiments.report.comparison import pairs
+from experiments.report.comparison import LEVEL
 from experiments.report.evidence import OWN, Evidence, evidence
 from experiments.report.figures import answer, grid, panels, winners
 from experiments.report.figures.looks import Looks, looks
 from experiments.report.grouped import View
 from experiments.report.summary import Summary, summaries
+from experiments.report.winners import TIE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,8 +102,13 @@ def charts(view: View, known: Evidence | None = None) -> list[Chart]:
     small = _small(known, whole, how)
     made = [
         _answer(known),
-        _winners("winners", "Who wins where", winners.blocks(usual, pairs(rest.plain.judged_alike)), usual),
-        _map(view.mapped.plain),
+        _winners("winners", "Who wins where", winners.blocks(rest.plain.judged_alike), usual),
+        _winners(
+            "map",
+            "Who wins on which rows, simulated",
+            winners.map_blocks(view.mapped.plain.judged_alike),
+            summaries(view.mapped.plain),
+        ),
         Chart(
             "accuracy_epsilon",
             "Gap to real rows against epsilon",
@@ -205,16 +211,18 @@ def _winners(name: str, title: str, blocks: Sequence[winners.Block], drawn: Sequ
     return Chart(
         name,
         title,
-        "In each cell the most accurate of the methods that are compared and ran with half of DPDSyn's seeds at least, and by "
-        "how many points DPDSyn leads the best of the others, on the seeds that both have; ▲ ▼: significantly. Nobody wins where "
-        "all are below the larger class, or no better than rows with independent columns.",
+        "In each cell the more accurate of DPDSyn and the best of the others that ran with half of its seeds at least (where "
+        "none did, of all), and by how many points DPDSyn leads that one, on the seeds that both have "
+        f"({_span(won.seeds for block in blocks for won in block.cells.values())}); ▲ ▼: significantly. Level: by less than "
+        f"{LEVEL * 100:g} points. Nobody wins where the most accurate is below the larger class, or less than {TIE * 100:g} "
+        "points above rows with independent columns.",
         whole=whole if blocks else None,
     )
 
 
-def _map(mapped: View) -> Chart:
-    drawn = summaries(mapped)
-    return _winners("map", "Who wins on which rows, simulated", winners.map_blocks(drawn, pairs(mapped.judged_alike)), drawn)
+def _span(numbers: Iterable[int]) -> str:
+    known = sorted(set(numbers))
+    return f"{known[0]} to {known[-1]}" if len(known) > 1 else "".join(map(str, known))
 
 
 def _over_epsilon(drawn: Sequence[Summary]) -> tuple[Panel, ...]:

@@ -5,61 +5,70 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from experiments.report.cases import SIZES, Case, Dataset
-from experiments.report.comparison import Pair
+from experiments.configuration import default_parameters, options
+from experiments.records.record import settings
+from experiments.report.cases import SIZES, Case, Dataset, Method
+from experiments.report.comparison import LEVEL, Pair, beats_guessing, pairs
+from experiments.report.evidence import OWN
 from experiments.report.figures.labels import SIZE, fitted
-from experiments.report.figures.style import FAINT, GRID, INK, ON_TINT, OWN, PALETTE, tint
+from experiments.report.figures.style import FAINT, GRID, INK, ON_TINT, PALETTE, tint
+from experiments.report.figures.style import OWN as COLOUR
+from experiments.report.grouped import Group, View
+from experiments.report.over_seeds import on_same_splits
 from experiments.report.roles import YARDSTICK
-from experiments.report.summary import Summary
 from experiments.report.winners import TIE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 4.6  # inches, of the whole figure where three budgets are beside each other
-_LEFT, _CELL, _ROW, _HEAD, _GAP, _FOOT = 1.55, 1.0, 0.36, 0.58, 0.1, 0.84
+_LEFT, _CELL, _ROW, _HEAD, _GAP, _FOOT = 1.55, 1.0, 0.36, 0.58, 0.1, 0.5
 _STRIP = 0.11  # inches of strokes at the edge of a cell
 _STEPS = (0.2, 1.0)  # points of accuracy, at which a lead is shown stronger
-_OURS = tuple(tint(OWN, step) for step in (3, 7, 11))
+_OURS = tuple(tint(COLOUR, step) for step in (3, 7, 11))
 _THEIRS = tuple(tint(PALETTE["blue"], step) for step in (3, 6, 9))
 _NOBODY = "none beats guessing"
-_LEVEL, _LEAST = "several alike", 5e-5  # of accuracy: a lead that is no hundredth of a point
+_ALIKE = "several alike"
+_COUNTED = ("columns", "classes")  # settings of a data set that are numbers of something
 _MOST = 5  # budgets beside each other
 FEWEST = 3  # methods that are compared in a cell
 
 
 @dataclass(frozen=True)
 class Won:
-    """winner: the most accurate of what is compared, None where nobody beats the larger class. lead: DPDSyn's over the best of
-    the others, on the seeds that both have. mark: ▲ where the others' best is significantly less accurate, ▼ where more.
+    """winner: the more accurate of DPDSyn and the best of the others, None where that one has learnt nothing.
+
+    lead: DPDSyn's over the best of the others, on the seeds that both have. mark: ▲ where the others' best is significantly less
+    accurate, ▼ where more. few: whether all others ran with less than half of DPDSyn's seeds.
     """
 
-    case: Case
-    winner: Summary | None
-    lead: float | None
+    winner: Method | None
+    lead: float
     mark: str
+    seeds: int
+    few: bool = False
 
     @property
     def ours(self) -> bool:
-        return self.lead is not None and self.lead > 0
+        return self.winner == OWN
 
     @property
     def level(self) -> bool:
-        """Whether DPDSyn and the best of the others are as accurate as each other, and learnt something."""
-        return self.winner is not None and self.lead is not None and abs(self.lead) < _LEAST
+        """Whether DPDSyn and the best of the others are as accurate as each other."""
+        return abs(self.lead) < LEVEL
 
     @property
     def name(self) -> str:
-        return _LEVEL if self.level else _NOBODY if self.winner is None else str(self.winner.method)
+        return _NOBODY if self.winner is None else _ALIKE if self.level else str(self.winner)
 
     @property
     def text(self) -> str:
-        """The lead in points."""
-        if self.lead is None or self.winner is None:
-            return ""
-        return "level" if self.level else f"{self.lead * 100:+.2f}{self.mark}"
+        """The lead in points, and of how many seeds where these are few."""
+        told = "level" if self.level else f"{self.lead * 100:+.2f}{self.mark}"
+        return f"{told}, {self.seeds} seed" + "s" * (self.seeds > 1) if self.few else told
 
 
 @dataclass(frozen=True)
@@ -74,15 +83,23 @@ class Block:
     def name(self, dataset: Dataset) -> str:
         """With those settings alone in which the rows differ; without the name where these tell all rows apart."""
         own = [other for other in self.datasets if other.name == dataset.name]
-        shared = set.intersection(*(set(other.settings) for other in own))
-        told = [_setting(key, value) for key, value in dataset.settings if (key, value) not in shared]
+        given = [dict(other.settings) for other in own]
+        differing = sorted({key for settings in given for key in settings if len({other.get(key) for other in given}) > 1})
+        values = _usual(dataset.name) | dict(dataset.settings)
+        told = [_setting(key, values[key]) for key in differing if key in values]
         return ", ".join(told if told and len(own) == len(self.datasets) else [dataset.name, *told])
+
+
+def _usual(name: str) -> dict[str, str]:
+    """What a data set is where nothing else is set."""
+    flat = settings(default_parameters("dataset", name)) if name in options("dataset") else {}
+    return {key.removeprefix("generator."): value for key, value in flat.items()}
 
 
 def _setting(key: str, value: str) -> str:
     if key in SIZES and value.isdigit():
         return f"{_plain(int(value))} rows"
-    return f"{value} columns" if key == "columns" else f"{key} {value}"
+    return f"{value} {key}" if key in _COUNTED else f"{key} {value}"
 
 
 def _plain(rows: int) -> str:
@@ -91,11 +108,11 @@ def _plain(rows: int) -> str:
     return f"{rows // 1000}k" if rows >= 1e5 and rows % 1000 == 0 else f"{rows:,}"
 
 
-def blocks(drawn: Sequence[Summary], compared: dict[Case, list[Pair]]) -> list[Block]:
+def blocks(view: View) -> list[Block]:
     """What counts in answers; other whole data sets; simulated rows whose label hangs on several columns; data sets of several
-    sizes. Those with a cell.
+    sizes. Those with a cell. view: judged alike.
     """
-    won = _cells(drawn, compared)
+    won = _cells(view)
     kinds = {
         "data sets": lambda dataset: dataset.counts,
         "development sets, and other splits of the same rows": lambda dataset: not (dataset.settings or dataset.counts),
@@ -106,38 +123,37 @@ def blocks(drawn: Sequence[Summary], compared: dict[Case, list[Pair]]) -> list[B
     return [block for block in made if block.cells]
 
 
-def map_blocks(drawn: Sequence[Summary], compared: dict[Case, list[Pair]]) -> list[Block]:
-    """The map of simulated rows, one block for each order of what their label hangs on."""
+def map_blocks(view: View) -> list[Block]:
+    """The map of simulated rows, one block for each order of what their label hangs on. view: judged alike."""
     orders: dict[str, dict[Case, Won]] = defaultdict(dict)
-    for case, cell in _cells(drawn, compared).items():
+    for case, cell in _cells(view).items():
         orders[dict(case.dataset.settings).get("order", "2")][case] = cell
     return [_block(f"order {order}: that many columns have to be seen together", own) for order, own in sorted(orders.items())]
 
 
-def _cells(drawn: Sequence[Summary], compared: dict[Case, list[Pair]]) -> dict[Case, Won]:
-    """Of every case with methods enough. Who is no better than rows with independent columns has learnt nothing."""
-    floors = {p.case: p.accuracy.mean + TIE for p in drawn if p.name == "independent" and p.accuracy}
-    cases: dict[Case, list[Summary]] = defaultdict(list)
-    for summary in drawn:
-        ahead = summary.accuracy is not None and summary.accuracy.mean > floors.get(summary.case, 0.0)
-        if summary.kind == "ranked" and summary.contest is not None and ahead:
-            cases[summary.case].append(summary)
-    everything = {summary.case for summary in drawn if summary.kind == "ranked" and summary.accuracy}
-    every = {case: _won(case, cases.get(case, []), compared.get(case, [])) for case in everything}
+def _cells(view: View) -> dict[Case, Won]:
+    """Of every case with methods enough that are judged as usual."""
+    every = {case: _won(view, case, found) for case, found in pairs(view).items() if case.dataset.is_usually_judged}
     return {case: cell for case, cell in every.items() if cell is not None}
 
 
-def _won(case: Case, ranked: Sequence[Summary], pairs: Sequence[Pair]) -> Won | None:
-    """None where too few ran, or DPDSyn did not."""
-    others = [pair for pair in pairs if pair.method.about.family != YARDSTICK]
+def _won(view: View, case: Case, known: Sequence[Pair]) -> Won | None:
+    """None where too few ran. Other forms of DPDSyn take no part; who ran with few seeds does where nobody ran with more."""
+    others = [pair for pair in known if pair.method.about.family != YARDSTICK]
     if len(others) + 1 < FEWEST:
         return None
-    best = max(ranked, key=lambda p: (p.contest or 0.0, p.method == YARDSTICK, p.method), default=None)
-    first = max((pair for pair in others if pair.often_enough), key=lambda pair: pair.difference.mean, default=None)
-    if first is None:
-        return None
-    mark = {"▲": "▼", "▼": "▲"}.get(first.mark, "")
-    return Won(case, best, -first.difference.mean, mark)
+    often = [pair for pair in others if pair.often_enough]
+    best = max(often or others, key=lambda pair: pair.difference.mean)
+    winner = OWN if best.difference.mean <= 0 else best.method
+    mark = {"▲": "▼", "▼": "▲"}.get(best.mark, "")
+    has_learnt = _has_learnt(view, view.group(case, winner))
+    return Won(winner if has_learnt else None, -best.difference.mean, mark, best.difference.seeds, not often)
+
+
+def _has_learnt(view: View, group: Group) -> bool:
+    """Whether a method is no less accurate than the larger class, and more than rows with independent columns."""
+    floor, own = on_same_splits(view.group(group.case, "independent").runs, group.runs)
+    return beats_guessing(view, group) and (not own or fmean(own) > fmean(floor) + TIE)
 
 
 def _block(title: str, won: dict[Case, Won]) -> Block:
@@ -199,22 +215,21 @@ def _cell(axes: Any, x: float, y: float, won: Won | None) -> None:
     axes.add_patch(Rectangle(**place, **filling))
     if hatch:  # at its edge alone, where no text is
         axes.add_patch(Rectangle(**place | {"width": _STRIP}, **filling, hatch=hatch))
-    winner = won.winner
     name = won.name
-    strong = winner is not None and winner.method.about.family == YARDSTICK and not won.level
-    ink = INK if winner is None else ON_TINT
+    strong = won.ours and not won.level
+    ink = INK if won.winner is None else ON_TINT
     middle, room = (x + (_CELL + _STRIP) / 2, 12.5) if hatch else (x + _CELL / 2, 14)
-    if winner is None:
-        axes.text(middle, y + _ROW / 2, name, fontsize=SIZE - 2, ha="center", va="center", color=ink)
-        return
-    axes.text(middle, y + 0.125, name, fontsize=fitted(name, SIZE, room - 2 * strong), ha="center", va="center", color=ink,
-              fontweight="bold" if strong else "normal")  # fmt: skip
-    axes.text(middle, y + 0.25, won.text, fontsize=SIZE - 1, ha="center", va="center", color=ink)
+    if won.winner is None:
+        axes.text(middle, y + 0.125, name, fontsize=SIZE - 2, ha="center", va="center", color=ink)
+    else:
+        axes.text(middle, y + 0.125, name, fontsize=fitted(name, SIZE, room - 2 * strong), ha="center", va="center", color=ink,
+                  fontweight="bold" if strong else "normal")  # fmt: skip
+    axes.text(middle, y + 0.25, won.text, fontsize=fitted(won.text, SIZE - 1, room + 1), ha="center", va="center", color=ink)
 
 
 def _filling(won: Won) -> dict[str, Any]:
     """Ours in orange, others' in blue with strokes, so that they are told apart without colours."""
-    if won.winner is None or won.lead is None:
+    if won.winner is None:
         return {"facecolor": "white", "edgecolor": FAINT, "linewidth": 0.6, "linestyle": ":"}
     if won.level:
         return {"facecolor": GRID, "edgecolor": "white", "linewidth": 0}
@@ -225,7 +240,7 @@ def _filling(won: Won) -> dict[str, Any]:
 
 
 def _legend(axes: Any, y: float) -> None:
-    """What colours say, in two lines."""
+    """What colours say."""
     from matplotlib.patches import Rectangle
 
     for line, (text, shades, hatch) in enumerate(
@@ -236,7 +251,3 @@ def _legend(axes: Any, y: float) -> None:
             axes.add_patch(Rectangle(**where, facecolor=shade, edgecolor="white", linewidth=0, hatch=hatch))
         axes.text(0.78, y + 0.125 + 0.19 * line, f"{text}, by up to 0.2, 1, and more points", fontsize=SIZE - 0.5, va="center",
                   color=FAINT)  # fmt: skip
-    for line, text in enumerate(
-        ("in each cell the most accurate method, and by how many points", "DPDSyn leads the best of the others")
-    ):
-        axes.text(0.1, y + 0.52 + 0.17 * line, text, va="center", fontsize=SIZE - 0.5, color=FAINT)

@@ -103,6 +103,7 @@ def test_the_picture_itself_says_how_it_is_read() -> None:
         "answer": ("logarithmic", "the seeds that both have"),
         "accuracy_time": ("logarithmic", "the seeds that both have", "stopped", "out of sight"),
         "accuracy_fidelity": ("logarithmic", "the seeds that both have", "out of sight"),
+        "winners": ("on the seeds that both have (2)", "significantly", "Level"),
     }.items():
         with style():
             figure = sheet(made[name])
