@@ -33,6 +33,7 @@ _ACROSS, _TALL, _LEFT, _RIGHT = 3, 1.24, 0.62, 0.08  # panels in a row; inches o
 _TICKS, _NAME, _GAP, _LINE, _FOOT = 0.33, 0.2, 0.12, 0.19, 0.4  # inches of tick labels, names, between rows, of the key, below
 _LEADERS, _MORE = 7, 4  # marked beside DPDSyn, and what the key says besides
 _APART, _BETWEEN = 0.17, 0.28  # of a panel's height, and of its width, between two ticks
+_EDGE = 0.055  # of a panel's height, from what is in sight to the arrows of what is not
 _FAINT = Look(OTHER, ".", (), True, False)  # of what is not marked
 
 
@@ -126,8 +127,8 @@ def _panel(axes: Axes, small: Small, marked: Sequence[Method], looks: Looks, acr
             lines[summary.method].append(((x, y), summary))
     compared = [summary for line in lines.values() for _, summary in line]
     best, worst = _ends(lines, marked)
-    low, high = height.limits(best, worst)
-    sight = high, low
+    lowest, highest = height.limits(best, worst, _EDGE)
+    sight = highest, lowest
     for method in sorted(lines, key=lambda m: (m in marked, -marked.index(m) if m in marked else 0, m)):
         _line(axes, lines[method], looks[method] if method in marked else None, height, sight, across)
     edge = [] if across.joined else front(compared, height.worth, across.cost)
@@ -137,11 +138,11 @@ def _panel(axes: Axes, small: Small, marked: Sequence[Method], looks: Looks, acr
         dashes: Any = (0, (1, 1.5)) if name == "real rows" else (0, (5, 2))
         axes.axhline(at, color=INK, linestyle=dashes, linewidth=0.8, zorder=1)
     gap_axis(axes.yaxis, best, worst, _APART)
-    axes.set_ylim(low, high)
+    axes.set_ylim(*height.limits(best, worst))
     for summary in small.drawn:
         if not summary.accuracy and across.is_least(summary) and _is_drawn(summary, across):
             look = looks[summary.method] if summary.method in marked else _FAINT
-            marks.marker(axes, (summary.took, low), look, 3.5, tip(summary), marks.LONGER, clip_on=False, markeredgewidth=0)
+            marks.marker(axes, (summary.took, lowest), look, 4, tip(summary), marks.LONGER, clip_on=False, markeredgewidth=0)
     if across.joined:
         budget_ticks(axes, Counter(summary.epsilon for summary in compared))
     else:
@@ -171,9 +172,9 @@ def _line(
     for spot, ((_, y), summary) in zip(spots, points, strict=True):
         arrow = marks.LONGER if across.is_least(summary) else marks.out_of(sight, y)
         if look is None:
-            alpha = 0.45 if across.joined else 0.7
-            faint: dict[str, Any] = {"alpha": alpha, "markeredgewidth": 0, "zorder": 1.8, "clip_on": False}
-            marks.marker(axes, spot, _FAINT, 3.5 if arrow else 3, arrow=arrow, **faint)
+            size, alpha = (4, 0.7) if arrow or not across.joined else (3, 0.45)
+            faint: dict[str, Any] = {"alpha": alpha, "markeredgewidth": 0, "zorder": 6 if arrow else 1.8, "clip_on": False}
+            marks.marker(axes, spot, _FAINT, size, arrow=arrow, **faint)
             continue
         ends = height.interval(summary) if own and across.joined else None
         if ends:

@@ -97,9 +97,9 @@ class Height:
         gap_axis(axes.yaxis, best, worst)
         axes.set_ylim(*self.limits(best, worst))
 
-    def limits(self, best: float, worst: float) -> tuple[float, float]:
-        """Of the axis of gaps, from below, with room for markers."""
-        return _moved(worst, 0.07, best, worst), _moved(best, -0.07, best, worst)
+    def limits(self, best: float, worst: float, room: float = 0.07) -> tuple[float, float]:
+        """Of the axis of gaps, from below, with room for markers: a share of what is in sight."""
+        return _moved(worst, room, best, worst), _moved(best, -room, best, worst)
 
 
 def gap_axis(axis: Any, best: float, worst: float, apart: float = _APART) -> None:
