@@ -8,7 +8,7 @@ from statistics import median
 
 from experiments.report import facts
 from experiments.report.cases import Case
-from experiments.report.comparison import ALPHA
+from experiments.report.comparison import ALPHA, LEVEL
 from experiments.report.evidence import FEWEST, Cell, Evidence, evidence
 from experiments.report.grouped import View
 
@@ -44,13 +44,13 @@ def told(known: Evidence) -> Findings:
 
 def _accuracy(cells: Sequence[Cell]) -> tuple[str, list[str]]:
     leads = [(cell.lead, cell.case) for cell in cells]
-    ahead = sum(lead > 0 for lead, _ in leads)
+    ahead = sum(lead > LEVEL for lead, _ in leads)
     shares = [(value, cell.case) for cell in cells if (value := cell.of_real) is not None]
     reach = ""
     if shares:
         least = min(shares)
         constant = [(value, cell.case) for cell in cells if (value := cell.constant) is not None]
-        beside = f"; a constant {_middle(constant, _share)}" if constant else ""
+        beside = f"; a constant {_middle(constant, _share)}{_below(cells)}" if constant else ""
         reach = (
             f"keep {_middle(shares, _share)} of real rows' accuracy (median{beside}; least {_share(least[0])}, "
             f"{named(least[1])}), and "
@@ -61,6 +61,13 @@ def _accuracy(cells: Sequence[Cell]) -> tuple[str, list[str]]:
     )
     spread = [f"Share of the accuracy on real rows: {_range(shares, _share)}."] if shares else []
     return said, [*spread, f"Accuracy above that of the best of the others: {_range(leads, '{:+.4f}'.format)}."]
+
+
+def _below(cells: Sequence[Cell]) -> str:
+    """In how many of all cases a constant is more accurate."""
+    known = [(cell.own.of_real, cell.constant) for cell in cells]
+    below = sum(own is not None and constant is not None and own < constant for own, constant in known)
+    return f", which is more in {below}" if below else ""
 
 
 def _time(cells: Sequence[Cell]) -> tuple[str, list[str]]:
