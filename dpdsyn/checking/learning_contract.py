@@ -83,7 +83,7 @@ def outcomes(kind: Factory, only: Collection[str] | None = None) -> Iterator[Out
             requirement(tried)
         except NotTried as reason:
             yield Outcome(name, untried=str(reason))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             yield Outcome(name, f"{type(error).__name__}: {error}")
         else:
             yield Outcome(name)

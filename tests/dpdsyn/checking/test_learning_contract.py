@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from builders import broken_learning as broken
 
 from dpdsyn.base.checks import InputError
 from dpdsyn.checking import raw_trials
-from dpdsyn.checking.learning_contract import MOVED, outcomes, raw_rows, raw_schema
+from dpdsyn.checking.learning_contract import CLOSED, MOVED, outcomes, raw_rows, raw_schema
 from dpdsyn.contract import BLIND, MECHANISMS, NOISE, PLAN
 from dpdsyn.learning.domain_learning import DomainLearning
 from dpdsyn.learning.raw_table import RawTable
@@ -74,6 +75,15 @@ def test_a_learner_that_lets_rows_out_is_not_tried() -> None:
 
     (outcome,) = outcomes(Exposes, [BLIND])
     assert outcome.fault is None and "given away" in (outcome.untried or "")
+
+
+def test_a_learner_that_ends_the_process_is_broken() -> None:
+    class Leaves(DomainLearning):
+        def learn(self, raw: RawTable) -> Any:
+            sys.exit(0)
+
+    found = [outcome.fault for outcome in outcomes(Leaves, [CLOSED, MECHANISMS])]
+    assert found == ["SystemExit: 0", None]
 
 
 def test_the_command_takes_domains_and_learners_of_ones_own(
