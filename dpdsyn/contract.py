@@ -168,7 +168,7 @@ class _Tried:
                 raise NotTried("rows are given away, or asked by a mechanism of its own, without a guarantee of ours")
             numbers += sum(call.residual.size for call in private.calls if call.residual is not None)
             idle = [own for own in private.ledgers if own.plan and not own.entries]
-            unpaid = recount.fault(private.calls, private.ledgers, private.allowed)
+            unpaid = recount.fault(private)
             found.append(_Fit(private.calls, ledger._plan, idle, unpaid))
         return found
 

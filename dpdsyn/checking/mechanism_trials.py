@@ -48,7 +48,7 @@ def _noise(schema: Schema, chance: float, source: Source) -> str | None:
         ledger.cap()
         twin = Twin.of(encoded[1:], encoded[:1], True, schema, ledger, source(seed))
         _ask(twin, everything=seed < _TIMES)
-        if seed < _TIMES and (unpaid := recount.fault(twin.calls, twin.ledgers, twin.allowed)) is not None:
+        if seed < _TIMES and (unpaid := recount.fault(twin)) is not None:
             return unpaid
         streams.append(residuals.Stream.of(twin.calls, rng))
     return residuals.fault(streams[:_TIMES], chance / 2) or residuals.fault(streams[_TIMES:], chance / 2)

@@ -9,11 +9,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from dpdsyn.accounting.spends import ZCDP, GaussianCap, Nothing
 from dpdsyn.own_mechanism import OwnMechanism
 from dpdsyn.privacy import Allowance, Ledger
 from dpdsyn.private_table import SUMMED, ClippedSum, PrivateTable, Query, Score, marginal
 from dpdsyn.rows import Rows
 from dpdsyn.schema import Schema
+
+Cap = ZCDP | GaussianCap | Nothing
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,9 @@ class Twin(PrivateTable):
     """A private table that knows which of its rows are in question: one, or all those of one person.
 
     others: all other rows, encoded. row: the rows in question, shape (rows, columns). present: whether they are in the table.
-    calls, ledgers: of this table and of all views of it, in order. allowed: what each ledger was made with. before: what tells
-    the state of the method's own randomness, noted at the first call. most: how many rows a person may have; each then weighs
-    1 / most.
+    calls, ledgers: of this table and of all views of it, in order. allowed: what each ledger was made with, or the cap that a
+    nested table was asked for with. caps: these caps, each with the ledger that is to pay for it. before: what tells the state of
+    the method's own randomness, noted at the first call. most: how many rows a person may have; each then weighs 1 / most.
     """
 
     others: np.ndarray
@@ -57,13 +60,14 @@ class Twin(PrivateTable):
     calls: list[Call]
     ledgers: list[Ledger]
     allowed: list[Allowance]
+    caps: list[tuple[Ledger, Cap]]
     before: Callable[[], Any]
 
     def __init__(
         self, rows: np.ndarray | Rows, schema: Schema, ledger: Ledger, rng: np.random.Generator, verify: bool = False
     ) -> None:
         super().__init__(rows, schema, ledger, rng, verify)
-        self.ledgers, self.allowed = [ledger], [ledger.allowance]
+        self.ledgers, self.allowed, self.caps = [ledger], [ledger.allowance], []
 
     @classmethod
     def of(
@@ -143,16 +147,25 @@ class Twin(PrivateTable):
         return answer
 
     def stated(self, mechanism: OwnMechanism) -> Any:
+        answer = super().stated(mechanism)
         self._note(("stated", str(mechanism.event)), np.inf, 0.0, 0.0)
-        return super().stated(mechanism)
+        return answer
 
     def hand_over(self, promise: str) -> np.ndarray:
+        rows = super().hand_over(promise)
         self._note(("hand_over", promise), np.inf, 0.0, 0.0)
-        return super().hand_over(promise)
+        return rows
 
     def unprotected(self, why: str) -> np.ndarray:
+        rows = super().unprotected(why)
         self._note(("unprotected", why), np.inf, 0.0, 0.0)
-        return super().unprotected(why)
+        return rows
+
+    def child(self, cap: Cap, columns: Sequence[str]) -> PrivateTable:
+        view = super().child(cap, columns)
+        self.caps.append((self.ledger, cap))
+        self.allowed[next(i for i, ledger in enumerate(self.ledgers) if ledger is view.ledger)] = cap
+        return view
 
     def _view(
         self, change: Callable[[np.ndarray], np.ndarray], schema: Schema, ledger: Ledger, rng: np.random.Generator
@@ -161,7 +174,7 @@ class Twin(PrivateTable):
         assert isinstance(view, Twin)
         view.others, view.row, view.present = change(self.others), change(self.row), self.present
         view.calls, view.before, view.most = self.calls, self.before, self.most
-        view.ledgers, view.allowed = self.ledgers, self.allowed
+        view.ledgers, view.allowed, view.caps = self.ledgers, self.allowed, self.caps
         if all(ledger is not known for known in self.ledgers):
             self.ledgers.append(ledger)
             self.allowed.append(ledger.allowance)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dpdsyn.mechanisms.entropy import apart
 from dpdsyn.privacy import Gaussian, Ledger
 from dpdsyn.private_table import SUMMED, PrivateTable, marginal
-from dpdsyn.rows import Rows
+from dpdsyn.rows import Rows, only
 
 Noises = Callable[[list[np.ndarray], Sequence[float]], list[np.ndarray]]
 
@@ -101,6 +102,16 @@ def child_with_its_parents_noise(patch: pytest.MonkeyPatch) -> None:
         view = child(self, cap, columns)
         view._PrivateTable__rng = copy.deepcopy(self._PrivateTable__rng)  # type: ignore[attr-defined]
         return view
+
+    patch.setattr(PrivateTable, "child", broken)
+
+
+def child_that_nobody_pays_for(patch: pytest.MonkeyPatch) -> None:
+    """A nested table's cap is not charged to the table that it is of."""
+
+    def broken(self: Any, cap: Any, columns: Any) -> Any:
+        change, schema = only(self.schema.positions(columns)), self.schema.select(columns)
+        return self._view(change, schema, Ledger(cap, parent=self.ledger), apart(self._PrivateTable__rng))
 
     patch.setattr(PrivateTable, "child", broken)
 

@@ -307,6 +307,7 @@ def test_a_plan_that_depends_on_rows_is_seen() -> None:
         (broken.constant, "in two fits of different seeds share their noise"),
         (broken.shared_by_equal_shapes, "goes together"),
         (broken.child_with_its_parents_noise, "share their noise"),
+        (broken.child_that_nobody_pays_for, "caps of nested tables cost "),
         (broken.seeded_with(8), "in two fits of different seeds share their noise"),
         (broken.sums_divided_by_the_batch, "noisy_sum: noise has"),
         (broken.bold_choices, "select: choices come"),
@@ -364,6 +365,7 @@ class ParentAndChild(GuidedSynthesizer):
         (broken.halved, Independent, "times the deviation that was charged for"),
         (broken.shared_by_equal_shapes, Independent, "noise"),
         (broken.child_with_its_parents_noise, ParentAndChild, "noise"),
+        (broken.child_that_nobody_pays_for, ParentAndChild, "caps of nested tables cost 0.001; the ledger tells of 0"),
         (broken.constant, Independent, "in two fits of different seeds share their noise"),
     ],
 )

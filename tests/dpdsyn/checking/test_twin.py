@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from builders.broken_mechanisms import rounded
+from dp_accounting import LaplaceDpEvent
 from scipy.stats import norm
 
-from dpdsyn.accounting.spends import ZCDP, Gaussian, GaussianCap, SampledGaussian
+from dpdsyn.accounting.spends import ZCDP, Gaussian, GaussianCap, Nothing, SampledGaussian
+from dpdsyn.checking import recount
 from dpdsyn.checking.twin import Twin
 from dpdsyn.contract import toy_encoded, toy_schema
-from dpdsyn.privacy import Budget, Ledger
+from dpdsyn.privacy import Budget, BudgetExceeded, Ledger
 from dpdsyn.private_table import PrivateTable
+from dpdsyn.schema import Schema
 
 SCHEMA = toy_schema()
 ROW = np.array([[3, 4, 4, 0, 1]], dtype=SCHEMA.dtype)
@@ -90,6 +93,37 @@ def test_views_note_in_the_same_list() -> None:
     private.recode({"age": np.array([0, 0, 1, 1, 1])}).noisy_marginals([("age", "label")], [4.0])
     assert [call.asked[:2] for call in private.calls] == [("noisy_marginals", ("label",)), ("noisy_marginals", ("age", "label"))]
     assert private.evidence == sum(call.evidence for call in private.calls)
+
+
+def test_caps_of_nested_tables_are_noted_and_asked_for_again() -> None:
+    private = twin([GaussianCap(3.0), ZCDP(10.0)])
+    child = private.child(GaussianCap(4.0), ["age", "label"])
+    deeper = child.child(Nothing(), ["age"])
+    assert private.caps == child.caps == [(private.ledger, GaussianCap(4.0)), (child.ledger, Nothing())]  # type: ignore[attr-defined]
+    assert private.allowed[1:] == [GaussianCap(4.0), Nothing()] and private.ledgers[2] is deeper.ledger
+    assert recount.fault(private) is None
+    private.ledger._charges.clear()
+    assert recount.fault(private) == "caps of nested tables cost 0.03125; the ledger tells of 0"
+    private = twin([ZCDP(1.0)])
+    private.caps.append((private.ledger, ZCDP(1.1)))
+    assert "more was answered than may be spent: a nested table" in (recount.fault(private) or "")
+
+
+class Asks:
+    event = LaplaceDpEvent(2.0)
+
+    def answer(self, rows: np.ndarray, schema: Schema, rng: np.random.Generator) -> int:
+        return len(rows)
+
+
+def test_rows_that_were_refused_were_not_given_away() -> None:
+    private = twin([ZCDP(1.0)])
+    with pytest.raises(BudgetExceeded):
+        private.stated(Asks())
+    assert private.calls == [] and private.ledger.guarantee == "dp" and recount.fault(private) is None
+    private.hand_over("a promise")
+    private.unprotected("why not")
+    assert [call.asked[0] for call in private.calls] == ["hand_over", "unprotected"]
 
 
 def test_a_row_like_others_cannot_be_looked_for_in_samples() -> None:
