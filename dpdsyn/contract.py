@@ -42,6 +42,7 @@ FALSE_ALARM = 1e-6  # the chance that noise as it should be is called broken, ov
 LIMITS = (
     "what shows only on other tables, columns or budgets than those tried, or where a method can tell that it is being tried",
     "time, memory and spare room, and what a process does that ends itself at once",
+    "what is computed once in a process and kept, in a module that a fit is the first to import or by compiled code",
     "what is hidden within other packages' classes, functions and containers, or by compiled code in the system's memory",
     "whether a mechanism of a method's own costs what its author states",
 )  # what no check of this kind sees

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from dpdsyn.checking.content import Content, attributes, content
-from dpdsyn.checking.outside import outside
+from dpdsyn.checking.outside import forget_computed, outside
 from dpdsyn.checking.side_effects import watched
 from dpdsyn.own_mechanism import OwnMechanism
 from dpdsyn.privacy import Budget, Ledger
@@ -134,6 +134,7 @@ def blinded(
     """Fit on a blind table and draw a sample. Raises NotTried for a method that lets rows out."""
     private = Blind.of(rows, fake, schema, Ledger(budget), seed)
     own, fitted, sample = np.random.default_rng([seed, 2]), None, None
+    forget_computed(kind())
     with watched() as told:
         fitted = kind().fit(private, own)
         sample = draw(fitted, schema, _SAMPLED, np.random.default_rng([seed, 3]))

@@ -12,7 +12,7 @@ import pandas as pd
 from dpdsyn.accounting.spends import Spend
 from dpdsyn.checking.blind import CLOSED, Blind, NotTried
 from dpdsyn.checking.content import Content, attributes, content
-from dpdsyn.checking.outside import outside
+from dpdsyn.checking.outside import forget_computed, outside
 from dpdsyn.checking.side_effects import watched
 from dpdsyn.learning.grids import Grid
 from dpdsyn.learning.raw_table import RawTable
@@ -98,6 +98,7 @@ def learnt(
     """Learn from a blind table. Raises NotTried for a learner that lets rows out."""
     raw = BlindRaw.of(frame, fake, schema, Ledger(budget), seed, key)
     learner, closed = kind(), None
+    forget_computed(learner)
     with watched() as told:
         private = learner.learn(raw)
         if private.ledger.guarantee != "dp":

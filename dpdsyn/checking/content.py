@@ -7,6 +7,7 @@ import functools
 import gc
 import logging
 import re
+import struct
 import threading
 import types
 import weakref
@@ -32,6 +33,9 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _CACHE = type(functools.lru_cache(lambda: None))
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 _CLOSED = object()
+_POINTER = struct.calcsize("P")
+IN_CACHE = ".(cache)"  # the step to what a functools cache holds; no attribute has such a name
+MET = "the same as "  # how the leaf of what was met before begins; then comes the way to it
 
 
 @dataclass
@@ -87,7 +91,7 @@ def _walked(parts: Mapping[str, Any], members: bool) -> Content:
         elif type(value) in _SELF_EVIDENT:
             found.leaves[way] = value
         elif id(value) in seen and not _atomic(value):
-            found.leaves[way] = f"the same as {seen[id(value)]}"
+            found.leaves[way] = f"{MET}{seen[id(value)]}"
         else:
             seen[id(value)] = way
             leaf, inner = _opened(value)
@@ -157,7 +161,7 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     if isinstance(value, functools.partial):
         return kind, ((".func", value.func), (".args", value.args), (".keywords", value.keywords), *attributes(value))
     if isinstance(value, _CACHE):
-        return kind, ((".__wrapped__", value.__wrapped__), (".cached", _cached(value)), *attributes(value))
+        return kind, ((".__wrapped__", value.__wrapped__), (IN_CACHE, _cached(value)), *attributes(value))
     if isinstance(value, BaseException):
         return kind, (*_inside(value), *_named(value, "__cause__", "__context__", "__traceback__"))
     if isinstance(value, types.TracebackType):
@@ -206,19 +210,47 @@ def _cached(value: Any) -> list[Any]:
     return [part for part in gc.get_referents(value) if not isinstance(part, type) and not any(part is mine for mine in own)]
 
 
+def caches_of_changeable_things() -> list[Any]:
+    """The functools caches of this process of which a result may be a thing that can be changed.
+
+    Caches of limited size keep each result in a link that is one itself, so all of these are among them.
+    """
+    caches = [part for part in gc.get_objects() if type(part) is _CACHE]
+    return [cache for cache in caches if not all(map(_plain, _results(cache)))]
+
+
+def _results(cache: Any) -> list[Any]:
+    return [part for held in _cached(cache) if type(held) is dict for part in held.values()]
+
+
 def _inside(value: Any) -> list[tuple[str, Any]]:
-    """Attributes and slots; where there are none, or not all is among them, what pickling would carry."""
+    """Attributes and slots; where there are none, or not all is among them, what pickling would carry.
+
+    Where neither tells all, because compiled code keeps the rest, `_CLOSED` stands beside them.
+    """
     if isinstance(value, property):
         return _named(value, "fget", "fset", "fdel")
     if isinstance(value, staticmethod | classmethod):
         return [(".__func__", value.__func__)]
-    found = list(attributes(value))
-    if found and not _pickled_its_own_way(type(value)):
+    found, kind = list(attributes(value)), type(value)
+    if found and not _pickled_its_own_way(kind) and not _compiled(kind):
         return found
     try:
         return found + [(f".__reduce__[{i}]", _listed(part)) for i, part in enumerate(value.__reduce_ex__(4)) if i]
     except Exception:  # there is no way into such an object for anybody who holds it, but its own methods
-        return found or [("", _CLOSED)]
+        return found if found and not _compiled(kind) else [*found, ("", _CLOSED)]
+
+
+def _compiled(kind: type) -> bool:
+    """Whether a compiled class is among its bases: objects then have room for more than attributes and slots."""
+    return any(base.__itemsize__ or base.__basicsize__ > _room(base) for base in kind.__mro__ if base is not object)
+
+
+def _room(kind: type) -> int:
+    """Bytes of an object if its class adds nothing but slots, attributes and weak references to what its base has."""
+    slots, base = vars(kind).get("__slots__", ()), kind.__base__ or object
+    added = 1 if isinstance(slots, str) else len(tuple(slots))
+    return base.__basicsize__ + _POINTER * (added + sum(name in vars(kind) for name in ("__dict__", "__weakref__")))
 
 
 def _pickled_its_own_way(kind: type) -> bool:

@@ -17,42 +17,80 @@ from typing import Any, Generic, Protocol
 
 import numpy as np
 
-from dpdsyn.checking.content import _ADDRESS, Content, content
+from dpdsyn.checking.content import _ADDRESS, IN_CACHE, MET, Content, caches_of_changeable_things, content
 from dpdsyn.checking.named import of_class
 
 _OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", "path", "spec", "warningregistry", "annotations")
 _SINGLE = (bool, int, float, str, bytes, complex)
 _CONTAINERS = (list, tuple, dict, set, frozenset, bytearray, np.ndarray)
-_NOT_LASTING = ("os.environ", "atexit", "context", "settings", "modules")
+_ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS, _MODULES = "(environment)", "(atexit)", "(context)", "(settings)", "(modules)"
+_NOT_LASTING = (_ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS, _MODULES)  # none of which can be the name of a module
+_PYTHONS, _INSTALLED = str(Path(os.__file__).parent), ("site-packages", "dist-packages")
 _OURS = (__name__, f"{__package__}.side_effects")  # which note what they look at
 _at_first: dict[str, frozenset[str]] = {}  # names that other packages' modules had when somebody first looked
 _clocks: set[str] = set()  # names of other packages' values that change whenever memory is collected
 
 
 def kept_outside(method: object) -> dict[str, Any]:
-    """What lies about outside, by name: attributes of the method's classes and of all modules of their packages, ours too;
-    global generators of random numbers; variables of the environment and of the context; settings of the process.
+    """What lies about outside, by name: attributes of the method's classes and of all modules of their packages, ours too, and
+    of those beside them; global generators of random numbers; variables of the environment and of the context; settings of the
+    process.
 
     Of modules, what they hold themselves: names of others' functions and classes, not what is in these. Of modules of other
     packages single values, and containers that they had not when somebody first looked.
     """
-    kinds = [kind for kind in type(method).__mro__ if kind not in (object, ABC, Generic, Protocol)]
-    packages = {kind.__module__.partition(".")[0] for kind in kinds} | {"dpdsyn"}
+    kinds, packages = _kinds(method), _packages(method) | {"dpdsyn"}
     found: dict[str, Any] = {}
     for name, module in list(sys.modules.items()):  # in the order of their import: what is imported later comes last
         if module is not None and name.partition(".")[0] in packages and name not in _OURS:
             found |= _of_module(name, module)
     for kind in kinds:
         found |= {f"{kind.__module__}.{kind.__qualname__}{step}": part for step, part in of_class(kind)}
-    found |= {"os.environ": dict(os.environ), "random": random.getstate(), "numpy.random": np.random.get_state()}  # noqa: NPY002
+    found |= {_ENVIRONMENT: dict(os.environ), "random": random.getstate(), "numpy.random": np.random.get_state()}  # noqa: NPY002
     found |= {
-        "atexit": atexit._ncallbacks(),
-        "context": {var.name: _shown(part) for var, part in contextvars.copy_context().items()},
+        _AT_EXIT: atexit._ncallbacks(),
+        _CONTEXT: {var.name: _shown(part) for var, part in contextvars.copy_context().items()},
     }
-    found["settings"] = _settings()
+    found[_SETTINGS] = _settings()
     if (torch := sys.modules.get("torch")) is not None:
         found["torch.random"] = torch.get_rng_state()
     return found | _of_others(packages)
+
+
+def _kinds(method: object) -> list[type]:
+    return [kind for kind in type(method).__mro__ if kind not in (object, ABC, Generic, Protocol)]
+
+
+def _packages(method: object) -> set[str]:
+    """The packages and single modules that a method's classes are of, and those that lie in the folder of such a class's file.
+
+    Of these not the program that runs, which tries methods and has variables of its own.
+    """
+    own = {kind.__module__.partition(".")[0] for kind in _kinds(method)}
+    folders = {_folder(sys.modules[kind.__module__]) for kind in _kinds(method) if kind.__module__ in sys.modules} - {None}
+    top = {name: module for name, module in list(sys.modules.items()) if "." not in name and name != "__main__"}
+    return own | {name for name, module in top.items() if _folder(module, whole=True) in folders}
+
+
+def _folder(module: types.ModuleType, whole: bool = False) -> str | None:
+    """The folder of a module's file; whole: of a package the one that it lies in. None of what was installed, came with Python,
+    or has no file.
+    """
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str) or file.startswith(_PYTHONS) or any(part in file for part in _INSTALLED):
+        return None
+    return str(Path(file).parent.parent if whole and hasattr(module, "__path__") else Path(file).parent)
+
+
+def forget_computed(method: object) -> None:
+    """Empty the functools caches of a method's own packages, ours apart, that hold anything that can be changed.
+
+    What the first fit of a process writes into such a thing would be the same in all later ones.
+    """
+    own = _packages(method) - {"dpdsyn"}
+    for cache in caches_of_changeable_things():
+        if str(getattr(cache, "__module__", "")).partition(".")[0] in own:
+            cache.cache_clear()
 
 
 def _of_others(packages: set[str]) -> dict[str, Any]:
@@ -60,7 +98,7 @@ def _of_others(packages: set[str]) -> dict[str, Any]:
 
     def now() -> dict[str, Any]:
         others = [(name, module) for name, module in list(sys.modules.items()) if name.partition(".")[0] not in packages]
-        return {f"modules.{name}.{own}": value for name, module in others for own, value in _of_another(name, module).items()}
+        return {f"{_MODULES}.{name}.{own}": value for name, module in others for own, value in _of_another(name, module).items()}
 
     packages = {*packages, "__main__"}
     before = now()
@@ -133,4 +171,5 @@ def left_behind(before: Content, after: Content) -> str | None:
 
 
 def _lasts(way: str, leaf: object) -> bool:
-    return not way.startswith(_NOT_LASTING) and ".cached" not in way and not (isinstance(leaf, str) and ".cached" in leaf)
+    in_cache = IN_CACHE in way or (isinstance(leaf, str) and leaf.startswith(MET) and IN_CACHE in leaf)
+    return not in_cache and not way.startswith(_NOT_LASTING)

@@ -197,7 +197,7 @@ def an_exception(self: Any, rows: int, *_: Any) -> None:
         (a_question, "(asked)[2]"),
         (the_class, "(fitted).__class__.rows is 80 and 81"),
         (the_module, "_TOLD[0] is 80 and 81"),
-        (a_cache, "_remembered.cached"),
+        (a_cache, "_remembered.(cache)"),
         (an_attribute_of_a_function, "count_rows.rows is 80 and 81"),
         (a_report, "(report)[0] is 'learning from 80 rows' and 'learning from 81 rows'"),
         (a_print, "(printed) is '80\\n' and '81\\n'"),

@@ -6,6 +6,7 @@ import collections
 import functools
 import hashlib
 import re
+import sqlite3
 import threading
 import weakref
 import zlib
@@ -306,6 +307,23 @@ def test_bytes_between_fields_are_no_difference() -> None:
 def test_what_nothing_opens_is_named() -> None:
     found = content({"a": [1, zlib.compressobj()], "b": {"c": hashlib.sha256()}, "d": raised(3), "e": iter([1])})
     assert found.closed == ["a[1]", "b['c']"]
+
+
+class Database(sqlite3.Connection):
+    note: str
+
+
+class Closed:
+    def __reduce__(self) -> str:
+        raise TypeError("not to be pickled")
+
+
+def test_attributes_do_not_open_what_compiled_code_keeps() -> None:
+    database, closed = sqlite3.connect(":memory:", factory=Database), Closed()
+    database.note = closed.note = "scratch"  # type: ignore[attr-defined]
+    found = content({"of compiled code": database, "of Python": closed})
+    assert found.closed == ["of compiled code"] and found.leaves["of compiled code.note"] == "scratch"
+    database.close()
 
 
 def test_a_frame_of_a_module_is_told_by_its_name() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextvars
 import gc
+import importlib
 import json
 import logging
 import os
@@ -91,13 +92,38 @@ def test_what_an_import_writes_is_no_matter(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_modules_and_caches_may_grow_and_nothing_else() -> None:
-    def found(**leaves: object) -> Content:
-        return Content({name.replace("__", "."): leaf for name, leaf in leaves.items()})
+    before = {"a.x": 1, "a.f.(cache)": 3}
 
-    before = found(a__x=1, a__f__cached=3)
-    assert left_behind(before, found(a__x=1, a__f__cached=4, b__y=2)) is None
-    assert left_behind(before, found(a__x=2, a__f__cached=3)) == "a.x is 1 and 2"
-    assert left_behind(before, found(a__x=1, a__f__cached=3, a__z=1)) == "a.z is not always there"
+    def left(changed: dict[str, object]) -> str | None:
+        return left_behind(Content(before), Content(before | changed))
+
+    assert left({"a.f.(cache)": 4, "b.y": 2}) is None
+    assert left({"a.x": 2}) == "a.x is 1 and 2"
+    assert left({"a.z": 1}) == "a.z is not always there"
+
+
+@pytest.mark.parametrize("way", ["models.cached_rows", "f.cached", "context_trees.x", "settings_of_mine.x", "modules_x.y"])
+def test_no_name_of_a_user_s_own_is_taken_for_a_cache_or_a_setting(way: str) -> None:
+    assert left_behind(Content({way: 1}), Content({way: 2})) == f"{way} is 1 and 2"
+    assert left_behind(Content({way: "x"}), Content({way: "in .(cache)"})) is not None
+
+
+def test_top_level_modules_in_the_folder_of_a_method_s_file_are_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "method_with_helpers.py").write_text("import its_helper\nclass Method:\n    pass\n")
+    (tmp_path / "its_helper.py").write_text("seen = []\n")
+    (tmp_path / "its_package").mkdir()
+    (tmp_path / "its_package" / "__init__.py").write_text("kept = {}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = ("method_with_helpers", "its_helper", "its_package")
+    method, helper, package = map(importlib.import_module, names)
+    before = outside(method.Method())
+    helper.seen.append(4)
+    assert (left_behind(before, outside(method.Method())) or "").startswith("its_helper.seen is ")
+    helper.seen.clear()
+    package.kept["rows"] = 4
+    assert (left_behind(before, outside(method.Method())) or "").startswith("its_package.kept is ")
+    for name in names:
+        del sys.modules[name]
 
 
 def test_what_goes_to_the_streams_past_python_is_noted(capfd: pytest.CaptureFixture[str]) -> None:
@@ -212,16 +238,16 @@ VARIABLE: contextvars.ContextVar[int] = contextvars.ContextVar("planted", defaul
 @pytest.mark.parametrize(
     ("put", "where"),
     [
-        (lambda: json.__dict__.update(planted=4), "modules.json.planted is "),
-        (lambda: json.__dict__.update(planted={"rows": 4}), "modules.json.planted is "),
-        (lambda: sys.modules.update(planted=module_of(4)), "modules.planted.rows is not always there"),
-        (lambda: VARIABLE.set(4), "context['planted']"),
-        (lambda: atexit.register(int), "atexit is "),
-        (lambda: sys.setrecursionlimit(sys.getrecursionlimit() + 1), "settings['recursion']"),
-        (lambda: signal.signal(signal.SIGUSR1, lambda *_: None), f"settings['signals'][{int(signal.SIGUSR1)}]"),
-        (lambda: logging.getLogger("planted").setLevel(4), "settings['logging']"),
-        (lambda: os.chdir("/"), "settings['folder']"),
-        (lambda: torch.set_default_dtype(torch.float64), "settings['torch']"),
+        (lambda: json.__dict__.update(planted=4), "(modules).json.planted is "),
+        (lambda: json.__dict__.update(planted={"rows": 4}), "(modules).json.planted is "),
+        (lambda: sys.modules.update(planted=module_of(4)), "(modules).planted.rows is not always there"),
+        (lambda: VARIABLE.set(4), "(context)['planted']"),
+        (lambda: atexit.register(int), "(atexit) is "),
+        (lambda: sys.setrecursionlimit(sys.getrecursionlimit() + 1), "(settings)['recursion']"),
+        (lambda: signal.signal(signal.SIGUSR1, lambda *_: None), f"(settings)['signals'][{int(signal.SIGUSR1)}]"),
+        (lambda: logging.getLogger("planted").setLevel(4), "(settings)['logging']"),
+        (lambda: os.chdir("/"), "(settings)['folder']"),
+        (lambda: torch.set_default_dtype(torch.float64), "(settings)['torch']"),
     ],
 )
 def test_what_is_put_into_the_process_is_seen(put: Callable[[], Any], where: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,6 +282,6 @@ def test_a_clock_that_another_package_sets_when_memory_is_collected_is_no_differ
         gc.collect(0)
         assert before.difference(outside(Independent())) is None
         ticking.rows = 81
-        assert "modules.ticking.rows" in (before.difference(outside(Independent())) or "")
+        assert "(modules).ticking.rows" in (before.difference(outside(Independent())) or "")
     finally:
         gc.callbacks.remove(tick)
