@@ -143,9 +143,21 @@ def test_that_compiled_code_writes_to_a_disk_is_noted(tmp_path: Path) -> None:
     (tmp_path / "probe").write_bytes(bytes(9000))
     if _written() == before:
         pytest.skip("what is written here is in no disk's count")
+    for hides in (lambda: None, lambda: logging.getLogger("planted").info("round 1"), lambda: os.write(1, b"round 1")):
+        with watched() as told:
+            hides()
+            torch.save(torch.zeros(9), str(tmp_path / "some.pt"))
+        assert told.left == ["wrote to a disk past Python"]
     with watched() as told:
-        torch.save(torch.zeros(9), str(tmp_path / "some.pt"))
-    assert told.left == ["wrote to a disk past Python"]
+        os.write(2, bytes(9000))
+    assert told.left == []
+    handler = logging.FileHandler(tmp_path / "log")
+    logging.getLogger("planted").addHandler(handler)
+    with watched() as told:
+        logging.getLogger("planted").warning("!" * 9000)
+    logging.getLogger("planted").removeHandler(handler)
+    handler.close()
+    assert told.left == [] and len(told.logged) == 1
     read, write = os.pipe()
     with watched() as told:
         os.write(write, b"woken")
@@ -171,6 +183,31 @@ def test_changes_on_disk_databases_and_threads_are_noted(tmp_path: Path) -> None
     assert told.left == ["left a thread running, late"]
     go.set()
     thread.join()
+
+
+def test_what_another_thread_does_is_not_what_is_watched(tmp_path: Path) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def write() -> None:
+        while not may_end.is_set():
+            (tmp_path / "of another thread").write_text("x" * 9000)
+            begun.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    begun.wait()
+    with watched() as told:
+        begun.clear()
+        assert begun.wait(9)
+    with watched() as own:
+        (tmp_path / "own").write_text("x")
+    may_end.set()
+    thread.join()
+    assert told.left == [] and own.left == [f"wrote {tmp_path / 'own'}"]
+    with watched() as told:
+        (late := threading.Thread(target=(tmp_path / "late").touch)).start()
+        late.join()
+    assert f"wrote {tmp_path / 'late'}" in told.left
 
 
 def test_what_is_to_be_called_later_is_noted() -> None:
