@@ -97,10 +97,7 @@ def best_of_the_others(view: View) -> str:
             mark = f" {best.mark}" if best.mark else ""
             cell = f"{best.difference.mean:+.4f}{mark} {best.method} ({best.difference.seeds})"
             found.setdefault(case.dataset, {})[case.epsilon] = cell
-    rows = [
-        [f"{dataset}{dataset.facts.star}", *(cells.get(e, "-") for e in BUDGETS)]
-        for dataset, cells in sorted(found.items())
-    ]
+    rows = [[f"{dataset}{dataset.facts.star}", *(cells.get(e, "-") for e in BUDGETS)] for dataset, cells in sorted(found.items())]
     cells = sum(map(len, found.values()))
     left_out = f"Others with fewer than half of {YARDSTICK}'s seeds are left out"
     fewer = f"{left_out}; in {ahead} of {cells} cells one of them is further ahead."

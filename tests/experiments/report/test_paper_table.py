@@ -9,7 +9,7 @@ from builders.records import changed, one
 from experiments.records.record import Record
 from experiments.report.grouped import View
 from experiments.report.tables import paper
-from experiments.report.tables.table import as_csv, latex, markdown
+from experiments.report.tables.table import Table, as_csv, latex, markdown
 
 
 def runs(dataset: str, method: str, accuracy: float, **more: Any) -> list[Record]:
@@ -69,3 +69,14 @@ def test_a_cell_of_few_seeds_is_marked() -> None:
 
 def test_there_is_no_table_before_two_data_sets_have_run() -> None:
     assert paper.build(View.of(runs("adult", "dpdsyn", 0.85))) == []
+
+
+def test_what_is_longer_than_a_page_goes_on_in_another_float_and_loses_no_row() -> None:
+    rows = [[f"m{i}", "≤ 1", "a sentence that takes more than a line of a cell " * (1 + i % 3)] for i in range(60)]
+    text = latex([Table("long", ["method", "bound", "says"], rows, ["a note"], {}, {0: "first", 30: "second"})] * 5)
+    floats = text.split(r"\begin{table}")[1:]
+    assert len(floats) > 12 and text.count(r"\clearpage") == (len(floats) - 1) // 12
+    assert [text.count(f"m{i} &") for i in range(60)] == [5] * 60
+    assert sum("continued" in shown for shown in floats) == len(floats) - 5 == len(floats) - text.count("a note")
+    assert text.count(r"\emph{second}") == 5 and text.index("m29 &") < text.index(r"\emph{second}") < text.index("m30 &")
+    assert r"$\leq$ 1" in text and text.isascii()
