@@ -1,6 +1,6 @@
 """How much of what columns have in common is kept, on wide tables of numbers that a schema leaves open.
 
-Run: python -m experiments.bench.ties 2e3 1e4 5e4 [--columns 20 60] [--epsilon 1] [--seeds 0 1] > results/ties.md
+Run: python -m experiments.bench.correlations 2e3 1e4 5e4 [--columns 20 60] [--epsilon 1] [--seeds 0 1] > results/correlations.md
 
 Rows are made up: normal columns with two decimals in pairs, every other pair correlated closely (.8), the rest weakly (.3), and a
 target of two classes that hangs on the first six columns. DPDSyn learns domains and rows from one budget, as the command does.
