@@ -50,8 +50,9 @@ class Swift(Synthesizer):
       their parts, weighted by the columns that they share with the workload;
     - the graph grows by whole candidates, triples too, as far as they promise a gain; SWIFT grows it by pairs, until nothing
       fits, and chooses among the marginals within it afterwards;
-    - graphs compete over orders (distance over a power of the cost) and by expected gain; SWIFT's by penalties on size, and by
-      the distances of the pairs that they hold; `max_cells` is of all cliques together, not of the largest;
+    - graphs compete over orders (by distance, or by what a triple adds to the most distant of its pairs, over a power of the
+      cost) and by the expected gain of what is added; SWIFT's by penalties on size, and by the distances of the pairs that they
+      hold; `max_cells` is of all cliques together, not of the largest;
     - the expected error of noise is held against a distance with the factor `caution`, one half: a distance that is left out is
       an error for certain, while consistency with other marginals takes part of the noise away;
     - (feature, target) pairs are measured as of right;
@@ -64,7 +65,7 @@ class Swift(Synthesizer):
     fit at most.
     """
 
-    version = 1
+    version = 2  # 1: graphs took triples by their whole distance alone
     most_values: ClassVar[int | None] = 32
     spends: ClassVar[Literal["gaussian", "zcdp", "nothing"]] = "gaussian"
     uses_target: ClassVar[bool] = True

@@ -6,6 +6,8 @@ measuring them, in L1 distance from the rows, is then expected to be sum of dist
 allocation of SWIFT (google/dpsynth, `swift_utils.py`).
 
 A marginal can only be used if a model holds it, so sets of columns are joined in a chordal graph whose cliques have few cells.
+A triple is at least as far from independence as each pair in it, and many that say no more than one pair would shut out pairs
+that nothing else tells. So graphs are also grown, and are compared, by what candidates add to their pairs.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from baselines.marginal.attribute_graph import Cells
@@ -77,21 +79,23 @@ def chosen(
 ) -> tuple[tuple[Clique, ...], list[Clique]]:
     """(the maximal cliques of a chordal graph over all columns, the marginals within them to be measured).
 
-    A graph takes candidates greedily, by distance over a power of the cost, as long as the expected gain rises. Of the
-    graphs for several powers that with the most to gain wins; what is measured of it is the best of all candidates that it
-    holds, by distance over cost. wanted: measured whatever their distance, where the graph can hold them too. held: not measured,
-    but held by the graph where it can.
+    A graph takes candidates greedily, as long as the expected gain rises: by distance, or by what they add to their pairs, over a
+    power of the cost. Of the graphs for both and for several powers that wins in which most is to be gained by what its
+    candidates add; what is measured of it is the best of all candidates that it holds, by distance over cost.
+    wanted: measured whatever their distance, where the graph can hold them too. held: not measured, but held by the graph where
+    it can.
     """
     cells = Cells(limits.sizes)
     best, graph = 0.0, ChordalGraph.of(len(limits.sizes))
     measured: list[Clique] = []
     promising = [c for c in offered if limits.gain(c.distance, c.cost) > 0]
-    for power in _POWERS:
-        grown = _grown(sorted(promising, key=lambda c: -c.distance / c.cost**power), cells, limits)
-        within = [c for c in promising if grown.holds(c.columns)]
-        gain, subset = _best_subset(within, limits)
+    adding = added_to_pairs(offered)
+    for order in _orders(promising, adding):
+        grown = _grown(order, cells, limits)
+        gain, _ = _best_subset([c for c in adding if grown.holds(c.columns)], limits)
         if gain > best:
-            best, graph, measured = gain, grown, subset
+            best, graph = gain, grown
+            measured = _best_subset([c for c in promising if grown.holds(c.columns)], limits)[1]
     left, added = [columns for columns in wanted if columns not in measured], True
     while left and added:  # one that the graph cannot take yet it may take when others have been added
         waiting, added = [], False
@@ -108,6 +112,31 @@ def chosen(
         if larger is not None and (larger is graph or larger.cells(cells) <= limits.max_cells):
             graph = larger
     return graph.sets, measured
+
+
+def added_to_pairs(offered: Sequence[Candidate]) -> list[Candidate]:
+    """The same, with what each adds in the place of its distance: less the largest distance of the pairs in it that are offered.
+
+    By the triangle inequality no more than a triple's distance from a model that knows that one pair, where distances are exact.
+    """
+    distances = {c.columns: c.distance for c in offered}
+
+    def known(columns: Clique) -> float:
+        pairs = itertools.combinations(columns, 2) if len(columns) > 2 else ()
+        return max((0.0, *(distances.get(pair, 0.0) for pair in pairs)))
+
+    return [replace(c, distance=c.distance - known(c.columns)) for c in offered]
+
+
+def _orders(promising: Sequence[Candidate], adding: Sequence[Candidate]) -> list[tuple[Candidate, ...]]:
+    """In which graphs take candidates: by distance and by what they add, over powers of the cost; each order once."""
+    whole, added = ({c.columns: c.distance for c in candidates} for candidates in (promising, adding))
+    return list(
+        dict.fromkeys(
+            tuple(sorted(promising, key=lambda c: -far[c.columns] / c.cost**power))
+            for far, power in itertools.product((whole, added), _POWERS)
+        )
+    )
 
 
 def _grown(ordered: Sequence[Candidate], cells: Cells, limits: Limits) -> ChordalGraph:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from baselines.marginal import one_shot
 from baselines.marginal.chordal import ChordalGraph
-from baselines.marginal.one_shot import Candidate, Limits, candidates, chosen, cost
+from baselines.marginal.one_shot import Candidate, Limits, added_to_pairs, candidates, chosen, cost
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,43 @@ def test_several_orders_compete(monkeypatch: pytest.MonkeyPatch) -> None:
     for power, taken in [(0.0, {(0, 1)}), (1.0, {(2, 3), (0, 2)})]:
         monkeypatch.setattr(one_shot, "_POWERS", (power,))
         assert set(chosen(offered, [], limits)[1]) == set(chosen(much, [], limits)[1]) == taken
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([(2, 3, 4), (2, 2, 2), (5, 1, 3)]), st.floats(0.1, 3))
+def test_a_triple_adds_no_more_to_a_pair_than_its_distance_from_a_model_that_knows_the_pair(
+    seed: int, sizes: tuple[int, int, int], even: float
+) -> None:
+    joint = np.random.default_rng(seed).gamma(even, size=sizes)
+    joint /= joint.sum()
+
+    def of(kept: tuple[int, ...]) -> np.ndarray:
+        return joint.sum(axis=tuple(set(range(3)) - set(kept)), keepdims=True)
+
+    def distance(kept: tuple[int, ...], *known: tuple[int, ...]) -> float:
+        return float(np.abs(of(kept) - math.prod(of(part) for part in known)).sum())
+
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    offered = [Candidate(pair, distance(pair, *((c,) for c in pair)), 1.0) for pair in pairs]
+    whole = Candidate((0, 1, 2), distance((0, 1, 2), (0,), (1,), (2,)), 1.0)
+    *same, added = added_to_pairs([*offered, whole])
+    assert same == offered
+    known = [distance((0, 1, 2), pair, (3 - sum(pair),)) for pair in pairs]
+    assert added.distance <= min(known) + 1e-12
+    assert added_to_pairs([whole]) == [whole]  # nothing is known of its pairs
+
+
+def test_triples_that_one_pair_explains_leave_room_for_pairs_that_nothing_else_tells() -> None:
+    """0 goes with the target 3; 1 and 2 with each other alone, less closely; the graph cannot hold (1, 2) beside both triples."""
+    sizes = (4, 4, 4, 2)
+    pairs = {(0, 3): 100.0, (1, 2): 40.0, (0, 1): 2.0, (0, 2): 2.0, (1, 3): 2.0, (2, 3): 2.0}
+    triples = {(0, 1, 3): 104.0, (0, 2, 3): 104.0}
+    offered = [Candidate(columns, d, cost(math.prod(sizes[c] for c in columns))) for columns, d in (pairs | triples).items()]
+    _, subset = chosen(offered, [], Limits(sizes, 1000.0, 0.5, 70))
+    assert (1, 2) in subset and (0, 3) in subset
+    together = [Candidate((0, 1, 3), 180.0, cost(32)) if c.columns == (0, 1, 3) else c for c in offered]
+    _, subset = chosen(together, [], Limits(sizes, 1000.0, 0.5, 70))
+    assert (0, 1, 3) in subset  # one that says much more than its pairs comes first still
 
 
 @pytest.mark.parametrize("as_of_right", [False, True])

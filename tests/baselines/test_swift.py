@@ -123,6 +123,18 @@ def test_planted_dependence_is_found(rng: np.random.Generator) -> None:
         assert np.abs(marginal(sample, schema, query) - marginal(encoded, schema, query)).sum() / 8000 < off
 
 
+def test_weak_pairs_are_found_beside_columns_that_the_target_hangs_on(rng: np.random.Generator) -> None:
+    """Ten columns in pairs of correlation .3; the target hangs on the first six, each by itself."""
+    rows = 40_000
+    made = rng.standard_normal((rows, 10))
+    made[:, 1::2] = 0.3 * made[:, ::2] + math.sqrt(1 - 0.09) * made[:, 1::2]
+    encoded = np.clip(made * 2.5 + 8, 0, 15).astype(int)
+    target = made[:, :6].sum(axis=1) / 2 + rng.standard_normal(rows) > 0
+    schema = schema_of([16] * 10 + [2], rows_public=rows)
+    model = fitted(np.column_stack([encoded, target]).astype(schema.dtype), schema, 1.0)
+    assert {(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)} <= set(model.chosen_)
+
+
 def test_all_pairs_miss_what_triples_tell(rng: np.random.Generator) -> None:
     schema, encoded = planted(4000, rng)
     agrees = {}
