@@ -43,10 +43,10 @@ def current(records: Iterable[Record]) -> list[Record]:
 
 
 def _latest(same: list[Record]) -> list[Record]:
-    """Those of the latest version, and of these those of today's source, if any are."""
+    """Those of the latest version, and of these those of today's source and with today's methods within it, if any are."""
     latest = max(record.method.version or 0 for record in same)
     same = [record for record in same if (record.method.version or 0) == latest]
-    if len({json.dumps(record.method.source, sort_keys=True) for record in same}) == 1:
+    if len({json.dumps([record.method.source, _used(record.environment.foreign)], sort_keys=True) for record in same}) == 1:
         return same
     return [record for record in same if not is_stale(record, unknown=True)] or same
 
@@ -69,24 +69,36 @@ def asked(record: Record) -> str:
 def is_stale(record: Record, unknown: bool = False) -> bool:
     """Whether the method's output has changed since, or its own source; `unknown` for methods that are not installed here.
 
-    A version may be that of some settings alone: then it is asked of a method with those of the record.
+    A version may be that of some settings alone: then it is asked of a method with those of the record. So may the versions of
+    methods that it uses.
     """
     from dpdsyn.synthesizer import load
     from experiments import sources
 
     target = record.method.target or ""
     try:
-        if _version(load(target), record.method.parameters) != record.method.version:
+        version, used = _versions(load(target), record.method.parameters)
+        then = _used(record.environment.foreign)
+        if version != record.method.version or any(used.get(name, own) != own for name, own in then.items()):
             return True
-        then = record.method.source or {}
-        return any(then.get(name, now) != now for name, now in (sources.own(sources.named(target)) if then else {}).items())
+        source = record.method.source or {}
+        return any(source.get(name, now) != now for name, now in (sources.own(sources.named(target)) if source else {}).items())
     except (KeyError, ValueError):
         return unknown
 
 
-def _version(kind: type[Synthesizer], parameters: Mapping[str, Any]) -> int:
-    """Of the method with these settings; of its class where it takes them no more."""
+def _versions(kind: type[Synthesizer], parameters: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
+    """Of the method with these settings, and of the methods that it uses; of its class where it takes the settings no more."""
     try:
-        return kind(**parameters).version
+        method = kind(**parameters)
     except (TypeError, ValueError):
-        return kind.version
+        return kind.version, {}
+    try:
+        return method.version, _used(method.foreign_versions())
+    except Exception:  # a package that is not installed here has no version
+        return method.version, {}
+
+
+def _used(foreign: Mapping[str, Any] | None) -> dict[str, int]:
+    """Of versions of what a method uses those of methods: packages' own are texts."""
+    return {name: version for name, version in (foreign or {}).items() if isinstance(version, int)}

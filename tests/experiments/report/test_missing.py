@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from builders.records import record
 
+from baselines.swift import Swift
+from dpdsyn.method import GuidedSynthesizer
 from experiments.records.record import Record
 from experiments.report.grouped import View
-from experiments.report.missing import OTHERWISE, current
+from experiments.report.missing import OTHERWISE, STALE, current, is_stale, lost
 from experiments.sources import own as sources_of
 
 OWN = "builders.toy_methods"
@@ -40,6 +42,21 @@ def test_of_sources_that_of_today_counts_and_unknown_ones_all() -> None:
     assert ids(current(gone)) == ["a", "b"]
     (group,) = View.of(gone).groups
     assert group.missing == f"1 of 2 {OTHERWISE}"
+
+
+def test_a_method_within_another_that_changed_makes_its_runs_older() -> None:
+    """DPDSyn's candidates are another method's rows, whose version is no part of its own."""
+
+    def one(run_id: str, **foreign: Any) -> Record:
+        target, version = "dpdsyn.method.GuidedSynthesizer", GuidedSynthesizer.version
+        method = {"name": "dpdsyn", "guarantee": "dp", "parameters": {}, "target": target, "version": version}
+        return record(run_id, method=method, environment={"foreign": foreign})
+
+    now, before, unknown = one("a", swift=Swift.version), one("b", swift=Swift.version - 1), one("c")
+    assert [is_stale(run) for run in (now, before, unknown)] == [False, True, False]
+    assert ids(current([before, now])) == ids(current([now, before])) == ["a"]
+    assert ids(current([before])) == ["b"] and lost([before]) == f"1 of 1 {STALE}"
+    assert not is_stale(one("d", swift=Swift.version, package="0.1"))
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"evaluation": {"column": "x"}}, {"seconds": {"alone": True}}])
