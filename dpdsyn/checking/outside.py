@@ -23,6 +23,7 @@ from dpdsyn.checking.named import of_class
 _OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", "path", "spec", "warningregistry", "annotations")
 _SINGLE = (bool, int, float, str, bytes, complex)
 _CONTAINERS = (list, tuple, dict, set, frozenset, bytearray, np.ndarray)
+_LOOKED_AT = frozenset(map(id, (*_SINGLE, *_CONTAINERS)))  # of a class of others nobody knows whether it can be hashed
 _ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS, _MODULES = "(environment)", "(atexit)", "(context)", "(settings)", "(modules)"
 _NOT_LASTING = (_ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS, _MODULES)  # none of which can be the name of a module
 _PYTHONS, _INSTALLED = str(Path(os.__file__).parent), ("site-packages", "dist-packages")
@@ -129,10 +130,20 @@ def _of_another(name: str, module: types.ModuleType | None) -> dict[str, Any]:
 
     Not what is in objects there.
     """
-    held = {own: value for own, value in list(getattr(module, "__dict__", {}).items()) if not own.startswith("__")}
-    first = _at_first.setdefault(name, frozenset(held))
-    later = {own: _shown(value) for own, value in held.items() if own not in first and type(value) in _CONTAINERS}
-    return {own: value for own, value in held.items() if type(value) in _SINGLE} | later
+    held = getattr(module, "__dict__", {})
+    if name not in _at_first:
+        _at_first[name] = frozenset(held)
+    first = _at_first[name]
+    single: dict[str, Any] = {}
+    later: dict[str, Any] = {}
+    for own, value in list(held.items()):
+        if id(type(value)) not in _LOOKED_AT or own.startswith("__"):
+            continue
+        if type(value) in _SINGLE:
+            single[own] = value
+        elif own not in first:
+            later[own] = _shown(value)
+    return single | later
 
 
 def _shown(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import cache
 from statistics import fmean
@@ -39,6 +39,19 @@ def protected(records: Iterable[Record]) -> list[str]:
     if leaks:
         notes.append(f"Share of test rows whose profile is also in training: {fmean(leaks):.1%}.")
     return notes
+
+
+def timed_on(records: Iterable[Record]) -> list[str]:
+    """Which methods were timed on which kind of processor, where there are several."""
+    of: defaultdict[str, set[str]] = defaultdict(set)
+    for record in records:
+        if record.seconds.total is not None and record.environment.cpu:
+            of[record.environment.cpu].add(record.method.name)
+    if len(of) < 2:
+        return []
+    most, *others = sorted(of, key=lambda cpu: (-len(of[cpu]), cpu))
+    told = [f"{', '.join(sorted(of[cpu]))} on {cpu}" for cpu in others]
+    return [f"Timed on {len(of)} kinds of processor, whose seconds do not compare: {'; '.join(told)}; the others on {most}."]
 
 
 @cache

@@ -16,6 +16,7 @@ from experiments.report.evidence import OWN, Evidence, evidence
 from experiments.report.figures import answer, grid, panels, winners
 from experiments.report.figures.looks import Looks, looks
 from experiments.report.grouped import View
+from experiments.report.remarks import timed_on
 from experiments.report.summary import Summary, summaries
 from experiments.report.winners import TIE
 
@@ -91,6 +92,11 @@ def cautions(drawn: Iterable[Summary]) -> list[str]:
     return [f"{name}: {caution}." for name, caution in warned]
 
 
+def _timed_on(drawn: Sequence[Summary]) -> str:
+    several = timed_on(run for summary in drawn for run in summary.runs)
+    return " Seconds are of several kinds of processor, and do not all compare." if several else ""
+
+
 def charts(view: View, known: Evidence | None = None) -> list[Chart]:
     """Those charts for which there are records. known: what the answer rests on, if it was found before."""
     rest, known = view.shown, known or evidence(view)
@@ -124,7 +130,7 @@ def charts(view: View, known: Evidence | None = None) -> list[Chart]:
             "Gap to real rows against time",
             f"Median seconds of fit and sample; times from sweeps are of runs that had others beside them. {_PLACED} The upper "
             f"left is best: the grey steps are the Pareto front {_FRONT}. An arrow to the right, at the bottom, is a run that "
-            "was stopped.",
+            f"was stopped.{_timed_on(whole)}",
             _one_budget(whole, panels.gap_over_time, lambda p: p.seconds is not None),
             how,
             small=small(grid.Across("seconds of fit and sample", lambda p: p.seconds, _STOPPED, stops=True)),
@@ -149,7 +155,7 @@ def charts(view: View, known: Evidence | None = None) -> list[Chart]:
             "scale",
             "Time and accuracy against rows",
             "Nested subsamples or simulated rows at a fixed budget; an upward arrow is a run that was stopped. Accuracy: DPDSyn "
-            "stands at its own, others as far from it as on the seeds that both have.",
+            f"stands at its own, others as far from it as on the seeds that both have.{_timed_on(sized)}",
             _over_rows(sized),
             how,
             keyed=False,

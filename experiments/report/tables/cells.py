@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 from experiments.records.record import Record
 from experiments.report.missing import lost
 from experiments.report.over_seeds import Read, median_of, ratio_of_seconds
+from experiments.report.remarks import timed_on
 
 BESIDE_OTHERS = (
     "Runs of a sweep have other runs beside them, and a process keeps in memory what earlier runs left: where methods ran "
@@ -54,4 +55,6 @@ def measured_alone(runs: Sequence[Record], *more: str) -> str:
     """A note on how such runs were made, and how many of them were disturbed all the same."""
     disturbed = sum(bool(record.seconds.contended) for record in runs)
     others = [f"Other work of the machine went on beside {disturbed} of {len(runs)} runs."] if disturbed else []
-    return " ".join(["Each run in a new process, one after the other, nothing of ours beside it.", *others, *more])
+    return " ".join(
+        ["Each run in a new process, one after the other, nothing of ours beside it.", *others, *timed_on(runs), *more]
+    )

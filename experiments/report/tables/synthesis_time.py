@@ -26,7 +26,8 @@ def build(view: View) -> list[Table]:
 
     notes = [
         "Seconds of fit and sample, medians over seeds, imports excluded; a run that was stopped counts as what it was given. "
-        f"In brackets: seeds; x: times {YARDSTICK}'s on the seeds that both have on one kind of processor. {BESIDE_OTHERS}",
+        f"In brackets: seeds; x: times {YARDSTICK}'s on the seeds that both have on one kind of processor; seconds without it "
+        f"may be of another kind. {BESIDE_OTHERS}",
         f"{STRESS}.",
     ]
     return against_budgets(shown, "synthesis time", entry, notes)

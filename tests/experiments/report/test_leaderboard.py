@@ -10,6 +10,7 @@ from builders.records import changed, record
 
 from experiments.records.record import Record
 from experiments.report.comparison import pairs
+from experiments.report.figures.charts import charts
 from experiments.report.grouped import View
 from experiments.report.over_seeds import ratio_of_seconds, seconds_of, timed_alike
 from experiments.report.tables import headline
@@ -242,6 +243,21 @@ def test_what_ran_alone_stands_apart(tmp_path: Path) -> None:
     assert by_method(table)["mst"]["total / dpdsyn"] == "2.5"
     write(View.of([*single, run("dpdsyn", 1, 0.9)]), tmp_path)
     assert "0.900" in (tmp_path / "leaderboard.md").read_text() and "0.800" not in (tmp_path / "leaderboard.md").read_text()
+
+
+def test_tables_of_time_say_who_was_timed_on_another_kind_of_processor() -> None:
+    def on(cpu: str, method: str, rows: int) -> Record:
+        made = run(method, 0, seconds=float(rows), n_synth=rows, clock={"alone": True}, data={"train_rows": rows})
+        return changed(made, environment={"cpu": cpu})
+
+    alike = [on("one", method, rows) for method in ("dpdsyn", "mst", "aim") for rows in (100, 1000)]
+    assert "processor" not in tables("scale", alike)[0].notes[-1]
+    differ = [on("two" if record.method.name == "dpdsyn" else "one", record.method.name, record.n_synth) for record in alike]
+    told = "Timed on 2 kinds of processor, whose seconds do not compare: dpdsyn on two; the others on one."
+    assert told in tables("scale", differ)[0].notes[-1] and told in tables("efficiency", differ[::2])[0].notes[-1]
+    (scale,) = (chart for chart in charts(View.of(differ)) if chart.name == "scale")
+    assert "several kinds of processor" in scale.caption
+    assert not any("several kinds of processor" in chart.caption for chart in charts(View.of(alike)))
 
 
 def test_runs_for_an_older_experiment_file_are_counted() -> None:
