@@ -63,9 +63,9 @@ class Cell:
 
     @property
     def quickest(self) -> float | None:
-        """How many times as long the quickest of the others takes."""
-        known = [ratio for pair in self.pairs if (ratio := times_as_long(self.known[pair.method], self.own))]
-        return min(known, default=None)
+        """How many times as long the quickest of the others takes; None where nothing compares its time with DPDSyn's."""
+        timed = [(p.seconds, pair.method) for pair in self.pairs if (p := self.known[pair.method]).seconds is not None]
+        return times_as_long(self.known[min(timed)[1]], self.own) if timed else None
 
     @property
     def error(self) -> float | None:

@@ -77,10 +77,9 @@ def _time(cells: Sequence[Cell]) -> tuple[str, list[str]]:
     if not (took and best and quickest):
         return "Of the time it takes nothing can be said from these records.", []
     beside = "" if all(cell.own.alone for cell in cells) else " (mostly beside other work)"
-    theirs = (
-        f"the most accurate of the others takes {_middle(best, _short)} times as long, the quickest {_middle(quickest, _short)}"
-    )
-    said = f"They are made in {_middle(took, _seconds)}{beside}; {theirs} times."
+    accurate = f"the most accurate of the others takes {_middle(best, _short)} times as long"
+    said = f"They are made in {_middle(took, _seconds)}{beside}; {accurate}, the quickest {_middle(quickest, _short)} times"
+    said += f" ({len(best)} and {len(quickest)} cases timed alike)." if len(took) > min(len(best), len(quickest)) else "."
     return said, [
         f"Seconds of fit and sample: {_range(took, _seconds)}.",
         f"Times as long, of the most accurate of the others: {_range(best, _short)}; of the quickest: "

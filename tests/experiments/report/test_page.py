@@ -146,6 +146,14 @@ def test_the_answer_follows_the_records() -> None:
     timed = [one("dpdsyn", 0.81, 4.0), *(one(name, 0.5, 20.0) for name in others)]
     timed = [changed(r, run_id=f"alone{r.run_id}", seconds={**r.seconds.plain(), "alone": True}) for r in timed]
     assert "the most accurate of the others takes 5 times as long" in answer([*compared(0.81, others), *timed]).sentences[1]
+    elsewhere = [
+        changed(r, run_id=f"{r.run_id}later", seed=1, privacy={**r.privacy.plain(), "epsilon": 2.0}, environment={"cpu": cpu})
+        for r in compared(0.81, others)
+        for cpu in ["one" if r.method.name == "dpdsyn" else "two"]
+    ]
+    several = answer([*compared(0.81, others), *elsewhere]).sentences[1]
+    assert several.endswith("takes 2 times as long, the quickest 2 times (1 and 1 cases timed alike).")
+    assert "timed alike" not in said[1]
     behind = answer(compared(0.75, others, took=4.0)).sentences
     assert "in 0 of 1 cases" in behind[0] and "takes 0.5 times as long" in behind[1]
     assert "Accuracy above that of the best of the others: -0.0500." in answer(compared(0.75, others, took=4.0)).spreads
