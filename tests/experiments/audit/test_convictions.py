@@ -110,8 +110,12 @@ SOUND = {
 
 @pytest.mark.parametrize("name", ["plain", *(pytest.param(name, marks=pytest.mark.slow) for name in list(SOUND)[1:])])
 def test_sound_methods_are_not_convicted(tmp_path: Path, name: str) -> None:
+    """Of swift, one Gaussian that is told whole, the first two draws of 400 runs show .94 of the noise (one in 400 does by
+    chance); the seven after them show 1.0 to 3.9, and 2,400 runs 1.01.
+    """
     target, parameters = SOUND[name]
-    told, first = verdict(tmp_path, audit_of(target, 400, epsilon=3.2, parameters=parameters))
+    runs = 2400 if name == "swift" else 400
+    told, first = verdict(tmp_path, audit_of(target, runs, epsilon=3.2, parameters=parameters))
     assert not told.startswith("violation"), (told, first)
     (answers,) = [finding for finding in first.findings if finding.attack == "noisy answers"]
     assert answers.family_power is not None and first.calibration.moved == pytest.approx(1, abs=2e-4)
