@@ -42,7 +42,7 @@ def protected(records: Iterable[Record]) -> list[str]:
 
 
 def timed_on(records: Iterable[Record]) -> list[str]:
-    """Which methods were timed on which kind of processor, where there are several."""
+    """Which methods were timed on which kind of processor, where there are several; one timed on two stands with the rarer."""
     of: defaultdict[str, set[str]] = defaultdict(set)
     for record in records:
         if record.seconds.total is not None and record.environment.cpu:
