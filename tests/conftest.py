@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,14 @@ settings.load_profile("shared machine")
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+
+
+@pytest.fixture(autouse=True)
+def no_other_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other files of tests are not there: whoever looks at all of a method's package would look at them too, and take long."""
+    own = request.module.__name__
+    for name in [name for name in sys.modules if name.startswith("tests.") and not own.startswith(name)]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 @pytest.fixture

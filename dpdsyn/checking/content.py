@@ -27,12 +27,15 @@ from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.private_table import PrivateTable
 
 _SELF_EVIDENT = (bool, int, str, bytes, type(None), type(Ellipsis), type(NotImplemented))
+_EVIDENT = frozenset(map(id, _SELF_EVIDENT))  # of a class of others nobody knows whether it can be hashed
+_OF_ROWS = (PrivateTable, RawTable)
+_SETS = (set, frozenset)
 _WRAPPED = (property, staticmethod, classmethod)
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _CACHE = type(functools.lru_cache(lambda: None))
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
-_CLOSED = object()
+_CLOSED, _NOT_THERE = object(), object()
 _POINTER = struct.calcsize("P")
 IN_CACHE = ".(cache)"  # the step to what a functools cache holds; no attribute has such a name
 MET = "the same as "  # how the leaf of what was met before begins; then comes the way to it
@@ -52,11 +55,14 @@ class Content:
 
     def difference(self, other: Content) -> str | None:
         """The first place where the two differ, and how; None if they are the same bit for bit."""
-        for way in [*self.leaves, *other.leaves]:
-            if way not in self.leaves or way not in other.leaves:
+        for way, leaf in self.leaves.items():
+            another = other.leaves.get(way, _NOT_THERE)
+            if another is _NOT_THERE:
                 return f"{way} is not always there"
-            if (found := difference(way, self.leaves[way], other.leaves[way])) is not None:
+            if leaf is not another and (found := difference(way, leaf, another)) is not None:
                 return found
+        if len(self.leaves) < len(other.leaves):
+            return f"{next(way for way in other.leaves if way not in self.leaves)} is not always there"
         moved = next((one for one, two in zip(self.leaves, other.leaves, strict=True) if one != two), None)
         return None if moved is None else f"{moved} does not always stand in the same place"
 
@@ -82,27 +88,31 @@ def _walked(parts: Mapping[str, Any], members: bool) -> Content:
     waiting = [*reversed(list(parts.items()))]
     while waiting:
         way, value = waiting.pop()
+        if id(type(value)) in _EVIDENT:  # what there is most of
+            found.leaves[way] = value
+            continue
         kept.append(value)
-        if isinstance(value, PrivateTable | RawTable):
+        if isinstance(value, _OF_ROWS):
             found.leaves[way] = "a private table"
             found.tables.append(way)
         elif value is _CLOSED:
             found.closed.append(way)
-        elif type(value) in _SELF_EVIDENT:
-            found.leaves[way] = value
         elif id(value) in seen and not _atomic(value):
             found.leaves[way] = f"{MET}{seen[id(value)]}"
         else:
             seen[id(value)] = way
             leaf, inner = _opened(value)
             found.leaves[way] = leaf
-            opened = [*inner, *(_members(value) if members and isinstance(value, set | frozenset) else ())]
+            opened = [*inner]
+            if members and isinstance(value, _SETS):
+                opened += _members(value)
             kind = type(value)
             if kind not in classes:
                 classes[kind] = is_known(kind)
             if not classes[kind]:
                 opened.append((".__class__", kind))
-            waiting.extend((way + step, part) for step, part in reversed(opened))
+            opened.reverse()
+            waiting += [(way + step, part) for step, part in opened]
     return found
 
 
@@ -115,15 +125,15 @@ def _atomic(value: Any) -> bool:
 
 def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     """The value's own content and, by the step to each, what it holds."""
+    if type(value) is types.CodeType:  # first what there is most of
+        return of_code(value)
+    if type(value) is types.FunctionType:
+        return of_function(value, attributes)
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    if type(value) in (list, tuple):  # first what there is most of
+    if type(value) in (list, tuple):
         return (kind, len(value)), [(f"[{i}]", part) for i, part in enumerate(value)]
     if type(value) is dict:
         return (kind, _keys(value)), _items(value)
-    if type(value) is types.FunctionType:
-        return of_function(value, attributes)
-    if type(value) is types.CodeType:
-        return of_code(value)
     if isinstance(value, float):
         return number(value), () if isinstance(value, np.generic) else attributes(value)
     if isinstance(value, complex) and not isinstance(value, np.generic):
@@ -215,7 +225,7 @@ def caches_of_changeable_things() -> list[Any]:
 
     Caches of limited size keep each result in a link that is one itself, so all of these are among them.
     """
-    caches = [part for part in gc.get_objects() if type(part) is _CACHE]
+    caches = [part for part in gc.get_referrers(_CACHE) if type(part) is _CACHE]  # which refer to their class
     return [cache for cache in caches if not all(map(_plain, _results(cache)))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import sys
 import types
 from collections.abc import Iterator
@@ -18,8 +19,18 @@ _OF_EVERY_CLASS = (
     "__firstlineno__",
     "__slotnames__",
 )
-_OF_CODE = (
-    *("co_name", "co_filename", "co_firstlineno", "co_linetable", "co_exceptiontable", "co_flags", "co_stacksize"),
+_of_code = operator.attrgetter(
+    *(
+        "co_qualname",
+        "co_code",
+        "co_name",
+        "co_filename",
+        "co_firstlineno",
+        "co_linetable",
+        "co_exceptiontable",
+        "co_flags",
+        "co_stacksize",
+    ),
     *("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_names", "co_varnames", "co_freevars", "co_cellvars"),
 )
 _COMPILED = (
@@ -90,7 +101,7 @@ def of_function(value: Any, attributes: Attributes) -> Opened:
 
 
 def of_code(value: types.CodeType) -> Opened:
-    return (value.co_qualname, value.co_code, *(getattr(value, name) for name in _OF_CODE)), ((".co_consts", value.co_consts),)
+    return _of_code(value), ((".co_consts", value.co_consts),)
 
 
 def of_cell(step: str, cell: types.CellType) -> Iterator[tuple[str, Any]]:

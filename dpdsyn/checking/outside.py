@@ -17,30 +17,24 @@ from typing import Any, Generic, Protocol
 
 import numpy as np
 
-from dpdsyn.checking.content import _ADDRESS, IN_CACHE, MET, Content, caches_of_changeable_things, content
+from dpdsyn.checking.content import IN_CACHE, MET, Content, caches_of_changeable_things, content
 from dpdsyn.checking.named import of_class
+from dpdsyn.checking.other_packages import MODULES, held_by_others, shown
 
 _OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", "path", "spec", "warningregistry", "annotations")
-_SINGLE = (bool, int, float, str, bytes, complex)
-_CONTAINERS = (list, tuple, dict, set, frozenset, bytearray, np.ndarray)
-_LOOKED_AT = frozenset(map(id, (*_SINGLE, *_CONTAINERS)))  # of a class of others nobody knows whether it can be hashed
-_ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS, _MODULES = "(environment)", "(atexit)", "(context)", "(settings)", "(modules)"
-_NOT_LASTING = (_ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS, _MODULES)  # none of which can be the name of a module
+_ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS = "(environment)", "(atexit)", "(context)", "(settings)"
+_NOT_LASTING = (_ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS, MODULES)  # none of which can be the name of a module
 _PYTHONS, _INSTALLED = str(Path(os.__file__).parent), ("site-packages", "dist-packages")
-_OURS = (__name__, f"{__package__}.side_effects")  # which note what they look at
-_at_first: dict[str, frozenset[str]] = {}  # names that other packages' modules had when somebody first looked
-_clocks: set[str] = set()  # names of other packages' values that change whenever memory is collected
+_OURS = (__name__, f"{__package__}.other_packages", f"{__package__}.side_effects")  # which note what they look at
 
 
-def kept_outside(method: object) -> dict[str, Any]:
-    """What lies about outside, by name: attributes of the method's classes and of all modules of their packages, ours too, and
-    of those beside them; global generators of random numbers; variables of the environment and of the context; settings of the
-    process.
+def _kept_outside(method: object, packages: set[str]) -> dict[str, Any]:
+    """By name: attributes of the method's classes and of all modules of these packages; global generators of random numbers;
+    variables of the environment and of the context; settings of the process.
 
-    Of modules, what they hold themselves: names of others' functions and classes, not what is in these. Of modules of other
-    packages single values, and containers that they had not when somebody first looked.
+    Of modules, what they hold themselves: names of others' functions and classes, not what is in these.
     """
-    kinds, packages = _kinds(method), _packages(method) | {"dpdsyn"}
+    kinds = _kinds(method)
     found: dict[str, Any] = {}
     for name, module in list(sys.modules.items()):  # in the order of their import: what is imported later comes last
         if module is not None and name.partition(".")[0] in packages and name not in _OURS:
@@ -50,12 +44,12 @@ def kept_outside(method: object) -> dict[str, Any]:
     found |= {_ENVIRONMENT: dict(os.environ), "random": random.getstate(), "numpy.random": np.random.get_state()}  # noqa: NPY002
     found |= {
         _AT_EXIT: atexit._ncallbacks(),
-        _CONTEXT: {var.name: _shown(part) for var, part in contextvars.copy_context().items()},
+        _CONTEXT: {var.name: shown(part) for var, part in contextvars.copy_context().items()},
     }
     found[_SETTINGS] = _settings()
     if (torch := sys.modules.get("torch")) is not None:
         found["torch.random"] = torch.get_rng_state()
-    return found | _of_others(packages)
+    return found
 
 
 def _kinds(method: object) -> list[type]:
@@ -94,22 +88,6 @@ def forget_computed(method: object) -> None:
             cache.cache_clear()
 
 
-def _of_others(packages: set[str]) -> dict[str, Any]:
-    """Of modules of all other packages, without what a collection of memory changes: clocks of whoever watches it."""
-
-    def now() -> dict[str, Any]:
-        others = [(name, module) for name, module in list(sys.modules.items()) if name.partition(".")[0] not in packages]
-        return {f"{_MODULES}.{name}.{own}": value for name, module in others for own, value in _of_another(name, module).items()}
-
-    packages = {*packages, "__main__"}
-    before = now()
-    gc.collect(0)
-    found = now()
-    moved = {way for way, value in found.items() if type(value) in _SINGLE and value != before.get(way, value)}
-    _clocks.update(way for way in moved if found[way] == found[way])  # NaN is no clock
-    return {way: value for way, value in found.items() if way not in _clocks}
-
-
 def _of_module(name: str, module: types.ModuleType) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for own, value in list(vars(module).items()):
@@ -125,47 +103,26 @@ def _of_module(name: str, module: types.ModuleType) -> dict[str, Any]:
     return found
 
 
-def _of_another(name: str, module: types.ModuleType | None) -> dict[str, Any]:
-    """Single values of a module of another package, and as texts the containers that were put into it later.
-
-    Not what is in objects there.
-    """
-    held = getattr(module, "__dict__", {})
-    if name not in _at_first:
-        _at_first[name] = frozenset(held)
-    first = _at_first[name]
-    single: dict[str, Any] = {}
-    later: dict[str, Any] = {}
-    for own, value in list(held.items()):
-        if id(type(value)) not in _LOOKED_AT or own.startswith("__"):
-            continue
-        if type(value) in _SINGLE:
-            single[own] = value
-        elif own not in first:
-            later[own] = _shown(value)
-    return single | later
-
-
-def _shown(value: Any) -> Any:
-    """A single value, or an object as a text: what is in it may lead to all that a process does besides."""
-    return value if type(value) in _SINGLE else _ADDRESS.sub("", repr(value))
-
-
 def _settings() -> dict[str, Any]:
     """What is set of the process, where a number could be hidden."""
     found: dict[str, Any] = {"folder": str(Path.cwd()), "recursion": sys.getrecursionlimit(), "switch": sys.getswitchinterval()}
     found |= {"collector": gc.get_threshold(), "errors": np.geterr(), "printing": np.get_printoptions()}
     loggers = {name: logger for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger)}
     found["logging"] = {name: logger.level for name, logger in loggers.items() if logger.level}
-    found["signals"] = {int(number): _shown(signal.getsignal(number)) for number in signal.valid_signals()}
+    found["signals"] = {int(number): shown(signal.getsignal(number)) for number in signal.valid_signals()}
     if (torch := sys.modules.get("torch")) is not None:
         found["torch"] = (torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled())
     return found
 
 
 def outside(method: object) -> Content:
-    """The content of `kept_outside`, to be compared."""
-    return content(kept_outside(method))
+    """What lies about outside, to be compared: `_kept_outside` of the packages of the method's classes, ours too, and of those
+    beside them; of modules of other packages `held_by_others`.
+    """
+    packages = _packages(method) | {"dpdsyn"}
+    found = content(_kept_outside(method, packages))
+    found.leaves |= held_by_others(packages)
+    return found
 
 
 def left_behind(before: Content, after: Content) -> str | None:

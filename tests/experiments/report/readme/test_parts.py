@@ -181,3 +181,27 @@ def test_losses_and_times_alone_are_told() -> None:
     elsewhere = [changed(record, run_id=f"{record.run_id}b", dataset={"name": "acs"}) for record in some]
     assert "(acs, adult), others" in sentences.findings(View.of([*alone, *elsewhere]))
     assert "`aim` 12, `mst` 1.5 (adult)." in sentences.findings(View.of([*alone, *elsewhere]))
+
+
+def test_the_largest_ratio_of_times_may_be_over_one_that_was_stopped_and_says_so() -> None:
+    took = {"dpdsyn": 2.0, "aim": 24.0}
+    alone = [
+        changed(record, seconds={"fit": seconds, "sample": 0.0, "total": seconds, "alone": True})
+        for record in compared(epsilon=0.8).records
+        for seconds in [took.get(record.method.name, 3.0)]
+    ]
+    assert "of speed, measured alone, 12.00x (aim on adult, 5 seeds; the paper 333.73x: not reached)." in findings(alone)
+    for limit, told in (
+        (20.0, "12.00x (aim on adult, 5 seeds"),
+        (700.0, "at least 350.00x (mwem on adult, stopped at its limit, one seed"),
+    ):
+        limits = {"limit": limit, "reached": limit, "alone": True}
+        stopped = changed(runs("mwem", 0.8, epsilon=0.8, seeds=1)[0], status="timeout", metrics={}, seconds=limits)
+        verdict = "reached" if limit == 700 else "not reached"
+        assert f"of speed, measured alone, {told}; the paper 333.73x: {verdict})." in findings(
+            [*alone, *runs("mwem", 0.8, seeds=1), stopped]
+        )
+
+
+def findings(records: list[Record]) -> str:
+    return sentences.findings(View.of(records))
