@@ -183,12 +183,16 @@ def test_a_sweep_killed_at_random_moments_computes_nothing_twice(toy_world: Path
     count = 5 * kills
     call = ("run", "-m", *ONE, "synthesizer=instant", f"seed=range(0,{count})", "compute.workers=2")
     done: dict[str, int] = {}
+    kept = tmp_path / "results" / "runs" / "records"
     for kill in range(kills):
         with started(toy_world, tmp_path, *call, TOY_MARKS=str(marks), TOY_SECONDS="0.3") as process:
             start = time.monotonic()
-            begun = kill % 3 > 0  # however long a worker takes to start, some kills meet one that is at work
+            begun = kill % 3 > 0  # however long a worker takes to start, some kills meet one that is at work,
+            late = kill == kills - 1 and not done  # and one comes after something was done
 
-            def at_work(process: subprocess.Popen = process, begun: bool = begun) -> bool:
+            def at_work(process: subprocess.Popen = process, begun: bool = begun, late: bool = late) -> bool:
+                if late:
+                    return process.poll() is not None or any(kept.glob("*.json"))
                 told = held(tmp_path / "results" / "runs" / "claims").values()
                 return process.poll() is not None or any(not begun or about.get("phase") != "starting" for about in told)
 
@@ -203,7 +207,7 @@ def test_a_sweep_killed_at_random_moments_computes_nothing_twice(toy_world: Path
                 os.killpg(process.pid, signal.SIGKILL)
             assert time.monotonic() - start < 120
         assert gone(tmp_path / "results")
-        now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "results" / "runs" / "records").glob("*.json")}
+        now = {path.name: path.stat().st_mtime_ns for path in kept.glob("*.json")}
         assert done.items() <= now.items()  # what was recorded is not touched again
         done = now
     assert done and len(list(marks.iterdir())) <= len(done) + 4 * kills  # a kill meets two runs at work, or runs start anew
