@@ -19,20 +19,12 @@ _OF_EVERY_CLASS = (
     "__firstlineno__",
     "__slotnames__",
 )
-_of_code = operator.attrgetter(
-    *(
-        "co_qualname",
-        "co_code",
-        "co_name",
-        "co_filename",
-        "co_firstlineno",
-        "co_linetable",
-        "co_exceptiontable",
-        "co_flags",
-        "co_stacksize",
-    ),
-    *("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_names", "co_varnames", "co_freevars", "co_cellvars"),
+_OF_CODE = (
+    *("co_qualname", "co_code", "co_name", "co_filename", "co_firstlineno", "co_linetable", "co_exceptiontable", "co_flags"),
+    *("co_stacksize", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount"),
+    *("co_names", "co_varnames", "co_freevars", "co_cellvars"),
 )
+_parts_of_code = operator.attrgetter(*_OF_CODE)
 _COMPILED = (
     *(types.MemberDescriptorType, types.GetSetDescriptorType, types.MethodDescriptorType),
     *(types.WrapperDescriptorType, types.ClassMethodDescriptorType),
@@ -101,7 +93,7 @@ def of_function(value: Any, attributes: Attributes) -> Opened:
 
 
 def of_code(value: types.CodeType) -> Opened:
-    return _of_code(value), ((".co_consts", value.co_consts),)
+    return _parts_of_code(value), ((".co_consts", value.co_consts),)
 
 
 def of_cell(step: str, cell: types.CellType) -> Iterator[tuple[str, Any]]:
