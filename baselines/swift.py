@@ -14,6 +14,7 @@ from baselines.marginal.marginals import Measurement, estimate_total, measure, n
 from baselines.marginal.maximum_entropy import fit_maximum_entropy
 from baselines.marginal.model_arrays import from_arrays, to_arrays
 from baselines.marginal.one_shot import ONE_SHOT_WORKLOADS, Candidate, Limits, OneShotWorkload, candidates, chosen, cost
+from baselines.marginal.posterior import Posterior
 from baselines.marginal.workload import cells_of
 from dpdsyn.accounting.spends import Gaussian
 from dpdsyn.base.checks import InputError, one_of, positive, whole_number
@@ -156,6 +157,9 @@ class Swift(Synthesizer):
     def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
         rows = GivenRows(self.model_).sample(n, weights, rng)
         return None if rows is None else rows.astype(self.dtype_)
+
+    def posterior(self, position: int) -> Posterior:
+        return Posterior.of(self.model_, position)
 
     def state(self) -> dict[str, np.ndarray]:
         return to_arrays(self.model_)

@@ -1,7 +1,8 @@
 """The guide: a small network that predicts the target (or several), trained by DP-SGD (Abadi et al. 2016).
 
 It may be *pretrained*, without noise and for free, on rows that are already public (those of the source of candidates), and then
-begins its private training where that ended.
+begins its private training where that ended; where the source can say what it thinks of a row's label, it begins at that
+(`dpdsyn.guides.head_start`).
 
 **What clipping does to probabilities, and how it is undone.** Let a row of features x have the label k with probability q_k, and
 let w_k be the factor by which the gradient of a row (x, k) is scaled down to the clip. What such rows send back to the logits is
@@ -16,18 +17,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from dpdsyn.accounting.spends import SampledGaussian
 from dpdsyn.base.checks import InputError, positive, whole_number
+from dpdsyn.guides.head_start import CLIP, HeadStart, Posterior, weight_of
 from dpdsyn.guides.named_module import module_name
 from dpdsyn.guides.network import Network
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
 
+WEIGHED = "how far the source's own labels are to be trusted"  # what a ledger calls that question
 _CHUNK = 65536  # rows predicted at once
 _PRETRAINING_RATE = 0.02  # of Adam; from half of the steps on it falls to 0
 _PRETRAINED_SHARE = 0.25  # of the last steps of pretraining, whose parameters are averaged
@@ -103,7 +106,7 @@ class GuideSettings:
         return values if self.module is None else values | {"module": module_name(self.module)}
 
 
-PRETRAINED = GuideSettings(hidden=8, wander=0.3, pull=2.0, pretraining=300)  # where candidates say something of the labels
+PRETRAINED = GuideSettings(hidden=8, wander=0.4, pull=1.5, pretraining=300)  # where candidates say something of the labels
 
 
 class Guide:
@@ -134,6 +137,7 @@ class Guide:
         self.gradient_to_noise_: list[float] = []
         self._columns = schema.positions(self.features), schema.positions(self.targets)
         self._start: np.ndarray | None = None
+        self._margin: HeadStart | None = None
 
     @property
     def slices(self) -> list[slice]:
@@ -185,6 +189,29 @@ class Guide:
         self._start = self.parameters_.astype(np.float64)
         return self
 
+    @property
+    def takes_head_start(self) -> bool:
+        """Whether `head_start` may be called: the built-in network has one target, whose classes have no order."""
+        return self.settings.module is None and len(self.targets) == 1 and self.network.parts[0].basis is None
+
+    def head_start(self, private: PrivateTable, posterior: Posterior, noise: float) -> Self:
+        """Add to the logits what the pretraining's source says beyond them, from here on, as far as private rows confirm it.
+
+        posterior: of encoded features the source's probability of each class; made of nothing private. noise: of the sum over all
+        rows that is asked for, times its clip. See `dpdsyn.guides.head_start`.
+        """
+        features, targets = self._columns
+        assert self._start is not None
+        found = HeadStart(self.network, self._start, self.settings.clip, posterior)
+
+        def slopes(batch: np.ndarray, clip: float) -> np.ndarray:
+            with np.errstate(all="ignore"):  # a warning would tell of a row
+                return found.slopes(batch[:, features], batch[:, targets[0]], clip)
+
+        slope, curvature = private.noisy_sum(slopes, 1.0, noise, CLIP, WEIGHED)
+        self._margin = replace(found, weight=weight_of(slope, curvature, noise * CLIP))
+        return self
+
     def fit(self, private: PrivateTable, noise: float, rng: np.random.Generator, rows: float | None = None) -> Self:
         """Train through `private.noisy_sum`; every use of the rows is inside that mechanism.
 
@@ -228,16 +255,27 @@ class Guide:
         return self._in_chunks(features, self._corrected)
 
     def state(self) -> dict[str, np.ndarray]:
-        """What was learnt, as arrays, for saving."""
-        return {"parameters": self._fitted()}
+        """What was learnt, as arrays, for saving; `begun` and `weight` of a head start, which is made of them and the source."""
+        margin = self._margin
+        begun = {} if margin is None else {"begun": margin.begun.astype(np.float32), "weight": np.array(margin.weight)}
+        return {"parameters": self._fitted(), **begun}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> Self:
-        """Take back what `state` gave. Raises ValueError if it does not fit the schema."""
-        parameters = np.asarray(state["parameters"], dtype=np.float32)
+    def restore(self, state: Mapping[str, np.ndarray], posterior: Posterior | None = None) -> Self:
+        """Take back what `state` gave, with the source's posterior for a head start. Raises ValueError if they do not fit."""
+        self.parameters_ = self._of_mine(state["parameters"])
+        if "begun" in state:  # guides of earlier versions had no head start
+            weight = float(state["weight"])
+            if posterior is None or not self.takes_head_start or not 0 <= weight <= 1:
+                raise ValueError("the saved guide had a head start, which does not fit its schema or its source")
+            begun = self._of_mine(state["begun"]).astype(np.float64)
+            self._margin = HeadStart(self.network, begun, self.settings.clip, posterior, weight)
+        return self
+
+    def _of_mine(self, saved: np.ndarray) -> np.ndarray:
+        parameters = np.asarray(saved, dtype=np.float32)
         if parameters.shape != (self.network.parameters,) or not np.isfinite(parameters).all():
             raise ValueError("the saved guide does not fit its schema")
-        self.parameters_ = parameters
-        return self
+        return parameters
 
     def _in_chunks(self, features: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
         self._fitted()
@@ -256,13 +294,17 @@ class Guide:
         return self.network.initial(rng)
 
     def _clipped_sum(self, flat: np.ndarray, features: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
-        return self.network.clipped_gradient_sum(flat, self.network.index(features), labels, clip)
+        return self.network.clipped_gradient_sum(flat, self.network.index(features), labels, clip, self._added(features))
 
     def _probabilities(self, features: np.ndarray) -> np.ndarray:
-        return self.network.forward(self._fitted(), self.network.index(features))[1]
+        return self.network.forward(self._fitted(), self.network.index(features), self._added(features))[1]
 
     def _corrected(self, features: np.ndarray) -> np.ndarray:
-        return self.network.corrected(self._fitted(), self.network.index(features), self.settings.clip)
+        margin = self._added(features)
+        return self.network.corrected(self._fitted(), self.network.index(features), self.settings.clip, margin)
+
+    def _added(self, features: np.ndarray) -> np.ndarray | None:
+        return None if self._margin is None else self._margin(features)
 
 
 def guide_imports(settings: GuideSettings) -> tuple[str, ...]:

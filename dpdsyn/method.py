@@ -17,11 +17,12 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
-from dpdsyn.accounting.spends import ZCDP, GaussianCap, Nothing, Spend
+from dpdsyn.accounting.spends import ZCDP, GaussianCap, Nothing, SampledGaussian, Spend
 from dpdsyn.base.checks import InputError
 from dpdsyn.candidates import as_distribution
-from dpdsyn.guide import PRETRAINED, GuideSettings, guide_imports
+from dpdsyn.guide import PRETRAINED, Guide, GuideSettings, guide_imports
 from dpdsyn.guides.balanced_labels import balanced, drawn
+from dpdsyn.guides.head_start import OfFeatures
 from dpdsyn.guides.module_guide import guide_of
 from dpdsyn.learning.merging import fit as fitted
 from dpdsyn.learning.merging import restored
@@ -36,6 +37,7 @@ Labels = Literal["calibrated", "sample", "argmax", "toward_shares"]
 _PROBE = 20_000  # candidate rows on which the guide's class shares are held against the candidates' own
 _AS_LIKELY = "argmax"  # labels that are not drawn, so that no odds bring their shares anywhere
 _LEAST = 1e-9  # that a class's probability counts as where odds are moved: a guide may be sure beyond all measure
+_WEIGHING_SHARE = 0.02  # of the budget, in zCDP, for how far the source's own labels are to be trusted
 _LESSON = 60_000  # candidate rows that the guide is pretrained on
 LEFT_OUT = "nothing was learnt of the further target {}: it is no column of what is published, and no model can predict it"
 
@@ -59,13 +61,14 @@ class GuidedSynthesizer(Synthesizer):
     guide: settings of the guide (`dpdsyn.guide.GuideSettings`), a mapping of those that are to differ from
     the defaults, or the class of a torch module. The defaults are `dpdsyn.guide.PRETRAINED`, whose guide is pretrained on the
     candidates' rows, labels included, where the source is one that models labels (`uses_target`), else those of a guide that
-    begins at nothing.
+    begins at nothing. A guide that was pretrained begins its private training at what the source itself says of labels, where
+    the source can say it (`Synthesizer.posterior`), there is one target without an order, and the network is the built-in one.
 
     The source's count of rows, a mechanism's answer, scales the guide's gradients where it has one (`noisy_rows_`);
     sampling rates, steps and noise follow `rows_public`.
     """
 
-    version = 4  # one higher where labels have changed since: see `_is_newer`
+    version = 4  # one higher where labels have changed since: see `_is_newer`; 6 where the guide has a head start
 
     def __init__(
         self,
@@ -83,7 +86,7 @@ class GuidedSynthesizer(Synthesizer):
         self.other_targets = other_targets
         self.guide = guide
         self._check()
-        self.version = type(self).version + self._is_newer()
+        self.version = 6 if self._has_head_start() else type(self).version + self._is_newer()
 
     def imports(self) -> tuple[str, ...]:
         return (*guide_imports(self._settings()), *self._source().imports())
@@ -117,10 +120,11 @@ class GuidedSynthesizer(Synthesizer):
         if gone := ", ".join(name for name in self.other_targets if name not in others):
             warnings.warn(LEFT_OUT.format(gone), TargetLeftOutWarning, stacklevel=2)
         guide = guide_of(schema, self._settings(), others)
-        cap = self._cap(source, private.ledger.allowance)
+        cap, weighing = self._cap(source, private.ledger.allowance), self._weighing(source, guide, private.ledger.allowance)
 
         def plan(noise: float) -> Sequence[Spend]:
-            return [guide.spend(noise)] if isinstance(cap, Nothing) else [cap, guide.spend(noise)]
+            before: list[Spend] = [] if isinstance(cap, Nothing) else [cap]
+            return [*before, *([] if weighing is None else [weighing]), guide.spend(noise)]
 
         noise = private.ledger.open_calibrated(plan)
         columns = self._columns(source, schema)
@@ -128,6 +132,8 @@ class GuidedSynthesizer(Synthesizer):
         self.source_schema_ = schema.select(columns)
         if self._taught(source):
             guide.pretrain(self._lesson(rng), rng)
+            if weighing is not None and (posterior := self._posterior(guide)) is not None:
+                guide.head_start(private, posterior, weighing.noise_multiplier)
         count = RowCount.of(self.source_)
         if count is not None:
             self.noisy_rows_, self.noisy_rows_sd_ = count.rows, count.sd
@@ -142,6 +148,14 @@ class GuidedSynthesizer(Synthesizer):
         """Whether the guide is pretrained: rows that come of no private ones have nothing to teach."""
         return self._settings().pretraining > 0 and source.spends != "nothing"
 
+    def _posterior(self, guide: Guide) -> OfFeatures | None:
+        """What the fitted source says of the guide's target; None where it says nothing, or the guide takes no such help."""
+        schema, target = self.source_schema_, guide.targets[0]
+        if not guide.takes_head_start or not self.source_.has_posterior or target not in schema.names:
+            return None
+        found = self.source_.posterior(schema.position(target))
+        return None if found is None else OfFeatures(found, len(schema.names), tuple(schema.positions(guide.features)))
+
     def _lesson(self, rng: np.random.Generator) -> np.ndarray:
         """Rows that the guide is pretrained on, encoded, shape (rows, columns): made of the fitted source alone."""
         return draw(self.source_, self.source_schema_, _LESSON, rng)
@@ -154,6 +168,11 @@ class GuidedSynthesizer(Synthesizer):
         """Whether these settings have another output than before classes became as common as they were counted."""
         source = self._source()
         return self._moved(source) and (self.labels != "calibrated" or hasattr(source, "noisy_counts_"))
+
+    def _has_head_start(self) -> bool:
+        """Whether private training begins at what the source itself says, on tables whose target has no order."""
+        source, settings = self._source(), self._settings()
+        return self._taught(source) and source.has_posterior and settings.module is None and not self.other_targets
 
     def _columns(self, source: Synthesizer, schema: Schema) -> tuple[str, ...]:
         """What the source sees."""
@@ -193,6 +212,12 @@ class GuidedSynthesizer(Synthesizer):
         if noisy is not None and len(noisy) == size:  # codes may have been merged for the source
             return len(candidates) * as_distribution(noisy)
         return np.bincount(candidates[:, column], minlength=size)
+
+    def _weighing(self, source: Synthesizer, guide: Guide, allowance: Allowance) -> SampledGaussian | None:
+        """What it costs to ask how far the source's own labels are to be trusted; None where that is not asked."""
+        if not (self._taught(source) and source.has_posterior and guide.takes_head_start):
+            return None
+        return SampledGaussian(1.0, 1 / math.sqrt(2 * _WEIGHING_SHARE * allowance.rho), 1)
 
     def _cap(self, source: Synthesizer, allowance: Allowance) -> ZCDP | GaussianCap | Nothing:
         if source.spends == "nothing":
@@ -256,7 +281,8 @@ class GuidedSynthesizer(Synthesizer):
         source = self._source()
         self.source_schema_ = schema.select(self._columns(source, schema))
         self.source_ = restored(source, self.source_schema_, _part(state, "source."))
-        self.guide_ = guide_of(schema, self._settings(), self._others(schema)).restore(_part(state, "guide."))
+        guide = guide_of(schema, self._settings(), self._others(schema))
+        self.guide_ = guide.restore(_part(state, "guide."), self._posterior(guide))
         self.odds_ = np.asarray(state["odds"], dtype=np.float32)
         if self.odds_.shape != (self.guide_.classes,) or not (np.isfinite(self.odds_) & (self.odds_ > 0)).all():
             raise ValueError("the saved odds do not fit their schema")

@@ -72,6 +72,15 @@ class Synthesizer(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} cannot condition its rows")
 
+    def posterior(self, position: int) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Of a fitted method whose model tells: the probability of each code of a column, given a row's other cells; else None.
+
+        A function of encoded rows, shape (rows, columns), that gives float64 of shape (rows, size). It is made of what was fitted
+        alone, does not look at the column itself, and gives a row the same bits beside any rows: gradients of private rows go by
+        it (`dpdsyn.guides.head_start`). It can be pickled.
+        """
+        return None
+
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         """Why this method cannot run on such a table or budget, or None if it can."""
         return None
@@ -89,6 +98,11 @@ class Synthesizer(ABC):
         `peak_memory_mb`. Empty where a clock in this process sees the work and nothing else.
         """
         return {}
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether `posterior` has an answer once the method is fitted."""
+        return type(self).posterior is not Synthesizer.posterior
 
     @property
     def can_be_saved(self) -> bool:

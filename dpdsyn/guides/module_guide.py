@@ -33,6 +33,7 @@ import numpy as np
 
 from dpdsyn.base.checks import InputError
 from dpdsyn.guide import Guide, GuideSettings
+from dpdsyn.guides.head_start import Posterior
 from dpdsyn.guides.named_module import load_module
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.schema import Schema
@@ -89,7 +90,7 @@ class ModuleGuide(Guide):
         """What was learnt, as arrays, for saving."""
         return {**super().state(), **{f"constant.{key}": value for key, value in self.constants_.items()}}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> Self:
+    def restore(self, state: Mapping[str, np.ndarray], posterior: Posterior | None = None) -> Self:
         """Take back what `state` gave. Raises ValueError if the module is another by now."""
         from dpdsyn.guides.row_gradients import apart
 

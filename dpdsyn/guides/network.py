@@ -110,28 +110,35 @@ class Network:
         starts = np.arange(0, index.size + 1, index.shape[1])
         return csr_array((np.ones(index.size, dtype), index.ravel(), starts), shape=(len(index), self.rows))
 
-    def forward(self, flat: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden values, shape (rows, hidden), and class probabilities, those of all heads together of shape (rows, classes)."""
+    def forward(self, flat: np.ndarray, index: np.ndarray, margin: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden values, shape (rows, hidden), and class probabilities, those of all heads together of shape (rows, classes).
+
+        margin: what is added to the logits, shape (rows, classes).
+        """
         table, output = self.split(flat)
         sums = np.ascontiguousarray((self.picks(index, flat.dtype) @ table).T)  # operations along rows are the fast ones
         hidden = np.maximum(sums[: self.hidden], 0)
         scores = sums[self.hidden :] + product(output.T, hidden)
         offsets = flat[len(flat) - self.offsets :]
         logits = np.concatenate([head.logits(scores, offsets) for head in self.parts])
+        if margin is not None:
+            logits += margin.T
         for head in self.slices:
             part = logits[head]
             part -= part.max(axis=0)
             np.exp(part, out=part)
-            part /= _added(part)
+            part /= added(part)
         return hidden.T, logits.T
 
-    def clipped_gradient_sum(self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
+    def clipped_gradient_sum(
+        self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float, margin: np.ndarray | None = None
+    ) -> np.ndarray:
         """Sum over rows of the gradient of all heads' cross-entropies, each row's scaled down to norm `clip`.
 
         labels: shape (rows, heads). Shape of the sum: (parameters,), of the type of `flat`. A row adds nothing if its gradient
         has no finite norm.
         """
-        back, hidden, error, offsets = self.clipped_parts(flat, index, labels, clip)
+        back, hidden, error, offsets = self.clipped_parts(flat, index, labels, clip, margin)
         total = np.empty(self.parameters, dtype=flat.dtype)
         total[self.parameters - self.offsets :] = offsets.sum(axis=0)
         table_total, output_total = self.split(total)
@@ -140,7 +147,7 @@ class Network:
         return total
 
     def clipped_parts(
-        self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float
+        self, flat: np.ndarray, index: np.ndarray, labels: np.ndarray, clip: float, margin: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """What makes up each row's gradient, scaled down to norm `clip`.
 
@@ -148,7 +155,7 @@ class Network:
         (rows, scores), the two whose outer product it adds to the output weights; last what it adds to the offsets.
         """
         _, output = self.split(flat)
-        hidden, wrong = (part.T for part in self.forward(flat, index))
+        hidden, wrong = (part.T for part in self.forward(flat, index, margin))
         for head, own in zip(self.slices, labels.T, strict=True):
             wrong[head.start + own.astype(np.int64), np.arange(len(labels))] -= 1
         error, offsets = self._errors(wrong)
@@ -168,34 +175,35 @@ class Network:
             [own[: head.offsets.stop - head.offsets.start] for head, own in heads]
         )
 
-    def corrected(self, flat: np.ndarray, index: np.ndarray, clip: float) -> np.ndarray:
+    def corrected(self, flat: np.ndarray, index: np.ndarray, clip: float, margin: np.ndarray | None = None) -> np.ndarray:
         """Class probabilities that training with this clip is at rest with, shape (rows, classes); see `dpdsyn.guide`.
 
-        Each class's own is divided by what a row with that label would be scaled down by, other heads having their likeliest.
+        Each class's own is divided by what a row with that label would be scaled down by, other heads having their likeliest. In
+        double precision a row's are the same beside any rows, as what it adds to a sum is.
         """
         _, output = self.split(flat)
-        hidden, given = (part.T for part in self.forward(flat, index))
+        hidden, given = (part.T for part in self.forward(flat, index, margin))
         wrong = given.copy()
         for classes in self.slices:
             wrong[classes.start + given[classes].argmax(axis=0), np.arange(len(index))] -= 1
         error, offsets = self._errors(wrong)
         result = np.empty_like(given)
+        columns, active, reach = index.shape[1], hidden > 0, index.shape[1] + _squares(hidden)
         for head in self.parts:
             likeliest, own = error[head.scores].copy(), given[head.classes]
-            expected = head.score_errors(own)
-            beside = np.square(np.delete(offsets, head.offsets, axis=0)).sum(axis=0)
-            for k in range(len(own)):
-                error[head.scores] = expected
-                head.less_one(error[head.scores], k)
-                back, squares = (output @ error) * (hidden > 0), np.square(error).sum(axis=0)
-                norm = np.sqrt(
-                    index.shape[1] * (np.square(back).sum(axis=0) + squares)
-                    + np.square(hidden).sum(axis=0) * squares
-                    + (beside if head.basis is None else beside + np.square(own).sum(axis=0) - 2 * own[k] + 1)
-                )
+            error[head.scores] = expected = head.score_errors(own)
+            sent, squares = product(output, error), _squares(error)
+            beside = _squares(np.delete(offsets, head.offsets, axis=0))
+            if head.basis is not None:
+                beside += _squares(own) + 1
+            for k, unit in enumerate(head.units.astype(flat.dtype)):  # with the label k errors of scores are less by `unit`
+                back = (sent - (output[:, head.scores] @ unit)[:, None]) * active
+                size = squares - 2 * product(unit[None], expected)[0] + unit @ unit
+                rest = beside if head.basis is None else beside - 2 * own[k]
+                norm = np.sqrt(np.maximum(columns * _squares(back) + reach * size + rest, 0))
                 result[head.classes.start + k] = own[k] * np.maximum(1, norm / clip)
             error[head.scores] = likeliest
-            result[head.classes] /= result[head.classes].sum(axis=0)
+            result[head.classes] /= added(result[head.classes])
         return result.T
 
 
@@ -206,11 +214,11 @@ def _side_by_side(sizes: Sequence[int]) -> list[slice]:
 
 def _squares(columns: np.ndarray) -> np.ndarray:
     """The squared norm of each column."""
-    return _added(np.square(columns))
+    return added(np.square(columns))
 
 
-def _added(columns: np.ndarray) -> np.ndarray:
-    """The sum of each column, made in one order; numpy's own order depends on how many columns there are."""
+def added(columns: np.ndarray) -> np.ndarray:
+    """The sum of each column, made in one order; numpy's own depends on how many columns there are."""
     total = np.zeros(columns.shape[1], dtype=columns.dtype)
     for values in columns:
         total += values

@@ -60,12 +60,10 @@ class Head:
         """What errors of its logits send back to its scores."""
         return errors if self.basis is None else product(self.basis.T.astype(errors.dtype), errors)
 
-    def less_one(self, errors: np.ndarray, label: int) -> None:
-        """Take off errors of its scores, in place, what a row of this label takes off."""
-        if self.basis is None:
-            errors[label] -= 1
-        else:
-            errors -= self.basis[label].astype(errors.dtype)[:, None]
+    @property
+    def units(self) -> np.ndarray:
+        """What a row of each label takes off the errors of its scores, shape (classes, scores)."""
+        return np.eye(self.classes.stop - self.classes.start) if self.basis is None else self.basis
 
 
 def product(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ function of the closed schema, which is public, so it costs nothing; the view tr
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -64,6 +64,14 @@ class Merging:
         mappings = {name: merged(schema[name], limit) for name, limit in limits.items() if schema[name].size > limit}
         return cls(schema, mappings) if mappings else None
 
+    def merged(self, encoded: np.ndarray) -> np.ndarray:
+        """Rows in the codes of the table with fewer codes."""
+        rows = encoded.copy()
+        for name, mapping in self.mappings.items():
+            position = self.schema.position(name)
+            rows[:, position] = mapping[encoded[:, position]]
+        return rows
+
     def restored(
         self, encoded: np.ndarray, rng: np.random.Generator, weights: Mapping[int, np.ndarray] | None = None
     ) -> np.ndarray:
@@ -74,11 +82,11 @@ class Merging:
         apart = encoded.astype(self.schema.dtype)
         for name, mapping in self.mappings.items():
             position = self.schema.position(name)
-            counts = self._masses(name) * (weights or {}).get(position, 1.0)
+            counts = self.masses(name) * (weights or {}).get(position, 1.0)
             apart[:, position] = _apart(encoded[:, position], mapping, counts, rng)
         return apart
 
-    def _masses(self, name: str) -> np.ndarray:
+    def masses(self, name: str) -> np.ndarray:
         """How often each code of a merged column is what its merged code stands for, relative to the others."""
         return np.maximum(np.array(self.schema[name].counts, dtype=float), _RARE)
 
@@ -87,7 +95,7 @@ class Merging:
         folded = dict(weights)
         for name, mapping in self.mappings.items():
             if (weight := weights.get(position := self.schema.position(name))) is not None:
-                masses = self._masses(name)
+                masses = self.masses(name)
                 folded[position] = np.bincount(mapping, masses * weight) / np.bincount(mapping, masses)
         return folded
 
@@ -96,7 +104,7 @@ class Merging:
         name = self.schema.names[position]
         if (mapping := self.mappings.get(name)) is None:
             return shares
-        masses = self._masses(name)
+        masses = self.masses(name)
         return shares[mapping] * masses / np.bincount(mapping, masses)[mapping]
 
 
@@ -154,6 +162,24 @@ def _apart(codes: np.ndarray, mapping: np.ndarray, counts: np.ndarray, rng: np.r
     return order[np.clip(at, starts[codes], ends[codes])]
 
 
+@dataclass(frozen=True)
+class Unmerged:
+    """The posterior of a method on merged codes, of rows with the codes of the table."""
+
+    inner: Callable[[np.ndarray], np.ndarray]
+    merging: Merging
+    position: int
+
+    def __call__(self, encoded: np.ndarray) -> np.ndarray:
+        """The probability of each of the table's codes, shape (rows, size)."""
+        shares = self.inner(self.merging.merged(encoded))
+        mapping = self.merging.mappings.get(name := self.merging.schema.names[self.position])
+        if mapping is None:
+            return shares
+        masses = self.merging.masses(name)
+        return shares[:, mapping] * (masses / np.bincount(mapping, masses)[mapping])
+
+
 class Merged(Synthesizer):
     """A method on a view with fewer codes. Attributes that this class lacks are those of the method."""
 
@@ -183,6 +209,14 @@ class Merged(Synthesizer):
     def sample_given(self, n: int, weights: Mapping[int, np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
         merged = self.inner.sample_given(n, self.merging.folded(weights), rng)
         return None if merged is None else self.merging.restored(merged, rng, weights)
+
+    @property
+    def has_posterior(self) -> bool:
+        return self.inner.has_posterior
+
+    def posterior(self, position: int) -> Callable[[np.ndarray], np.ndarray] | None:
+        found = self.inner.posterior(position)
+        return None if found is None else Unmerged(found, self.merging, position)
 
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         return self.inner.skip(schema, budget)

@@ -58,7 +58,8 @@ def at_one(candidates: str, labels: str) -> GuidedSynthesizer:
     """The method as it comes, at epsilon 1."""
     schema, encoded = four_in_a_hundred(20_000, 0)
     synthesizer, ledger = fitted(GuidedSynthesizer(candidates, labels=labels), encoded, schema, 1.0)  # type: ignore[arg-type]
-    assert [entry["mechanism"] for entry in ledger.entries] == ["GaussianCap", "SampledGaussian"] and ledger.spent <= 1.0
+    guide = ["SampledGaussian"] * (2 if synthesizer.source_.has_posterior else 1)  # how far its labels are trusted; the steps
+    assert [entry["mechanism"] for entry in ledger.entries] == ["GaussianCap", *guide] and ledger.spent <= 1.0
     return synthesizer
 
 
@@ -240,15 +241,18 @@ def test_a_fit_that_begins_at_the_columns_own_counts_keeps_one_in_a_hundred() ->
 def test_the_version_is_higher_where_labels_have_changed_and_nowhere_else() -> None:
     usual = GuidedSynthesizer.version
     for labels, candidates, newer in (
-        ("calibrated", "swift", False),
+        ("calibrated", "class_conditional", False),
         ("argmax", "mst", False),
         ("sample", "permuted", False),
         ("sample", "uniform", False),
-        ("sample", "swift", True),
         ("toward_shares", "class_conditional", True),
         ("calibrated", "mst", True),
     ):
         assert GuidedSynthesizer(candidates, labels=labels).version == usual + newer, (labels, candidates)  # type: ignore[arg-type]
+    for labels in ("calibrated", "argmax", "sample"):  # with a head start
+        assert GuidedSynthesizer("swift", labels=labels).version == usual + 2  # type: ignore[arg-type]
+    assert GuidedSynthesizer("swift", guide={"pretraining": 0}).version == usual
+    assert GuidedSynthesizer("swift", other_targets=("x0",)).version == usual
 
 
 def test_labels_toward_shares_need_a_source_that_measures_some() -> None:

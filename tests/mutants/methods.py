@@ -6,6 +6,7 @@ from mutants.fault import Edit, Fault, fault
 
 _GUIDE = "dpdsyn/guide.py"
 _NETWORK = "dpdsyn/guides/network.py"
+_HEAD_START = "dpdsyn/guides/head_start.py"
 _METHOD = "dpdsyn/method.py"
 _MST = "baselines/mst.py"
 _SELECTION = "baselines/marginal/selection.py"
@@ -105,8 +106,8 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "the source of candidates gets its share and the guide the whole budget",
         _METHOD,
-        "else [cap, guide.spend(noise)]",
-        "else [guide.spend(noise)]",
+        "else [cap]\n            return [*before,",
+        "else [cap]\n            return [",
         "dpdsyn/test_synthesizers.py::test_the_method_charges_candidates_and_guide_together",
     ),
     fault(
@@ -126,6 +127,28 @@ FAULTS: tuple[Fault, ...] = (
         "float(len(private._PrivateTable__rows.together())))",
         "baselines/test_mechanisms_only.py",
         "dpdsyn/test_labels.py::test_the_sources_noisy_count_reaches_the_guide_and_no_other_number_does",
+    ),
+    fault(
+        "how far the source's labels are to be trusted is asked for nothing",
+        _METHOD,
+        "*([] if weighing is None else [weighing]), guide.spend(noise)]",
+        "guide.spend(noise)]",
+        "dpdsyn/guides/test_head_start.py::test_its_question_is_in_the_ledger_and_within_the_budget",
+        check=_GUIDED,
+    ),
+    fault(
+        "the weight of a head start is told by sums of which each row may change more than the clip",
+        _HEAD_START,
+        "* np.minimum(1, clip / np.where(known",
+        "* np.minimum(2, clip / np.where(known",
+        "dpdsyn/guides/test_head_start.py::test_slopes_are_the_derivatives_of_each_rows_log_loss_clipped",
+    ),
+    fault(
+        "what is added to a row's logits depends on the rows beside it",
+        _HEAD_START,
+        "np.clip(beyond - centre,",
+        "np.clip(beyond - centre.mean(),",
+        "dpdsyn/guides/test_head_start.py::test_what_is_added_is_a_function_of_each_row_bit_for_bit",
     ),
     fault(
         "samples are drawn at a rate that follows the noisy count",

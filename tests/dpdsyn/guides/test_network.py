@@ -64,31 +64,39 @@ def parameters(rng: np.random.Generator, network: Network = NETWORK) -> np.ndarr
     return rng.normal(0, 0.7, network.parameters).astype(np.float32)
 
 
+@pytest.mark.parametrize("added", [False, True])
 @pytest.mark.parametrize("clip", [0.3, 2.0, 1e6])
 @pytest.mark.parametrize("network", NETWORKS)
-def test_clipped_sums_equal_those_of_naive_per_row_gradients(network: Network, clip: float, rng: np.random.Generator) -> None:
+def test_clipped_sums_equal_those_of_naive_per_row_gradients(
+    network: Network, clip: float, added: bool, rng: np.random.Generator
+) -> None:
     flat, (index, labels, one_hot) = parameters(rng, network), batch(rng, 40, network)
     reference = Reference(network, flat)
+    margin = rng.normal(size=(40, network.classes)).astype(np.float32) if added else None
+    offsets = torch.zeros(40, network.classes) if margin is None else torch.from_numpy(margin)
     total = np.zeros(network.parameters)
-    for x, y in zip(one_hot, torch.from_numpy(labels), strict=True):
-        logits = reference(x[None])
+    for x, y, offset in zip(one_hot, torch.from_numpy(labels), offsets, strict=True):
+        logits = reference(x[None]) + offset
         losses = [
             torch.nn.functional.cross_entropy(logits[:, head], label[None]) for head, label in zip(network.slices, y, strict=True)
         ]
         loss = torch.stack(losses).sum()
         gradient = reference.differentiated(loss)
         total += gradient * min(1.0, clip / np.linalg.norm(gradient))
-    assert network.clipped_gradient_sum(flat, index, labels, clip) == pytest.approx(total, abs=2e-4)
+    assert network.clipped_gradient_sum(flat, index, labels, clip, margin) == pytest.approx(total, abs=2e-4)
 
 
 @pytest.mark.parametrize("network", [*NETWORKS, Network((40, 7, 3), (2,), 16), Network((9, 4), (12,), 0)])
 def test_what_a_row_adds_is_the_same_bit_for_bit_whatever_rows_are_beside_it(network: Network, rng: np.random.Generator) -> None:
     flat, (index, labels, _) = rng.normal(0, 2.0, network.parameters), batch(rng, 301, network)
+    margin = rng.normal(size=(301, network.classes))
     for chosen in (np.arange(1, 301), rng.permutation(301)[:77], np.arange(0), *np.arange(301)[:, None]):
-        together = network.clipped_parts(flat, index, labels, 0.7)
-        alone = network.clipped_parts(flat, index[chosen], labels[chosen], 0.7)
+        together = network.clipped_parts(flat, index, labels, 0.7, margin)
+        alone = network.clipped_parts(flat, index[chosen], labels[chosen], 0.7, margin[chosen])
         for whole, part in zip(together, alone, strict=True):
             assert np.array_equal(whole[chosen], part)
+        whole, part = network.corrected(flat, index, 0.7, margin), network.corrected(flat, index[chosen], 0.7, margin[chosen])
+        assert np.array_equal(whole[chosen], part)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
