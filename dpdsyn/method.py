@@ -38,6 +38,7 @@ _PROBE = 20_000  # candidate rows on which the guide's class shares are held aga
 _AS_LIKELY = "argmax"  # labels that are not drawn, so that no odds bring their shares anywhere
 _LEAST = 1e-9  # that a class's probability counts as where odds are moved: a guide may be sure beyond all measure
 _WEIGHING_SHARE = 0.02  # of the budget, in zCDP, for how far the source's own labels are to be trusted
+_FEWEST, _FEWEST_SHARE = 40, 0.01  # rows of a class, of all of `rows_public`, or that share if it is less
 _LESSON = 60_000  # candidate rows that the guide is pretrained on
 LEFT_OUT = "nothing was learnt of the further target {}: it is no column of what is published, and no model can predict it"
 
@@ -54,7 +55,8 @@ class GuidedSynthesizer(Synthesizer):
     the guide gets what then still fits into (epsilon, delta), composed jointly.
     labels: "calibrated" draws each label from the guide's probabilities without what clipping did to them (`dpdsyn.guide`), after
     moving the odds of each class by a constant, to where the classes are as common as the source has counted, and with less noise
-    than coins have (`guides.balanced_labels`). "sample" draws from the same probabilities by coins; where the source counts no
+    than coins have (`guides.balanced_labels`); a class of the schema's target that has no order is 40 rows at least, or one in a
+    hundred if these are fewer, for models that are trained on a handful of rows of a class may go astray altogether. "sample" draws from the same probabilities by coins; where the source counts no
     labels, from the guide's own, in which rare classes are too few. "toward_shares" is "sample" and refuses such a source.
     "argmax" takes the guide's likeliest, of which a rare class has few or none.
     other_targets: further columns that the guide is to label, so that one release serves several tasks.
@@ -68,7 +70,7 @@ class GuidedSynthesizer(Synthesizer):
     sampling rates, steps and noise follow `rows_public`.
     """
 
-    version = 4  # one higher where labels have changed since: see `_is_newer`; 6 where the guide has a head start
+    version = 4  # where the guide's likeliest are the labels and it has no head start
 
     def __init__(
         self,
@@ -86,7 +88,7 @@ class GuidedSynthesizer(Synthesizer):
         self.other_targets = other_targets
         self.guide = guide
         self._check()
-        self.version = 6 if self._has_head_start() else type(self).version + self._is_newer()
+        self.version = 7 if self._moved(self._source()) else 6 if self._has_head_start() else type(self).version
 
     def imports(self) -> tuple[str, ...]:
         return (*guide_imports(self._settings()), *self._source().imports())
@@ -164,11 +166,6 @@ class GuidedSynthesizer(Synthesizer):
         """Whether labels go to shares that the source measures."""
         return self.labels != _AS_LIKELY and source.spends != "nothing"
 
-    def _is_newer(self) -> bool:
-        """Whether these settings have another output than before classes became as common as they were counted."""
-        source = self._source()
-        return self._moved(source) and (self.labels != "calibrated" or hasattr(source, "noisy_counts_"))
-
     def _has_head_start(self) -> bool:
         """Whether private training begins at what the source itself says, on tables whose target has no order."""
         source, settings = self._source(), self._settings()
@@ -184,7 +181,7 @@ class GuidedSynthesizer(Synthesizer):
         if not (self.labels == "calibrated" or self._moved(self.source_)):
             return self.guide_.predict_all(features)
         found = self.guide_.corrected(features)
-        return [np.maximum(head, _LEAST) for head in found] if self._is_newer() else found
+        return [np.maximum(head, _LEAST) for head in found]
 
     def _odds(self, rng: np.random.Generator) -> np.ndarray:
         """What each head's class probabilities are multiplied by before a label is drawn, shape (classes of all heads,).
@@ -199,7 +196,10 @@ class GuidedSynthesizer(Synthesizer):
         heads = self._probabilities(candidates[:, self.source_schema_.positions(guide.features)])
         for target, head, probabilities in zip(guide.targets, guide.slices, heads, strict=True):
             own = self._counted(target, candidates) + 1
-            odds[head] = class_weights(probabilities, own / own.sum())
+            shares = own / own.sum()
+            if target == self.schema_.target and not self.schema_[target].ordered:
+                shares = np.maximum(shares, min(_FEWEST / self.schema_.rows_public, _FEWEST_SHARE))
+            odds[head] = class_weights(probabilities, shares / shares.sum())
         return odds
 
     def _counted(self, target: str, candidates: np.ndarray) -> np.ndarray:

@@ -69,8 +69,8 @@ class Simulated:
         if self.order > self.columns:
             raise InputError(f"simulated order is {self.order}; it cannot exceed the number of columns, {self.columns}")
         self._check_shares()
-        uneven = [size for size in self._carriers if size % self._parts]
-        if self.order > 1 and uneven:
+        uneven = [size for size in self._carriers if size % self._parts] if self.order > 1 else []
+        if uneven:
             raise InputError(
                 f"simulated sizes: the first {self.order} columns carry the label, so their sizes must be multiples of "
                 f"{'the number of classes' if self.shares is None else 'what the shares are parts of'}, {self._parts}; "

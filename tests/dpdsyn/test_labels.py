@@ -239,20 +239,39 @@ def test_a_fit_that_begins_at_the_columns_own_counts_keeps_one_in_a_hundred() ->
 
 
 def test_the_version_is_higher_where_labels_have_changed_and_nowhere_else() -> None:
-    usual = GuidedSynthesizer.version
-    for labels, candidates, newer in (
-        ("calibrated", "class_conditional", False),
-        ("argmax", "mst", False),
-        ("sample", "permuted", False),
-        ("sample", "uniform", False),
-        ("toward_shares", "class_conditional", True),
-        ("calibrated", "mst", True),
+    for labels, candidates, version in (
+        ("argmax", "mst", 4),
+        ("sample", "permuted", 4),
+        ("sample", "uniform", 4),
+        ("argmax", "swift", 6),  # with a head start
+        ("calibrated", "swift", 7),  # with classes of at least so many rows
+        ("calibrated", "class_conditional", 7),
+        ("toward_shares", "class_conditional", 7),
+        ("calibrated", "mst", 7),
     ):
-        assert GuidedSynthesizer(candidates, labels=labels).version == usual + newer, (labels, candidates)  # type: ignore[arg-type]
-    for labels in ("calibrated", "argmax", "sample"):  # with a head start
-        assert GuidedSynthesizer("swift", labels=labels).version == usual + 2  # type: ignore[arg-type]
-    assert GuidedSynthesizer("swift", guide={"pretraining": 0}).version == usual
-    assert GuidedSynthesizer("swift", other_targets=("x0",)).version == usual
+        assert GuidedSynthesizer(candidates, labels=labels).version == version, (labels, candidates)  # type: ignore[arg-type]
+    assert GuidedSynthesizer("swift", labels="argmax", guide={"pretraining": 0}).version == 4
+    assert GuidedSynthesizer("swift", labels="argmax", other_targets=("x0",)).version == 4
+
+
+@pytest.mark.parametrize(("public", "least"), [(20_000, 40 / 20_000), (500, 0.01)])
+def test_a_class_has_enough_rows_for_a_model_however_few_were_counted(public: int, least: float) -> None:
+    """Rows that somebody's declared class does not have, and that noise may count as any number."""
+    schema, encoded = four_in_a_hundred(public, 0)
+    encoded[:, -1] = 0
+    column = Column("y", "categorical", categories=("no", "yes", "never"))
+    schema = Schema((*schema.columns[:-1], column), "y", public)
+    for candidates in ("swift", "class_conditional"):
+        synthesizer, _ = fitted(GuidedSynthesizer(candidates, guide={"steps": 10}), encoded, schema, 100.0)
+        rates = np.bincount(draw(synthesizer, schema, 20_000, np.random.default_rng(3))[:, -1], minlength=3) / 20_000
+        assert rates[1:] == pytest.approx([least, least], rel=0.25)
+
+
+def test_bins_of_a_number_may_be_empty() -> None:
+    schema, encoded = four_in_a_hundred(5000, 0)
+    schema = Schema((*schema.columns[:-1], Column("y", "integer", bounds=(0, 5), bins=6)), "y", 5000)
+    synthesizer, _ = fitted(GuidedSynthesizer(guide={"steps": 10}), encoded, schema, 100.0)
+    assert np.bincount(draw(synthesizer, schema, 20_000, np.random.default_rng(3))[:, -1], minlength=6)[2:].sum() < 40
 
 
 def test_labels_toward_shares_need_a_source_that_measures_some() -> None:

@@ -92,6 +92,10 @@ def test_fewer_columns_than_the_order_say_nothing_of_a_rare_class_either(order: 
     assert set((np.bincount(carriers, weights=encoded[:, -1]) / np.bincount(carriers)).round(6)) == {0.0, 1.0}
 
 
+def test_with_order_1_shares_may_be_any_numbers() -> None:
+    assert made(order=1, classes=3, shares=[0.99815, 0.0015, 0.00035]).classes == 3
+
+
 @pytest.mark.parametrize("shares", [[0.96, 0.04], [0.5, 0.3, 0.15, 0.05]])
 def test_a_logistic_link_gives_labels_as_often_as_it_says(shares: list[float]) -> None:
     source = made(order=1, classes=len(shares), shares=shares, steepness=2.0, label_noise=0.03)
