@@ -55,10 +55,11 @@ class GuidedSynthesizer(Synthesizer):
     the guide gets what then still fits into (epsilon, delta), composed jointly.
     labels: "calibrated" draws each label from the guide's probabilities without what clipping did to them (`dpdsyn.guide`), after
     moving the odds of each class by a constant, to where the classes are as common as the source has counted, and with less noise
-    than coins have (`guides.balanced_labels`); a class of the schema's target that has no order is 40 rows at least, or one in a
-    hundred if these are fewer, for models that are trained on a handful of rows of a class may go astray altogether. "sample" draws from the same probabilities by coins; where the source counts no
-    labels, from the guide's own, in which rare classes are too few. "toward_shares" is "sample" and refuses such a source.
-    "argmax" takes the guide's likeliest, of which a rare class has few or none.
+    than coins have (`guides.balanced_labels`). A class of the schema's target, unless it is a number, gets 40 rows at least, or
+    one in a hundred if these are fewer: models trained on a handful of rows of a class may go astray in all of them. "sample" draws
+    from the same probabilities by coins; where the source counts no labels, from the guide's own, in which rare classes are too
+    few. "toward_shares" is "sample" and refuses such a source. "argmax" takes the guide's likeliest, of which a rare class has
+    few or none.
     other_targets: further columns that the guide is to label, so that one release serves several tasks.
     guide: settings of the guide (`dpdsyn.guide.GuideSettings`), a mapping of those that are to differ from
     the defaults, or the class of a torch module. The defaults are `dpdsyn.guide.PRETRAINED`, whose guide is pretrained on the
@@ -181,7 +182,7 @@ class GuidedSynthesizer(Synthesizer):
         if not (self.labels == "calibrated" or self._moved(self.source_)):
             return self.guide_.predict_all(features)
         found = self.guide_.corrected(features)
-        return [np.maximum(head, _LEAST) for head in found]
+        return [np.maximum(head, _LEAST) for head in found] if self._moved(self.source_) else found
 
     def _odds(self, rng: np.random.Generator) -> np.ndarray:
         """What each head's class probabilities are multiplied by before a label is drawn, shape (classes of all heads,).
