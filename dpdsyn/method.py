@@ -56,10 +56,10 @@ class GuidedSynthesizer(Synthesizer):
     labels: "calibrated" draws each label from the guide's probabilities without what clipping did to them (`dpdsyn.guide`), after
     moving the odds of each class by a constant, to where the classes are as common as the source has counted, and with less noise
     than coins have (`guides.balanced_labels`). A class of the schema's target, unless it is a number, gets 40 rows at least, or
-    one in a hundred if these are fewer: models trained on a handful of rows of a class may go astray in all of them. "sample" draws
-    from the same probabilities by coins; where the source counts no labels, from the guide's own, in which rare classes are too
-    few. "toward_shares" is "sample" and refuses such a source. "argmax" takes the guide's likeliest, of which a rare class has
-    few or none.
+    one in a hundred if these are fewer: models trained on a handful of rows of a class may go astray in all of them. "sample"
+    draws from the same probabilities by coins; where the source counts no labels, from the guide's own, in which rare classes
+    are too few. "toward_shares" is "sample" and refuses such a source. "argmax" takes the guide's likeliest, of which a rare
+    class has few or none.
     other_targets: further columns that the guide is to label, so that one release serves several tasks.
     guide: settings of the guide (`dpdsyn.guide.GuideSettings`), a mapping of those that are to differ from
     the defaults, or the class of a torch module. The defaults are `dpdsyn.guide.PRETRAINED`, whose guide is pretrained on the
