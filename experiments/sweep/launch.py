@@ -169,6 +169,8 @@ def _returned(planned: Planned, result: Any) -> Ended:
 
 def _workers(runs: Sequence[Planned]) -> int:
     """Runs at once on this machine."""
+    if any(planned.compute["alone"] for planned in runs):
+        return 1
     asked = min(planned.compute["workers"] for planned in runs)
     threads = max(planned.compute["threads"] for planned in runs)
     return asked if asked > 0 else max(1, processors.count() // threads)

@@ -36,6 +36,11 @@ class Limits:
             if not isinstance(compute[name], bool):
                 raise InputError(f"compute.{name} is {compute[name]!r}; accepted: true, false")
         alone = compute["alone"]
+        if alone and compute["workers"] > 1:
+            raise InputError(
+                f"compute.workers is {compute['workers']}, and runs that are to be alone on the machine (compute.alone=true) go one "
+                "at a time: leave one of them out"
+            )
         return cls(compute["threads"], compute["timeout"], compute["memory"], compute["fresh"] or alone, alone)
 
     def raised_since(self, record: Record) -> bool:

@@ -166,7 +166,7 @@ def test_runs_timed_alone_refuse_company(toy_world: Path, tmp_path: Path, dpdsyn
         refused = dpdsyn("run", *ONE, "synthesizer=instant", "compute=alone", **own)
         assert refused.returncode == 2 and "other runs go on on this machine" in refused.stderr, refused.stderr
     assert gone(tmp_path / "results")
-    alone = dpdsyn("run", "-m", *ONE, "synthesizer=instant", "seed=0,1", "compute=alone", **own)
+    alone = dpdsyn("run", "-m", *ONE, "synthesizer=instant", "seed=0,1", "compute.alone=true", **own)  # one at a time
     assert alone.returncode == 0, alone.stderr
     found = records(tmp_path)
     assert [record.seconds.process for record in found] == ["fresh", "fresh"]
