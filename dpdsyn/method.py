@@ -89,7 +89,7 @@ class GuidedSynthesizer(Synthesizer):
         self.other_targets = other_targets
         self.guide = guide
         self._check()
-        self.version = 7 if self._moved(self._source()) else 6 if self._has_head_start() else type(self).version
+        self.version = self._version()
 
     def imports(self) -> tuple[str, ...]:
         return (*guide_imports(self._settings()), *self._source().imports())
@@ -166,6 +166,10 @@ class GuidedSynthesizer(Synthesizer):
     def _moved(self, source: Synthesizer) -> bool:
         """Whether labels go to shares that the source measures."""
         return self.labels != _AS_LIKELY and source.spends != "nothing"
+
+    def _version(self) -> int:
+        """Output has changed where labels go to measured shares, and where the guide has a head start, but not elsewhere."""
+        return 7 if self._moved(self._source()) else 6 if self._has_head_start() else type(self).version
 
     def _has_head_start(self) -> bool:
         """Whether private training begins at what the source itself says, on tables whose target has no order."""

@@ -38,8 +38,8 @@ class Limits:
         alone = compute["alone"]
         if alone and compute["workers"] > 1:
             raise InputError(
-                f"compute.workers is {compute['workers']}, and runs that are to be alone on the machine (compute.alone=true) go one "
-                "at a time: leave one of them out"
+                f"compute.workers is {compute['workers']}, and runs that are to be alone on the machine (compute.alone=true) go "
+                "one at a time: leave one of them out"
             )
         return cls(compute["threads"], compute["timeout"], compute["memory"], compute["fresh"] or alone, alone)
 

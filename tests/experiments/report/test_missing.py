@@ -48,7 +48,7 @@ def test_a_method_within_another_that_changed_makes_its_runs_older() -> None:
     """DPDSyn's candidates are another method's rows, whose version is no part of its own."""
 
     def one(run_id: str, **foreign: Any) -> Record:
-        target, version = "dpdsyn.method.GuidedSynthesizer", GuidedSynthesizer.version
+        target, version = "dpdsyn.method.GuidedSynthesizer", GuidedSynthesizer().version
         method = {"name": "dpdsyn", "guarantee": "dp", "parameters": {}, "target": target, "version": version}
         return record(run_id, method=method, environment={"foreign": foreign})
 

@@ -85,7 +85,8 @@ def test_files_read_by_themselves_say_what_hydra_makes_of_them(synthesizer: str)
 def test_guides_of_the_configuration_are_those_of_the_code() -> None:
     assert GuideSettings(**read_option("guide", "default")) == GuideSettings()
     assert GuideSettings(**read_option("guide", "pretrained")) == PRETRAINED
-    assert GuideSettings(**read_option("guide", "crosses")) == replace(PRETRAINED, module="dpdsyn.crosses:Crosses")
+    crosses = replace(PRETRAINED, module="dpdsyn.crosses:Crosses", wander=0.3, pull=2.0)
+    assert GuideSettings(**read_option("guide", "crosses")) == crosses
 
 
 def test_a_guide_of_ones_own_module_is_named_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

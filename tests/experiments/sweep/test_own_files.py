@@ -104,7 +104,10 @@ def test_an_experiment_may_choose_in_its_defaults_and_the_command_line_goes_firs
         (("compute.retry=maybe",), "compute.retry is 'maybe'; accepted: true, false"),
         (("compute.alone=maybe",), "compute.alone is 'maybe'; accepted: true, false"),
         (("compute.timeout=x",), "compute.timeout is 'x'"),
-        (("compute=alone", "compute.workers=2"), "compute.workers is 2, and runs that are to be alone on the machine .* go one at a"),
+        (
+            ("compute=alone", "compute.workers=2"),
+            "compute.workers is 2, and runs that are to be alone on the machine .* go one at a",
+        ),
     ],
 )
 def test_what_nothing_reads_or_cannot_be_meant_is_refused_in_a_line(arguments: tuple[str, ...], message: str) -> None:
