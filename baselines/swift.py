@@ -8,13 +8,12 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from baselines.marginal.conditioned import GivenRows
+from baselines.marginal.conditioned import GivenRows, Posterior
 from baselines.marginal.junction_tree import Clique
 from baselines.marginal.marginals import Measurement, estimate_total, measure, named, nearest_marginal
 from baselines.marginal.maximum_entropy import fit_maximum_entropy
 from baselines.marginal.model_arrays import from_arrays, to_arrays
 from baselines.marginal.one_shot import ONE_SHOT_WORKLOADS, Candidate, Limits, OneShotWorkload, candidates, chosen, cost
-from baselines.marginal.posterior import Posterior
 from baselines.marginal.workload import cells_of
 from dpdsyn.accounting.spends import Gaussian
 from dpdsyn.base.checks import InputError, one_of, positive, whole_number

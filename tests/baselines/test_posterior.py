@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from baselines.marginal.conditioned import Posterior
 from baselines.marginal.inference import Model
 from baselines.marginal.junction_tree import JunctionTree, calibrated
-from baselines.marginal.posterior import Posterior
 
 SIZES = (3, 2, 4, 2, 3)
 CLIQUES = st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True).map(tuple), max_size=6, unique=True)

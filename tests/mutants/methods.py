@@ -30,8 +30,8 @@ FAULTS: tuple[Fault, ...] = (
             Edit(_GUIDE, "        def gradient_sum(", "        sizes: list[int] = []\n\n        def gradient_sum("),
             Edit(
                 _GUIDE,
-                '            with np.errstate(all="ignore"):  # a warning',
-                '            sizes.append(len(batch))\n            with np.errstate(all="ignore"):  # a warning',
+                "                return self._clipped_sum(flat, batch",
+                "                sizes.append(len(batch))\n                return self._clipped_sum(flat, batch",
             ),
             Edit(_GUIDE, "noisy / expected", "noisy / max(1, sizes[-1])"),
         ),
