@@ -56,7 +56,7 @@ class HeadStart:
     def slopes(self, features: np.ndarray, labels: np.ndarray, clip: float) -> np.ndarray:
         """The sum over rows of slope and curvature of a row's log loss in v, shape (2,), each row's scaled down to `clip`.
 
-        A row adds nothing if its have no finite norm.
+        A row whose two have no finite norm adds nothing.
         """
         own, beyond = self._beyond(features)
         given = own * np.exp(_AT * beyond)
