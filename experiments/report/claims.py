@@ -6,7 +6,8 @@ that mean lies on its side of the bound with 95% confidence, is *refuted* where 
 confidence, and else is *not shown*. Time is compared by medians, without a test.
 
 That is the rule as it was written down. Two stricter ones stand beside it: p adjusted for all claims at all budgets (Holm), and
-what those tables of a claim say alone that nothing had been run on.
+what those tables of a claim say alone that nothing had been run on. A method that was changed after its first results were known
+is judged a second time, by seeds that ran after the change.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from experiments.report.over_seeds import Read, metric, on_same_splits, ratio_of
 from experiments.report.statistics import holm, pooled
 
 FILE = "paper"  # the experiment whose claims are judged
+AGAIN = "paper_again"  # the one whose seeds they are judged by once more
 HOLDS, REFUTED, NOT_SHOWN, NOT_RUN = "holds", "refuted", "not shown", "not run"
 _CONFIDENCE = 0.9  # of the two-sided interval: each of its ends is exceeded with 5%
 _COMPARED = ("ratio", "difference")
@@ -97,6 +99,15 @@ def preregistered(name: str = FILE) -> Preregistered | None:
     return Preregistered(claims, tuple(told["seeds"]), sha256, tuple(tables.get("unseen", ()))) if claims else None
 
 
+def again(name: str = AGAIN) -> Preregistered | None:
+    """The same claims, to be judged by the seeds of another experiment's grid; None if either file is not there."""
+    told = preregistered() if name in options("experiment") else None
+    if told is None:
+        return None
+    grid = read_option("experiment", name)["hydra"]["sweeper"]["params"]
+    return replace(told, seeds=tuple(int(seed) for seed in str(grid["seed"]).split(",")))
+
+
 @dataclass(frozen=True)
 class Found:
     """What the records say of a claim at one budget. value: None where nothing ran. by_dataset: the mean of each.
@@ -138,6 +149,11 @@ def judged(view: View, told: Preregistered) -> list[Found]:
     """Each claim at each of its budgets, by the records with the seeds that were named."""
     counting = view.where(lambda record: record.seed in told.seeds)
     return [_found(counting, claim, float(epsilon)) for claim in told.claims for epsilon in claim.bounds]
+
+
+def ran(found: Sequence[Found]) -> list[Found]:
+    """Without claims of which nothing ran."""
+    return [one for one in found if one.verdict != NOT_RUN]
 
 
 def adjusted(found: Sequence[Found]) -> list[float | None]:

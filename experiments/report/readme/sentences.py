@@ -18,10 +18,12 @@ from experiments.report.claims import (
     Found,
     Preregistered,
     adjusted,
+    again,
     by_claim,
     judged,
     on_unseen_alone,
     preregistered,
+    ran,
 )
 from experiments.report.comparison import ACCURACY, ALPHA, OTHER_MEASURES, Measure, Pair, pairs
 from experiments.report.evidence import OWN, Cell, evidence, times_as_long
@@ -141,13 +143,31 @@ def _claims(view: View) -> Point | None:
     said += [f"Refuted at one at least: {'; '.join(refuted)}."] if refuted else []
     for verdict, words in ((NOT_SHOWN, "not shown at one at least"), (NOT_RUN, "not run")):
         said += [f"{_count(found, verdict)}: {words}."] if _count(found, verdict) else []
-    text = " ".join(said)
+    more = _again(view)
+    text = " ".join([*said, *([more.says] if more else [])])
     each = [
         Carried(f"“{claim.says}”: {', '.join(f'{one.verdict} at {one.epsilon:g}' for one in budgets)}", runs, "claims")
         for claim, budgets in found
         if (runs := _together(one.runs for one in budgets))
     ]
+    each += [more] if more else []
     return Point(text, (Carried(text, _together(one.runs for one in each), "claims"), *each))
+
+
+def _again(view: View) -> Carried | None:
+    told = again()
+    found = ran(judged(view, told)) if told else []
+    if told is None or not found:
+        return None
+    claims = by_claim(found)
+    seeds = f"{min(told.seeds)} to {max(told.seeds)}"
+    said = f"On seeds {seeds}, run after the method's last change, {_count(claims, HOLDS)} of {len(claims)} hold"
+    said += "".join(
+        f", {count} {words}"
+        for verdict, words in ((REFUTED, "refuted"), (NOT_SHOWN, "not shown"))
+        if (count := _count(claims, verdict))
+    )
+    return Carried(f"{said}.", _together(one.runs for one in found), "claims")
 
 
 def _stricter(view: View, told: Preregistered) -> str:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from experiments.report.claims import FILE, Found, adjusted, judged, on_unseen_alone, preregistered
+from experiments.report.claims import (
+    AGAIN,
+    FILE,
+    Found,
+    Preregistered,
+    adjusted,
+    again,
+    judged,
+    on_unseen_alone,
+    preregistered,
+    ran,
+)
 from experiments.report.grouped import View
 from experiments.report.tables.table import Table
 
@@ -11,25 +22,36 @@ _COLUMNS += ["worst", "without"]
 
 
 def build(view: View) -> list[Table]:
-    """One row a claim and budget; nothing where nothing was claimed or none of it has run."""
+    """One row a claim and budget, and those that ran once more in a table of their own; nothing where none of it has run."""
     told = preregistered()
-    found = judged(view, told) if told else []
-    if told is None or all(one.value is None for one in found):
-        return []
-    alone = on_unseen_alone(view, told)
-    seeds = ", ".join(map(str, told.seeds))
-    notes = [
+    once_more = again()
+    made = [] if told is None else _judged(view, told, judged(view, told), "Claims, and what became of them", _noted(told))
+    if made and once_more is not None:
+        seeds = ", ".join(map(str, once_more.seeds))
+        words = [f"The same statements and bounds on seeds {seeds} ({AGAIN}), which ran after the last change of the method."]
+        made += _judged(view, once_more, ran(judged(view, once_more)), "The claims that were run again", words)
+    return made
+
+
+def _noted(told: Preregistered) -> list[str]:
+    return [
         f"Written down in conf/experiment/{FILE}.yaml before the first of these runs (`git log` of that file tells when; "
-        f"{told.sha256}: sha256 of what it says, remarks and layout aside). Seeds: {seeds}.",
+        f"{told.sha256}: sha256 of what it says, remarks and layout aside). Seeds: {', '.join(map(str, told.seeds))}.",
         "Found: the mean over data sets, each counting alike, of ratios or differences on the same splits. Holds, refuted: the "
         "whole interval lies on that side of the bound, so that either verdict is wrong in at most one of twenty repetitions; "
         "else not shown, as is what lacks a table. Seconds: ratios of medians of runs alone, without an interval.",
         "p (Holm): of the true mean lying on the wrong side of the bound, adjusted over all rows of this table.",
     ]
+
+
+def _judged(view: View, told: Preregistered, found: list[Found], title: str, notes: list[str]) -> list[Table]:
+    if all(one.value is None for one in found):
+        return []
+    alone = on_unseen_alone(view, told)
     if alone:
-        notes.append(f"Unseen alone: the same claim on {', '.join(told.unseen)} alone, on which nothing had been run.")
+        notes = [*notes, f"Unseen alone: the same claim on {', '.join(told.unseen)} alone, on which nothing had been run."]
     rows = [_row(one, p, alone.get((one.claim.says, one.epsilon))) for one, p in zip(found, adjusted(found), strict=True)]
-    return [Table("Claims, and what became of them", _COLUMNS, rows, notes)]
+    return [Table(title, _COLUMNS, rows, notes)]
 
 
 def _row(one: Found, p: float | None, alone: Found | None) -> list[str]:

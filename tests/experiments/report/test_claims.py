@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from experiments.report.claims import (
     Claim,
     Preregistered,
     adjusted,
+    again,
     judged,
     on_unseen_alone,
     preregistered,
@@ -129,3 +131,17 @@ def test_what_is_claimed_of_the_paper_is_readable_and_judged_on_seeds_that_nothi
     assert row == ["it is better", "1", "≥ 0.02", "+0.0408", row[4], "holds", row[6], "-", "2", "5", "b +0.0308", "-"]
     assert float(row[6]) < 0.05
     assert told.sha256 in made.notes[0] and table.build(View.of(runs({"c": 0.05}))) == []
+
+
+def test_claims_are_judged_once_more_by_seeds_that_ran_after_the_methods_last_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, later = preregistered(), again()
+    assert first is not None and later is not None and later.claims == first.claims and later.sha256 == first.sha256
+    assert not set(first.seeds) & set(later.seeds) and again("no_such") is None
+    told = Preregistered((claim(), claim(says="elsewhere", datasets=["c"])), tuple(range(5)), "x")
+    monkeypatch.setattr(table, "preregistered", lambda: told)
+    monkeypatch.setattr(table, "again", lambda: replace(told, seeds=(5, 6, 7)))
+    good, bad = runs({"a": 0.05, "b": 0.03}), runs({"a": 0.0, "b": 0.0}, range(5, 8))
+    assert len(table.build(View.of(good))) == 1, "nothing has run again"
+    whole, more = table.build(View.of(good + bad))
+    assert [row[5] for row in whole.rows] == ["holds", "not run"], "later seeds take no part in what was registered"
+    assert [row[5] for row in more.rows] == ["refuted"] and "5, 6, 7" in more.notes[0]
