@@ -20,9 +20,10 @@ from dpdsyn.base import saved
 from dpdsyn.base.checks import InputError, whole_number
 from dpdsyn.base.parameters import Parameters
 from dpdsyn.guide import GuideSettings
+from dpdsyn.guides.fewest_rows import FewRowsWarning
 from dpdsyn.learning import merging
 from dpdsyn.learning.domain_learning import DomainLearning
-from dpdsyn.learning.learnt import left_out, told
+from dpdsyn.learning.learnt import of_row_count, told
 from dpdsyn.learning.raw_table import ROWS_COUNTED, RawTable
 from dpdsyn.mechanisms.contribution_bounding import used_rows
 from dpdsyn.mechanisms.entropy import apart, fresh
@@ -165,8 +166,8 @@ class DPDSyn(Parameters):
         fitted |= {"_sampling": streams[-1], "_process": os.getpid(), "_seeded_rows": seeded}
         vars(self).update(fitted)  # all at once: whatever ends a fit, a model never has the guarantee of another
         _warn(caution for caution in cautions(self.epsilon, budget.delta, closed.rows_public) if caution not in said)
-        for caution in self._of_row_count():
-            warnings.warn(caution.text, RowCountWarning, stacklevel=2)
+        for kind, caution in self._of_fit():
+            warnings.warn(caution.text, kind, stacklevel=2)
         return self
 
     def _learn(
@@ -232,17 +233,16 @@ class DPDSyn(Parameters):
 
     @property
     def cautions(self) -> tuple[Caution, ...]:
-        """What to say of the budget and of the schema's number of rows; as public as the guarantee."""
-        return cautions(self.guarantee.epsilon, self.guarantee.delta, self.schema_.rows_public) + self._of_row_count()
+        """What to say of the budget, of the schema's number of rows, and of the fit; as public as the guarantee."""
+        said = cautions(self.guarantee.epsilon, self.guarantee.delta, self.schema_.rows_public)
+        return (*said, *(caution for _, caution in self._of_fit()))
 
-    def _of_row_count(self) -> tuple[Caution, ...]:
-        """Nothing unless the count was measured under our guarantee: see `dpdsyn.mechanisms.row_count`."""
-        if self.row_count_ is None or self.guarantee_.kind != "dp":
-            return ()
+    def _of_fit(self) -> list[tuple[type[UserWarning], Caution]]:
+        if self.guarantee_.kind != "dp":
+            return []  # what it would follow from was not measured under our guarantee
         learnt = any(spend["label"] == ROWS_COUNTED for spend in self.guarantee_.spends)
-        left = left_out(self.schema_, learnt)  # rows of classes that were not learnt, of which the target's line tells
-        explained = left and not self.row_count_.far_from(round(self.schema_.rows_public * (1 - left)))
-        return () if explained else self.row_count_.cautions(self.schema_.rows_public, self.guarantee_.delta, learnt)
+        counted = of_row_count(self.row_count_, self.schema_, self.guarantee_.delta, learnt) if self.row_count_ else ()
+        return [(RowCountWarning, one) for one in counted] + [(FewRowsWarning, one) for one in self.method_.cautions()]
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model, which is as private as the rows it samples, to one file, whole or not at all.

@@ -17,10 +17,12 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from dpdsyn.accounting.cautions import Caution
 from dpdsyn.accounting.spends import ZCDP, GaussianCap, Nothing, SampledGaussian, Spend
 from dpdsyn.base.checks import InputError
 from dpdsyn.candidates import as_distribution
 from dpdsyn.guide import PRETRAINED, Guide, GuideSettings, guide_imports
+from dpdsyn.guides import fewest_rows
 from dpdsyn.guides.balanced_labels import balanced, drawn
 from dpdsyn.guides.head_start import OfFeatures
 from dpdsyn.guides.module_guide import guide_of
@@ -38,7 +40,6 @@ _PROBE = 20_000  # candidate rows on which the guide's class shares are held aga
 _AS_LIKELY = "argmax"  # labels that are not drawn, so that no odds bring their shares anywhere
 _LEAST = 1e-9  # that a class's probability counts as where odds are moved: a guide may be sure beyond all measure
 _WEIGHING_SHARE = 0.02  # of the budget, in zCDP, for how far the source's own labels are to be trusted
-_FEWEST, _FEWEST_SHARE = 40, 0.01  # rows of a class, of all of `rows_public`, or that share if it is less
 _LESSON = 60_000  # candidate rows that the guide is pretrained on
 LEFT_OUT = "nothing was learnt of the further target {}: it is no column of what is published, and no model can predict it"
 
@@ -72,6 +73,7 @@ class GuidedSynthesizer(Synthesizer):
     """
 
     version = 4  # where the guide's likeliest are the labels and it has no head start
+    counted_shares_: np.ndarray | None = None  # of the target's classes, before any was raised
 
     def __init__(
         self,
@@ -195,6 +197,7 @@ class GuidedSynthesizer(Synthesizer):
         """
         guide = self.guide_
         odds = np.ones(guide.classes, dtype=np.float32)
+        self.counted_shares_ = None
         if not self._moved(self.source_):
             return odds
         candidates = draw(self.source_, self.source_schema_, _PROBE, rng)
@@ -203,7 +206,8 @@ class GuidedSynthesizer(Synthesizer):
             own = self._counted(target, candidates) + 1
             shares = own / own.sum()
             if target == self.schema_.target and not self.schema_[target].ordered:
-                shares = np.maximum(shares, min(_FEWEST / self.schema_.rows_public, _FEWEST_SHARE))
+                self.counted_shares_ = shares
+                shares = fewest_rows.raised(shares, self.schema_.rows_public)
             odds[head] = class_weights(probabilities, shares / shares.sum())
         return odds
 
@@ -279,7 +283,8 @@ class GuidedSynthesizer(Synthesizer):
     def state(self) -> dict[str, np.ndarray]:
         source = {f"source.{key}": value for key, value in self.source_.state().items()}
         guide = {f"guide.{key}": value for key, value in self.guide_.state().items()}
-        return {**source, **guide, "odds": self.odds_}
+        counted = {} if self.counted_shares_ is None else {"counted_shares": self.counted_shares_}
+        return {**source, **guide, "odds": self.odds_, **counted}
 
     def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
         self.schema_ = schema
@@ -291,7 +296,15 @@ class GuidedSynthesizer(Synthesizer):
         self.odds_ = np.asarray(state["odds"], dtype=np.float32)
         if self.odds_.shape != (self.guide_.classes,) or not (np.isfinite(self.odds_) & (self.odds_ > 0)).all():
             raise ValueError("the saved odds do not fit their schema")
+        self.counted_shares_ = state.get("counted_shares")  # models of earlier versions have none
+        if self.counted_shares_ is not None and self.counted_shares_.shape != (schema.classes,):
+            raise ValueError("the saved shares of classes do not fit their schema")
         return self
+
+    def cautions(self) -> tuple[Caution, ...]:
+        if self.counted_shares_ is None:
+            return ()
+        return fewest_rows.cautions(self.schema_[str(self.schema_.target)], self.counted_shares_, self.schema_.rows_public)
 
     def _labels(self, probabilities: np.ndarray, features: np.ndarray, rng: np.random.Generator, ordered: int = 0) -> np.ndarray:
         """ordered: how many of the target's classes, the first ones, are ordered."""

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from dpdsyn.accounting.cautions import Caution
 from dpdsyn.base.checks import InputError
 from dpdsyn.mechanisms.exact_noise import NOISE_IMPORTS
 from dpdsyn.privacy import Allowance
@@ -84,6 +85,10 @@ class Synthesizer(ABC):
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         """Why this method cannot run on such a table or budget, or None if it can."""
         return None
+
+    def cautions(self) -> tuple[Caution, ...]:
+        """What whoever publishes is to be told of this fit: of nothing but public values and what mechanisms have answered."""
+        return ()
 
     def imports(self) -> tuple[str, ...]:
         """Modules that the method imports while it works, beside those that every method does."""

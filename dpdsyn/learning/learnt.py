@@ -11,6 +11,8 @@ from statistics import median
 
 import numpy as np
 
+from dpdsyn.accounting.cautions import Caution
+from dpdsyn.mechanisms.row_count import RowCount
 from dpdsyn.reading.cells import RESOLUTIONS
 from dpdsyn.reading.column import Column
 from dpdsyn.reading.pieces import values_of
@@ -43,6 +45,13 @@ def left_out(closed: Schema, rows_learnt: bool) -> float:
     """
     target = None if closed.target is None else closed[closed.target]
     return 0.0 if target is None else _left_out(closed, target, rows_learnt)
+
+
+def of_row_count(count: RowCount, closed: Schema, delta: float, rows_learnt: bool) -> tuple[Caution, ...]:
+    """What to say of a count far from the number of rows stated or learnt, unless classes that were left out explain it."""
+    left = left_out(closed, rows_learnt)  # of which the target's line tells
+    explained = left and not count.far_from(round(closed.rows_public * (1 - left)))
+    return () if explained else count.cautions(closed.rows_public, delta, rows_learnt)
 
 
 def _left_out(closed: Schema, column: Column, rows_learnt: bool) -> float:

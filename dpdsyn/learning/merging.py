@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from dpdsyn.accounting.cautions import Caution
 from dpdsyn.privacy import Allowance
 from dpdsyn.private_table import PrivateTable
 from dpdsyn.reading.column import Column
@@ -220,6 +221,9 @@ class Merged(Synthesizer):
 
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         return self.inner.skip(schema, budget)
+
+    def cautions(self) -> tuple[Caution, ...]:
+        return self.inner.cautions()
 
     def measured_elsewhere(self) -> Mapping[str, float | None]:
         return self.inner.measured_elsewhere()

@@ -246,12 +246,13 @@ def synthesize(request: Request) -> int:
 def _learn(model: Release, request: Request, table: pd.DataFrame | Path, schema: Schema, workers: Workers | None) -> None:
     from dpdsyn.accounting.cautions import WeakGuaranteeWarning
     from dpdsyn.api import SeededNoiseWarning
+    from dpdsyn.guides.fewest_rows import FewRowsWarning
     from dpdsyn.mechanisms.row_count import RowCountWarning
     from dpdsyn.method import TargetLeftOutWarning
 
     say("learning under differential privacy")
     with warnings.catch_warnings():
-        for kind in (SeededNoiseWarning, WeakGuaranteeWarning, RowCountWarning, TargetLeftOutWarning):
+        for kind in (SeededNoiseWarning, WeakGuaranteeWarning, RowCountWarning, FewRowsWarning, TargetLeftOutWarning):
             warnings.simplefilter("ignore", kind)
         try:
             model.fit(
