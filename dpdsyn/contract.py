@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -236,8 +235,6 @@ def _sample_is_postprocessing(tried: _Tried) -> None:
         raise AssertionError("sampling charged the ledger: all that is learnt from rows is learnt in fit")
     if private.ledger.guarantee == "dp":
         holders = [way.removeprefix("fitted.") for way in content({"fitted": fitted}).tables]
-        del private
-        gc.collect()
         if holders:
             raise AssertionError(f"the fitted method keeps the private table in {', '.join(holders)}")
 

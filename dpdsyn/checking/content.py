@@ -21,7 +21,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 
 from dpdsyn.checking.arrays import of_array, of_dtype, of_torch
-from dpdsyn.checking.leaves import difference, digest, number
+from dpdsyn.checking.leaves import difference, digest, number, unchanging
 from dpdsyn.checking.named import is_known, of_cell, of_code, of_function, of_logger, of_module, of_type, variables
 from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.private_table import PrivateTable
@@ -33,7 +33,7 @@ _SETS = (set, frozenset)
 _WRAPPED = (property, staticmethod, classmethod)
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_CACHE = type(functools.lru_cache(lambda: None))
+CACHE = type(functools.lru_cache(lambda: None))
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 _CLOSED, _NOT_THERE = object(), object()
 _POINTER = struct.calcsize("P")
@@ -91,6 +91,9 @@ def _walked(parts: Mapping[str, Any], members: bool) -> Content:
         if id(type(value)) in _EVIDENT:  # what there is most of
             found.leaves[way] = value
             continue
+        if type(value) is types.CodeType and (told := unchanging(value)) is not None:
+            found.leaves[way] = told
+            continue
         kept.append(value)
         if isinstance(value, _OF_ROWS):
             found.leaves[way] = "a private table"
@@ -125,10 +128,10 @@ def _atomic(value: Any) -> bool:
 
 def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
     """The value's own content and, by the step to each, what it holds."""
-    if type(value) is types.CodeType:  # first what there is most of
-        return of_code(value)
-    if type(value) is types.FunctionType:
+    if type(value) is types.FunctionType:  # first what there is most of
         return of_function(value, attributes)
+    if type(value) is types.CodeType:
+        return of_code(value)
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     if type(value) in (list, tuple):
         return (kind, len(value)), [(f"[{i}]", part) for i, part in enumerate(value)]
@@ -170,8 +173,8 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
         return kind, _named(value, "bit_generator")
     if isinstance(value, functools.partial):
         return kind, ((".func", value.func), (".args", value.args), (".keywords", value.keywords), *attributes(value))
-    if isinstance(value, _CACHE):
-        return kind, ((".__wrapped__", value.__wrapped__), (IN_CACHE, _cached(value)), *attributes(value))
+    if isinstance(value, CACHE):
+        return kind, ((".__wrapped__", value.__wrapped__), (IN_CACHE, cached(value)), *attributes(value))
     if isinstance(value, BaseException):
         return kind, (*_inside(value), *_named(value, "__cause__", "__context__", "__traceback__"))
     if isinstance(value, types.TracebackType):
@@ -201,7 +204,7 @@ def _opened(value: Any) -> tuple[Any, Iterable[tuple[str, Any]]]:
         return (kind, _keys(value)), (*_items(value), *attributes(value), *made)
     if isinstance(value, set | frozenset):
         texts = [*map(_text, value)]  # in their order, unless that is one of addresses
-        return (kind, texts if all(map(_plain, value)) else sorted(texts)), attributes(value)
+        return (kind, texts if all(map(plain, value)) else sorted(texts)), attributes(value)
     if isinstance(value, list | tuple | collections.deque | KeysView | ValuesView | ItemsView):
         room = (value.maxlen,) if isinstance(value, collections.deque) else ()
         return (kind, len(value), *room), (*((f"[{i}]", part) for i, part in enumerate(value)), *attributes(value))
@@ -214,23 +217,10 @@ def _named(value: Any, *names: str) -> list[tuple[str, Any]]:
     return [(f".{name}", getattr(value, name)) for name in names]
 
 
-def _cached(value: Any) -> list[Any]:
+def cached(value: Any) -> list[Any]:
     """Keys and results that a functools cache holds, read as the garbage collector does."""
     own = (value.__wrapped__, value.__dict__)
     return [part for part in gc.get_referents(value) if not isinstance(part, type) and not any(part is mine for mine in own)]
-
-
-def caches_of_changeable_things() -> list[Any]:
-    """The functools caches of this process of which a result may be a thing that can be changed.
-
-    Caches of limited size keep each result in a link that is one itself, so all of these are among them.
-    """
-    caches = [part for part in gc.get_referrers(_CACHE) if type(part) is _CACHE]  # which refer to their class
-    return [cache for cache in caches if not all(map(_plain, _results(cache)))]
-
-
-def _results(cache: Any) -> list[Any]:
-    return [part for held in _cached(cache) if type(held) is dict for part in held.values()]
 
 
 def _inside(value: Any) -> list[tuple[str, Any]]:
@@ -286,23 +276,23 @@ def attributes(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _items(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
     for place, (key, part) in enumerate(value.items()):
-        if not _plain(key):
+        if not plain(key):
             yield f".key[{place}]", key
-        yield f"[{_text(key) if _plain(key) else place}]", part
+        yield f"[{_text(key) if plain(key) else place}]", part
 
 
 def _members(value: set[Any] | frozenset[Any]) -> Iterator[tuple[str, Any]]:
     """Members that no text tells whole, in an order that depends on what they hold alone, not on where they lie in memory."""
-    opaque = [part for part in value if not _plain(part)]
+    opaque = [part for part in value if not plain(part)]
     if len(opaque) > 1:
         opaque.sort(key=lambda part: (_text(part), digest(_walked({"": part}, members=False).leaves)))
     return ((f"{{{i}}}", part) for i, part in enumerate(opaque))
 
 
-def _plain(value: Any) -> bool:
+def plain(value: Any) -> bool:
     """Whether a text tells all of a key or member."""
     if isinstance(value, tuple | frozenset):
-        return all(map(_plain, value))
+        return all(map(plain, value))
     return type(value) in _SELF_EVIDENT or isinstance(value, float | complex | np.generic)
 
 

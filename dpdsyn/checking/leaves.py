@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import struct
+import types
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+_OF_CODE = (
+    *("co_qualname", "co_code", "co_name", "co_filename", "co_firstlineno", "co_linetable", "co_exceptiontable", "co_flags"),
+    *("co_stacksize", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount"),
+    *("co_names", "co_varnames", "co_freevars", "co_cellvars"),
+)
+parts_of_code = operator.attrgetter(*_OF_CODE)
+_CONSTANTS = (bool, int, str, bytes, type(None), type(Ellipsis))
+_unchanging: dict[int, tuple[weakref.ref[types.CodeType], str | None]] = {}  # by identity
 
 
 def number(value: float) -> str:
@@ -63,3 +75,38 @@ def _shown(value: Any) -> str:
         value = float.fromhex(value)
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def unchanging(value: types.CodeType) -> str | None:
+    """All that a code object says, as one text that is made once; None for one that was made with constants that can change."""
+    known = _unchanging.get(id(value))
+    if known is None or known[0]() is not value:
+        own = id(value)
+        known = weakref.ref(value, lambda _: _unchanging.pop(own, None)), _digest(value)
+        _unchanging[own] = known
+    return known[1]
+
+
+def _digest(code: types.CodeType) -> str | None:
+    try:
+        return f"code {code.co_qualname} {hashlib.sha256(repr(_whole(code)).encode('utf-8', 'backslashreplace')).hexdigest()}"
+    except TypeError:
+        return None
+
+
+def _whole(constant: Any) -> Any:
+    """What `repr` tells apart whenever two constants of code differ. Raises TypeError for a constant that can change."""
+    kind = type(constant)
+    if kind is types.CodeType:
+        return "code", parts_of_code(constant), _whole(constant.co_consts)
+    if kind is tuple:
+        return "tuple", [_whole(part) for part in constant]
+    if kind is frozenset:
+        return "frozenset", sorted(repr(_whole(part)) for part in constant)
+    if kind is float:
+        return "float", number(constant)
+    if kind is complex:
+        return "complex", number(constant.real), number(constant.imag)
+    if kind in _CONSTANTS:
+        return kind.__name__, constant
+    raise TypeError(f"{kind} is no constant that the compiler makes")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import operator
 import sys
 import types
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from dpdsyn.checking.arrays import Attributes, Opened
+from dpdsyn.checking.leaves import parts_of_code
 
 _OF_EVERY_CLASS = (
     "__dict__",
@@ -19,12 +20,7 @@ _OF_EVERY_CLASS = (
     "__firstlineno__",
     "__slotnames__",
 )
-_OF_CODE = (
-    *("co_qualname", "co_code", "co_name", "co_filename", "co_firstlineno", "co_linetable", "co_exceptiontable", "co_flags"),
-    *("co_stacksize", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount"),
-    *("co_names", "co_varnames", "co_freevars", "co_cellvars"),
-)
-_parts_of_code = operator.attrgetter(*_OF_CODE)
+_OF_FUNCTIONS = ("__defaults__", "__kwdefaults__", "__name__", "__doc__")
 _COMPILED = (
     *(types.MemberDescriptorType, types.GetSetDescriptorType, types.MethodDescriptorType),
     *(types.WrapperDescriptorType, types.ClassMethodDescriptorType),
@@ -83,8 +79,10 @@ def of_function(value: Any, attributes: Attributes) -> Opened:
         own = value.__self__
         return name, () if own is None or isinstance(own, types.ModuleType | type) else ((".__self__", own),)
     cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
-    inner = [(".__code__", value.__code__), (".__defaults__", value.__defaults__), (".__kwdefaults__", value.__kwdefaults__)]
-    inner += [(f".{name}", part) for name in ("__name__", "__doc__", "__annotations__") if (part := getattr(value, name))]
+    inner = [(".__code__", value.__code__)]
+    inner += [(f".{own}", part) for own in _OF_FUNCTIONS if (part := getattr(value, own)) is not None]
+    if annotations := value.__annotations__:
+        inner.append((".__annotations__", repr(annotations) if all(map(_is_text, chain(*annotations.items()))) else annotations))
     inner += [found for free, cell in cells for found in of_cell(f".<{free}>", cell)]
     around = value.__globals__
     if getattr(sys.modules.get(around.get("__name__", "")), "__dict__", None) is not around:
@@ -92,8 +90,12 @@ def of_function(value: Any, attributes: Attributes) -> Opened:
     return name, (*inner, *attributes(value))
 
 
+def _is_text(value: Any) -> bool:
+    return type(value) is str
+
+
 def of_code(value: types.CodeType) -> Opened:
-    return _parts_of_code(value), ((".co_consts", value.co_consts),)
+    return parts_of_code(value), ((".co_consts", value.co_consts),)
 
 
 def of_cell(step: str, cell: types.CellType) -> Iterator[tuple[str, Any]]:

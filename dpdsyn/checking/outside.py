@@ -11,13 +11,14 @@ import random
 import signal
 import sys
 import types
+import weakref
 from abc import ABC
 from pathlib import Path
 from typing import Any, Generic, Protocol
 
 import numpy as np
 
-from dpdsyn.checking.content import IN_CACHE, MET, Content, caches_of_changeable_things, content
+from dpdsyn.checking.content import CACHE, IN_CACHE, MET, Content, cached, content, plain
 from dpdsyn.checking.named import of_class
 from dpdsyn.checking.other_packages import MODULES, held_by_others, shown
 
@@ -25,7 +26,9 @@ _OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", 
 _ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS = "(environment)", "(atexit)", "(context)", "(settings)"
 _NOT_LASTING = (_ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS, MODULES)  # none of which can be the name of a module
 _PYTHONS, _INSTALLED = str(Path(os.__file__).parent), ("site-packages", "dist-packages")
-_OURS = (__name__, f"{__package__}.other_packages", f"{__package__}.side_effects")  # which note what they look at
+_NOTES = ("leaves", "other_packages", "side_effects")  # modules that note what they look at
+_OURS = (__name__, *(f"{__package__}.{name}" for name in _NOTES))
+_last_look: tuple[int, list[weakref.ref[Any]]] = 0, []  # references to the class of functools caches, and all of these
 
 
 def _kept_outside(method: object, packages: set[str]) -> dict[str, Any]:
@@ -83,9 +86,31 @@ def forget_computed(method: object) -> None:
     What the first fit of a process writes into such a thing would be the same in all later ones.
     """
     own = _packages(method) - {"dpdsyn"}
-    for cache in caches_of_changeable_things():
+    for cache in _of_changeable_things():
         if str(getattr(cache, "__module__", "")).partition(".")[0] in own:
             cache.cache_clear()
+
+
+def _of_changeable_things() -> list[Any]:
+    """The functools caches of this process of which a result may be a thing that can be changed.
+
+    Caches of limited size keep each result in a link that is one itself, so all of these are among them.
+    """
+    held = ((cache, [part for own in cached(cache) if type(own) is dict for part in own.values()]) for cache in _caches())
+    return [cache for cache, results in held if not all(map(plain, results))]
+
+
+def _caches() -> list[Any]:
+    """All functools caches. Each refers to its class, so a look through all memory is only needed where that has a reference more
+    or less than at the last look, or one that was found then is gone.
+    """
+    global _last_look
+    count, known = _last_look
+    caches = [cache for ref in known if (cache := ref()) is not None]
+    if count != sys.getrefcount(CACHE) or len(caches) < len(known):
+        caches = [part for part in gc.get_referrers(CACHE) if type(part) is CACHE]
+        _last_look = sys.getrefcount(CACHE), [weakref.ref(cache) for cache in caches]
+    return caches
 
 
 def _of_module(name: str, module: types.ModuleType) -> dict[str, Any]:
