@@ -21,12 +21,11 @@ from typing import Any
 from experiments.configuration import content_hash, option_path, options, read_option
 from experiments.records.record import Record
 from experiments.report.cases import Case
-from experiments.report.grouped import View
+from experiments.report.grouped import AGAIN, View
 from experiments.report.over_seeds import Read, metric, on_same_splits, ratio_of_seconds, test_to_train, timed_alike
 from experiments.report.statistics import holm, pooled
 
 FILE = "paper"  # the experiment whose claims are judged
-AGAIN = "paper_again"  # the one whose seeds they are judged by once more
 HOLDS, REFUTED, NOT_SHOWN, NOT_RUN = "holds", "refuted", "not shown", "not run"
 _CONFIDENCE = 0.9  # of the two-sided interval: each of its ends is exceeded with 5%
 _COMPARED = ("ratio", "difference")
@@ -79,13 +78,14 @@ class Claim:
 class Preregistered:
     """What an experiment's file claims. seeds: on which it is judged. sha256: of what the file says.
 
-    unseen: tables that nothing had been run on.
+    unseen: tables that nothing had been run on. again: whether it is judged by what ran for that, and by nothing else.
     """
 
     claims: tuple[Claim, ...]
     seeds: tuple[int, ...]
     sha256: str
     unseen: tuple[str, ...] = ()
+    again: bool = False
 
 
 def preregistered(name: str = FILE) -> Preregistered | None:
@@ -105,7 +105,7 @@ def again(name: str = AGAIN) -> Preregistered | None:
     if told is None:
         return None
     grid = read_option("experiment", name)["hydra"]["sweeper"]["params"]
-    return replace(told, seeds=tuple(int(seed) for seed in str(grid["seed"]).split(",")))
+    return replace(told, seeds=tuple(int(seed) for seed in str(grid["seed"]).split(",")), again=True)
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,7 @@ class Found:
 def judged(view: View, told: Preregistered) -> list[Found]:
     """Each claim at each of its budgets, by the records with the seeds that were named."""
     counting = view.where(lambda record: record.seed in told.seeds)
+    counting = counting.again if told.again else counting.shown
     return [_found(counting, claim, float(epsilon)) for claim in told.claims for epsilon in claim.bounds]
 
 
@@ -176,7 +177,7 @@ def by_claim(found: Sequence[Found]) -> list[tuple[Claim, list[Found]]]:
 
 
 def _found(view: View, claim: Claim, epsilon: float) -> Found:
-    chosen = (view.alone if claim.measure == _SECONDS else view.swept.judged_alike).plain
+    chosen = (view.alone if claim.measure == _SECONDS else view.where(lambda record: not record.alone).judged_alike).plain
     values: dict[str, tuple[list[float], float]] = {}
     runs: list[Record] = []
     for case in chosen.cases:

@@ -24,6 +24,7 @@ from experiments.report.roles import badge, guarantee, is_baseline, is_ranked
 
 MAP = "map"  # the experiment on simulated rows of many kinds, which has a table and a figure of its own
 TUNING = "tuning"  # that of many settings on development sets, which has tables of its own
+AGAIN = "paper_again"  # that of later seeds for a few methods, by which what was claimed is judged once more, and nothing else is
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class View:
 
     @cached_property
     def shown(self) -> View:
-        """All but the map, and what ran to choose settings."""
+        """All but the map, what ran to choose settings, and what ran to judge claims again."""
         return self.where(lambda record: not _special(record))
 
     @cached_property
@@ -137,12 +138,17 @@ class View:
     @cached_property
     def swept_with_tuning(self) -> View:
         """The same, and what ran to choose settings: for the tables that tell of settings."""
-        return self.where(lambda record: not record.alone and not _is_mapped(record))
+        return self.where(lambda record: not record.alone and _special(record) in ("", TUNING))
 
     @cached_property
     def mapped(self) -> View:
         """Of the map alone."""
-        return self.where(_is_mapped)
+        return self.where(lambda record: _special(record) == MAP)
+
+    @cached_property
+    def again(self) -> View:
+        """Of what ran to judge claims again alone."""
+        return self.where(lambda record: _special(record) == AGAIN)
 
     @cached_property
     def alone(self) -> View:
@@ -194,12 +200,8 @@ class View:
 
 
 def _special(record: Record) -> str:
-    """The experiment, of the two that have tables of their own."""
-    return record.experiment.name if record.experiment and record.experiment.name in (MAP, TUNING) else ""
-
-
-def _is_mapped(record: Record) -> bool:
-    return record.experiment is not None and record.experiment.name == MAP
+    """The experiment, of those that have tables of their own."""
+    return record.experiment.name if record.experiment and record.experiment.name in (MAP, TUNING, AGAIN) else ""
 
 
 def _encoding(record: Record) -> str:

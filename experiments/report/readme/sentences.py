@@ -161,7 +161,7 @@ def _again(view: View) -> Carried | None:
         return None
     claims = by_claim(found)
     seeds = f"{min(told.seeds)} to {max(told.seeds)}"
-    said = f"On seeds {seeds}, run after the method's last change, {_count(claims, HOLDS)} of {len(claims)} hold"
+    said = f"On seeds {seeds}, run after the last change, {_count(claims, HOLDS)} of {len(claims)} hold"
     said += "".join(
         f", {count} {words}"
         for verdict, words in ((REFUTED, "refuted"), (NOT_SHOWN, "not shown"))

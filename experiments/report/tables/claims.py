@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from experiments.report.claims import (
-    AGAIN,
     FILE,
     Found,
     Preregistered,
@@ -14,7 +13,7 @@ from experiments.report.claims import (
     preregistered,
     ran,
 )
-from experiments.report.grouped import View
+from experiments.report.grouped import AGAIN, View
 from experiments.report.tables.table import Table
 
 _COLUMNS = ["claim", "epsilon", "bound", "found", "90% interval", "verdict", "p (Holm)", "unseen alone", "data sets", "seeds"]
@@ -28,7 +27,10 @@ def build(view: View) -> list[Table]:
     made = [] if told is None else _judged(view, told, judged(view, told), "Claims, and what became of them", _noted(told))
     if made and once_more is not None:
         seeds = ", ".join(map(str, once_more.seeds))
-        words = [f"The same statements and bounds on seeds {seeds} ({AGAIN}), which ran after the last change of the method."]
+        words = [
+            f"The same statements and bounds on seeds {seeds} ({AGAIN}), which ran after the last change of the method, and which no "
+            "other table counts: only these methods have them."
+        ]
         made += _judged(view, once_more, ran(judged(view, once_more)), "The claims that were run again", words)
     return made
 

@@ -139,9 +139,11 @@ def test_claims_are_judged_once_more_by_seeds_that_ran_after_the_methods_last_ch
     assert not set(first.seeds) & set(later.seeds) and again("no_such") is None
     told = Preregistered((claim(), claim(says="elsewhere", datasets=["c"])), tuple(range(5)), "x")
     monkeypatch.setattr(table, "preregistered", lambda: told)
-    monkeypatch.setattr(table, "again", lambda: replace(told, seeds=(5, 6, 7)))
-    good, bad = runs({"a": 0.05, "b": 0.03}), runs({"a": 0.0, "b": 0.0}, range(5, 8))
-    assert len(table.build(View.of(good))) == 1, "nothing has run again"
+    monkeypatch.setattr(table, "again", lambda: replace(told, seeds=(5, 6, 7), again=True))
+    good, named = runs({"a": 0.05, "b": 0.03}), {"experiment": {"name": "paper_again", "sha256": "0"}}
+    bad, others = runs({"a": 0.0, "b": 0.0}, range(5, 8), **named), runs({"a": 0.5, "b": 0.5}, range(5, 8))
+    assert len(table.build(View.of(good + others))) == 1, "nothing has run again"
+    assert View.of(good + bad).swept.groups == View.of(good).swept.groups, "nothing else counts it"
     whole, more = table.build(View.of(good + bad))
     assert [row[5] for row in whole.rows] == ["holds", "not run"], "later seeds take no part in what was registered"
     assert [row[5] for row in more.rows] == ["refuted"] and "5, 6, 7" in more.notes[0]
