@@ -101,6 +101,7 @@ def test_our_model_is_the_same_to_private_pgm_and_comes_back_the_same(name: str)
         assert back.project(clique) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_model_of_private_pgm_is_the_same_to_us_and_comes_back_the_same() -> None:
     theirs = of_mbi(dict(zip(NAMES, SIZES, strict=True)), [("age", "ward"), ("sex", "age"), ("sex", "ward"), ("ill",)])
     ours = from_mbi(theirs, SCHEMA)
@@ -195,6 +196,7 @@ def test_both_engines_make_the_same_of_the_same_answers() -> None:
     assert soon.iterations < 4000 and soon.loss < 1.1 * ours.loss + sum(m.values.size for m in measurements) / 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["own", "mbi"])
 def test_a_fit_by_private_pgm_goes_on_from_an_earlier_one_of_either_engine(first: fitting.Engine) -> None:
     measurements = measured(2, (0, 1), (1, 2), (2, 3), (0, 3))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import yaml
 from builders.paths import ROOT
 
@@ -42,6 +43,7 @@ def test_every_folder_is_named() -> None:
     assert {name.rstrip("/") for name in first_column("folder")} == folders
 
 
+@pytest.mark.slow
 def test_the_example_keeps_the_contract() -> None:
     assert {name: fault for name, fault in check(example()) if fault} == {}
 

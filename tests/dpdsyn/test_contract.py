@@ -32,6 +32,7 @@ FEW = (
     *(("epochs", 2), ("rounds", 5), ("iterations", 10), ("last_iterations", 10), ("threshold_rounds", 2), ("offered", 9)),
     *(("hidden", 16), ("width", 16), ("parts", 32), ("inputs", 8), ("features", 100)),
 )
+QUICK = ("dpdsyn", "swift", "independent", *GIVEN_AWAY)  # whose contract is among the quick tests
 OURS = [name for name in options("synthesizer") if "package" not in read_option("synthesizer", name)]  # others: test_isolated
 
 
@@ -44,7 +45,14 @@ def is_another_in_numbers_alone(name: str) -> bool:
     return all(isinstance(settings.get(key), int | float) for key in differ for settings in (one, tuned))
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if not is_another_in_numbers_alone(name)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name not in QUICK else [])
+        for name in OURS
+        if not is_another_in_numbers_alone(name)
+    ],
+)
 def test_every_method_keeps_the_contract(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small networks and few steps, for all are alike, and so many fits that noise is seen which is off by a sixth."""
     monkeypatch.setattr(contract, "_FITS", (4, 12))
@@ -66,6 +74,7 @@ def test_every_method_keeps_the_contract(name: str, monkeypatch: pytest.MonkeyPa
     assert untried == (set() if name not in GIVEN_AWAY else {contract.BLIND, contract.LEARNT, contract.PLAN, contract.NOISE})
 
 
+@pytest.mark.slow
 def test_class_conditional_candidates_keep_the_contract() -> None:
     assert {name: fault for name, fault in check(find("class_conditional")) if fault} == {}
 

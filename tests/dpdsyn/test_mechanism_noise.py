@@ -36,6 +36,7 @@ def test_sound_noise_is_called_broken_no_more_often_than_is_said(sigma: float | 
     assert sum(one is not None for one in found) < 40
 
 
+@pytest.mark.slow
 def test_sound_mechanisms_are_called_broken_no_more_often_than_is_said() -> None:
     sources: list[Callable[[int], np.random.Generator]]
     sources = [partial(lambda trial, seed: np.random.default_rng([trial, seed]), trial) for trial in range(6)]

@@ -210,6 +210,7 @@ def test_a_number_of_rows_is_seen_wherever_it_is_kept(how: Any, where: str) -> N
     assert where in named(teller(how), BLIND)
 
 
+@pytest.mark.slow
 def test_a_method_that_knows_the_rows_and_tells_nothing_is_sound() -> None:
     assert named(Counts, BLIND, PLAN, NOISE, NOTHING_LEFT) == " /  /  / "
 
@@ -259,6 +260,7 @@ def test_rows_given_away_are_not_tried_and_that_is_said() -> None:
     assert outcome.fault is None and "rows are left unprotected" in (outcome.untried or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [methods.HalvedNoise, methods.ForgottenSensitivity, methods.NoiseUsedTwice, methods.FixedSeed, methods.ShuffledBatches],
@@ -269,7 +271,8 @@ def test_a_mechanism_of_a_methods_own_is_seen(kind: Any) -> None:
     assert named(methods.PlainGaussian, BLIND, NOISE) == " / "
 
 
-@pytest.mark.parametrize("module", [None, pytest.param("dpdsyn.crosses:Crosses", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [None, "dpdsyn.crosses:Crosses"])
 def test_pretraining_on_private_rows_is_seen(module: str | None) -> None:
     """All that its mechanisms answer is as it should be; rows come past them, into where training begins."""
     settings = {"steps": 3, "pretraining": 10, "module": module}

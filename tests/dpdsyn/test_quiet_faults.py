@@ -19,6 +19,7 @@ def said(kind: Callable[[], Synthesizer], requirement: str) -> str:
     return outcome.fault or ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("requirement", [BLIND, NOISE, SENSITIVITY])
 def test_who_knows_counts_and_does_nothing_with_them_is_sound(requirement: str) -> None:
     assert said(methods.Asks, requirement) == ""
@@ -53,6 +54,7 @@ def test_answers_that_were_not_paid_for_are_seen(kind: type[Synthesizer], fault:
     assert fault in said(kind, NOISE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "told"),
     [
@@ -66,6 +68,7 @@ def test_what_shows_on_rare_tables_and_with_large_budgets_is_seen(where: Callabl
     assert told in said(methods.keeps_where(where), BLIND)
 
 
+@pytest.mark.slow
 def test_a_method_that_ends_the_process_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(methods.Exits, BLIND) == "SystemExit: 0"
     assert hold(Namespace(target="builders.broken_quietly:Exits")) == 1
@@ -79,6 +82,7 @@ def test_a_module_that_ends_the_process_is_refused(tmp_path: pytest.TempPathFact
         hold(Namespace(target="ends_it:Method"))
 
 
+@pytest.mark.slow
 def test_what_no_check_sees_is_said_beside_every_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert hold(Namespace(target="uniform")) == 0
     assert f"no check of this kind sees: {'; '.join(LIMITS)}\n" in capsys.readouterr().out

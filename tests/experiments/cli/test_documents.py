@@ -18,6 +18,7 @@ def made() -> dict[str, str]:
     return documents()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_committed_pages_are_what_is_made(page: str) -> None:
     assert (ROOT / page).read_text(encoding="utf-8") == made()[page], "run: python -m experiments.cli.documents"

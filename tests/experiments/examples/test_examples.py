@@ -59,6 +59,7 @@ def test_the_method_keeps_the_contract(dpdsyn: Dpdsyn) -> None:
     assert "BROKEN" not in checked.stdout and checked.stdout.count("ok ") > 5
 
 
+@pytest.mark.slow
 def test_the_mechanism_is_held_as_far_as_it_can_be() -> None:
     (command,) = [line for line in README if line.startswith("dpdsyn check") and "mechanism" in line]
     told = {

@@ -42,6 +42,7 @@ def one_of_each(patch: pytest.MonkeyPatch) -> list[Record]:
     return list(kinds.values())
 
 
+@pytest.mark.slow
 def test_the_command_of_a_committed_record_asks_for_that_very_run(hydra: None, monkeypatch: pytest.MonkeyPatch) -> None:
     today, before = datasets.split_version, lambda dataset: {}  # some of the first generation's are split anew since
     asked = one_of_each(monkeypatch)

@@ -282,6 +282,7 @@ def test_a_method_of_ones_own_has_the_colour_that_it_tells(tmp_path: Path) -> No
     assert {rgb("#7f3c8d"), rgb(OWN)} <= found
 
 
+@pytest.mark.slow
 def test_nothing_is_fitted_or_loaded_to_make_tables_figures_and_report(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     write_export(tmp_path / "results", read_export(ROOT / "results")[::40])

@@ -371,6 +371,7 @@ def test_the_same_records_give_the_same_page_and_another_record_another() -> Non
     assert page(other) != first
 
 
+@pytest.mark.slow
 def test_the_committed_report_is_that_of_the_committed_records(tmp_path: Path) -> None:
     results = ROOT / "results"
     for name in ("audits.csv", "audited.csv", "published.yaml"):

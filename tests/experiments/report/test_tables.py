@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from shutil import copy
 
+import pytest
 from builders.paths import ROOT
 from builders.records import changed, record
 
@@ -229,6 +230,7 @@ def test_what_made_the_records_is_summed_up_by_experiment() -> None:
     assert single["hours"] == "≥ 0.00"  # its whole time is not known
 
 
+@pytest.mark.slow
 def test_the_committed_tables_are_those_of_the_committed_records(tmp_path: Path) -> None:
     for name in ("published.yaml", "audited.csv", "audits.csv"):
         copy(ROOT / "results" / name, tmp_path)
