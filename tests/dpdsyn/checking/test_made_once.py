@@ -1,0 +1,90 @@
+"""What the check looks at once: code objects, and where functools caches are. Neither may hide what changes."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import struct
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+import pytest
+
+from dpdsyn.checking import outside
+from dpdsyn.checking.content import content
+from dpdsyn.checking.leaves import unchanging
+
+
+def code_with(*constants: Any) -> CodeType:
+    return (lambda: None).__code__.replace(co_consts=constants)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, True),
+        (1, 1.0),
+        (0.0, -0.0),
+        (float("nan"), struct.unpack(">d", bytes.fromhex("7ff8000000000001"))[0]),
+        (1j, complex(-0.0, 1)),
+        ("1", b"1"),
+        ((1, (2, 3)), (1, (2, 4))),
+        (frozenset({1, 2}), frozenset({1, 3})),
+        (code_with(1), code_with(2)),
+        (None, ...),
+    ],
+    ids=repr,
+)
+def test_code_with_another_constant_is_another(one: Any, other: Any) -> None:
+    first, second = code_with(one), code_with(other)
+    assert unchanging(first) != unchanging(second) and unchanging(first) == unchanging(code_with(one))
+    assert content({"it": first}).difference(content({"it": second})) is not None
+
+
+def test_equal_sets_are_equal_in_whatever_order_they_lie() -> None:
+    assert unchanging(code_with(frozenset({8, 0}))) == unchanging(code_with(frozenset({0, 8})))
+
+
+@pytest.mark.parametrize("keeps", [[0], {"rows": 0}, (1, [0])], ids=repr)
+def test_what_code_keeps_in_a_constant_that_changes_is_seen(keeps: Any) -> None:
+    made = code_with(keeps)
+    assert unchanging(made) is None
+    before = content({"it": made})
+    inner = keeps[1] if isinstance(keeps, tuple) else keeps
+    inner["rows" if isinstance(inner, dict) else 0] = 80
+    assert "is 0 and 80" in str(before.difference(content({"it": made})))
+
+
+def test_a_function_whose_annotations_defaults_or_code_change_is_another() -> None:
+    def told(own: int = 1) -> str:
+        return str(own)
+
+    changes: list[Callable[[], None]] = [
+        lambda: told.__annotations__.update(own="80"),
+        lambda: told.__annotations__.update(own=80),
+        lambda: setattr(told, "__defaults__", (80,)),
+        lambda: setattr(told, "__kwdefaults__", {"own": 80}),
+        lambda: setattr(told, "__code__", code_with(80)),
+        lambda: setattr(told, "__defaults__", None),
+    ]
+    for change in changes:
+        before = content({"it": told})
+        change()
+        assert before.difference(content({"it": told})) is not None
+
+
+def test_caches_are_found_that_were_made_since_the_last_look_and_not_those_that_are_gone() -> None:
+    outside._caches()
+    made = functools.cache(lambda: [])
+    assert any(found is made for found in outside._caches())
+    made()
+    assert any(found is made for found in outside._of_changeable_things())
+    del made
+    gc.collect()
+    before = len(outside._caches())
+    others = [functools.lru_cache(4)(lambda: []) for _ in range(3)]
+    assert len(outside._caches()) == before + 3
+    del others
+    gc.collect()
+    assert len(outside._caches()) == before
