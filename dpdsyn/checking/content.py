@@ -91,9 +91,6 @@ def _walked(parts: Mapping[str, Any], members: bool) -> Content:
         if id(type(value)) in _EVIDENT:  # what there is most of
             found.leaves[way] = value
             continue
-        if type(value) is types.CodeType and (told := unchanging(value)) is not None:
-            found.leaves[way] = told
-            continue
         kept.append(value)
         if isinstance(value, _OF_ROWS):
             found.leaves[way] = "a private table"
@@ -102,6 +99,8 @@ def _walked(parts: Mapping[str, Any], members: bool) -> Content:
             found.closed.append(way)
         elif id(value) in seen and not _atomic(value):
             found.leaves[way] = f"{MET}{seen[id(value)]}"
+        elif type(value) is types.CodeType and (told := unchanging(value)) is not None:
+            found.leaves[way], seen[id(value)] = told, way
         else:
             seen[id(value)] = way
             leaf, inner = _opened(value)

@@ -90,7 +90,7 @@ def unchanging(value: types.CodeType) -> str | None:
 def _digest(code: types.CodeType) -> str | None:
     try:
         return f"code {code.co_qualname} {hashlib.sha256(repr(_whole(code)).encode('utf-8', 'backslashreplace')).hexdigest()}"
-    except TypeError:
+    except (TypeError, RecursionError):
         return None
 
 
@@ -98,7 +98,7 @@ def _whole(constant: Any) -> Any:
     """What `repr` tells apart whenever two constants of code differ. Raises TypeError for a constant that can change."""
     kind = type(constant)
     if kind is types.CodeType:
-        return "code", parts_of_code(constant), _whole(constant.co_consts)
+        return "code", _whole(parts_of_code(constant)), _whole(constant.co_consts)
     if kind is tuple:
         return "tuple", [_whole(part) for part in constant]
     if kind is frozenset:

@@ -6,7 +6,6 @@ import logging
 import sys
 import types
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 from dpdsyn.checking.arrays import Attributes, Opened
@@ -82,16 +81,12 @@ def of_function(value: Any, attributes: Attributes) -> Opened:
     inner = [(".__code__", value.__code__)]
     inner += [(f".{own}", part) for own in _OF_FUNCTIONS if (part := getattr(value, own)) is not None]
     if annotations := value.__annotations__:
-        inner.append((".__annotations__", repr(annotations) if all(map(_is_text, chain(*annotations.items()))) else annotations))
+        inner.append((".__annotations__", annotations))
     inner += [found for free, cell in cells for found in of_cell(f".<{free}>", cell)]
     around = value.__globals__
     if getattr(sys.modules.get(around.get("__name__", "")), "__dict__", None) is not around:
         inner.append((".__globals__", _apart(around)))
     return name, (*inner, *attributes(value))
-
-
-def _is_text(value: Any) -> bool:
-    return type(value) is str
 
 
 def of_code(value: types.CodeType) -> Opened:

@@ -26,8 +26,8 @@ _OF_PYTHON = ("builtins", "cached", "doc", "file", "loader", "name", "package", 
 _ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS = "(environment)", "(atexit)", "(context)", "(settings)"
 _NOT_LASTING = (_ENVIRONMENT, _AT_EXIT, _CONTEXT, _SETTINGS, MODULES)  # none of which can be the name of a module
 _PYTHONS, _INSTALLED = str(Path(os.__file__).parent), ("site-packages", "dist-packages")
-_NOTES = ("leaves", "other_packages", "side_effects")  # modules that note what they look at
-_OURS = (__name__, *(f"{__package__}.{name}" for name in _NOTES))
+_OURS = (__name__, f"{__package__}.other_packages", f"{__package__}.side_effects")  # which note what they look at
+_NOTED = f"{__package__}.leaves._unchanging"  # as this does
 _last_look: tuple[int, list[weakref.ref[Any]]] = 0, []  # references to the class of functools caches, and all of these
 
 
@@ -42,6 +42,7 @@ def _kept_outside(method: object, packages: set[str]) -> dict[str, Any]:
     for name, module in list(sys.modules.items()):  # in the order of their import: what is imported later comes last
         if module is not None and name.partition(".")[0] in packages and name not in _OURS:
             found |= _of_module(name, module)
+    found.pop(_NOTED, None)
     for kind in kinds:
         found |= {f"{kind.__module__}.{kind.__qualname__}{step}": part for step, part in of_class(kind)}
     found |= {_ENVIRONMENT: dict(os.environ), "random": random.getstate(), "numpy.random": np.random.get_state()}  # noqa: NPY002
@@ -85,10 +86,12 @@ def forget_computed(method: object) -> None:
 
     What the first fit of a process writes into such a thing would be the same in all later ones.
     """
+    global _last_look
     own = _packages(method) - {"dpdsyn"}
     for cache in _of_changeable_things():
         if str(getattr(cache, "__module__", "")).partition(".")[0] in own:
             cache.cache_clear()
+    _last_look = sys.getrefcount(CACHE), _last_look[1]  # what was cleared may have held a reference
 
 
 def _of_changeable_things() -> list[Any]:

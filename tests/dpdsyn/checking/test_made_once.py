@@ -16,6 +16,20 @@ from dpdsyn.checking.content import content
 from dpdsyn.checking.leaves import unchanging
 
 
+class Annotated(dict[str, Any]):
+    """Which can have attributes beside its texts."""
+
+    def __repr__(self) -> str:
+        return "annotated"
+
+
+class Name(str):
+    """A text that is not what it says."""
+
+    def __repr__(self) -> str:
+        return "'a name'"
+
+
 def code_with(*constants: Any) -> CodeType:
     return (lambda: None).__code__.replace(co_consts=constants)
 
@@ -34,11 +48,31 @@ def code_with(*constants: Any) -> CodeType:
         (code_with(1), code_with(2)),
         (None, ...),
     ],
-    ids=repr,
 )
 def test_code_with_another_constant_is_another(one: Any, other: Any) -> None:
     first, second = code_with(one), code_with(other)
     assert unchanging(first) != unchanging(second) and unchanging(first) == unchanging(code_with(one))
+    assert content({"it": first}).difference(content({"it": second})) is not None
+
+
+def test_names_of_code_are_told_whatever_they_say_of_themselves() -> None:
+    first, second = (code_with(1).replace(co_filename=Name(rows)) for rows in ("80", "81"))
+    assert content({"it": first}).difference(content({"it": second})) is not None
+
+
+def test_which_code_is_the_same_is_told() -> None:
+    one, equal = code_with(1), code_with(1)
+    assert content({"a": one, "b": one}).difference(content({"a": one, "b": equal})) is not None
+
+
+def test_constants_in_more_layers_than_python_goes_down_are_told_apart() -> None:
+    def deep(inner: Any) -> CodeType:
+        for _ in range(5000):
+            inner = (inner,)
+        return code_with(inner)
+
+    first, second = deep(0), deep(1)
+    assert unchanging(first) is None
     assert content({"it": first}).difference(content({"it": second})) is not None
 
 
@@ -62,6 +96,8 @@ def test_a_function_whose_annotations_defaults_or_code_change_is_another() -> No
 
     changes: list[Callable[[], None]] = [
         lambda: told.__annotations__.update(own="80"),
+        lambda: setattr(told, "__annotations__", Annotated({"own": "80"})),
+        lambda: setattr(told.__annotations__, "rows", 80),
         lambda: told.__annotations__.update(own=80),
         lambda: setattr(told, "__defaults__", (80,)),
         lambda: setattr(told, "__kwdefaults__", {"own": 80}),
