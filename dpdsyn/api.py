@@ -24,7 +24,7 @@ from dpdsyn.guides.fewest_rows import FewRowsWarning
 from dpdsyn.learning import merging
 from dpdsyn.learning.domain_learning import DomainLearning
 from dpdsyn.learning.learnt import of_row_count, told
-from dpdsyn.learning.raw_table import ROWS_COUNTED, RawTable
+from dpdsyn.learning.raw_table import RawTable
 from dpdsyn.mechanisms.contribution_bounding import used_rows
 from dpdsyn.mechanisms.entropy import apart, fresh
 from dpdsyn.mechanisms.row_count import RowCount, RowCountWarning
@@ -239,10 +239,10 @@ class DPDSyn(Parameters):
 
     def _of_fit(self) -> list[tuple[type[UserWarning], Caution]]:
         if self.guarantee_.kind != "dp":
-            return []  # what it would follow from was not measured under our guarantee
-        learnt = any(spend["label"] == ROWS_COUNTED for spend in self.guarantee_.spends)
-        counted = of_row_count(self.row_count_, self.schema_, self.guarantee_.delta, learnt) if self.row_count_ else ()
-        return [(RowCountWarning, one) for one in counted] + [(FewRowsWarning, one) for one in self.method_.cautions()]
+            return []  # nothing was measured under our guarantee
+        counted = of_row_count(self.row_count_, self.schema_, self.guarantee_)
+        raised = self.method_.cautions(self.schema_.rows_public)
+        return [*((RowCountWarning, one) for one in counted), *((FewRowsWarning, one) for one in raised)]
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model, which is as private as the rows it samples, to one file, whole or not at all.

@@ -22,8 +22,8 @@ from dpdsyn.accounting.spends import ZCDP, GaussianCap, Nothing, SampledGaussian
 from dpdsyn.base.checks import InputError
 from dpdsyn.candidates import as_distribution
 from dpdsyn.guide import PRETRAINED, Guide, GuideSettings, guide_imports
-from dpdsyn.guides import fewest_rows
 from dpdsyn.guides.balanced_labels import balanced, drawn
+from dpdsyn.guides.fewest_rows import ClassShares, raised
 from dpdsyn.guides.head_start import OfFeatures
 from dpdsyn.guides.module_guide import guide_of
 from dpdsyn.learning.merging import fit as fitted
@@ -54,13 +54,13 @@ class GuidedSynthesizer(Synthesizer):
     candidates: entry-point name of the source, a Synthesizer of the feature columns; candidate_parameters are
     its own. candidate_share: the share of the budget, in zCDP, that the source gets (none if it spends nothing);
     the guide gets what then still fits into (epsilon, delta), composed jointly.
-    labels: "calibrated" draws each label from the guide's probabilities without what clipping did to them (`dpdsyn.guide`), after
-    moving the odds of each class by a constant, to where the classes are as common as the source has counted, and with less noise
-    than coins have (`guides.balanced_labels`). A class of the schema's target, unless it is a number, gets 40 rows at least, or
-    one in a hundred if these are fewer: models trained on a handful of rows of a class may go astray in all of them. "sample"
-    draws from the same probabilities by coins; where the source counts no labels, from the guide's own, in which rare classes
-    are too few. "toward_shares" is "sample" and refuses such a source. "argmax" takes the guide's likeliest, of which a rare
-    class has few or none.
+    labels: "calibrated" draws each label from the guide's probabilities without what clipping did to them (`dpdsyn.guide`),
+    after moving the odds of each class by a constant, to where the classes are as common as the source has counted, and with
+    less noise than coins have (`guides.balanced_labels`). A class of the schema's target, unless it is a number, gets 40 rows
+    at least, or one in a hundred if these are fewer, as far as a tenth of all rows is enough for that: models trained on a
+    handful of rows of a class may go astray in all of them. "sample" draws from the same probabilities by coins; where the
+    source counts no labels, from the guide's own, in which rare classes are too few. "toward_shares" is "sample" and refuses
+    such a source. "argmax" takes the guide's likeliest, of which a rare class has few or none.
     other_targets: further columns that the guide is to label, so that one release serves several tasks.
     guide: settings of the guide (`dpdsyn.guide.GuideSettings`), a mapping of those that are to differ from
     the defaults, or the class of a torch module. The defaults are `dpdsyn.guide.PRETRAINED`, whose guide is pretrained on the
@@ -73,7 +73,7 @@ class GuidedSynthesizer(Synthesizer):
     """
 
     version = 4  # where the guide's likeliest are the labels and it has no head start
-    counted_shares_: np.ndarray | None = None  # of the target's classes, before any was raised
+    class_shares_: ClassShares | None = None  # of the target, where rare classes may have been raised
 
     def __init__(
         self,
@@ -197,7 +197,7 @@ class GuidedSynthesizer(Synthesizer):
         """
         guide = self.guide_
         odds = np.ones(guide.classes, dtype=np.float32)
-        self.counted_shares_ = None
+        self.class_shares_ = None
         if not self._moved(self.source_):
             return odds
         candidates = draw(self.source_, self.source_schema_, _PROBE, rng)
@@ -206,8 +206,8 @@ class GuidedSynthesizer(Synthesizer):
             own = self._counted(target, candidates) + 1
             shares = own / own.sum()
             if target == self.schema_.target and not self.schema_[target].ordered:
-                self.counted_shares_ = shares
-                shares = fewest_rows.raised(shares, self.schema_.rows_public)
+                shares = raised(shares, self.schema_.rows_public)
+                self.class_shares_ = ClassShares(self._fitted_shares(target, own), shares / shares.sum())
             odds[head] = class_weights(probabilities, shares / shares.sum())
         return odds
 
@@ -221,6 +221,12 @@ class GuidedSynthesizer(Synthesizer):
         if noisy is not None and len(noisy) == size:  # codes may have been merged for the source
             return len(candidates) * as_distribution(noisy)
         return np.bincount(candidates[:, column], minlength=size)
+
+    def _fitted_shares(self, target: str, counted: np.ndarray) -> np.ndarray:
+        """Of a target's classes, as the source has them, or as its rows do. counted: what `_counted` gave, and one more each."""
+        noisy = target in (getattr(self.source_, "noisy_counts_", None) or {})
+        exact = None if noisy else self.source_.shares(self.source_schema_.position(target))
+        return as_distribution(counted - 1.0 if exact is None or len(exact) != len(counted) else exact)
 
     def _weighing(self, source: Synthesizer, guide: Guide, allowance: Allowance) -> SampledGaussian | None:
         """What it costs to ask how far the source's own labels are to be trusted; None where that is not asked."""
@@ -283,8 +289,10 @@ class GuidedSynthesizer(Synthesizer):
     def state(self) -> dict[str, np.ndarray]:
         source = {f"source.{key}": value for key, value in self.source_.state().items()}
         guide = {f"guide.{key}": value for key, value in self.guide_.state().items()}
-        counted = {} if self.counted_shares_ is None else {"counted_shares": self.counted_shares_}
-        return {**source, **guide, "odds": self.odds_, **counted}
+        of_classes = (
+            {} if self.class_shares_ is None else {f"class_shares.{key}": part for key, part in vars(self.class_shares_).items()}
+        )
+        return {**source, **guide, "odds": self.odds_, **of_classes}
 
     def restore(self, schema: Schema, state: Mapping[str, np.ndarray]) -> Self:
         self.schema_ = schema
@@ -296,15 +304,15 @@ class GuidedSynthesizer(Synthesizer):
         self.odds_ = np.asarray(state["odds"], dtype=np.float32)
         if self.odds_.shape != (self.guide_.classes,) or not (np.isfinite(self.odds_) & (self.odds_ > 0)).all():
             raise ValueError("the saved odds do not fit their schema")
-        self.counted_shares_ = state.get("counted_shares")  # models of earlier versions have none
-        if self.counted_shares_ is not None and self.counted_shares_.shape != (schema.classes,):
+        of_classes = _part(state, "class_shares.")  # models of earlier versions have none
+        self.class_shares_ = ClassShares(**of_classes) if of_classes else None
+        if self.class_shares_ is not None and len(self.class_shares_.fitted) != schema.classes:
             raise ValueError("the saved shares of classes do not fit their schema")
         return self
 
-    def cautions(self) -> tuple[Caution, ...]:
-        if self.counted_shares_ is None:
-            return ()
-        return fewest_rows.cautions(self.schema_[str(self.schema_.target)], self.counted_shares_, self.schema_.rows_public)
+    def cautions(self, rows_public: int) -> tuple[Caution, ...]:
+        target = self.schema_[str(self.schema_.target)]
+        return () if self.class_shares_ is None else self.class_shares_.cautions(target, rows_public)
 
     def _labels(self, probabilities: np.ndarray, features: np.ndarray, rng: np.random.Generator, ordered: int = 0) -> np.ndarray:
         """ordered: how many of the target's classes, the first ones, are ordered."""

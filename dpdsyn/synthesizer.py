@@ -86,8 +86,11 @@ class Synthesizer(ABC):
         """Why this method cannot run on such a table or budget, or None if it can."""
         return None
 
-    def cautions(self) -> tuple[Caution, ...]:
-        """What whoever publishes is to be told of this fit: of nothing but public values and what mechanisms have answered."""
+    def cautions(self, rows_public: int) -> tuple[Caution, ...]:
+        """What whoever publishes is to be told of this fit: of nothing but public values and what mechanisms have answered.
+
+        rows_public: how many rows there are about, as is told.
+        """
         return ()
 
     def imports(self) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from statistics import median
 import numpy as np
 
 from dpdsyn.accounting.cautions import Caution
+from dpdsyn.accounting.guarantee import Guarantee
+from dpdsyn.learning.raw_table import ROWS_COUNTED
 from dpdsyn.mechanisms.row_count import RowCount
 from dpdsyn.reading.cells import RESOLUTIONS
 from dpdsyn.reading.column import Column
@@ -47,11 +49,14 @@ def left_out(closed: Schema, rows_learnt: bool) -> float:
     return 0.0 if target is None else _left_out(closed, target, rows_learnt)
 
 
-def of_row_count(count: RowCount, closed: Schema, delta: float, rows_learnt: bool) -> tuple[Caution, ...]:
+def of_row_count(count: RowCount | None, closed: Schema, guarantee: Guarantee) -> tuple[Caution, ...]:
     """What to say of a count far from the number of rows stated or learnt, unless classes that were left out explain it."""
+    if count is None:
+        return ()
+    rows_learnt = any(spend["label"] == ROWS_COUNTED for spend in guarantee.spends)
     left = left_out(closed, rows_learnt)  # of which the target's line tells
     explained = left and not count.far_from(round(closed.rows_public * (1 - left)))
-    return () if explained else count.cautions(closed.rows_public, delta, rows_learnt)
+    return () if explained else count.cautions(closed.rows_public, guarantee.delta, rows_learnt)
 
 
 def _left_out(closed: Schema, column: Column, rows_learnt: bool) -> float:

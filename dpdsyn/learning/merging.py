@@ -222,8 +222,8 @@ class Merged(Synthesizer):
     def skip(self, schema: Schema, budget: Allowance) -> str | None:
         return self.inner.skip(schema, budget)
 
-    def cautions(self) -> tuple[Caution, ...]:
-        return self.inner.cautions()
+    def cautions(self, rows_public: int) -> tuple[Caution, ...]:
+        return self.inner.cautions(rows_public)
 
     def measured_elsewhere(self) -> Mapping[str, float | None]:
         return self.inner.measured_elsewhere()

@@ -153,8 +153,8 @@ def judged(view: View, told: Preregistered) -> list[Found]:
 
 
 def ran(found: Sequence[Found]) -> list[Found]:
-    """Without claims of which nothing ran."""
-    return [one for one in found if one.verdict != NOT_RUN]
+    """Without claims of which nothing ran at any budget."""
+    return [one for _, budgets in by_claim(found) for one in budgets if any(each.verdict != NOT_RUN for each in budgets)]
 
 
 def adjusted(found: Sequence[Found]) -> list[float | None]:

@@ -24,7 +24,7 @@ from experiments.report.roles import badge, guarantee, is_baseline, is_ranked
 
 MAP = "map"  # the experiment on simulated rows of many kinds, which has a table and a figure of its own
 TUNING = "tuning"  # that of many settings on development sets, which has tables of its own
-AGAIN = "paper_again"  # that of later seeds for a few methods, by which what was claimed is judged once more, and nothing else is
+AGAIN = "paper_again"  # that of later seeds for a few methods, by which claims are judged once more, and nothing else
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class View:
     @cached_property
     def alone(self) -> View:
         """Of runs that had the machine to themselves."""
-        return self.where(lambda record: record.alone)
+        return self.where(lambda record: record.alone and _special(record) != AGAIN)
 
     @cached_property
     def on_task(self) -> View:

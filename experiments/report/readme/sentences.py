@@ -161,25 +161,27 @@ def _again(view: View) -> Carried | None:
         return None
     claims = by_claim(found)
     seeds = f"{min(told.seeds)} to {max(told.seeds)}"
-    said = f"On seeds {seeds}, run after the last change, {_count(claims, HOLDS)} of {len(claims)} hold"
+    said = f"On seeds {seeds}, run after the last change, {_count(claims, HOLDS)} of {len(claims)} hold{_stricter(view, told)}"
     said += "".join(
         f", {count} {words}"
-        for verdict, words in ((REFUTED, "refuted"), (NOT_SHOWN, "not shown"))
+        for verdict, words in ((REFUTED, "refuted"), (NOT_SHOWN, "not shown"), (NOT_RUN, "not run in part"))
         if (count := _count(claims, verdict))
     )
     return Carried(f"{said}.", _together(one.runs for one in found), "claims")
 
 
 def _stricter(view: View, told: Preregistered) -> str:
-    """How many hold with p adjusted over all of them, and how many of those about more tables on the unseen ones alone."""
-    found = judged(view, told)
+    """How many hold with p adjusted over all that ran, and how many of those about more tables on the unseen ones alone."""
+    found = ran(judged(view, told)) if told.again else judged(view, told)
     sure = {
         id(one) for one, p in zip(found, adjusted(found), strict=True) if one.verdict == HOLDS and p is not None and p < ALPHA
     }
     strict = sum(all(id(one) in sure for one in budgets) for _, budgets in by_claim(found))
-    unseen = by_claim(list(on_unseen_alone(view, told).values()))
-    alone = f"; on the unseen tables alone {_count(unseen, HOLDS)} of {len(unseen)}" if unseen else ""
-    return f" ({strict} with p adjusted over all{alone})"
+    unseen = [one for one in by_claim(list(on_unseen_alone(view, told).values())) if not told.again or _worst(one[1]) != NOT_RUN]
+    of = f"{_count(unseen, HOLDS)} of {len(unseen)}"
+    if told.again:
+        return f" ({strict} with p adjusted{f', {of} on unseen tables' if unseen else ''})"
+    return f" ({strict} with p adjusted over all{f'; on the unseen tables alone {of}' if unseen else ''})"
 
 
 def _count(found: list[tuple[Claim, list[Found]]], verdict: str) -> int:

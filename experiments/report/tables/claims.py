@@ -28,8 +28,9 @@ def build(view: View) -> list[Table]:
     if made and once_more is not None:
         seeds = ", ".join(map(str, once_more.seeds))
         words = [
-            f"The same statements and bounds on seeds {seeds} ({AGAIN}), which ran after the last change of the method, and which no "
-            "other table counts: only these methods have them."
+            f"The same statements and bounds on seeds {seeds} ({AGAIN}), which ran after the last change of the method and which "
+            "no other comparison counts, for only these methods have them. Tables that nothing had been run on are those of which "
+            "that was true before the first seeds ran.",
         ]
         made += _judged(view, once_more, ran(judged(view, once_more)), "The claims that were run again", words)
     return made
@@ -51,7 +52,8 @@ def _judged(view: View, told: Preregistered, found: list[Found], title: str, not
         return []
     alone = on_unseen_alone(view, told)
     if alone:
-        notes = [*notes, f"Unseen alone: the same claim on {', '.join(told.unseen)} alone, on which nothing had been run."]
+        when = " before the first seeds ran" if told.again else ""
+        notes = [*notes, f"Unseen alone: the same claim on {', '.join(told.unseen)} alone, on which nothing had been run{when}."]
     rows = [_row(one, p, alone.get((one.claim.says, one.epsilon))) for one, p in zip(found, adjusted(found), strict=True)]
     return [Table(title, _COLUMNS, rows, notes)]
 
