@@ -29,8 +29,8 @@ def build(view: View) -> list[Table]:
         seeds = ", ".join(map(str, once_more.seeds))
         words = [
             f"The same statements and bounds on seeds {seeds} ({AGAIN}), which ran after the last change of the method and which "
-            "no other comparison counts, for only these methods have them. Tables that nothing had been run on are those of which "
-            "that was true before the first seeds ran.",
+            "no other comparison counts, for only these methods have them. Tables that nothing had been run on are those of "
+            "which that was true before the first seeds ran.",
         ]
         made += _judged(view, once_more, ran(judged(view, once_more)), "The claims that were run again", words)
     return made
