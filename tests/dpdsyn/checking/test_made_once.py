@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from dpdsyn.checking import outside
-from dpdsyn.checking.content import content
+from dpdsyn.checking import leaves, outside
+from dpdsyn.checking.content import CACHE, content
 from dpdsyn.checking.leaves import unchanging
+from dpdsyn.synthesizer import find
 
 
 class Annotated(dict[str, Any]):
@@ -124,3 +125,23 @@ def test_caches_are_found_that_were_made_since_the_last_look_and_not_those_that_
     del others
     gc.collect()
     assert len(outside._caches()) == before
+
+
+def test_what_a_fit_keeps_in_the_modules_of_the_check_itself_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    method = find("independent")()
+    before = outside.outside(method)
+    monkeypatch.setattr(leaves, "kept", 80, raising=False)
+    assert "leaves.kept is not always there" in str(outside.left_behind(before, outside.outside(method)))
+
+
+def test_a_cache_that_held_the_class_of_caches_hides_no_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was looked for by references to that class, of which clearing then takes one away."""
+    method = find("independent")()
+    held = functools.cache(lambda: [CACHE])
+    held.__module__ = "baselines.nothing"
+    monkeypatch.setattr(outside, "_packages", lambda _: {"baselines"})
+    held()
+    outside.forget_computed(method)
+    assert held.cache_info().currsize == 0
+    made = functools.cache(lambda: [])
+    assert any(found is made for found in outside._caches())
