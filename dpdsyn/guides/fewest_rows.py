@@ -48,15 +48,15 @@ class ClassShares:
     def cautions(self, target: Column, rows_public: int) -> tuple[Caution, ...]:
         """What to say of classes that are published with more rows than they had: nothing, or one thing."""
         had, made = self.fitted * rows_public, self.published * rows_public
-        few = [code for code in np.argsort(had, kind="stable").tolist() if made[code] > _FACTOR * had[code] and made[code] >= 1]
-        if not few:
+        few = [code for code in np.argsort(had, kind="stable").tolist() if made[code] > _FACTOR * had[code]]
+        if made[few].sum() < 1:
             return ()
         named = [f"{_short(target.categories[code])} about {had[code]:.0f}" for code in few[:_NAMED]]
         more = [f"{len(few) - _NAMED} more a few"] if len(few) > _NAMED else []
         return (
             Caution(
                 f"of {rows_public:,} rows, by what was fitted, these classes of {_short(target.name)} had few or none: "
-                f"{', '.join(named + more)}. Each is published as if it had {made[few].max():.0f}, for with fewer models may go "
+                f"{', '.join(named + more)}. Each is published as if it had {_number(made[few].max())}, for with fewer models may go "
                 "astray for all classes; so the synthetic rows do not tell how common it is. If nobody can be of it, take it out "
                 "of the schema's categories; another fit spends its own epsilon",
                 False,
@@ -67,3 +67,7 @@ class ClassShares:
 def _short(name: object) -> str:
     text = repr(name)
     return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 3]}..."
+
+
+def _number(rows: float) -> str:
+    return f"{rows:.0f}" if rows >= 10 else f"{rows:.2g}"

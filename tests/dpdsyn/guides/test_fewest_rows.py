@@ -66,7 +66,10 @@ def test_it_is_told_of_classes_that_get_clearly_more_than_they_had() -> None:
     (said,) = shares(0.7, 0.296, 0.0031, 0.0009, rows=10_000).cautions(COLUMN, 10_000)
     assert "none: 'never' about 9, 'perhaps' about 31. Each" in said.text
     assert shares(0.7, 0.2932, 0.0034, 0.0034, rows=10_000).cautions(COLUMN, 10_000) == ()
-    assert shares(0.7, 0.3, 0.0, 0.0, rows=30).cautions(COLUMN, 30) == (), "less than a row is none"
+    assert shares(0.7, 0.3, 0.0, 0.0, rows=30).cautions(COLUMN, 30) == (), "less than a row of all of them is none"
+    many = Column.from_mapping("ill", {"kind": "categorical", "categories": list(range(300))}, True)
+    (said,) = shares(0.7, 0.3, *[0.0] * 298, rows=3000).cautions(many, 3000)
+    assert "as if it had 0.92," in said.text, "though hundreds of classes have less than a row each"
 
 
 def test_what_is_said_is_what_is_published_and_short() -> None:
@@ -74,7 +77,7 @@ def test_what_is_said_is_what_is_published_and_short() -> None:
     many = Column.from_mapping("co\nde", {"kind": "categorical", "categories": names}, True)
     (said,) = shares(0.6, 0.4, *[0.0] * 298, rows=30_000).cautions(many, 30_000)
     assert "'xxx" in said.text and said.text.count("about 0") == 5 and "293 more a few" in said.text
-    assert "as if it had 9," in said.text and said.text.isprintable() and len(said.text) < 700
+    assert "as if it had 9.2," in said.text and said.text.isprintable() and len(said.text) < 700
 
 
 @pytest.mark.parametrize("wrong", [[np.nan, 1], [-0.1, 1.1], [[0.5, 0.5]], [1.0]], ids=repr)
