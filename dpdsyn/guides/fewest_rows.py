@@ -57,8 +57,8 @@ class ClassShares:
             Caution(
                 f"of {rows_public:,} rows, by what was fitted, these classes of {_short(target.name)} had few or none: "
                 f"{', '.join(named + more)}. Each is published as if it had {_number(made[few].max())}, for with fewer models "
-                "may go astray for all classes; so the synthetic rows do not tell how common it is. If nobody can be of it, take it "
-                "out of the schema's categories; another fit spends its own epsilon",
+                "may go astray for all classes; so the synthetic rows do not tell how common it is. If nobody can be of it, take "
+                "it out of the schema's categories; another fit spends its own epsilon",
                 False,
             ),
         )
